@@ -1,0 +1,59 @@
+# `make demo` and `make test` do everything on a fresh machine, set-up included.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+LOCKS := .ci/bootstrap.lock requirements.lock
+
+.PHONY: help demo test test-fast lint types layers docs bench check lock clean java
+
+help:  ## Show what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(STAMP) java  ## Run the flights example on Spark and Delta with ThreadRunner
+	$(BIN)/sparkpipe run --runner=ThreadRunner
+
+test: $(STAMP) java  ## Run all tests
+	$(BIN)/python -m pytest -q
+
+test-fast: $(STAMP)  ## Run the tests that need no Spark
+	$(BIN)/python -m pytest -q -m "not spark"
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+layers: $(STAMP)
+	$(BIN)/lint-imports --no-logo
+
+docs: $(STAMP)  ## Check that every link and code block of the documents is sound
+	$(BIN)/python -m pytest -q tests/docs
+
+check: lint types layers  ## Check style, types and layers
+
+bench: $(STAMP) java  ## Run the benchmarks
+	$(BIN)/python -m tests.benchmarks
+
+# uv itself and what builds packages come first, by pip with hashes; then everything else by uv.
+$(STAMP): pyproject.toml $(LOCKS) .ci/python-version.py
+	@$(PYTHON) .ci/python-version.py
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .ci/bootstrap.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-build-isolation -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps -e .
+	@touch $@
+
+java:
+	@sh .ci/java.sh
+
+# Locks name no index, so they hold wherever packages come from.
+lock: $(STAMP)  ## Write the lock files anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --group build -o .ci/bootstrap.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --all-extras --group dev --group build -o requirements.lock pyproject.toml
+
+clean:  ## Remove what was set up and made
+	rm -rf $(VENV) data logs spark-warehouse

@@ -1,0 +1,76 @@
+"""Logging of the command line: a short console, a whole file. The library sets up none itself."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+_LARGEST_LOG = 10 * 1024 * 1024
+
+#: Only for the file: full tracebacks of failures.
+traceback_logger = logging.getLogger("sparkpipe.traceback")
+
+
+class _ConsoleFilter(logging.Filter):
+    """Two lines for a node are enough on a console: that it runs, and that it is done."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == traceback_logger.name:
+            return False
+        quiet = record.name.startswith("sparkpipe.io")
+        return not quiet or record.levelno >= logging.WARNING
+
+
+class _ConsoleFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return text if record.levelno < logging.WARNING else f"{record.levelname}: {text}"
+
+
+def configure_logging(
+    folder: Path | None, packages: Iterable[str] = (), *, verbose: bool = False
+) -> Path | None:
+    """Send logs to standard error and to a file.
+
+    Args:
+        folder: Where ``sparkpipe.log`` goes; None for no file.
+        packages: Packages of the user whose INFO messages are shown beside those of sparkpipe.
+        verbose: Show everything on the console.
+
+    Returns:
+        The file, or None if it cannot be written.
+    """
+    console = logging.StreamHandler(sys.stderr)
+    console.setFormatter(_ConsoleFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    if not verbose:
+        console.addFilter(_ConsoleFilter())
+    handlers: list[logging.Handler] = [console]
+    path = None
+    if folder is not None:
+        try:
+            path = _roll_over(folder / "sparkpipe.log")
+            file = logging.FileHandler(path, encoding="utf-8")
+        except OSError:  # a read-only project still runs
+            path = None
+        else:
+            file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+            handlers.append(file)
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    for name in {"sparkpipe", *(package.partition(".")[0] for package in packages)}:
+        logging.getLogger(name).setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    return path
+
+
+def _roll_over(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > _LARGEST_LOG:
+        path.replace(path.with_suffix(".log.1"))
+    return path

@@ -1,0 +1,60 @@
+"""Delta tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sparkpipe.datasets.spark.paths import spark_path
+from sparkpipe.datasets.spark.spark_data_set import SparkDataSet
+from sparkpipe.errors import DataSetError
+from sparkpipe.spark.session import get_spark
+
+_FORMS = ("dataframe", "delta_table")
+
+
+class DeltaTableDataSet(SparkDataSet):
+    """A Delta table in a folder: read, appended to or overwritten in one transaction.
+
+    Args:
+        filepath: The folder of the table, or an address that Spark knows.
+        load_args: Options of the reader, such as ``versionAsOf`` or ``timestampAsOf``.
+        save_args: ``mode`` (``overwrite`` or ``append``), ``partitionBy``, ``mergeSchema``,
+            ``overwriteSchema``, ``replaceWhere`` and other options of the writer.
+        load_as: ``dataframe``; or ``delta_table`` for the ``delta.tables.DeltaTable``, to merge,
+            update and delete in a node.
+        metadata: Kept for other tools.
+    """
+
+    def __init__(
+        self,
+        filepath: str,
+        load_args: Mapping[str, Any] | None = None,
+        save_args: Mapping[str, Any] | None = None,
+        load_as: str = "dataframe",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(filepath, "delta", load_args, save_args, metadata=metadata)
+        if load_as not in _FORMS:
+            raise DataSetError(
+                f"load_as '{load_as}' is not known.", hint=f"It is one of {', '.join(_FORMS)}."
+            )
+        self._load_as = load_as
+
+    def _load(self) -> Any:
+        if self._load_as == "dataframe":
+            return super()._load()
+        missing = self._missing()
+        if missing:
+            raise DataSetError(missing)
+        from delta.tables import DeltaTable
+
+        return DeltaTable.forPath(get_spark(), spark_path(self._filepath))
+
+    def _describe(self) -> dict[str, Any]:
+        described = super()._describe()
+        del described["file_format"]
+        return described
+
+
+DeltaTableDataset = DeltaTableDataSet

@@ -1,0 +1,105 @@
+"""What Spark accepts, so that a misspelt word, which Spark ignores, is found before it runs.
+
+Source: Spark's SQL data sources guide (pages on CSV, JSON, Parquet, ORC and generic options).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sparkpipe.errors import did_you_mean
+
+#: Formats that Spark brings, and those that well-known packages bring.
+FORMATS = (
+    *("csv", "json", "parquet", "orc", "delta", "text", "xml", "avro", "binaryFile", "libsvm"),
+    *("iceberg", "hudi", "bigquery", "mongodb", "snowflake", "redshift", "excel", "sqlserver"),
+)
+
+SAVE_MODES = ("overwrite", "append", "ignore", "error", "errorifexists")
+
+# What DataFrameReader.load and DataFrameWriter.save take beside the options of a format.
+_READER = ("schema",)
+_WRITER = ("mode", "partitionBy")
+
+_GENERIC = (
+    "ignoreCorruptFiles",
+    "ignoreMissingFiles",
+    "modifiedAfter",
+    "modifiedBefore",
+    "pathGlobFilter",
+    "recursiveFileLookup",
+)
+_DATES = ("dateFormat", "timestampFormat", "timestampNTZFormat", "timeZone", "locale")
+_TEXT = ("encoding", "charset", "lineSep", "compression", "columnNameOfCorruptRecord", "mode")
+
+_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "csv": (
+        *_DATES,
+        *_TEXT,
+        *("sep", "delimiter", "quote", "quoteAll", "escape", "escapeQuotes", "comment", "header"),
+        *("inferSchema", "preferDate", "enforceSchema", "ignoreLeadingWhiteSpace"),
+        *("ignoreTrailingWhiteSpace", "nullValue", "nanValue", "positiveInf", "negativeInf"),
+        *("enableDateTimeParsingFallback", "maxColumns", "maxCharsPerColumn", "multiLine"),
+        *("charToEscapeQuoteEscaping", "samplingRatio", "emptyValue", "unescapedQuoteHandling"),
+        *("singleVariantColumn", "extension"),
+    ),
+    "json": (
+        *_DATES,
+        *_TEXT,
+        *("primitivesAsString", "prefersDecimal", "allowComments", "allowUnquotedFieldNames"),
+        *("allowSingleQuotes", "allowNumericLeadingZeros", "allowNonNumericNumbers", "multiLine"),
+        *("allowBackslashEscapingAnyCharacter", "allowUnquotedControlChars", "inferTimestamp"),
+        *(
+            "samplingRatio",
+            "dropFieldIfAllNull",
+            "ignoreNullFields",
+            "writeNonAsciiCharacterAsCodePoint",
+        ),
+        *("enableDateTimeParsingFallback", "useUnsafeRow", "singleVariantColumn"),
+    ),
+    "parquet": (
+        *("mergeSchema", "datetimeRebaseMode", "int96RebaseMode", "compression"),
+        *("parquet.block.size", "parquet.page.size"),
+    ),
+    "orc": ("mergeSchema", "compression"),
+    "delta": (
+        *("versionAsOf", "timestampAsOf", "mergeSchema", "overwriteSchema", "replaceWhere"),
+        *("partitionOverwriteMode", "txnAppId", "txnVersion", "userMetadata", "maxRecordsPerFile"),
+        *("optimizeWrite", "dataChange", "readChangeFeed", "startingVersion", "endingVersion"),
+        *("startingTimestamp", "endingTimestamp", "ignoreDeletes", "ignoreChanges", "compression"),
+    ),
+}
+
+
+def format_problems(file_format: str) -> list[str]:
+    """Tell a format that is a misspelt one; others may be brought by packages."""
+    if "." in file_format or file_format.lower() in (name.lower() for name in FORMATS):
+        return []
+    close = did_you_mean(file_format, FORMATS)
+    return [f"file_format '{file_format}' is not known. {close}"] if close else []
+
+
+def mode_problems(mode: Any) -> list[str]:
+    """Tell a save mode that Spark does not have."""
+    if str(mode).lower() in SAVE_MODES:
+        return []
+    hint = did_you_mean(str(mode), SAVE_MODES) or f"Modes: {', '.join(SAVE_MODES)}."
+    return [f"save_args: mode '{mode}' is not known. {hint}"]
+
+
+def option_problems(what: str, file_format: str, options: Iterable[str]) -> list[str]:
+    """Tell options that Spark would ignore and that are nearly one which it knows."""
+    known = _OPTIONS.get(file_format.lower())
+    if known is None:
+        return []
+    known = (*known, *_GENERIC, *(_READER if what == "load_args" else _WRITER))
+    exact = {name.lower() for name in known}
+    problems = []
+    for option in options:
+        if option.lower() in exact:
+            continue
+        close = did_you_mean(option, known)
+        if close:
+            problems.append(f"{what}: '{option}' is no option of {file_format}. {close}")
+    return problems

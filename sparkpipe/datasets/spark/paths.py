@@ -1,0 +1,84 @@
+"""Paths as Spark wants them, and replacing a local folder as a whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sparkpipe.io.files import split_protocol
+
+_GLOB_CHARACTERS = set("*?[{")
+
+
+def local_path(filepath: str) -> Path | None:
+    """Return the absolute local path that ``filepath`` means, or None if it lies elsewhere.
+
+    Spark resolves relative paths in the folder in which its JVM was started; we do it in ours.
+    """
+    if filepath.startswith(("dbfs:", "hdfs:", "abfss:")):
+        return None
+    if filepath.startswith("file:") and not filepath.startswith("file://"):
+        return Path(filepath.removeprefix("file:"))
+    protocol, path = split_protocol(filepath)
+    return Path(os.path.abspath(path)) if protocol == "file" else None
+
+
+def is_glob(filepath: str) -> bool:
+    """Whether a path stands for many."""
+    return not _GLOB_CHARACTERS.isdisjoint(filepath)
+
+
+def spark_path(filepath: str) -> str:
+    """Return the path to give to Spark."""
+    local = local_path(filepath)
+    return filepath if local is None else local.as_posix()
+
+
+def _backup(target: Path) -> Path:
+    # Spark does not read names that begin with a dot or an underscore.
+    return target.with_name(f".{target.name}.sparkpipe-old")
+
+
+def recover(target: Path) -> None:
+    """Put back what a replacement that was killed between its two renames had set aside."""
+    backup = _backup(target)
+    if backup.exists() and not target.exists():
+        backup.rename(target)
+
+
+@contextmanager
+def replacing_folder(target: Path) -> Iterator[Path]:
+    """Give a folder beside ``target`` to write to; put it in its place if nothing is raised.
+
+    Spark's own overwrite deletes the old data before the job starts: a job that fails, or is
+    killed, would leave nothing. Here the old data stays until the new is complete, also when it is
+    read from the same path.
+    """
+    recover(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = target.with_name(f".{target.name}.sparkpipe-new")
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        yield staging
+        backup = _backup(target)
+        _remove(backup)
+        if target.exists():
+            target.rename(backup)
+        try:
+            staging.rename(target)
+        except OSError:
+            recover(target)
+            raise
+        _remove(backup)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

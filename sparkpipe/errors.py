@@ -1,0 +1,200 @@
+"""Every error that sparkpipe raises on purpose.
+
+::
+
+    SparkpipeError
+    ├── ConfigError                  a file of the project says something impossible
+    │   └── ProjectNotFoundError     there is no project in this folder or above it
+    ├── PipelineError                nodes that do not make a pipeline (also a ValueError)
+    │   ├── NodeSignatureError       a function does not take its node's inputs (also a TypeError)
+    │   ├── CircularDependencyError  nodes wait for one another
+    │   └── OutputNotUniqueError     two nodes write one data set
+    ├── DataSetError                 a data set could not be made, loaded or saved
+    │   ├── DataSetNotFoundError     the catalog has no data set of that name
+    │   ├── DataSetAlreadyExistsError
+    │   └── VersionNotFoundError
+    ├── SparkStartError              no Spark session could be started
+    ├── PreflightError               all that was wrong before anything ran (also a ValueError)
+    ├── NodeRunError                 one node failed: at which step, where in the code
+    └── RunFailedError               a run failed: all its NodeRunErrors
+
+An error says what happened, where, and (``hint``) what to do next; ``__cause__`` keeps its cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+
+class SparkpipeError(Exception):
+    """Base of all errors of sparkpipe.
+
+    Args:
+        message: What happened and where, in one or a few lines.
+        hint: What to do next; printed after the message.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
+
+class ConfigError(SparkpipeError):
+    """A configuration file, an option or a setting of the project is wrong."""
+
+
+class ProjectNotFoundError(ConfigError):
+    """No ``pyproject.toml`` with a ``[tool.sparkpipe]`` table was found."""
+
+
+class PipelineError(SparkpipeError, ValueError):
+    """Nodes that cannot make up a pipeline, or a filter that names what is not there."""
+
+
+class NodeSignatureError(PipelineError, TypeError):
+    """The parameters of a node's function do not match the inputs of the node."""
+
+
+class CircularDependencyError(PipelineError):
+    """Some nodes need, directly or through others, their own outputs."""
+
+
+class OutputNotUniqueError(PipelineError):
+    """More than one node writes the same data set."""
+
+
+class DataSetError(SparkpipeError):
+    """A data set could not be created, loaded, saved or released."""
+
+
+class DataSetNotFoundError(DataSetError):
+    """The catalog has no data set of the name asked for."""
+
+
+class DataSetAlreadyExistsError(DataSetError):
+    """A data set of that name is already in the catalog."""
+
+
+class VersionNotFoundError(DataSetError):
+    """No saved version of a versioned data set was found."""
+
+
+class SparkStartError(SparkpipeError):
+    """No Spark session could be started."""
+
+
+class PreflightError(SparkpipeError, ValueError):
+    """Everything that was found wrong before any node ran.
+
+    Args:
+        problems: One message for each problem, in the order of discovery.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        if len(self.problems) == 1:
+            message = self.problems[0]
+        else:
+            message = f"{len(self.problems)} problems were found before anything ran:" + "".join(
+                f"\n  - {problem}" for problem in self.problems
+            )
+        super().__init__(message)
+        # Exceptions are pickled as their class and arguments.
+        self.args = (self.problems,)
+
+
+class NodeRunError(SparkpipeError):
+    """One node failed.
+
+    Args:
+        message: What failed, with the names of node and data set, and the reason.
+        node_name: The name of the node.
+        location: ``file:line in function`` of the user's code nearest to the failure; may be empty.
+        traceback_text: The whole traceback of the cause.
+    """
+
+    def __init__(
+        self, message: str, node_name: str = "", location: str = "", traceback_text: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.node_name = node_name
+        self.location = location
+        self.traceback_text = traceback_text
+        self.args = (message, node_name, location, traceback_text)
+
+
+class RunFailedError(SparkpipeError):
+    """A run failed; every failure is in it.
+
+    Args:
+        failures: The failures in the order in which they happened.
+        resume_from: Names of the nodes from which the run can be continued.
+        completed: Number of nodes that had completed.
+        total: Number of nodes in the run.
+    """
+
+    def __init__(
+        self,
+        failures: Sequence[NodeRunError],
+        resume_from: Sequence[str] = (),
+        completed: int = 0,
+        total: int = 0,
+    ) -> None:
+        self.failures = tuple(failures)
+        self.resume_from = tuple(resume_from)
+        self.completed = completed
+        self.total = total
+        hint = ""
+        if self.resume_from:
+            hint = f"\nTo continue from there: sparkpipe run --from-nodes {','.join(resume_from)}"
+        super().__init__("\n".join(failure.message for failure in self.failures), hint=hint)
+        self.args = (self.failures, self.resume_from, completed, total)
+
+    def __str__(self) -> str:
+        return self.message + self.hint
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """Return ``Did you mean 'x'?`` for the candidate closest to ``name``, or an empty string.
+
+    >>> did_you_mean("ordres", ["orders", "customers"])
+    "Did you mean 'orders'?"
+    >>> did_you_mean("ordres", [])
+    ''
+    """
+    from difflib import get_close_matches
+
+    known = {str(candidate).casefold(): str(candidate) for candidate in candidates}
+    close = get_close_matches(name.casefold(), known, n=1)
+    return f"Did you mean '{known[close[0]]}'?" if close else ""
+
+
+_collected: ContextVar[list[SparkpipeError] | None] = ContextVar("_collected", default=None)
+
+
+@contextmanager
+def collecting_errors() -> Iterator[list[SparkpipeError]]:
+    """Within it, errors given to :func:`report` are listed instead of raised.
+
+    ``sparkpipe check`` wants all problems of a project's pipelines, not the first one.
+    """
+    errors: list[SparkpipeError] = []
+    token = _collected.set(errors)
+    try:
+        yield errors
+    finally:
+        _collected.reset(token)
+
+
+def report(error: SparkpipeError) -> None:
+    """Raise ``error``, or add it to the list of the surrounding :func:`collecting_errors`."""
+    collector = _collected.get()
+    if collector is None:
+        raise error
+    collector.append(error)

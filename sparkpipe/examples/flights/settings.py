@@ -1,0 +1,5 @@
+"""Settings of the project."""
+
+from sparkpipe.examples.flights.hooks import ShowResults
+
+HOOKS = (ShowResults(),)

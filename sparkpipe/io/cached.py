@@ -1,0 +1,76 @@
+"""A data set that remembers what it loaded or saved last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sparkpipe.errors import DataSetError
+from sparkpipe.io.core import AbstractDataSet, Version, is_single_process
+from sparkpipe.io.memory import MemoryDataSet
+
+
+class CachedDataSet(AbstractDataSet):
+    """Wraps a data set; loads it once in a run and then gives what is in memory.
+
+    Args:
+        dataset: A data set, or its configuration.
+        version: Versions to load and save, for the data set inside.
+        copy_mode: As of :class:`MemoryDataSet`.
+    """
+
+    def __init__(
+        self,
+        dataset: AbstractDataSet | dict[str, Any],
+        version: Version | None = None,
+        copy_mode: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        from sparkpipe.io.factory import build_data_set
+
+        self._dataset: AbstractDataSet
+        if isinstance(dataset, AbstractDataSet):
+            self._dataset = dataset
+        elif isinstance(dataset, dict):
+            self._dataset = build_data_set(dataset, version=version)
+        else:
+            raise DataSetError(
+                f"'dataset' must be a data set or its configuration, not {type(dataset).__name__}."
+            )
+        self._cache = MemoryDataSet(copy_mode=copy_mode)
+        self.metadata = metadata
+
+    @property
+    def _SINGLE_PROCESS(self) -> bool:  # type: ignore[override]  # noqa: N802
+        return is_single_process(self._dataset)
+
+    def _load(self) -> Any:
+        if not self._cache.exists():
+            self._cache.save(self._dataset.load())
+        return self._cache.load()
+
+    def _save(self, data: Any) -> None:
+        self._dataset.save(data)
+        self._cache.save(data)
+
+    def _exists(self) -> bool:
+        return self._cache.exists() or self._dataset.exists()
+
+    def _release(self) -> None:
+        self._cache.release()
+        self._dataset.release()
+
+    def _problems(self) -> list[str]:
+        return self._dataset._problems()
+
+    def _missing(self) -> str:
+        return "" if self._cache.exists() else self._dataset._missing()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"dataset": str(self._dataset)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The cache stays where it was filled; another process loads for itself.
+        return {**self.__dict__, "_cache": MemoryDataSet(copy_mode=self._cache._copy_mode)}
+
+
+CachedDataset = CachedDataSet

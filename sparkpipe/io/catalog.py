@@ -1,0 +1,358 @@
+"""The catalog: data sets by name."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sparkpipe.errors import (
+    DataSetAlreadyExistsError,
+    DataSetError,
+    DataSetNotFoundError,
+    did_you_mean,
+)
+from sparkpipe.io.core import Version, generate_timestamp, location_of
+from sparkpipe.io.factory import build_data_set
+from sparkpipe.io.memory import MemoryDataSet
+
+_logger = logging.getLogger(__name__)
+
+
+class _Entry:
+    """A data set that is made from its configuration when first asked for, once for all threads."""
+
+    def __init__(
+        self,
+        name: str,
+        config: Mapping[str, Any],
+        credentials: Mapping[str, Any],
+        version: Version,
+        origin: str,
+    ) -> None:
+        self._made: Any = None
+        self._lock = threading.Lock()
+        self._name = name
+        self._arguments = (config, credentials, version)
+        self._origin = origin
+
+    def data_set(self) -> Any:
+        with self._lock:
+            if self._made is None:
+                try:
+                    self._made = build_data_set(*self._arguments)
+                except DataSetError as exc:
+                    where = f" ({self._origin})" if self._origin else ""
+                    raise DataSetError(
+                        f"Data set '{self._name}'{where}: {exc.message}", hint=exc.hint
+                    ) from exc
+            return self._made
+
+
+class DataCatalog:
+    """Data sets by name; also a mapping of name to data set. Safe to use from many threads.
+
+    Args:
+        data_sets: Data sets by name.
+        feed_dict: Data by name, each kept in memory.
+
+    >>> catalog = DataCatalog(feed_dict={"xs": [1, 2, 3]})
+    >>> catalog.load("xs")
+    [1, 2, 3]
+    >>> "xs" in catalog, list(catalog)
+    (True, ['xs'])
+    """
+
+    def __init__(
+        self,
+        data_sets: Mapping[str, Any] | None = None,
+        feed_dict: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._data_sets: dict[str, Any] = dict(data_sets or {})
+        if feed_dict:
+            self.add_feed_dict(feed_dict)
+
+    @classmethod
+    def from_config(
+        cls,
+        catalog: Mapping[str, Mapping[str, Any]] | None,
+        credentials: Mapping[str, Any] | None = None,
+        load_versions: Mapping[str, str] | None = None,
+        save_version: str | None = None,
+    ) -> DataCatalog:
+        """Make a catalog of configuration.
+
+        Args:
+            catalog: Entry by name of data set: ``type`` and its options.
+            credentials: Credentials by the names that entries use.
+            load_versions: Version to load, by name of a versioned data set.
+            save_version: Version under which versioned data sets save; by default the time.
+
+        Raises:
+            DataSetError: Entries are not possible; all of them are named.
+        """
+        made = cls.from_config_lazily(catalog, credentials, load_versions, save_version)
+        problems = made.problems()
+        if problems:
+            raise DataSetError("\n".join(problems))
+        return made
+
+    @classmethod
+    def from_config_lazily(
+        cls,
+        catalog: Mapping[str, Mapping[str, Any]] | None,
+        credentials: Mapping[str, Any] | None = None,
+        load_versions: Mapping[str, str] | None = None,
+        save_version: str | None = None,
+        origins: Mapping[str, str] | None = None,
+    ) -> DataCatalog:
+        """Like :meth:`from_config`, but an entry is looked at when it is first asked for.
+
+        Args:
+            catalog: As of :meth:`from_config`.
+            credentials: As of :meth:`from_config`.
+            load_versions: As of :meth:`from_config`.
+            save_version: As of :meth:`from_config`.
+            origins: File and line of each entry, for messages.
+
+        Raises:
+            DataSetNotFoundError: A load version names a data set that is not there.
+        """
+        catalog = {n: c for n, c in (catalog or {}).items() if not str(n).startswith("_")}
+        load_versions = load_versions or {}
+        save_version = save_version or generate_timestamp()
+        unknown = [name for name in load_versions if name not in catalog]
+        if unknown:
+            raise DataSetNotFoundError(
+                f"A load version is given for '{unknown[0]}', which is not in the catalog.",
+                hint=did_you_mean(unknown[0], catalog),
+            )
+        origins = origins or {}
+        return cls(
+            {
+                name: _Entry(
+                    name,
+                    config,
+                    credentials or {},
+                    Version(load_versions.get(name), save_version),
+                    origins.get(name, ""),
+                )
+                for name, config in catalog.items()
+            }
+        )
+
+    def problems(self, names: Iterable[str] | None = None) -> list[str]:
+        """Return what is known to be wrong with data sets before anything is loaded.
+
+        Args:
+            names: Data sets to look at; by default all.
+        """
+        problems = []
+        for name in list(self._data_sets) if names is None else names:
+            try:
+                data_set = self._get_dataset(name)
+            except DataSetNotFoundError:
+                continue
+            except DataSetError as exc:
+                problems.append(str(exc))
+                continue
+            own = getattr(data_set, "_problems", None)
+            for problem in own() if callable(own) else ():
+                problems.append(f"Data set '{name}' ({_kind(data_set)}): {problem}")
+        return problems
+
+    def _get_dataset(self, name: str) -> Any:
+        """Return the data set of a name, made on first use."""
+        try:
+            data_set = self._data_sets[name]
+        except KeyError:
+            raise DataSetNotFoundError(
+                f"The catalog has no data set '{name}'.", hint=did_you_mean(name, self._data_sets)
+            ) from None
+        if type(data_set) is _Entry:
+            data_set = data_set.data_set()
+            self._data_sets[name] = data_set
+        return data_set
+
+    def load(self, name: str, version: str | None = None) -> Any:
+        """Return the data of a data set.
+
+        Args:
+            name: The name of the data set.
+            version: A version to load instead of the one of the catalog.
+
+        Raises:
+            DataSetNotFoundError: There is no such data set.
+            DataSetError: It cannot be loaded.
+        """
+        data_set = self._get_dataset(name)
+        if version is not None:
+            data_set = _at_version(name, data_set, version)
+        if _logger.isEnabledFor(logging.INFO):
+            _logger.info("Loading data from '%s' (%s)...", name, type(data_set).__name__)
+        try:
+            return data_set.load()
+        except Exception as exc:
+            raise _named(exc, f"Could not load '{name}' ({_described(data_set)})") from exc
+
+    def save(self, name: str, data: Any) -> None:
+        """Store data in a data set.
+
+        Raises:
+            DataSetNotFoundError: There is no such data set.
+            DataSetError: It cannot be saved.
+        """
+        data_set = self._get_dataset(name)
+        if _logger.isEnabledFor(logging.INFO):
+            _logger.info("Saving data to '%s' (%s)...", name, type(data_set).__name__)
+        try:
+            data_set.save(data)
+        except Exception as exc:
+            raise _named(exc, f"Could not save '{name}' ({_described(data_set)})") from exc
+
+    def exists(self, name: str) -> bool:
+        """Whether a data set is in the catalog and has data; a warning if it cannot tell."""
+        try:
+            data_set = self._get_dataset(name)
+        except DataSetNotFoundError:
+            return False
+        if not hasattr(data_set, "exists"):
+            _logger.warning("'%s' (%s) has no 'exists'.", name, _kind(data_set))
+            return False
+        return bool(data_set.exists())
+
+    def release(self, name: str) -> None:
+        """Let go of what a data set holds in memory.
+
+        Raises:
+            DataSetError: It cannot.
+        """
+        release = getattr(self._get_dataset(name), "release", None)
+        if release is not None:
+            release()
+
+    def confirm(self, name: str) -> None:
+        """Tell a data set that what was loaded from it has been dealt with.
+
+        Raises:
+            DataSetError: The data set has no ``confirm``.
+        """
+        data_set = self._get_dataset(name)
+        if not hasattr(data_set, "confirm"):
+            raise DataSetError(f"'{name}' ({_kind(data_set)}) cannot be confirmed.")
+        _logger.info("Confirming '%s' (%s)...", name, _kind(data_set))
+        data_set.confirm()
+
+    def add(self, data_set_name: str, data_set: Any, replace: bool = False) -> None:
+        """Add a data set: any object with ``load`` and ``save``.
+
+        Raises:
+            DataSetAlreadyExistsError: The name is taken and ``replace`` is False.
+        """
+        if not replace and data_set_name in self._data_sets:
+            raise DataSetAlreadyExistsError(
+                f"The catalog already has a data set '{data_set_name}'.",
+                hint="Give replace=True to put this one in its place.",
+            )
+        self._data_sets[data_set_name] = data_set
+
+    def add_all(self, data_sets: Mapping[str, Any], replace: bool = False) -> None:
+        """Add many data sets.
+
+        Raises:
+            DataSetAlreadyExistsError: A name is taken and ``replace`` is False.
+        """
+        for name, data_set in data_sets.items():
+            self.add(name, data_set, replace)
+
+    def add_feed_dict(self, feed_dict: Mapping[str, Any], replace: bool = False) -> None:
+        """Add data, kept in memory; a data set is added as it is.
+
+        Raises:
+            DataSetAlreadyExistsError: A name is taken and ``replace`` is False.
+        """
+        for name, data in feed_dict.items():
+            is_data_set = (
+                hasattr(data, "load") and hasattr(data, "save") and hasattr(data, "exists")
+            )
+            self.add(name, data if is_data_set else MemoryDataSet(data), replace)
+
+    def list(self, regex_search: str | None = None) -> list[str]:
+        """Return the names of data sets, sorted as added.
+
+        Args:
+            regex_search: Only names in which this regular expression is found, in either case.
+
+        Raises:
+            DataSetError: It is no regular expression.
+        """
+        names = [*self._data_sets]
+        if regex_search is None:
+            return names
+        try:
+            pattern = re.compile(regex_search, re.IGNORECASE)
+        except re.error as exc:
+            raise DataSetError(f"'{regex_search}' is no regular expression: {exc}.") from exc
+        return [name for name in names if pattern.search(name)]
+
+    def shallow_copy(self) -> DataCatalog:
+        """Return a catalog of its own with the same data sets."""
+        copy = type(self).__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy._data_sets = dict(self._data_sets)
+        return copy
+
+    def __getitem__(self, name: str) -> Any:
+        return self._get_dataset(name)
+
+    def __setitem__(self, name: str, data: Any) -> None:
+        self.add_feed_dict({name: data}, replace=True)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._data_sets
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._data_sets])
+
+    def __len__(self) -> int:
+        return len(self._data_sets)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, DataCatalog):
+            return NotImplemented
+        return self._data_sets == other._data_sets
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"DataCatalog({', '.join(self)})"
+
+
+def _kind(data_set: Any) -> str:
+    return type(data_set).__name__
+
+
+def _described(data_set: Any) -> str:
+    location = location_of(data_set)
+    return f"{_kind(data_set)}, {location}" if location else _kind(data_set)
+
+
+def _named(exc: Exception, what: str) -> DataSetError:
+    """Put the name of the data set before the reason."""
+    kind = type(exc) if isinstance(exc, DataSetError) else DataSetError
+    hint = exc.hint if isinstance(exc, DataSetError) else ""
+    reason = exc.message if isinstance(exc, DataSetError) else f"{type(exc).__name__}: {exc}"
+    return kind(f"{what}: {reason}", hint=hint)
+
+
+def _at_version(name: str, data_set: Any, version: str) -> Any:
+    from copy import copy
+
+    if getattr(data_set, "_version", None) is None:
+        raise DataSetError(f"'{name}' ({_kind(data_set)}) is not versioned.")
+    other = copy(data_set)
+    other._version = Version(version, data_set._version.save)
+    other.release()
+    return other

@@ -1,0 +1,336 @@
+"""The contract of a data set, and what every data set shares."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from functools import cached_property
+from glob import escape, glob
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+from sparkpipe.errors import DataSetError, SparkpipeError, VersionNotFoundError
+from sparkpipe.spark.errors import spark_reason
+
+#: Keys whose values are never shown.
+_SECRET_WORDS = ("credential", "password", "secret", "token", "key", "account", "storage_options")
+
+_VERSION = re.compile(r"\w[\w.+-]*", re.ASCII)
+
+
+class Version(NamedTuple):
+    """Which version of a data set to load and to save; None stands for the latest and a new one."""
+
+    load: str | None
+    save: str | None
+
+
+class AbstractDataSet(ABC):
+    """Something that can be loaded and saved under a name.
+
+    A subclass writes ``_load``, ``_save``, ``_describe`` and, where it can, ``_exists`` and
+    ``_release``. Abilities are declared on the class:
+
+    * ``_SINGLE_PROCESS = True``: cannot be used in another process than that of the run.
+    * ``_EPHEMERAL = True``: what it holds ends with the process.
+
+    Raises:
+        DataSetError: From each public method, with the reason; the cause is chained to it.
+    """
+
+    _SINGLE_PROCESS: bool = False
+    _EPHEMERAL: bool = False
+
+    @abstractmethod
+    def _load(self) -> Any: ...
+
+    @abstractmethod
+    def _save(self, data: Any) -> None: ...
+
+    @abstractmethod
+    def _describe(self) -> dict[str, Any]:
+        """Return what identifies the data set: its path and options."""
+
+    def _exists(self) -> bool:
+        logging.getLogger(__name__).warning(
+            "%s cannot tell whether its data exists; it is taken as absent.", type(self).__name__
+        )
+        return False
+
+    def _release(self) -> None:  # noqa: B027 - most data sets hold nothing
+        """Let go of what is held in memory."""
+
+    def _problems(self) -> list[str]:
+        """Return what is known to be wrong before anything runs, without Spark or network."""
+        return []
+
+    def _missing(self) -> str:
+        """Return why a load would find nothing, where that is known without Spark or network."""
+        return ""
+
+    def load(self) -> Any:
+        """Return the data.
+
+        Raises:
+            DataSetError: It cannot be loaded.
+        """
+        try:
+            return self._load()
+        except DataSetError:
+            raise
+        except Exception as exc:
+            raise DataSetError(reason_of(exc)) from exc
+
+    def save(self, data: Any) -> None:
+        """Store the data.
+
+        Raises:
+            DataSetError: It cannot be saved, or it is None.
+        """
+        if data is None:
+            raise DataSetError(
+                "None cannot be saved.",
+                hint="Return the data from the node's function, or declare no output.",
+            )
+        try:
+            self._save(data)
+        except DataSetError:
+            raise
+        except Exception as exc:
+            raise DataSetError(reason_of(exc)) from exc
+
+    def exists(self) -> bool:
+        """Whether there is something to load.
+
+        Raises:
+            DataSetError: That cannot be found out.
+        """
+        try:
+            return self._exists()
+        except Exception as exc:
+            raise DataSetError(f"cannot tell whether it exists: {reason_of(exc)}") from exc
+
+    def release(self) -> None:
+        """Let go of what is held in memory.
+
+        Raises:
+            DataSetError: The data set's own release failed.
+        """
+        try:
+            self._release()
+        except Exception as exc:
+            raise DataSetError(f"could not be released: {reason_of(exc)}") from exc
+
+    def __str__(self) -> str:
+        shown = redacted({k: v for k, v in self._describe().items() if v is not None})
+        return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in shown.items())})"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+AbstractDataset = AbstractDataSet
+
+
+class AbstractVersionedDataSet(AbstractDataSet):
+    """A data set in files, which keeps each saved version when it is given a :class:`Version`.
+
+    Version ``v`` of ``a/b.csv`` is the file ``a/b.csv/v/b.csv``.
+
+    Args:
+        filepath: The path of the data set, without a version.
+        version: Versions to load and save; None keeps a single file.
+        exists_function: Tells whether a path exists.
+        glob_function: Returns the paths that match a pattern.
+    """
+
+    def __init__(
+        self,
+        filepath: PurePosixPath,
+        version: Version | None = None,
+        exists_function: Callable[[str], bool] | None = None,
+        glob_function: Callable[[str], list[str]] | None = None,
+    ) -> None:
+        self._filepath = filepath
+        self._version = version
+        for number in version or ():
+            if number is not None:
+                check_version_name(number)
+        self._path_exists = exists_function or os.path.exists
+        self._path_glob = glob_function or glob
+
+    @cached_property
+    def _latest_version(self) -> str:
+        pattern = f"{escape(str(self._filepath))}/*/{escape(self._filepath.name)}"
+        versions = sorted(PurePosixPath(path).parent.name for path in self._path_glob(pattern))
+        if not versions:
+            raise VersionNotFoundError(f"No version of {self._filepath} has been saved yet.")
+        return versions[-1]
+
+    @cached_property
+    def _new_version(self) -> str:
+        return (self._version and self._version.save) or generate_timestamp()
+
+    def resolve_load_version(self) -> str | None:
+        """Return the version that a load reads: the one asked for, else the latest.
+
+        Raises:
+            VersionNotFoundError: None has been saved.
+        """
+        if self._version is None:
+            return None
+        return self._version.load or self._latest_version
+
+    def resolve_save_version(self) -> str | None:
+        """Return the version that a save writes; None for a data set that is not versioned."""
+        return None if self._version is None else self._new_version
+
+    def _versioned_path(self, version: str) -> PurePosixPath:
+        return self._filepath / version / self._filepath.name
+
+    def _get_load_path(self) -> PurePosixPath:
+        version = self.resolve_load_version()
+        return self._filepath if version is None else self._versioned_path(version)
+
+    def _get_save_path(self) -> PurePosixPath:
+        version = self.resolve_save_version()
+        if version is None:
+            return self._filepath
+        path = self._versioned_path(version)
+        if self._path_exists(str(path)):
+            raise DataSetError(
+                f"version {version} is there already, and versions are never overwritten.",
+                hint="Start a new run, or give another save version.",
+            )
+        return path
+
+    def save(self, data: Any) -> None:
+        """Store the data, as a new version if versioned."""
+        self.__dict__.pop("_latest_version", None)
+        super().save(data)
+
+    def exists(self) -> bool:
+        """Whether there is something to load, in the version asked for."""
+        try:
+            return super().exists()
+        except DataSetError as exc:
+            if isinstance(exc.__cause__, VersionNotFoundError):
+                return False
+            raise
+
+    def _release(self) -> None:
+        self.__dict__.pop("_latest_version", None)
+
+
+AbstractVersionedDataset = AbstractVersionedDataSet
+
+
+def check_version_name(version: str) -> None:
+    """Refuse versions that would lead out of the folder of the data set.
+
+    Raises:
+        DataSetError: It has other characters than letters, digits, ``_ . + -``.
+    """
+    if not _VERSION.fullmatch(version):
+        raise DataSetError(
+            f"{version!r} cannot be a version.",
+            hint="Versions look like 2026-11-23T10.15.30.123Z.",
+        )
+
+
+def generate_timestamp() -> str:
+    """Return the present time in UTC as a name for a run or version, fit for every file system.
+
+    >>> len(generate_timestamp())
+    24
+    """
+    now = datetime.now(tz=timezone.utc)
+    return f"{now:%Y-%m-%dT%H.%M.%S}.{now.microsecond // 1000:03d}Z"
+
+
+def reason_of(exc: BaseException) -> str:
+    """Say in a phrase why something failed: what the exception says, with its kind where needed."""
+    if isinstance(exc, FileNotFoundError):
+        return f"the file does not exist: {exc.filename}" if exc.filename else f"no file: {exc}"
+    if isinstance(exc, PermissionError):
+        return f"no permission: {exc.filename or exc}"
+    if isinstance(exc, SparkpipeError):
+        return exc.message
+    told = spark_reason(exc)
+    if told:
+        return told
+    text = str(exc).strip()
+    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
+
+
+def redacted(value: Any) -> Any:
+    """Return a copy of a description in which the values of secret keys are replaced.
+
+    >>> redacted({"filepath": "a.csv", "credentials": {"user": "x"}})
+    {'filepath': 'a.csv', 'credentials': '***'}
+    """
+    if isinstance(value, Mapping):
+        return {
+            key: "***" if _is_secret(str(key)) and item is not None else redacted(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [redacted(item) for item in value]
+    return value
+
+
+def _is_secret(key: str) -> bool:
+    lowered = key.lower()
+    return any(word in lowered for word in _SECRET_WORDS)
+
+
+def is_spark_frame(data: Any) -> bool:
+    """Whether ``data`` is a Spark DataFrame, classic or Connect; never imports pyspark."""
+    module = sys.modules.get("pyspark.sql")
+    frame = getattr(module, "DataFrame", None)
+    # The type may be absent while another thread is still importing pyspark.
+    return isinstance(frame, type) and isinstance(data, frame)
+
+
+def holds_spark(data: Any) -> bool:
+    """Whether ``data`` is a Spark DataFrame or session, or a list, tuple or dict that holds one."""
+    if "pyspark" not in sys.modules:
+        return False
+    if isinstance(data, (list, tuple)):
+        return any(map(holds_spark, data))
+    if isinstance(data, dict):
+        return any(map(holds_spark, data.values()))
+    if is_spark_frame(data):
+        return True
+    # Sessions of Connect are no subclass of pyspark.sql.SparkSession: look at where the type lives.
+    kind = type(data)
+    return kind.__name__ in ("SparkSession", "SparkContext", "RDD", "DeltaTable") and (
+        kind.__module__.startswith(("pyspark.", "delta."))
+    )
+
+
+def is_single_process(data_set: Any) -> bool:
+    """Whether a data set declares that it must stay in its process."""
+    return bool(getattr(data_set, "_SINGLE_PROCESS", False))
+
+
+def is_ephemeral(data_set: Any) -> bool:
+    """Whether what a data set holds ends with its process."""
+    return bool(getattr(data_set, "_EPHEMERAL", False))
+
+
+def location_of(data_set: Any) -> str:
+    """Return the path or table of a data set for messages; empty where it has none."""
+    try:
+        described = data_set._describe() if hasattr(data_set, "_describe") else {}
+    except Exception:  # a foreign data set's description must never hide the error it is for
+        return ""
+    for key in ("filepath", "path", "table", "table_name"):
+        if described.get(key):
+            return str(described[key])
+    return ""

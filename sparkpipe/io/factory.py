@@ -1,0 +1,206 @@
+"""From the configuration of a data set to the data set."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
+
+from sparkpipe.errors import DataSetError, did_you_mean
+from sparkpipe.io.core import Version, check_version_name
+from sparkpipe.io.importing import import_object, install_hint
+
+#: Types by the names that a catalog uses; more are found by their dotted path.
+KNOWN_TYPES = (
+    "CachedDataSet",
+    "LambdaDataSet",
+    "MemoryDataSet",
+    "PartitionedDataSet",
+    "json.JSONDataSet",
+    "matplotlib.MatplotlibWriter",
+    "pandas.CSVDataSet",
+    "pandas.JSONDataSet",
+    "pandas.ParquetDataSet",
+    "pickle.PickleDataSet",
+    "spark.DeltaTableDataSet",
+    "spark.SparkDataSet",
+    "text.TextDataSet",
+)
+
+# Keys of an entry that are for the catalog or other tools, not for the data set.
+_CATALOG_KEYS = ("type", "versioned", "layer", "credentials")
+
+
+def find_class(type_name: Any) -> Any:
+    """Return the class that ``type:`` names.
+
+    A name is looked for among the data sets of sparkpipe, then in ``kedro_datasets`` if that is
+    installed, then as a dotted path. ``DataSet`` and ``Dataset`` are the same.
+
+    Raises:
+        DataSetError: There is no such class; says what was looked for and what to install.
+    """
+    if isinstance(type_name, type):
+        return type_name
+    if not isinstance(type_name, str) or not type_name.strip():
+        raise DataSetError(
+            f"'type' must name a class, not {type_name!r}.",
+            hint=f"For example {', '.join(KNOWN_TYPES[6:8])}.",
+        )
+    by_spelling = {name.casefold(): name for name in KNOWN_TYPES}
+    exact = next((n for n in _spellings(type_name) if n in KNOWN_TYPES), None)
+    if exact is not None:
+        package = "datasets" if "." in exact else "io"
+        return import_object(f"sparkpipe.{package}.{exact}")
+    if type_name.count(".") >= 2:
+        return _first_spelling(type_name)
+    if type_name.count(".") == 1:
+        for prefix in ("kedro_datasets.", ""):
+            if find_spec((prefix or type_name).partition(".")[0]) is not None:
+                try:
+                    return _first_spelling(prefix + type_name)
+                except DataSetError:
+                    if not prefix:
+                        raise
+    looked_for = [f"sparkpipe.datasets.{type_name}", type_name]
+    raise DataSetError(
+        f"there is no data set type '{type_name}' (looked for {' and '.join(looked_for)}).",
+        hint=(
+            did_you_mean(type_name, [*KNOWN_TYPES, *by_spelling])
+            or _by_class_name(type_name)
+            or install_hint(type_name)
+        ),
+    )
+
+
+def _spellings(name: str) -> list[str]:
+    return [name, name.replace("Dataset", "DataSet"), name.replace("DataSet", "Dataset")]
+
+
+def _first_spelling(path: str) -> Any:
+    """Import the class under the spelling given, else under the other one."""
+    first: DataSetError | None = None
+    for spelling in dict.fromkeys(_spellings(path)):
+        try:
+            return import_object(spelling)
+        except DataSetError as exc:
+            first = first or exc
+    assert first is not None
+    raise first
+
+
+def _by_class_name(name: str) -> str:
+    """For 'CSVDataSet', which lacks its package, name 'pandas.CSVDataSet'."""
+    by_class = {known.rpartition(".")[2]: known for known in KNOWN_TYPES}
+    short = did_you_mean(name.rpartition(".")[2], by_class)
+    return f"Did you mean '{by_class[short.split(chr(39))[1]]}'?" if short else ""
+
+
+def parse_config(
+    config: Mapping[str, Any],
+    credentials: Mapping[str, Any] | None = None,
+    version: Version | None = None,
+    required: tuple[str, ...] = (),
+) -> tuple[Any, dict[str, Any]]:
+    """Return the class and the arguments that an entry of the catalog stands for.
+
+    Args:
+        config: The entry.
+        credentials: All credentials of the project by name.
+        version: The versions to use where the entry says ``versioned: true``.
+        required: Arguments that will be given later.
+
+    Raises:
+        DataSetError: The entry is not possible.
+    """
+    if not isinstance(config, Mapping):
+        raise DataSetError(
+            f"the entry must be a mapping with a 'type', not {type(config).__name__}."
+        )
+    if "type" not in config:
+        raise DataSetError("the entry has no 'type'.", hint=did_you_mean("type", map(str, config)))
+    cls = find_class(config["type"])
+    arguments = {str(k): v for k, v in config.items() if k not in _CATALOG_KEYS}
+    if config.get("credentials") is not None:
+        arguments["credentials"] = resolve_credentials(config["credentials"], credentials or {})
+    if config.get("versioned"):
+        arguments["version"] = version or Version(None, None)
+    _check_arguments(cls, arguments, required)
+    return cls, arguments
+
+
+def resolve_credentials(named: Any, credentials: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the credentials that an entry names, or that stand in it.
+
+    Raises:
+        DataSetError: There are none of that name.
+    """
+    if isinstance(named, Mapping):
+        return dict(named)
+    if named not in credentials:
+        raise DataSetError(
+            f"there are no credentials '{named}'.",
+            hint=did_you_mean(str(named), credentials)
+            or f"Add '{named}' to conf/local/credentials.yml.",
+        )
+    found = credentials[named]
+    return dict(found) if isinstance(found, Mapping) else found
+
+
+def _check_arguments(cls: Any, arguments: dict[str, Any], required: tuple[str, ...]) -> None:
+    try:
+        parameters = inspect.signature(cls).parameters
+    except (TypeError, ValueError):
+        return
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    known = [
+        name
+        for name, p in parameters.items()
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
+    if "version" in arguments and "version" not in known and not open_ended:
+        raise DataSetError(f"{cls.__name__} cannot be versioned.", hint="Remove 'versioned: true'.")
+    unknown = [name for name in arguments if name not in known]
+    if unknown and not open_ended:
+        offered = [name for name in known if name not in ("version", "self")]
+        raise DataSetError(
+            f"{cls.__name__} has no option '{unknown[0]}'.",
+            hint=did_you_mean(unknown[0], offered) or f"Options: {', '.join(offered)}.",
+        )
+    missing = [
+        name
+        for name in known
+        if parameters[name].default is inspect.Parameter.empty
+        and name not in arguments
+        and name not in required
+    ]
+    if missing:
+        raise DataSetError(f"{cls.__name__} needs the option '{missing[0]}'.")
+
+
+def build_data_set(
+    config: Mapping[str, Any],
+    credentials: Mapping[str, Any] | None = None,
+    version: Version | None = None,
+) -> Any:
+    """Make a data set of its configuration; arguments as of :func:`parse_config`.
+
+    Raises:
+        DataSetError: The configuration is not possible; the reason is given without a name.
+    """
+    for number in version or ():
+        if number is not None:
+            check_version_name(number)
+    cls, arguments = parse_config(config, credentials, version)
+    try:
+        data_set = cls(**arguments)
+    except DataSetError:
+        raise
+    except Exception as exc:
+        raise DataSetError(
+            f"{cls.__name__} does not accept its options: {type(exc).__name__}: {exc}"
+        ) from exc
+    if not (hasattr(data_set, "load") and hasattr(data_set, "save")):
+        raise DataSetError(f"{cls.__name__} is no data set: it has no 'load' and 'save'.")
+    return data_set

@@ -1,0 +1,208 @@
+"""What data sets in files share: fsspec, versions, and writes that are whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from copy import deepcopy
+from functools import cached_property
+from glob import glob
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, Any, ClassVar
+from urllib.parse import unquote, urlsplit
+
+from sparkpipe.errors import DataSetError
+from sparkpipe.io.core import AbstractVersionedDataSet, Version
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+_WINDOWS_DRIVE = re.compile(r"[a-zA-Z]:[\\/]")
+
+
+def split_protocol(filepath: str) -> tuple[str, str]:
+    r"""Part a path into fsspec's protocol and the path for its file system.
+
+    >>> split_protocol("data/a.csv"), split_protocol("s3://bucket/a.csv")
+    (('file', 'data/a.csv'), ('s3', 'bucket/a.csv'))
+    >>> split_protocol("file:///tmp/a.csv"), split_protocol("C:\\data\\a.csv")
+    (('file', '/tmp/a.csv'), ('file', 'C:/data/a.csv'))
+    """
+    if "\0" in filepath:
+        raise DataSetError("a path cannot hold a NUL character.")
+    if _WINDOWS_DRIVE.match(filepath):
+        return "file", filepath.replace("\\", "/")
+    protocol, separator, path = filepath.partition("://")
+    if not separator:
+        return "file", filepath
+    if protocol in ("file", "local"):
+        return "file", unquote(urlsplit(filepath).path)
+    if protocol in ("http", "https"):  # fsspec wants the whole address
+        return protocol, filepath
+    return protocol, path
+
+
+class FileDataSet(AbstractVersionedDataSet):
+    """A data set in one file; a subclass writes ``_read`` and ``_write``.
+
+    A file on local disk is written beside its target and moved into place; elsewhere it is
+    uploaded whole. A save that fails leaves what was there.
+
+    Args:
+        filepath: A path, or an address with a protocol that fsspec knows (``s3://``, ``abfs://``).
+        load_args: Options for the function that reads.
+        save_args: Options for the function that writes.
+        version: Versions to load and save.
+        credentials: Passed to the file system; never shown.
+        fs_args: More arguments of the file system; ``open_args_load`` and ``open_args_save`` go to
+            its ``open``. ``open_args_save: {mode: a}`` appends.
+        metadata: Kept for other tools.
+    """
+
+    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {}
+    DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {}
+    _BINARY: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        load_args: Mapping[str, Any] | None = None,
+        save_args: Mapping[str, Any] | None = None,
+        version: Version | None = None,
+        credentials: Mapping[str, Any] | None = None,
+        fs_args: Mapping[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        if not isinstance(filepath, (str, os.PathLike)) or not str(filepath).strip():
+            raise DataSetError(f"filepath must be a path, not {filepath!r}.")
+        for name, options in (("load_args", load_args), ("save_args", save_args)):
+            if options is not None and not isinstance(options, Mapping):
+                raise DataSetError(f"{name} must be a mapping, not {options!r}.")
+        self._protocol, path = split_protocol(os.fspath(filepath))
+        super().__init__(PurePosixPath(path), version, self._there, self._find)
+        self._load_args = {**deepcopy(self.DEFAULT_LOAD_ARGS), **(load_args or {})}
+        self._save_args = {**deepcopy(self.DEFAULT_SAVE_ARGS), **(save_args or {})}
+        storage = dict(fs_args or {})
+        self._open_args_load = dict(storage.pop("open_args_load", {}))
+        self._open_args_save = dict(storage.pop("open_args_save", {}))
+        self._storage_options = {**storage, **(credentials or {})}
+        self.metadata = metadata
+
+    @abstractmethod
+    def _read(self, file: IO[Any]) -> Any: ...
+
+    @abstractmethod
+    def _write(self, file: IO[Any], data: Any) -> None: ...
+
+    @cached_property
+    def _fs(self) -> AbstractFileSystem:
+        import fsspec
+
+        return fsspec.filesystem(self._protocol, **self._storage_options)
+
+    @property
+    def _is_local(self) -> bool:
+        return self._protocol == "file"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Connections of file systems do not cross processes.
+        return {name: value for name, value in self.__dict__.items() if name != "_fs"}
+
+    def _there(self, path: str) -> bool:
+        return Path(path).exists() if self._is_local else bool(self._fs.exists(path))
+
+    def _find(self, pattern: str) -> list[str]:
+        if self._is_local:
+            return glob(pattern)  # noqa: PTH207 - the pattern is absolute or relative to here
+        self._fs.invalidate_cache(str(self._filepath))
+        return [str(path) for path in self._fs.glob(pattern)]
+
+    def _load(self) -> Any:
+        path = str(self._get_load_path())
+        with self._fs.open(path, **{"mode": self._mode("r"), **self._open_args_load}) as file:
+            return self._read(file)
+
+    def _save(self, data: Any) -> None:
+        path = str(self._get_save_path())
+        mode = str(self._open_args_save.get("mode", self._mode("w")))
+        options = {name: v for name, v in self._open_args_save.items() if name != "mode"}
+        if mode.startswith("a"):
+            self._fs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+            with self._fs.open(path, mode=mode, **options) as file:
+                self._write(file, data)
+            self._fs.invalidate_cache(path)
+            return
+        with self._replacing(path) as beside, open(beside, mode, **self._text(options)) as file:
+            self._write(file, data)
+
+    def _text(self, options: dict[str, Any]) -> dict[str, Any]:
+        return options if self._BINARY else {"encoding": "utf-8", "newline": "", **options}
+
+    def _mode(self, mode: str) -> str:
+        return f"{mode}b" if self._BINARY else mode
+
+    @contextmanager
+    def _replacing(self, path: str) -> Iterator[str]:
+        """Give a local path to write to; move it to ``path`` if nothing is raised."""
+        if not self._is_local:
+            with tempfile.TemporaryDirectory(prefix="sparkpipe-") as folder:
+                beside = os.path.join(folder, "data")
+                yield beside
+                self._fs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+                self._fs.put_file(beside, path)
+                self._fs.invalidate_cache(path)
+            return
+        with replacing(path) as beside:
+            yield beside
+
+    def _exists(self) -> bool:
+        return self._path_exists(str(self._get_load_path()))
+
+    def _missing(self) -> str:
+        if self._is_local and not self._path_exists(str(self._filepath)):
+            return f"the file does not exist: {self._filepath}"
+        return ""
+
+    def _release(self) -> None:
+        super()._release()
+        if not self._is_local and "_fs" in self.__dict__:
+            self._fs.invalidate_cache(str(self._filepath))
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            "filepath": str(self._filepath),
+            "protocol": None if self._is_local else self._protocol,
+            "load_args": self._load_args or None,
+            "save_args": self._save_args or None,
+            "version": self._version,
+        }
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Give a path beside ``path`` to write a file to; move it into place if nothing is raised.
+
+    Raises:
+        OSError: The folder cannot be made or written to.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Short and its own: the target's name may already be as long as names can be.
+    beside = str(target.parent / f".sparkpipe-{secrets.token_hex(8)}.tmp")
+    try:
+        yield beside
+        if target.exists():
+            shutil.copymode(target, beside)
+        os.replace(beside, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(beside)
+        raise

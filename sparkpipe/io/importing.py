@@ -1,0 +1,55 @@
+"""Objects by their dotted path."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from sparkpipe.errors import DataSetError, did_you_mean
+
+#: The extra of sparkpipe that brings a package.
+_EXTRAS = {
+    "pyspark": "spark",
+    "delta": "spark",
+    "pandas": "pandas",
+    "pyarrow": "pandas",
+    "matplotlib": "matplotlib",
+}
+
+
+def import_object(path: str) -> Any:
+    """Import ``package.module.name``.
+
+    Raises:
+        DataSetError: The module cannot be imported or has no such name; says which.
+    """
+    module_name, _, name = path.rpartition(".")
+    if not module_name or not all(part.isidentifier() for part in path.split(".")):
+        raise DataSetError(f"'{path}' is not a dotted path such as package.module.name.")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as exc:
+        raise DataSetError(
+            f"'{path}' cannot be imported: there is no module '{exc.name}'.",
+            hint=install_hint(exc.name or module_name),
+        ) from exc
+    except Exception as exc:
+        raise DataSetError(
+            f"'{path}' cannot be imported: importing '{module_name}' raised "
+            f"{type(exc).__name__}: {exc}"
+        ) from exc
+    try:
+        return getattr(module, name)
+    except AttributeError as exc:
+        raise DataSetError(
+            f"'{path}' cannot be imported: '{module_name}' has no '{name}'.",
+            hint=did_you_mean(name, (n for n in dir(module) if not n.startswith("_"))),
+        ) from exc
+
+
+def install_hint(module_name: str) -> str:
+    """Say how to get a module that is missing."""
+    package = module_name.partition(".")[0]
+    if package in _EXTRAS:
+        return f"Install it with: pip install 'sparkpipe[{_EXTRAS[package]}]'"
+    return "Check the spelling, or install the package that brings it."

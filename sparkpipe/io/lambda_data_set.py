@@ -1,0 +1,96 @@
+"""A data set made of functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from sparkpipe.errors import DataSetError
+from sparkpipe.io.core import AbstractDataSet
+from sparkpipe.io.importing import import_object
+
+Function = Callable[..., Any] | str | None
+
+
+class LambdaDataSet(AbstractDataSet):
+    """Loads and saves by calling functions.
+
+    Args:
+        load: Returns the data.
+        save: Takes the data.
+        exists: Tells whether there is data.
+        release: Lets go of it.
+
+    In YAML a function is given by its dotted path, which is imported at first use::
+
+        airlines:
+          type: LambdaDataSet
+          load: my_project.sources.load_airlines
+    """
+
+    def __init__(
+        self,
+        load: Function,
+        save: Function = None,
+        exists: Function = None,
+        release: Function = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._functions = {"load": load, "save": save, "exists": exists, "release": release}
+        self.metadata = metadata
+        for name, function in self._functions.items():
+            if not (function is None or isinstance(function, str) or callable(function)):
+                raise DataSetError(
+                    f"'{name}' must be a function or the dotted path of one, "
+                    f"not {type(function).__name__}."
+                )
+
+    @cached_property
+    def _resolved(self) -> dict[str, Callable[..., Any] | None]:
+        return {
+            name: import_object(function) if isinstance(function, str) else function
+            for name, function in self._functions.items()
+        }
+
+    def _function(self, name: str) -> Callable[..., Any]:
+        function = self._resolved[name]
+        if function is None:
+            raise DataSetError(
+                f"it has no '{name}' function.", hint=f"Give LambdaDataSet a '{name}'."
+            )
+        return function
+
+    def _load(self) -> Any:
+        return self._function("load")()
+
+    def _save(self, data: Any) -> None:
+        self._function("save")(data)
+
+    def _exists(self) -> bool:
+        return super()._exists() if self._resolved["exists"] is None else self._resolved["exists"]()
+
+    def _release(self) -> None:
+        if self._resolved["release"] is not None:
+            self._resolved["release"]()
+
+    def _problems(self) -> list[str]:
+        try:
+            _ = self._resolved
+        except DataSetError as exc:
+            return [str(exc)]
+        return []
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            name: function if isinstance(function, str) else f"<{_name_of(function)}>"
+            for name, function in self._functions.items()
+            if function is not None
+        }
+
+
+LambdaDataset = LambdaDataSet
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__qualname__", type(function).__name__))

@@ -1,0 +1,115 @@
+"""Data that lives in the memory of the run."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from typing import Any
+
+from sparkpipe.errors import DataSetError
+from sparkpipe.io.core import AbstractDataSet, holds_spark
+
+_EMPTY = object()
+_COPY_MODES = ("assign", "copy", "deepcopy")
+# deepcopy gives these back as they are; asking their type is ten times faster.
+_ATOMIC = frozenset({int, float, bool, str, bytes, complex, type(None)})
+
+
+class MemoryDataSet(AbstractDataSet):
+    """Keeps data in memory, by default so that no node can change what another one gets.
+
+    Args:
+        data: What to hold from the start.
+        copy_mode: ``assign``, ``copy`` or ``deepcopy``, at saving and at loading. By default Spark
+            frames (also in a list, tuple or dictionary) are assigned, pandas and NumPy objects
+            copied, everything else deep-copied.
+
+    >>> data_set = MemoryDataSet([1, 2])
+    >>> data_set.load().append(3)
+    >>> data_set.load()
+    [1, 2]
+    """
+
+    _EPHEMERAL = True
+
+    def __init__(
+        self,
+        data: Any = _EMPTY,
+        copy_mode: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        if copy_mode is not None and copy_mode not in _COPY_MODES:
+            raise DataSetError(
+                f"copy_mode '{copy_mode}' is not known.", hint=f"It is one of {_COPY_MODES}."
+            )
+        self._copy_mode = copy_mode
+        self.metadata = metadata
+        self._data = _EMPTY
+        if data is not _EMPTY:
+            self._save(data)  # unlike what a node returns, a parameter may be None
+
+    def load(self) -> Any:
+        """Return the data, or a copy of it.
+
+        Raises:
+            DataSetError: Nothing has been saved, or the data cannot be copied.
+        """
+        data = self._data
+        if type(data) in _ATOMIC:
+            return data
+        return super().load()
+
+    def _load(self) -> Any:
+        if self._data is _EMPTY:
+            raise DataSetError("nothing has been saved to it yet.")
+        return _copied(self._data, self._copy_mode)
+
+    def _save(self, data: Any) -> None:
+        self._data = data if type(data) in _ATOMIC else _copied(data, self._copy_mode)
+
+    def _exists(self) -> bool:
+        return self._data is not _EMPTY
+
+    def _release(self) -> None:
+        self._data = _EMPTY
+
+    def _describe(self) -> dict[str, Any]:
+        kind = None if self._data is _EMPTY else f"<{type(self._data).__name__}>"
+        return {"data": kind, "copy_mode": self._copy_mode}
+
+
+MemoryDataset = MemoryDataSet
+
+
+def _copied(data: Any, copy_mode: str | None) -> Any:
+    mode = copy_mode or _default_copy_mode(data)
+    if mode == "assign":
+        return data
+    try:
+        if mode == "deepcopy":
+            return copy.deepcopy(data)
+        return data.copy() if _copies_itself(data) else copy.copy(data)
+    except Exception as exc:
+        raise DataSetError(
+            f"a {type(data).__name__} cannot be copied ({mode}): {exc}.",
+            hint="Set copy_mode: assign for this data set in the catalog.",
+        ) from exc
+
+
+def _copies_itself(data: Any) -> bool:
+    return _is_instance(data, "pandas", "DataFrame", "Series", "Index") or _is_instance(
+        data, "numpy", "ndarray"
+    )
+
+
+def _default_copy_mode(data: Any) -> str:
+    if holds_spark(data):
+        return "assign"
+    return "copy" if _copies_itself(data) else "deepcopy"
+
+
+def _is_instance(data: Any, module: str, *names: str) -> bool:
+    """Isinstance without importing: data of a module that is not loaded cannot exist."""
+    loaded = sys.modules.get(module)
+    types = tuple(t for name in names if isinstance(t := getattr(loaded, name, None), type))
+    return isinstance(data, types)

@@ -1,0 +1,133 @@
+"""A folder whose files are the partitions of one data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.errors import DataSetError
+from sparkpipe.io.core import AbstractDataSet, is_single_process
+from sparkpipe.io.files import split_protocol
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+
+class PartitionedDataSet(AbstractDataSet):
+    """Loads a folder as a dictionary of partition to a function that loads it.
+
+    Saves a dictionary of partition to data, or to a function that makes the data, so that one
+    partition at a time need be in memory.
+
+    Args:
+        path: The folder, or an address that fsspec knows.
+        dataset: Configuration, or dotted type, of the data set of one partition.
+        filepath_arg: The argument of that data set that takes the path.
+        filename_suffix: Only files that end so are partitions; not part of their names.
+        credentials: For the file system and for the data set of a partition; never shown.
+        load_args: Passed to the file system's ``find``.
+        fs_args: Arguments of the file system.
+        overwrite: Remove the partitions that are there before saving.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        dataset: str | type[AbstractDataSet] | dict[str, Any],
+        filepath_arg: str = "filepath",
+        filename_suffix: str = "",
+        credentials: dict[str, Any] | None = None,
+        load_args: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+        overwrite: bool = False,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        from sparkpipe.io.factory import parse_config
+
+        config: dict[str, Any] = dict(dataset) if isinstance(dataset, dict) else {"type": dataset}
+        if filepath_arg in config:
+            raise DataSetError(
+                f"'{filepath_arg}' must not be given in 'dataset': each partition has its own."
+            )
+        if credentials and "credentials" not in config:
+            config["credentials"] = credentials
+        self._class, self._config = parse_config(config, required=(filepath_arg,))
+        self._protocol, folder = split_protocol(path)
+        self._folder = PurePosixPath(folder)
+        self._path = path.rstrip("/\\")
+        self._filepath_arg = filepath_arg
+        self._suffix = filename_suffix
+        self._load_args = load_args or {}
+        self._storage_options = {**(fs_args or {}), **(credentials or {})}
+        self._overwrite = overwrite
+        self.metadata = metadata
+
+    @property
+    def _SINGLE_PROCESS(self) -> bool:  # type: ignore[override]  # noqa: N802
+        return is_single_process(self._class)
+
+    @cached_property
+    def _fs(self) -> AbstractFileSystem:
+        import fsspec
+
+        return fsspec.filesystem(self._protocol, **self._storage_options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_fs"}
+
+    def _partitions(self) -> list[str]:
+        self._fs.invalidate_cache(str(self._folder))
+        root = self._fs._strip_protocol(str(self._folder))
+        names = []
+        for found in self._fs.find(str(self._folder), **self._load_args):
+            name = str(found)[len(root) :].lstrip("/")
+            hidden = PurePosixPath(name).name.startswith((".", "_"))
+            if name.endswith(self._suffix) and not hidden:
+                names.append(name[: len(name) - len(self._suffix)])
+        return sorted(names)
+
+    def _partition(self, name: str) -> AbstractDataSet:
+        relative = PurePosixPath(name)
+        if (
+            relative.is_absolute()
+            or ".." in relative.parts
+            or any(c in name for c in "\0\\:")
+            or not name.strip()
+        ):
+            raise DataSetError(
+                f"{name!r} cannot be the name of a partition: it would leave {self._folder}."
+            )
+        path = f"{self._path}/{name}{self._suffix}"
+        partition: AbstractDataSet = self._class(**{**self._config, self._filepath_arg: path})
+        return partition
+
+    def _load(self) -> dict[str, Callable[[], Any]]:
+        partitions = {name: self._partition(name).load for name in self._partitions()}
+        if not partitions:
+            raise DataSetError(f"no partitions in {self._folder} (files '*{self._suffix}').")
+        return partitions
+
+    def _save(self, data: dict[str, Any]) -> None:
+        if not isinstance(data, dict):
+            raise DataSetError(
+                f"a dictionary of partition to data is needed, not {type(data).__name__}."
+            )
+        targets = {name: self._partition(str(name)) for name in sorted(data)}
+        if self._overwrite:
+            for old in self._partitions():
+                if old not in targets:
+                    self._fs.rm(f"{self._folder}/{old}{self._suffix}")
+        for name, target in targets.items():
+            part = data[name]
+            target.save(part() if callable(part) else part)
+
+    def _exists(self) -> bool:
+        return bool(self._fs.exists(str(self._folder)) and self._partitions())
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": self._path, "dataset": self._class.__name__}
+
+
+PartitionedDataset = PartitionedDataSet

@@ -1,0 +1,391 @@
+"""A node: a plain function with the names of the data sets that it reads and writes."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import tee
+from typing import Any
+
+from sparkpipe.errors import NodeSignatureError, PipelineError, report
+
+DataSetNames = str | Sequence[str] | Mapping[str, str] | None
+
+# Commas part names on the command line; slashes, spaces and colons would break paths and tags.
+_NAME = re.compile(r"[\w.-]+")
+
+
+class Node:
+    """One step of a pipeline. Frozen; made by :func:`node`.
+
+    Two nodes are equal when function, inputs, outputs, name, namespace agree.
+    """
+
+    __slots__ = (
+        "_explicit_name",
+        "_hash",
+        "_inputs",
+        "_key",
+        "_outputs",
+        "arguments",
+        "confirms",
+        "func",
+        "input_names",
+        "keyword_arguments",
+        "name",
+        "namespace",
+        "output_names",
+        "short_name",
+        "tags",
+    )
+
+    _explicit_name: str | None
+    _inputs: str | tuple[str, ...] | dict[str, str] | None
+    _outputs: str | tuple[str, ...] | dict[str, str] | None
+    _key: tuple[object, ...]
+    _hash: int
+    func: Callable[..., Any]
+    #: The name in logs and on the command line, and the same without its namespace.
+    name: str
+    short_name: str
+    #: Data sets passed by position, and those passed by keyword as pairs of parameter and data set.
+    arguments: tuple[str, ...]
+    keyword_arguments: tuple[tuple[str, str], ...]
+    #: The data sets that are loaded and saved, each named once, in the order declared.
+    input_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+    tags: frozenset[str]
+    namespace: str | None
+    confirms: tuple[str, ...]
+
+    def __init__(
+        self,
+        func: Callable[..., Any],
+        inputs: DataSetNames,
+        outputs: DataSetNames,
+        *,
+        name: str | None = None,
+        tags: str | Iterable[str] | None = None,
+        confirms: str | Sequence[str] | None = None,
+        namespace: str | None = None,
+    ) -> None:
+        if not callable(func):
+            raise PipelineError(
+                f"The first argument of a node must be a function, not {type(func).__name__}.",
+                hint="Write node(func, inputs, outputs), with the function itself, not its result.",
+            )
+        set_ = super().__setattr__
+        set_("func", func)
+        set_("_explicit_name", name)
+        set_("namespace", namespace)
+        described = name or _function_name(func)
+        set_("short_name", described)
+        set_("name", f"{namespace}.{described}" if namespace else described)
+        inputs = _checked_names(inputs, "inputs", described)
+        outputs = _checked_names(outputs, "outputs", described)
+        set_("_inputs", inputs)
+        set_("_outputs", outputs)
+        positional: tuple[str, ...] = ()
+        by_keyword: tuple[tuple[str, str], ...] = ()
+        if isinstance(inputs, dict):
+            by_keyword = tuple(inputs.items())
+        elif inputs is not None:
+            positional = (inputs,) if isinstance(inputs, str) else inputs
+        set_("arguments", positional)
+        set_("keyword_arguments", by_keyword)
+        loaded = (*positional, *(data_set for _, data_set in by_keyword))
+        set_("input_names", tuple(dict.fromkeys(loaded)))
+        set_("output_names", _flat(outputs))
+        set_("tags", frozenset((tags,) if isinstance(tags, str) else tags or ()))
+        set_("confirms", (confirms,) if isinstance(confirms, str) else tuple(confirms or ()))
+        key = (func, name, namespace, _hashable(inputs), _hashable(outputs))
+        set_("_key", key)
+        set_("_hash", hash(key))
+        self._validate()
+
+    def _validate(self) -> None:
+        described = self.name
+        if self._explicit_name is not None and not _NAME.fullmatch(self._explicit_name):
+            raise PipelineError(
+                f"'{self._explicit_name}' cannot be the name of a node.",
+                hint="Use letters, digits, '_', '-' and '.'.",
+            )
+        for tag in self.tags:
+            if not isinstance(tag, str) or not _NAME.fullmatch(tag):
+                raise PipelineError(
+                    f"Node '{described}': '{tag}' cannot be a tag.",
+                    hint="Use letters, digits, '_', '-' and '.'.",
+                )
+        if not self.input_names and not self.output_names:
+            raise PipelineError(f"Node '{described}' has neither inputs nor outputs.")
+        if len(set(self.output_names)) < len(self.output_names):
+            twice = sorted({n for n in self.output_names if self.output_names.count(n) > 1})
+            raise PipelineError(
+                f"Node '{described}' names an output twice: {', '.join(twice)}.",
+                hint="Each output of a node needs a data set of its own.",
+            )
+        # x@excel -> x@csv in one node is a conversion in place; x -> x is a loop.
+        both = sorted(set(self.input_names) & set(self.output_names))
+        if both:
+            raise PipelineError(
+                f"Node '{described}' has {', '.join(both)} both as input and as output.",
+                hint="Write the result to a data set of another name.",
+            )
+        problem = self._signature_problem()
+        if problem:
+            report(NodeSignatureError(problem))
+
+    def _signature_problem(self) -> str:
+        try:
+            signature = inspect.signature(self.func)
+        except (ValueError, TypeError):  # some built-in functions tell no signature
+            return ""
+        try:
+            signature.bind(*self.arguments, **dict(self.keyword_arguments))
+        except TypeError as exc:
+            return (
+                f"Node '{self.name}': the function {self._func_name}{signature} does not take the "
+                f"inputs {_shown(self._inputs)}: {exc}."
+            )
+        if inspect.iscoroutinefunction(self.func):
+            return (
+                f"Node '{self.name}': {self._func_name} is an 'async def' function; a node needs a "
+                "plain one (call asyncio.run in it)."
+            )
+        return ""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"A node is frozen: '{name}' cannot be set.")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__ if name != "_hash"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            super().__setattr__(name, value)
+        super().__setattr__("_hash", hash(self._key))
+
+    def _copy(self, **overwrite: Any) -> Node:
+        arguments: dict[str, Any] = {
+            "func": self.func,
+            "inputs": self._inputs,
+            "outputs": self._outputs,
+            "name": self._explicit_name,
+            "tags": self.tags,
+            "confirms": self.confirms,
+            "namespace": self.namespace,
+        }
+        return Node(**{**arguments, **overwrite})
+
+    def with_name_suffix(self, suffix: str) -> Node:
+        """Return an equal node whose shown name ends with ``suffix``.
+
+        A pipeline tells apart in this way nodes that were given no name and share a function.
+        """
+        copy = self._copy()
+        for attribute in ("name", "short_name"):
+            super(Node, copy).__setattr__(attribute, getattr(copy, attribute) + suffix)
+        return copy
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Node):
+            return NotImplemented
+        return self is other or (self._hash == other._hash and self._key == other._key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __lt__(self, other: object) -> bool:
+        if not isinstance(other, Node):
+            return NotImplemented
+        return str(self) < str(other)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self._func_name}({_shown(self._inputs)}) -> {_shown(self._outputs)}"
+
+    def __repr__(self) -> str:
+        return (
+            f"Node({self._func_name}, {self._inputs!r}, {self._outputs!r}, {self._explicit_name!r})"
+        )
+
+    def __call__(self, **kwargs: Any) -> dict[str, Any]:
+        """Call :meth:`run` with inputs given by keyword."""
+        return self.run(kwargs)
+
+    @property
+    def has_explicit_name(self) -> bool:
+        """Whether the name was given by the user."""
+        return self._explicit_name is not None
+
+    @property
+    def _func_name(self) -> str:
+        return _function_name(self.func)
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the inputs, as declared, with repetitions."""
+        return [*self.arguments, *(data_set for _, data_set in self.keyword_arguments)]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the outputs, as declared."""
+        return list(self.output_names)
+
+    def tag(self, tags: str | Iterable[str]) -> Node:
+        """Return this node with more tags."""
+        more = {tags} if isinstance(tags, str) else set(tags)
+        return self._copy(tags=self.tags | more)
+
+    def call(self, inputs: Mapping[str, Any]) -> Any:
+        """Call the function with the loaded inputs, a mapping of data set names to data."""
+        return self.func(
+            *[inputs[name] for name in self.arguments],
+            **{parameter: inputs[name] for parameter, name in self.keyword_arguments},
+        )
+
+    def run(self, inputs: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Call the function and return its outputs by the names of their data sets.
+
+        A generator function gives an iterator of chunks for each output.
+
+        Raises:
+            PipelineError: An input is missing, or the outputs are not those declared.
+        """
+        inputs = inputs or {}
+        missing = [name for name in self.input_names if name not in inputs]
+        if missing:
+            raise PipelineError(f"Node '{self.name}' lacks the inputs {', '.join(missing)}.")
+        result = self.call(inputs)
+        if inspect.isgenerator(result) and self.output_names:
+            return self._streams(result)
+        return self.bind_outputs(result)
+
+    def _streams(self, chunks: Iterator[Any]) -> dict[str, Any]:
+        copies = tee((self.bind_outputs(chunk) for chunk in chunks), len(self.output_names))
+        return {
+            name: (bound[name] for bound in copy)
+            for name, copy in zip(self.output_names, copies, strict=True)
+        }
+
+    def bind_outputs(self, result: Any) -> dict[str, Any]:
+        """Give each declared output its part of what the function returned.
+
+        Raises:
+            PipelineError: Their number or keys are not those declared.
+        """
+        outputs = self._outputs
+        if outputs is None:
+            return {}
+        if isinstance(outputs, str):
+            return {outputs: result}
+        if isinstance(outputs, dict):
+            return self._bind_mapping(outputs, result)
+        if not isinstance(result, (list, tuple)):
+            raise PipelineError(
+                f"Node '{self.name}' declares the outputs {_shown(outputs)}, so its function must "
+                f"return a list or tuple of {len(outputs)}; it returned {type(result).__name__}."
+            )
+        if len(result) != len(outputs):
+            raise PipelineError(
+                f"Node '{self.name}' declares {len(outputs)} outputs {_shown(outputs)}; its "
+                f"function returned {len(result)}."
+            )
+        return dict(zip(outputs, result, strict=True))
+
+    def _bind_mapping(self, outputs: dict[str, str], result: Any) -> dict[str, Any]:
+        if not isinstance(result, Mapping):
+            raise PipelineError(
+                f"Node '{self.name}' declares its outputs as a dictionary, so its function must "
+                f"return one; it returned {type(result).__name__}."
+            )
+        missing = [key for key in outputs if key not in result]
+        if missing:
+            given = ", ".join(map(str, result)) or "none"
+            raise PipelineError(
+                f"Node '{self.name}': the returned dictionary lacks the keys "
+                f"{', '.join(missing)}; it has {given}."
+            )
+        return {data_set: result[key] for key, data_set in outputs.items()}
+
+
+def node(
+    func: Callable[..., Any],
+    inputs: DataSetNames,
+    outputs: DataSetNames,
+    *,
+    name: str | None = None,
+    tags: str | Iterable[str] | None = None,
+    confirms: str | Sequence[str] | None = None,
+    namespace: str | None = None,
+) -> Node:
+    """Make a node of a function and the names of its data sets.
+
+    Args:
+        func: A plain function; a generator function saves chunk by chunk.
+        inputs: Data sets to load: one name, a list for arguments by position, a dictionary of
+            parameter to data set for arguments by keyword, or None. ``params:x`` is the parameter
+            ``x``, ``parameters`` the dictionary of all.
+        outputs: Data sets to save: one name for what is returned, a list for a returned tuple or
+            list, a dictionary of key to data set for a returned dictionary, or None.
+        name: Letters, digits, ``_``, ``-``, ``.``; by default the name of the function.
+        tags: Names to choose nodes by.
+        confirms: Data sets to confirm once the node has run.
+        namespace: Put before the name, with a dot.
+
+    Raises:
+        PipelineError: A name or an argument is not possible.
+        NodeSignatureError: The function cannot be called with these inputs.
+
+    >>> def add(x, y):
+    ...     return x + y
+    >>> print(node(add, ["a", "b"], "sum"))
+    add: add([a,b]) -> [sum]
+    """
+    return Node(func, inputs, outputs, name=name, tags=tags, confirms=confirms, namespace=namespace)
+
+
+def _function_name(func: Callable[..., Any]) -> str:
+    while hasattr(func, "func") and not hasattr(func, "__name__"):  # functools.partial
+        func = func.func
+    name: str = getattr(func, "__name__", "") or type(func).__name__
+    return "lambda" if name == "<lambda>" else name
+
+
+def _checked_names(
+    names: DataSetNames, what: str, described: str
+) -> str | tuple[str, ...] | dict[str, str] | None:
+    checked: str | tuple[str, ...] | dict[str, str] | None
+    if names is None or isinstance(names, str):
+        checked = names
+    elif isinstance(names, Mapping):
+        checked = dict(names)
+    elif isinstance(names, Sequence):
+        checked = tuple(names)
+    else:
+        raise PipelineError(
+            f"Node '{described}': {what} must be a string, list, dictionary or None, "
+            f"not {type(names).__name__}."
+        )
+    for name in _flat(checked):
+        if not isinstance(name, str) or not name.strip():
+            raise PipelineError(
+                f"Node '{described}': {what} must be names of data sets, not {name!r}."
+            )
+    return checked
+
+
+def _flat(names: str | tuple[str, ...] | dict[str, str] | None) -> tuple[str, ...]:
+    if names is None:
+        return ()
+    if isinstance(names, str):
+        return (names,)
+    return tuple(names.values()) if isinstance(names, dict) else names
+
+
+def _hashable(names: str | tuple[str, ...] | dict[str, str] | None) -> object:
+    return tuple(names.items()) if isinstance(names, dict) else names
+
+
+def _shown(names: str | tuple[str, ...] | dict[str, str] | None) -> str:
+    return "None" if names is None else f"[{','.join(_flat(names))}]"

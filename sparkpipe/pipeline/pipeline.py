@@ -1,0 +1,534 @@
+"""A pipeline: a set of nodes that form a DAG through the data sets that they read and write."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from hashlib import blake2s
+from itertools import chain
+from typing import NamedTuple
+
+from sparkpipe.errors import (
+    CircularDependencyError,
+    OutputNotUniqueError,
+    PipelineError,
+    did_you_mean,
+    report,
+)
+from sparkpipe.pipeline.node import Node
+from sparkpipe.pipeline.transcoding import strip_transcoding
+
+
+class _Segment(NamedTuple):
+    """Part of a pipeline with the look-ups that a sum needs; never changed once made.
+
+    A pipeline is a short tuple of segments, each more than twice as long as the next. A sum adds a
+    segment and merges those of like size, so that ``sum`` over many pipelines takes time in
+    proportion to their nodes (times a logarithm) and each partial sum is still checked at once.
+    """
+
+    nodes: dict[Node, None]
+    names: dict[str, Node]
+    producers: dict[str, Node]
+    consumers: dict[str, tuple[Node, ...]]
+
+    def merge(self, other: _Segment) -> _Segment:
+        consumers = dict(self.consumers)
+        for name, nodes in other.consumers.items():
+            consumers[name] = consumers.get(name, ()) + nodes
+        return _Segment(
+            self.nodes | other.nodes,
+            self.names | other.names,
+            self.producers | other.producers,
+            consumers,
+        )
+
+
+def _make_segment(nodes: Iterable[Node]) -> _Segment:
+    unique = dict.fromkeys(nodes)
+    names: dict[str, Node] = {}
+    producers: dict[str, Node] = {}
+    consumers: dict[str, list[Node]] = defaultdict(list)
+    for node in list(unique):
+        clash = _clash(node, lambda name: names.get(name), lambda name: producers.get(name))
+        if clash is not None:
+            report(clash)
+            del unique[node]
+            continue
+        if node.has_explicit_name:
+            names[node.name] = node
+        producers.update((strip_transcoding(name), node) for name in node.output_names)
+        for name in {strip_transcoding(name): None for name in node.input_names}:
+            consumers[name].append(node)
+    return _Segment(unique, names, producers, {k: tuple(v) for k, v in consumers.items()})
+
+
+def _clash(
+    node: Node,
+    named: Callable[[str], Node | None],
+    producer: Callable[[str], Node | None],
+) -> PipelineError | None:
+    if node.has_explicit_name and (same_name := named(node.name)) is not None:
+        return PipelineError(
+            f"Two nodes are named '{node.name}': {same_name} and {node}.",
+            hint="Give one of them another name.",
+        )
+    for name in node.output_names:
+        if (other := producer(strip_transcoding(name))) is not None:
+            return OutputNotUniqueError(
+                f"Two nodes write '{strip_transcoding(name)}': {other} and {node}.",
+                hint="Give one of them an output of its own.",
+            )
+    return None
+
+
+class Pipeline:
+    """A DAG of nodes. Immutable; pipelines are added, subtracted, intersected and filtered.
+
+    Args:
+        nodes: Nodes and other pipelines.
+        tags: Put on every node.
+
+    Raises:
+        OutputNotUniqueError: Two nodes write the same data set.
+        CircularDependencyError: Nodes wait for one another.
+        PipelineError: Two nodes have the same name.
+    """
+
+    _segments: tuple[_Segment, ...]
+
+    def __init__(
+        self, nodes: Iterable[Node | Pipeline] = (), *, tags: str | Iterable[str] | None = None
+    ) -> None:
+        given: list[Node] = []
+        for item in nodes:
+            if isinstance(item, Pipeline):
+                given.extend(item._unordered)
+            elif isinstance(item, Node):
+                given.append(item)
+            else:
+                raise PipelineError(
+                    f"A pipeline is made of nodes and pipelines, not of {type(item).__name__}.",
+                    hint="Write Pipeline([node(...), node(...)]).",
+                )
+        if tags:
+            given = [node.tag(tags) for node in given]
+        self._segments = (_make_segment(given),)
+        _ = self.grouped_nodes  # finds a cycle
+
+    @classmethod
+    def _of(cls, segments: tuple[_Segment, ...]) -> Pipeline:
+        pipeline = cls.__new__(cls)
+        pipeline._segments = segments
+        return pipeline
+
+    # The algebra
+
+    def __add__(self, other: Pipeline) -> Pipeline:
+        if not isinstance(other, Pipeline):
+            return NotImplemented
+        large, small = (self, other) if len(self) >= len(other) else (other, self)
+        added = _make_segment(node for node in small._unordered if node not in large)
+        for node in added.nodes:
+            clash = _clash(node, large._named, large._producer)
+            if clash is not None:
+                raise clash
+        segments = large._segments
+        merged = added
+        while segments and len(segments[-1].nodes) <= 2 * len(merged.nodes):
+            merged = segments[-1].merge(merged)
+            segments = segments[:-1]
+        total = Pipeline._of((*segments, merged))
+        if total._leads_back_into(added):
+            _ = total.grouped_nodes  # raises, with the names on the cycle
+        return total
+
+    def __radd__(self, other: object) -> Pipeline:
+        if other == 0:  # the start of sum()
+            return self
+        return NotImplemented
+
+    def __sub__(self, other: Pipeline) -> Pipeline:
+        if not isinstance(other, Pipeline):
+            return NotImplemented
+        return self._keep(lambda node: node not in other)
+
+    def __and__(self, other: Pipeline) -> Pipeline:
+        if not isinstance(other, Pipeline):
+            return NotImplemented
+        return self._keep(lambda node: node in other)
+
+    def __or__(self, other: Pipeline) -> Pipeline:
+        return self + other
+
+    def __contains__(self, node: object) -> bool:
+        return any(node in segment.nodes for segment in self._segments)
+
+    def __len__(self) -> int:
+        return sum(len(segment.nodes) for segment in self._segments)
+
+    def __bool__(self) -> bool:
+        return any(segment.nodes for segment in self._segments)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Pipeline):
+            return NotImplemented
+        return len(self) == len(other) and all(node in other for node in self._unordered)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._unordered))
+
+    def __repr__(self) -> str:
+        nodes = self.nodes
+        shown = [repr(node) for node in nodes[:10]]
+        if len(nodes) > len(shown):
+            shown.append(f"... {len(nodes) - len(shown)} more")
+        return "Pipeline([\n" + ",\n".join(shown) + "\n])"
+
+    def __getstate__(self) -> list[Node]:
+        return list(self._unordered)
+
+    def __setstate__(self, nodes: list[Node]) -> None:
+        self._segments = (_make_segment(nodes),)
+
+    def _keep(self, wanted: Callable[[Node], bool]) -> Pipeline:
+        return Pipeline(node for node in self.nodes if wanted(node))
+
+    # Look-ups
+
+    @property
+    def _unordered(self) -> Iterator[Node]:
+        return chain.from_iterable(segment.nodes for segment in self._segments)
+
+    def _named(self, name: str) -> Node | None:
+        return next((s.names[name] for s in self._segments if name in s.names), None)
+
+    def _producer(self, stripped_name: str) -> Node | None:
+        for segment in self._segments:
+            if stripped_name in segment.producers:
+                return segment.producers[stripped_name]
+        return None
+
+    def _consumers(self, stripped_name: str) -> Iterator[Node]:
+        for segment in self._segments:
+            yield from segment.consumers.get(stripped_name, ())
+
+    def _leads_back_into(self, added: _Segment) -> bool:
+        """Whether some path leaves the nodes just added and returns to them."""
+        entered = any(
+            parent not in added.nodes for node in added.nodes for parent in self._parents_of(node)
+        )
+        if not entered:
+            return False
+        outside = {
+            child
+            for node in added.nodes
+            for child in self._children_of(node)
+            if child not in added.nodes
+        }
+        to_visit = list(outside)
+        while to_visit:
+            for child in self._children_of(to_visit.pop()):
+                if child in added.nodes:
+                    return True
+                if child not in outside:
+                    outside.add(child)
+                    to_visit.append(child)
+        return False
+
+    # Order
+
+    @cached_property
+    def grouped_nodes(self) -> list[list[Node]]:
+        """Nodes in layers: those of a layer need only nodes of earlier ones. Sorted by name."""
+        nodes = _with_distinct_names(self._unordered)
+        by_node = {node: node for node in nodes}
+        waits_for = {node: len(self._parents_of(node)) for node in nodes}
+        layer = [node for node in nodes if not waits_for[node]]
+        layers: list[list[Node]] = []
+        while layer:
+            layer.sort(key=_sorting_key)
+            layers.append(layer)
+            following: list[Node] = []
+            for node in layer:
+                for child in self._children_of(node):
+                    waits_for[child] -= 1
+                    if not waits_for[child]:
+                        following.append(by_node[child])
+            layer = following
+        if sum(map(len, layers)) < len(nodes):
+            self._raise_cycle([node for node in nodes if waits_for[node]])
+        return layers
+
+    def _parents_of(self, node: Node) -> set[Node]:
+        names = {strip_transcoding(name) for name in node.input_names}
+        return {parent for name in names if (parent := self._producer(name)) not in (None, node)}
+
+    def _children_of(self, node: Node) -> set[Node]:
+        names = {strip_transcoding(name) for name in node.output_names}
+        return {child for name in names for child in self._consumers(name)} - {node}
+
+    def _raise_cycle(self, remaining: list[Node]) -> None:
+        """Walk up from a node that never became ready until a node comes twice."""
+        waiting = set(remaining)
+        path: list[Node] = []
+        node = min(remaining, key=_sorting_key)
+        while node not in path:
+            path.append(node)
+            node = min((p for p in self._parents_of(node) if p in waiting), key=_sorting_key)
+        cycle = [*path[path.index(node) :], node][::-1]
+        raise CircularDependencyError(
+            "These nodes wait for one another: " + " -> ".join(n.name for n in cycle) + ".",
+            hint="Let one of them read or write a data set of another name.",
+        )
+
+    @cached_property
+    def _nodes(self) -> tuple[Node, ...]:
+        return tuple(chain.from_iterable(self.grouped_nodes))
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The nodes in topological order; the same for the same nodes, however combined."""
+        return list(self._nodes)
+
+    @property
+    def node_dependencies(self) -> dict[Node, set[Node]]:
+        """The nodes that each node needs."""
+        return {node: self._parents_of(node) for node in self._nodes}
+
+    @property
+    def children(self) -> dict[Node, set[Node]]:
+        """The nodes that need each node."""
+        return {node: self._children_of(node) for node in self._nodes}
+
+    # Data sets
+
+    def all_inputs(self) -> set[str]:
+        """Every data set that some node reads."""
+        return {name for node in self._unordered for name in node.input_names}
+
+    def all_outputs(self) -> set[str]:
+        """Every data set that some node writes."""
+        return {name for node in self._unordered for name in node.output_names}
+
+    def inputs(self) -> set[str]:
+        """Data sets that are read and that no node of this pipeline writes."""
+        return {n for n in self.all_inputs() if self._producer(strip_transcoding(n)) is None}
+
+    def outputs(self) -> set[str]:
+        """Data sets that are written and that no node of this pipeline reads."""
+        return {
+            name
+            for name in self.all_outputs()
+            if next(self._consumers(strip_transcoding(name)), None) is None
+        }
+
+    def data_sets(self) -> set[str]:
+        """Every data set of the pipeline."""
+        return self.all_inputs() | self.all_outputs()
+
+    datasets = data_sets
+
+    def describe(self, names_only: bool = True) -> str:
+        """Tell inputs, nodes in the order of execution, and outputs.
+
+        Args:
+            names_only: Show names of nodes instead of names, functions and data sets.
+        """
+        lines = [node.name if names_only else str(node) for node in self._nodes]
+        inputs = ", ".join(sorted(self.inputs())) or "none"
+        outputs = ", ".join(sorted(self.outputs())) or "none"
+        return "\n".join([f"Inputs: {inputs}", "", *lines, "", f"Outputs: {outputs}"])
+
+    # Filters
+
+    def tag(self, tags: str | Iterable[str]) -> Pipeline:
+        """Put more tags on every node."""
+        return Pipeline(self._nodes, tags=tags)
+
+    def only_nodes(self, *node_names: str) -> Pipeline:
+        """Keep the nodes of these names."""
+        return Pipeline(self._resolve_nodes(node_names))
+
+    def only_nodes_with_tags(self, *tags: str) -> Pipeline:
+        """Keep the nodes that have at least one of these tags."""
+        wanted = set(tags)
+        return self._keep(lambda node: bool(node.tags & wanted))
+
+    def only_nodes_with_namespace(self, namespace: str) -> Pipeline:
+        """Keep the nodes of a namespace and of those inside it."""
+        kept = self._keep(
+            lambda node: (
+                node.namespace is not None and f"{node.namespace}.".startswith(f"{namespace}.")
+            )
+        )
+        if not kept:
+            known = {node.namespace for node in self._nodes if node.namespace}
+            raise PipelineError(
+                f"No node has the namespace '{namespace}'.", hint=did_you_mean(namespace, known)
+            )
+        return kept
+
+    def only_nodes_with_inputs(self, *inputs: str) -> Pipeline:
+        """Keep the nodes that read at least one of these data sets."""
+        wanted = self._resolve_data_sets(inputs)
+        return self._keep(lambda node: not wanted.isdisjoint(node.input_names))
+
+    def only_nodes_with_outputs(self, *outputs: str) -> Pipeline:
+        """Keep the nodes that write at least one of these data sets."""
+        wanted = self._resolve_data_sets(outputs)
+        return self._keep(lambda node: not wanted.isdisjoint(node.output_names))
+
+    def from_nodes(self, *node_names: str) -> Pipeline:
+        """Keep these nodes and all that depend on them."""
+        return Pipeline(self._reach(self._resolve_nodes(node_names), self._children_of))
+
+    def to_nodes(self, *node_names: str) -> Pipeline:
+        """Keep these nodes and all that they depend on."""
+        return Pipeline(self._reach(self._resolve_nodes(node_names), self._parents_of))
+
+    def from_inputs(self, *inputs: str) -> Pipeline:
+        """Keep the nodes that read these data sets and all that depend on them."""
+        start = self.only_nodes_with_inputs(*inputs)._nodes
+        return Pipeline(self._reach(start, self._children_of))
+
+    def to_outputs(self, *outputs: str) -> Pipeline:
+        """Keep the nodes that write these data sets and all that they depend on."""
+        start = self.only_nodes_with_outputs(*outputs)._nodes
+        return Pipeline(self._reach(start, self._parents_of))
+
+    def filter(
+        self,
+        tags: Iterable[str] | None = None,
+        from_nodes: Iterable[str] | None = None,
+        to_nodes: Iterable[str] | None = None,
+        node_names: Iterable[str] | None = None,
+        from_inputs: Iterable[str] | None = None,
+        to_outputs: Iterable[str] | None = None,
+        node_namespace: str | None = None,
+    ) -> Pipeline:
+        """Keep the nodes that every given filter keeps.
+
+        Raises:
+            PipelineError: A name is not in the pipeline, or no node is left.
+        """
+        kept = self
+        for names, narrowed in (
+            (tags, self.only_nodes_with_tags),
+            (from_nodes, self.from_nodes),
+            (to_nodes, self.to_nodes),
+            (node_names, self.only_nodes),
+            (from_inputs, self.from_inputs),
+            (to_outputs, self.to_outputs),
+            ((node_namespace,) if node_namespace else None, self.only_nodes_with_namespace),
+        ):
+            if names:
+                kept = kept & narrowed(*names)
+        if not kept and self:
+            raise PipelineError(
+                "No node is left by the given filters.",
+                hint=f"Tags here: {', '.join(sorted(self.tags)) or 'none'}." if tags else "",
+            )
+        return kept
+
+    @property
+    def tags(self) -> set[str]:
+        """Every tag of a node."""
+        return {tag for node in self._unordered for tag in node.tags}
+
+    def _resolve_nodes(self, names: Sequence[str]) -> list[Node]:
+        by_name = {node.name: node for node in self._nodes}
+        unknown = [name for name in names if name not in by_name]
+        if unknown:
+            raise PipelineError(
+                f"No such node in the pipeline: {', '.join(map(repr, unknown))}.",
+                hint=did_you_mean(unknown[0], by_name),
+            )
+        return [by_name[name] for name in names]
+
+    def _resolve_data_sets(self, names: Sequence[str]) -> set[str]:
+        """Names without transcoding stand for every transcoded form."""
+        known = self.data_sets()
+        forms: dict[str, set[str]] = defaultdict(set)
+        for name in known:
+            forms[name].add(name)
+            forms[strip_transcoding(name)].add(name)
+        unknown = [name for name in names if name not in forms]
+        if unknown:
+            raise PipelineError(
+                f"No such data set in the pipeline: {', '.join(map(repr, unknown))}.",
+                hint=did_you_mean(unknown[0], known),
+            )
+        return {form for name in names for form in forms[name]}
+
+    @staticmethod
+    def _reach(start: Iterable[Node], step: Callable[[Node], set[Node]]) -> set[Node]:
+        reached = set(start)
+        to_visit = deque(reached)
+        while to_visit:
+            following = step(to_visit.popleft()) - reached
+            reached |= following
+            to_visit.extend(following)
+        return reached
+
+
+def pipeline(
+    pipe: Iterable[Node | Pipeline] | Pipeline, *, tags: str | Iterable[str] | None = None
+) -> Pipeline:
+    """Make a pipeline of nodes and pipelines.
+
+    Args:
+        pipe: Nodes and pipelines, or one pipeline.
+        tags: Put on every node.
+
+    >>> from sparkpipe.pipeline import node
+    >>> print(pipeline([node(len, "text", "length")]).describe())
+    Inputs: text
+    <BLANKLINE>
+    len
+    <BLANKLINE>
+    Outputs: length
+    """
+    return Pipeline([pipe] if isinstance(pipe, Pipeline) else pipe, tags=tags)
+
+
+def _sorting_key(node: Node) -> str:
+    return node.name
+
+
+def _with_distinct_names(nodes: Iterable[Node]) -> list[Node]:
+    """Give a short suffix to nodes without a name of their own whose names would be equal.
+
+    The suffix is a hash of what the node reads and writes, so it stays when other nodes come or go.
+    """
+    same_name: dict[str, list[Node]] = defaultdict(list)
+    for node in nodes:
+        same_name[node.name].append(node)
+    if all(len(group) == 1 for group in same_name.values()):
+        return [group[0] for group in same_name.values()]
+    distinct: list[Node] = []
+    for name, group in same_name.items():
+        unnamed = [node for node in group if not node.has_explicit_name]
+        distinct += [node for node in group if node.has_explicit_name]
+        if len(group) == 1:
+            distinct += unnamed
+            continue
+        for node, suffix in zip(unnamed, _suffixes(unnamed, name, same_name), strict=True):
+            distinct.append(node.with_name_suffix(f"-{suffix}"))
+    return distinct
+
+
+def _suffixes(nodes: list[Node], name: str, taken: dict[str, list[Node]]) -> list[str]:
+    digests = [blake2s(f"{node.inputs!r}{node.outputs!r}".encode()).hexdigest() for node in nodes]
+    for length in range(4, 65):
+        suffixes = [digest[:length] for digest in digests]
+        if len(set(suffixes)) == len(suffixes) and not any(
+            f"{name}-{suffix}" in taken for suffix in suffixes
+        ):
+            return suffixes
+    # The same function name, inputs and outputs: only possible without outputs.
+    return [f"{digests[0][:4]}-{number}" for number in range(1, len(nodes) + 1)]

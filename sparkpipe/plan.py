@@ -1,0 +1,157 @@
+"""What a run will do, worked out before anything runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sparkpipe.errors import did_you_mean
+from sparkpipe.io import DataCatalog
+from sparkpipe.io.core import is_ephemeral, location_of
+from sparkpipe.pipeline import Pipeline
+from sparkpipe.pipeline.node import Node
+from sparkpipe.pipeline.transcoding import strip_transcoding
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The nodes of a run in their fixed order, and what each position waits for and sets free.
+
+    Attributes:
+        nodes: In topological order; where there is a choice, an earlier position goes first.
+        waits_for: For each position, how many nodes it needs.
+        children: For each position, the positions that need it.
+        readers: For each data set that is read, by how many nodes.
+        releasable: Data sets that may be released once they are read: neither inputs nor outputs of
+            the pipeline.
+    """
+
+    nodes: tuple[Node, ...]
+    waits_for: tuple[int, ...]
+    children: tuple[tuple[int, ...], ...]
+    readers: dict[str, int]
+    releasable: frozenset[str]
+
+    def resume_from(self, completed: Iterable[int], catalog: DataCatalog) -> tuple[str, ...]:
+        """Return names of nodes from which a run that ended early can be continued.
+
+        What is not done must run; so must all that follows it, and whoever makes data for it that
+        was only in memory.
+
+        Args:
+            completed: Positions of the nodes that have run and saved.
+            catalog: Tells which data sets outlive the run.
+        """
+        parents: list[list[int]] = [[] for _ in self.nodes]
+        for position, children in enumerate(self.children):
+            for child in children:
+                parents[child].append(position)
+        done = set(completed)
+        to_visit = [position for position in range(len(self.nodes)) if position not in done]
+        needed = set(to_visit)
+        while to_visit:
+            position = to_visit.pop()
+            read = {strip_transcoding(name) for name in self.nodes[position].input_names}
+            lost = (
+                parent
+                for parent in parents[position]
+                if any(
+                    strip_transcoding(name) in read and is_ephemeral(catalog._get_dataset(name))
+                    for name in self.nodes[parent].output_names
+                )
+            )
+            for other in (*self.children[position], *lost):
+                if other not in needed:
+                    needed.add(other)
+                    to_visit.append(other)
+        return tuple(
+            self.nodes[position].name
+            for position in sorted(needed)
+            if needed.isdisjoint(parents[position])
+        )
+
+
+def make_plan(pipeline: Pipeline) -> Plan:
+    """Work out the plan of a pipeline, in time proportional to its nodes and edges."""
+    nodes = tuple(pipeline.nodes)
+    position_of = {node: position for position, node in enumerate(nodes)}
+    waits_for = [0] * len(nodes)
+    children: list[tuple[int, ...]] = []
+    for node in nodes:
+        following = tuple(sorted(position_of[child] for child in pipeline._children_of(node)))
+        children.append(following)
+        for position in following:
+            waits_for[position] += 1
+    readers = Counter(name for node in nodes for name in node.input_names)
+    kept = pipeline.inputs() | pipeline.outputs()
+    written = pipeline.all_outputs()
+    return Plan(
+        nodes,
+        tuple(waits_for),
+        tuple(children),
+        readers,
+        frozenset((written | set(readers)) - kept),
+    )
+
+
+def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+    """Return all that is known to keep a pipeline from running, without loading anything.
+
+    Args:
+        pipeline: What is to run.
+        catalog: Where its data is.
+    """
+    names = sorted(pipeline.data_sets())
+    problems = catalog.problems(name for name in names if name in catalog)
+    needed_by: dict[str, list[str]] = {}
+    for node in pipeline.nodes:
+        for name in node.input_names:
+            needed_by.setdefault(name, []).append(node.name)
+    inputs = pipeline.inputs()
+    known = [*catalog, *pipeline.all_outputs()]
+    for name in sorted(inputs):
+        readers = _listed(needed_by[name])
+        if name not in catalog:
+            problems.append(_unknown_input(name, readers, known))
+            continue
+        missing = _missing_data(name, catalog)
+        if missing:
+            problems.append(f"Input '{name}' of {readers}{missing}")
+    for name in names:
+        if name != strip_transcoding(name) and name not in catalog and name not in inputs:
+            problems.append(
+                f"'{name}' is one form of '{strip_transcoding(name)}' and needs an entry of its "
+                "own in the catalog: forms share a file, which data in memory has not."
+            )
+    return problems
+
+
+def _unknown_input(name: str, readers: str, known: list[str]) -> str:
+    if name.startswith("params:"):
+        what = f"The parameter '{name.removeprefix('params:')}' that {readers} needs is not set."
+        hint = did_you_mean(name, known) or "Set it in conf/base/parameters.yml."
+    else:
+        what = f"The input '{name}' of {readers} is not in the catalog, and no node makes it."
+        hint = did_you_mean(name, known) or "Add it to conf/base/catalog.yml."
+    return f"{what} {hint}"
+
+
+def _missing_data(name: str, catalog: DataCatalog) -> str:
+    try:
+        data_set = catalog._get_dataset(name)
+    except Exception:  # told as a problem of the data set already
+        return ""
+    missing = getattr(data_set, "_missing", None)
+    reason = missing() if callable(missing) else ""
+    if not reason:
+        return ""
+    location = location_of(data_set)
+    where = "" if location and location in reason else f", {location}"
+    return f" ({type(data_set).__name__}{where.rstrip(', ')}): {reason}"
+
+
+def _listed(node_names: list[str], most: int = 3) -> str:
+    shown = ", ".join(f"'{name}'" for name in node_names[:most])
+    more = f" and {len(node_names) - most} more" if len(node_names) > most else ""
+    return f"{'node' if len(node_names) == 1 else 'nodes'} {shown}{more}"

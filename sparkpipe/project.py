@@ -1,0 +1,282 @@
+"""Find a project, and import what it defines."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sparkpipe.errors import (
+    ConfigError,
+    PreflightError,
+    ProjectNotFoundError,
+    SparkpipeError,
+    collecting_errors,
+    did_you_mean,
+    report,
+)
+from sparkpipe.pipeline import Pipeline
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_TABLE_KEYS = ("package_name", "project_name", "source_dir", "conf_source")
+
+DEFAULT_PIPELINE = "__default__"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a ``pyproject.toml`` that names its package.
+
+    Attributes:
+        path: The folder.
+        package_name: The dotted name of the package with the pipelines.
+        source_dir: The folder to import it from.
+        conf_source: The folder of configuration.
+    """
+
+    path: Path
+    package_name: str
+    source_dir: Path
+    conf_source: Path
+
+
+def find_project(start: str | Path | None = None) -> Project:
+    """Find the project of a folder: the nearest ``pyproject.toml`` with ``[tool.sparkpipe]``.
+
+    Args:
+        start: The folder to start from, and go up; by default the working folder.
+
+    Raises:
+        ProjectNotFoundError: There is none.
+        ConfigError: The file or the table is wrong.
+    """
+    folder = Path(start or Path.cwd()).resolve()
+    if not folder.is_dir():
+        raise ProjectNotFoundError(f"There is no folder {folder}.")
+    for candidate in (folder, *folder.parents):
+        pyproject = candidate / "pyproject.toml"
+        if pyproject.is_file():
+            table = _read_table(pyproject)
+            if table is not None:
+                return _project(candidate, table)
+    raise ProjectNotFoundError(
+        f"There is no sparkpipe project in {folder} or above it.",
+        hint=(
+            "Go to your project's folder, or write into its pyproject.toml:\n"
+            '[tool.sparkpipe]\npackage_name = "my_package"'
+        ),
+    )
+
+
+def _read_table(pyproject: Path) -> dict[str, Any] | None:
+    try:
+        document = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{pyproject} is not TOML that can be read: {exc}.") from exc
+    table = document.get("tool", {}).get("sparkpipe")
+    return table if isinstance(table, dict) else None
+
+
+def _project(path: Path, table: dict[str, Any]) -> Project:
+    where = f"{path / 'pyproject.toml'}, [tool.sparkpipe]"
+    for key, value in table.items():
+        if key not in _TABLE_KEYS:
+            hint = did_you_mean(key, _TABLE_KEYS) or f"Keys: {', '.join(_TABLE_KEYS)}."
+            raise ConfigError(f"{where}: there is no key '{key}'.", hint=hint)
+        if not isinstance(value, str) or not value:
+            raise ConfigError(f"{where}: '{key}' must be a string.")
+    package_name = table.get("package_name", "")
+    if not all(part.isidentifier() for part in package_name.split(".")):
+        raise ConfigError(
+            f"{where}: package_name is {package_name!r}; it must be the dotted name of a package."
+        )
+    default_source = "src" if (path / "src").is_dir() else "."
+    return Project(
+        path=path,
+        package_name=package_name,
+        source_dir=(path / table.get("source_dir", default_source)).resolve(),
+        conf_source=(path / table.get("conf_source", "conf")).resolve(),
+    )
+
+
+def make_importable(project: Project) -> None:
+    """Put the source folder of a project on the path of imports, if it is not there."""
+    folder = str(project.source_dir)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+
+
+def load_pipelines(project: Project) -> tuple[dict[str, Pipeline], list[str]]:
+    """Return the pipelines that a project registers, and all that is wrong with them.
+
+    ``register_pipelines()`` in ``<package>.pipeline_registry`` returns them by name; without such a
+    module they are found by :func:`find_pipelines`.
+    """
+    make_importable(project)
+    with _registering(project.package_name), collecting_errors() as errors:
+        try:
+            pipelines = _registered(project)
+        except SparkpipeError as exc:
+            errors.append(exc)
+            pipelines = {}
+    problems: list[str] = []
+    for error in errors:
+        found = error.problems if isinstance(error, PreflightError) else (str(error),)
+        problems += [problem for problem in found if problem not in problems]
+    return pipelines, problems
+
+
+def _registered(project: Project) -> dict[str, Pipeline]:
+    name = f"{project.package_name}.pipeline_registry"
+    if _import(project.package_name) is None:
+        raise ConfigError(
+            f"The package '{project.package_name}' was not found in {project.source_dir}.",
+            hint="Check package_name and source_dir in [tool.sparkpipe] of pyproject.toml.",
+        )
+    registry = _import(name)
+    if registry is None:
+        return find_pipelines()
+    if not hasattr(registry, "register_pipelines"):
+        raise ConfigError(f"{name} has no function 'register_pipelines'.")
+    try:
+        pipelines = registry.register_pipelines()
+    except SparkpipeError:
+        raise
+    except Exception as exc:
+        raise ConfigError(f"register_pipelines() raised {_told(exc)}") from exc
+    if not isinstance(pipelines, dict):
+        raise ConfigError(
+            f"{name}: register_pipelines() must return a dictionary of name to Pipeline, "
+            f"not {type(pipelines).__name__}."
+        )
+    for key, value in pipelines.items():
+        if value == 0:  # sum() of no pipelines
+            pipelines[key] = Pipeline([])
+        elif not isinstance(value, Pipeline):
+            raise ConfigError(f"{name}: '{key}' must be a Pipeline, not {type(value).__name__}.")
+    return pipelines
+
+
+def load_hooks(project: Project) -> tuple[Any, ...]:
+    """Return the hooks in ``HOOKS`` of ``<package>.settings``; none where there is no such module.
+
+    Raises:
+        ConfigError: The module cannot be imported, or HOOKS is no tuple or list.
+    """
+    make_importable(project)
+    settings = _import(f"{project.package_name}.settings")
+    hooks = getattr(settings, "HOOKS", ())
+    if not isinstance(hooks, (tuple, list)):
+        raise ConfigError(
+            f"{project.package_name}.settings: HOOKS must be a tuple of hooks, "
+            f"not {type(hooks).__name__}.",
+            hint="For one hook write HOOKS = (MyHook(),).",
+        )
+    return tuple(hooks)
+
+
+_package: ContextVar[str | None] = ContextVar("_package", default=None)
+
+
+@contextmanager
+def _registering(package_name: str) -> Iterator[None]:
+    token = _package.set(package_name)
+    try:
+        yield
+    finally:
+        _package.reset(token)
+
+
+def find_pipelines() -> dict[str, Pipeline]:
+    """Find the pipelines of the project: ``create_pipeline()`` in each package of ``pipelines``.
+
+    To be called in ``register_pipelines``. A single ``pipeline.py`` beside it is taken too, and
+    ``__default__`` is the sum of all. A package that fails is reported, and the others are found.
+
+    Raises:
+        ConfigError: It is called outside ``register_pipelines``.
+    """
+    package_name = _package.get()
+    if package_name is None:
+        raise ConfigError(
+            "find_pipelines() knows its project only within register_pipelines().",
+            hint="Call it there; elsewhere use Session().pipelines.",
+        )
+    found: dict[str, Pipeline] = {}
+    single = _import(f"{package_name}.pipeline")
+    default = _created(single) if single is not None else None
+    parent = _import(f"{package_name}.pipelines")
+    paths = getattr(parent, "__path__", ())
+    for name in sorted(module.name for module in pkgutil.iter_modules(paths) if module.ispkg):
+        try:
+            module = _import(f"{package_name}.pipelines.{name}")
+            created = _created(module) if module is not None else None
+        except SparkpipeError as exc:
+            report(exc)
+            continue
+        if created is not None:
+            found[name] = created
+    total = sum(found.values(), default if default is not None else Pipeline([]))
+    return {DEFAULT_PIPELINE: total, **found}
+
+
+def _created(module: ModuleType) -> Pipeline | None:
+    create = getattr(module, "create_pipeline", None)
+    if create is None:
+        return None
+    try:
+        created = create()
+    except SparkpipeError:
+        raise
+    except Exception as exc:
+        raise ConfigError(f"{module.__name__}.create_pipeline() raised {_told(exc)}") from exc
+    if not isinstance(created, Pipeline):
+        raise ConfigError(
+            f"{module.__name__}.create_pipeline() must return a Pipeline, "
+            f"not {type(created).__name__}."
+        )
+    return created
+
+
+def _import(name: str) -> ModuleType | None:
+    """Import a module; None if it is not there."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as exc:
+        if exc.name is not None and f"{name}.".startswith(f"{exc.name}."):
+            return None
+        raise ConfigError(
+            f"Importing {name} failed: there is no module '{exc.name}' (imported {_where(exc)}).",
+            hint="Install it, or check the spelling.",
+        ) from exc
+    except SparkpipeError:
+        raise
+    except Exception as exc:
+        raise ConfigError(f"Importing {name} raised {_told(exc)}") from exc
+
+
+def _told(exc: Exception) -> str:
+    return f"{type(exc).__name__}: {exc} ({_where(exc)})"
+
+
+def _where(exc: Exception) -> str:
+    if isinstance(exc, SyntaxError) and exc.filename:
+        return f"in {exc.filename}:{exc.lineno}"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(exc.__traceback__)
+        if not frame.filename.startswith("<") and "importlib" not in frame.filename
+    ]
+    return f"in {frames[-1].filename}:{frames[-1].lineno}" if frames else "somewhere"

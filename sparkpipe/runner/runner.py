@@ -1,0 +1,137 @@
+"""The contract of a runner."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.errors import PreflightError
+from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
+from sparkpipe.pipeline import Pipeline
+from sparkpipe.plan import find_problems
+
+if TYPE_CHECKING:
+    from pluggy import PluginManager
+
+ASYNC_MESSAGE = "Asynchronous mode is enabled for loading and saving data"
+
+
+class AbstractRunner(ABC):
+    """Runs pipelines. A runner of one's own overrides ``_run`` and ``create_default_data_set``.
+
+    Args:
+        is_async: Load the inputs of a node side by side, and save its outputs side by side.
+
+    >>> class DryRunner(AbstractRunner):
+    ...     def create_default_data_set(self, ds_name):
+    ...         return MemoryDataSet()
+    ...
+    ...     def _run(self, pipeline, catalog, session_id=None):
+    ...         self._logger.info("Actual run would execute %d nodes:", len(pipeline.nodes))
+    """
+
+    def __init__(self, is_async: bool = False) -> None:
+        self._is_async = is_async
+
+    @property
+    def _logger(self) -> logging.Logger:
+        return logging.getLogger(type(self).__module__)
+
+    def run(
+        self,
+        pipeline: Pipeline,
+        catalog: DataCatalog,
+        hook_manager: PluginManager | None = None,
+        session_id: str | None = None,
+    ) -> dict[str, Any]:
+        """Run a pipeline.
+
+        Args:
+            pipeline: What to run.
+            catalog: Where its data is; not changed.
+            hook_manager: Its hooks are called around each step.
+            session_id: The name of the run.
+
+        Returns:
+            The outputs of the pipeline that the catalog does not hold, by name.
+
+        Raises:
+            PreflightError: It cannot run; all reasons are given and nothing has run.
+            RunFailedError: Nodes failed; all failures are given.
+        """
+        problems = self.problems(pipeline, catalog)
+        if problems:
+            raise PreflightError(problems)
+        catalog = catalog.shallow_copy()
+        made = [name for name in sorted(pipeline.data_sets()) if name not in catalog]
+        for name in made:
+            catalog.add(name, self.create_default_data_set(name))
+        if self._is_async:
+            self._logger.info(ASYNC_MESSAGE)
+        arguments: dict[str, Any] = {"session_id": session_id}
+        if _accepts(self._run, "hook_manager"):
+            arguments["hook_manager"] = hook_manager
+        self._run(pipeline, catalog, **arguments)
+        outputs = pipeline.outputs()
+        return {
+            name: catalog.load(name)
+            for name in made
+            if name in outputs and _was_made(catalog._get_dataset(name))
+        }
+
+    def run_only_missing(
+        self, pipeline: Pipeline, catalog: DataCatalog, hook_manager: PluginManager | None = None
+    ) -> dict[str, Any]:
+        """Run the nodes whose registered outputs do not exist, and those that they need.
+
+        Raises:
+            PreflightError: As of :meth:`run`.
+            RunFailedError: As of :meth:`run`.
+        """
+        free_outputs = pipeline.outputs() - set(catalog)
+        missing = {name for name in catalog if name in pipeline.data_sets()} & {
+            name for name in pipeline.all_outputs() if not catalog.exists(name)
+        }
+        to_make = free_outputs | missing
+        needed = pipeline.only_nodes_with_outputs(*to_make) if to_make else Pipeline([])
+        while True:
+            unmade = {
+                n for n in needed.inputs() if n in pipeline.all_outputs() and n not in catalog
+            }
+            if not unmade:
+                break
+            needed += pipeline.only_nodes_with_outputs(*unmade)
+        return self.run(needed, catalog, hook_manager)
+
+    def problems(self, pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+        """Return all that keeps this runner from running a pipeline, without loading anything."""
+        return find_problems(pipeline, catalog)
+
+    @abstractmethod
+    def _run(
+        self,
+        pipeline: Pipeline,
+        catalog: DataCatalog,
+        hook_manager: PluginManager | None = None,
+        session_id: str | None = None,
+    ) -> None:
+        """Run the nodes of a pipeline; every data set of theirs is in the catalog."""
+
+    def create_default_data_set(self, ds_name: str) -> AbstractDataSet:
+        """Make the data set for a name that is not in the catalog."""
+        return MemoryDataSet()
+
+
+def _accepts(method: Any, parameter: str) -> bool:
+    parameters = inspect.signature(method).parameters
+    return parameter in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def _was_made(data_set: Any) -> bool:
+    """Whether a default data set was saved to; one that cannot tell is taken at its word."""
+    own = getattr(type(data_set), "_exists", None)
+    if own is None or own is AbstractDataSet._exists:
+        return True
+    return bool(data_set.exists())

@@ -1,0 +1,503 @@
+"""The composition root: project + configuration + catalog + hooks → one run."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe import __version__
+from sparkpipe.config import ConfigLoader, Configuration, merged
+from sparkpipe.errors import (
+    ConfigError,
+    DataSetError,
+    PreflightError,
+    SparkpipeError,
+    did_you_mean,
+)
+from sparkpipe.hooks import create_hook_manager
+from sparkpipe.io import DataCatalog
+from sparkpipe.io.core import generate_timestamp, is_single_process
+from sparkpipe.io.files import split_protocol
+from sparkpipe.io.importing import import_object
+from sparkpipe.pipeline import Pipeline
+from sparkpipe.project import (
+    DEFAULT_PIPELINE,
+    Project,
+    find_project,
+    load_hooks,
+    load_pipelines,
+    make_importable,
+)
+from sparkpipe.runner import AbstractRunner, SequentialRunner
+from sparkpipe.spark.session import SparkProvider, activated, java_hint, java_problem
+
+if TYPE_CHECKING:
+    from pluggy import PluginManager
+    from pyspark.sql import SparkSession
+
+_logger = logging.getLogger(__name__)
+
+_RUNNERS = ("SequentialRunner", "ThreadRunner", "ParallelRunner", "DryRunner")
+_PATH_KEYS = ("filepath", "path")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which nodes of which pipeline; every filter that is given narrows it."""
+
+    pipeline_name: str | None = None
+    tags: tuple[str, ...] = ()
+    node_names: tuple[str, ...] = ()
+    from_nodes: tuple[str, ...] = ()
+    to_nodes: tuple[str, ...] = ()
+    from_inputs: tuple[str, ...] = ()
+    to_outputs: tuple[str, ...] = ()
+
+    def filters(self) -> dict[str, Any]:
+        """Return the filters by the names of the arguments of :meth:`Pipeline.filter`."""
+        return {name: value for name, value in asdict(self).items() if name != "pipeline_name"}
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run in which nothing is left to find wrong; started by :meth:`run`."""
+
+    pipeline: Pipeline
+    catalog: DataCatalog
+    runner: AbstractRunner
+    run_params: dict[str, Any]
+    hook_manager: PluginManager
+    spark: SparkProvider = field(repr=False)
+
+    def run(self) -> dict[str, Any]:
+        """Run the nodes.
+
+        Returns:
+            The outputs that the catalog does not hold, by name.
+
+        Raises:
+            RunFailedError: Nodes failed.
+        """
+        hook = self.hook_manager.hook
+        context = {
+            "run_params": self.run_params,
+            "pipeline": self.pipeline,
+            "catalog": self.catalog,
+        }
+        started = time.perf_counter()
+        with activated(self.spark):
+            hook.before_pipeline_run(**context)
+            try:
+                outputs = self.runner.run(
+                    self.pipeline, self.catalog, self.hook_manager, self.run_params["session_id"]
+                )
+            except Exception as error:
+                hook.on_pipeline_error(error=error, **context)
+                raise
+            hook.after_pipeline_run(run_result=outputs, **context)
+        _logger.info("Run completed in %.1f s", time.perf_counter() - started)
+        return outputs
+
+
+class Session:
+    """A project ready to run.
+
+    Args:
+        project_path: A folder of the project; by default the working folder.
+        env: The configuration environment on top of base; by default ``local``.
+        extra_params: Parameters on top of those of the files.
+        conf_source: A folder of configuration instead of the project's.
+        spark: A Spark session, or a function that returns one; by default the active one, else one
+            made from ``spark.yml`` when first needed.
+        hooks: Hooks beside those of the project's settings.
+
+    Raises:
+        ProjectNotFoundError: There is no project there.
+        ConfigError: The project's configuration is wrong.
+    """
+
+    def __init__(
+        self,
+        project_path: str | Path | None = None,
+        env: str | None = None,
+        extra_params: Mapping[str, Any] | None = None,
+        *,
+        conf_source: str | Path | None = None,
+        spark: SparkSession | Callable[[], SparkSession] | None = None,
+        hooks: Iterable[object] = (),
+    ) -> None:
+        self.project: Project = find_project(project_path)
+        self.session_id = generate_timestamp()
+        self.env = env
+        self.extra_params = dict(extra_params or {})
+        self.config_loader = ConfigLoader(
+            Path(conf_source) if conf_source is not None else self.project.conf_source,
+            env,
+            runtime_params=self.extra_params,
+        )
+        self._hooks = tuple(hooks)
+        self._spark = spark
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """The parameters of the files, with those of this session on top.
+
+        Raises:
+            ConfigError: A file is wrong.
+        """
+        return merged(self.config_loader["parameters"], self.extra_params)
+
+    @cached_property
+    def _registry(self) -> tuple[dict[str, Pipeline], list[str]]:
+        return load_pipelines(self.project)
+
+    @property
+    def pipelines(self) -> dict[str, Pipeline]:
+        """The registered pipelines by name.
+
+        Raises:
+            PreflightError: Something is wrong with one; all that is wrong is told.
+        """
+        pipelines, problems = self._registry
+        if problems:
+            raise PreflightError(problems)
+        return pipelines
+
+    @cached_property
+    def hook_manager(self) -> PluginManager:
+        """The hooks of the project's settings and of this session.
+
+        Raises:
+            ConfigError: A hook does not fit.
+        """
+        return create_hook_manager((*load_hooks(self.project), *self._hooks))
+
+    @cached_property
+    def spark(self) -> SparkProvider:
+        """Gives the Spark session, started when first asked for.
+
+        Raises:
+            ConfigError: ``spark.yml`` is wrong.
+        """
+        return SparkProvider(
+            self.config_loader["spark"], self._spark, self.project.path / "logs" / "spark.log"
+        )
+
+    @cached_property
+    def catalog(self) -> DataCatalog:
+        """The whole catalog of the project, with the parameters.
+
+        Raises:
+            ConfigError: A file is wrong.
+        """
+        return self.create_catalog()
+
+    def create_catalog(self, load_versions: Mapping[str, str] | None = None) -> DataCatalog:
+        """Make a catalog from the configuration.
+
+        Args:
+            load_versions: Version to load, by name of a versioned data set.
+
+        Raises:
+            ConfigError: A file is wrong.
+            DataSetNotFoundError: A load version names a data set that is not there.
+        """
+        config: Configuration = self.config_loader["catalog"]
+        absolute = {name: self._with_absolute_paths(entry) for name, entry in config.items()}
+        credentials = self.config_loader["credentials"]
+        make_importable(self.project)  # entries may name the project's own classes
+        catalog = DataCatalog.from_config_lazily(
+            absolute, credentials, load_versions, self.session_id, config.origins
+        )
+        feed_dict = _feed_of_params(self.params)
+        catalog.add_feed_dict(feed_dict)
+        self.hook_manager.hook.after_catalog_created(
+            catalog=catalog,
+            conf_catalog=absolute,
+            conf_creds=credentials,
+            feed_dict=feed_dict,
+            save_version=self.session_id,
+            load_versions=dict(load_versions or {}),
+        )
+        return catalog
+
+    def _with_absolute_paths(self, entry: Any) -> Any:
+        """Resolve relative local paths in the project's folder, wherever the run was started."""
+        if isinstance(entry, dict):
+            return {
+                key: self._absolute(value)
+                if key in _PATH_KEYS and isinstance(value, str)
+                else self._with_absolute_paths(value)
+                for key, value in entry.items()
+            }
+        return entry
+
+    def _absolute(self, path: str) -> str:
+        if ":" in path.partition("/")[0]:  # a protocol or a Windows drive
+            return path
+        protocol, local = split_protocol(path)
+        if protocol != "file" or not local.strip() or Path(local).is_absolute():
+            return path
+        return (self.project.path / local).as_posix()
+
+    def prepare(
+        self,
+        selection: Selection | None = None,
+        runner: AbstractRunner | str | None = None,
+        *,
+        is_async: bool = False,
+        load_versions: Mapping[str, str] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> PreparedRun:
+        """Find everything that is wrong before anything runs, and return what can be run.
+
+        Args:
+            selection: Which nodes; by default the whole default pipeline.
+            runner: A runner, its name, or its dotted path; by default SequentialRunner.
+            is_async: For a runner given by name: load and save side by side.
+            load_versions: Version to load, by name of a versioned data set.
+            inputs: Data to use in place of what the catalog has under these names.
+
+        Raises:
+            PreflightError: All that is wrong.
+        """
+        selection = selection or Selection()
+        problems: list[str] = []
+        made_runner = _attempt(problems, lambda: load_runner(runner, is_async, self.project))
+        pipelines, registry_problems = self._registry
+        problems += registry_problems
+        pipeline = (
+            None if registry_problems else _attempt(problems, lambda: _select(pipelines, selection))
+        )
+        catalog = _attempt(problems, lambda: self.create_catalog(load_versions))
+        if catalog is not None and inputs:
+            catalog.add_feed_dict(inputs, replace=True)
+        if pipeline is not None and catalog is not None:
+            judge: AbstractRunner = made_runner or SequentialRunner()
+            problems += judge.problems(pipeline, catalog)
+            problems += self._unread_params(pipeline)
+            problems += self._spark_problems(pipeline, catalog)
+        if problems or pipeline is None or catalog is None or made_runner is None:
+            raise PreflightError(list(dict.fromkeys(problems)))
+        return PreparedRun(
+            pipeline,
+            catalog,
+            made_runner,
+            {
+                "session_id": self.session_id,
+                "project_path": str(self.project.path),
+                "env": self.config_loader.env,
+                "sparkpipe_version": __version__,
+                "runner": type(made_runner).__name__,
+                "extra_params": self.extra_params,
+                "load_versions": dict(load_versions or {}),
+                "pipeline_name": selection.pipeline_name or DEFAULT_PIPELINE,
+                **{name: list(names) for name, names in selection.filters().items()},
+            },
+            self.hook_manager,
+            self.spark,
+        )
+
+    def check(
+        self, runner: AbstractRunner | str | None = None, *, is_async: bool = False
+    ) -> list[str]:
+        """Return everything that is wrong with any pipeline or catalog entry. Starts no Spark.
+
+        Args:
+            runner: Judge the pipelines for this runner.
+            is_async: As of :meth:`prepare`.
+        """
+        problems: list[str] = []
+        made_runner = _attempt(problems, lambda: load_runner(runner, is_async, self.project))
+        _attempt(problems, lambda: self.hook_manager)
+        _attempt(problems, lambda: self.spark)
+        pipelines, registry_problems = self._registry
+        problems += registry_problems
+        catalog = _attempt(problems, self.create_catalog)
+        if catalog is not None:
+            problems += catalog.problems()
+            judge = made_runner or SequentialRunner()
+            # What one pipeline reads another may make, so they are judged as one where they fit.
+            whole = _attempt([], lambda: sum(pipelines.values(), Pipeline([])))
+            for pipeline in [whole] if whole is not None else pipelines.values():
+                problems += judge.problems(pipeline, catalog)
+                problems += self._unread_params(pipeline)
+                problems += self._spark_problems(pipeline, catalog)
+        return list(dict.fromkeys(problems))
+
+    def run(
+        self,
+        pipeline_name: str | None = None,
+        tags: Iterable[str] = (),
+        runner: AbstractRunner | str | None = None,
+        node_names: Iterable[str] = (),
+        from_nodes: Iterable[str] = (),
+        to_nodes: Iterable[str] = (),
+        from_inputs: Iterable[str] = (),
+        to_outputs: Iterable[str] = (),
+        load_versions: Mapping[str, str] | None = None,
+        *,
+        is_async: bool = False,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Run a pipeline of the project, or a part of it.
+
+        Args:
+            pipeline_name: The name it is registered under; by default ``__default__``.
+            tags: Keep nodes that have one of these tags.
+            runner: A runner, its name, or its dotted path; by default SequentialRunner.
+            node_names: Keep these nodes.
+            from_nodes: Keep these nodes and what depends on them.
+            to_nodes: Keep these nodes and what they depend on.
+            from_inputs: Keep the nodes that read these data sets and what depends on them.
+            to_outputs: Keep the nodes that write these data sets and what they depend on.
+            load_versions: Version to load, by name of a versioned data set.
+            is_async: For a runner given by name: load and save side by side.
+            inputs: Data to use in place of what the catalog has under these names.
+
+        Returns:
+            The outputs that the catalog does not hold, by name.
+
+        Raises:
+            PreflightError: All that is wrong; nothing has run.
+            RunFailedError: Nodes failed.
+        """
+        selection = Selection(
+            pipeline_name,
+            tuple(tags),
+            tuple(node_names),
+            tuple(from_nodes),
+            tuple(to_nodes),
+            tuple(from_inputs),
+            tuple(to_outputs),
+        )
+        return self.prepare(
+            selection, runner, is_async=is_async, load_versions=load_versions, inputs=inputs
+        ).run()
+
+    def _unread_params(self, pipeline: Pipeline) -> list[str]:
+        """Tell parameters given for this run that no node reads: most often misspelt ones."""
+        if "parameters" in pipeline.all_inputs():
+            return []
+        read = {n.removeprefix("params:") for n in pipeline.all_inputs() if n.startswith("params:")}
+        problems = []
+        for name in _leaves(self.extra_params):
+            if not any(
+                f"{name}.".startswith(f"{r}.") or f"{r}.".startswith(f"{name}.") for r in read
+            ):
+                hint = did_you_mean(name, read) or f"It reads: {', '.join(sorted(read)) or 'none'}."
+                problems.append(f"No node of this pipeline reads the parameter '{name}'. {hint}")
+        return problems
+
+    def _spark_problems(self, pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+        """Tell a missing Java where this run would start Spark for a data set."""
+        names = [name for name in sorted(pipeline.data_sets()) if name in catalog]
+        try:
+            uses = [name for name in names if is_single_process(catalog._get_dataset(name))]
+        except DataSetError:
+            return []  # told already
+        if not uses or not self.spark.starts_jvm():
+            return []
+        problem = java_problem()
+        return [f"{problem} ('{uses[0]}' is read by Spark.) {java_hint()}"] if problem else []
+
+
+def load_runner(
+    runner: AbstractRunner | str | None, is_async: bool = False, project: Project | None = None
+) -> AbstractRunner:
+    """Return a runner by its name or dotted path.
+
+    Args:
+        runner: ``ThreadRunner``, ``my_package.runner.MyRunner``, or a runner as it is.
+        is_async: Passed to the runner.
+        project: Its source folder is put on the path of imports.
+
+    Raises:
+        ConfigError: There is no such runner, or it cannot be imported.
+    """
+    if isinstance(runner, AbstractRunner):
+        return runner
+    if runner is None:
+        return SequentialRunner(is_async=is_async)
+    if "." not in runner and runner not in _RUNNERS:
+        raise ConfigError(
+            f"There is no runner '{runner}'.",
+            hint=did_you_mean(runner, _RUNNERS)
+            or f"Runners: {', '.join(_RUNNERS)}, or package.module.Class for one of your own.",
+        )
+    if project is not None:
+        make_importable(project)
+    path = runner if "." in runner else f"sparkpipe.runner.{runner}"
+    try:
+        made = import_object(path)(is_async=is_async)
+    except DataSetError as exc:
+        raise ConfigError(f"The runner {exc.message}", hint=exc.hint) from exc
+    except TypeError as exc:
+        raise ConfigError(
+            f"The runner '{runner}' could not be made: {exc}.",
+            hint="Its class must take is_async=False and need nothing else.",
+        ) from exc
+    if not isinstance(made, AbstractRunner):
+        raise ConfigError(
+            f"'{runner}' is no runner: it does not derive from sparkpipe.runner.AbstractRunner."
+        )
+    return made
+
+
+def _select(pipelines: Mapping[str, Pipeline], selection: Selection) -> Pipeline:
+    name = selection.pipeline_name or DEFAULT_PIPELINE
+    if name not in pipelines:
+        raise ConfigError(
+            f"There is no pipeline '{name}'.",
+            hint=did_you_mean(name, pipelines)
+            or f"Pipelines: {', '.join(sorted(pipelines)) or 'none'}.",
+        )
+    pipeline = pipelines[name]
+    known = pipeline.tags
+    unknown = [tag for tag in selection.tags if tag not in known]
+    if unknown:
+        raise ConfigError(
+            f"No node of pipeline '{name}' has the tag '{unknown[0]}'.",
+            hint=did_you_mean(unknown[0], known) or f"Tags: {', '.join(sorted(known)) or 'none'}.",
+        )
+    return pipeline.filter(**selection.filters())
+
+
+def _attempt(problems: list[str], make: Callable[[], Any]) -> Any:
+    """Return what ``make`` makes, or None and a further problem."""
+    try:
+        return make()
+    except PreflightError as exc:
+        problems += exc.problems
+    except SparkpipeError as exc:
+        problems.append(str(exc))
+    return None
+
+
+def _feed_of_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what nodes may read: ``parameters``, and ``params:x`` for each value and group."""
+    feed: dict[str, Any] = {"parameters": dict(params)}
+
+    def add(prefix: str, values: Mapping[str, Any]) -> None:
+        for key, value in values.items():
+            feed[f"params:{prefix}{key}"] = value
+            if isinstance(value, Mapping):
+                add(f"{prefix}{key}.", value)
+
+    add("", params)
+    return feed
+
+
+def _leaves(params: Mapping[str, Any], prefix: str = "") -> list[str]:
+    names: list[str] = []
+    for key, value in params.items():
+        if isinstance(value, Mapping) and value:
+            names += _leaves(value, f"{prefix}{key}.")
+        else:
+            names.append(f"{prefix}{key}")
+    return names

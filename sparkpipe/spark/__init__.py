@@ -1,0 +1,1 @@
+"""What knows a live Spark session: starting it, and its errors in plain words."""
