@@ -58,6 +58,11 @@ class Selection:
     from_inputs: tuple[str, ...] = ()
     to_outputs: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """The name of the pipeline."""
+        return self.pipeline_name or DEFAULT_PIPELINE
+
     def filters(self) -> dict[str, Any]:
         """Return the filters by the names of the arguments of :meth:`Pipeline.filter`."""
         return {name: value for name, value in asdict(self).items() if name != "pipeline_name"}
@@ -271,16 +276,15 @@ class Session:
         made_runner = _attempt(problems, lambda: load_runner(runner, is_async, self.project))
         pipelines, registry_problems = self._registry
         problems += registry_problems
-        pipeline = (
-            None if registry_problems else _attempt(problems, lambda: _select(pipelines, selection))
-        )
+        # Where nothing could be registered, that no pipeline has the name asked for tells nothing.
+        pipeline = _attempt(problems, lambda: _select(pipelines, selection)) if pipelines else None
         catalog = _attempt(problems, lambda: self.create_catalog(load_versions))
         if catalog is not None and inputs:
             catalog.add_feed_dict(inputs, replace=True)
         if pipeline is not None and catalog is not None:
             judge: AbstractRunner = made_runner or SequentialRunner()
             problems += judge.problems(pipeline, catalog)
-            problems += self._unread_params(pipeline)
+            problems += self._unread_params(pipelines[selection.name])
             problems += self._spark_problems(pipeline, catalog)
         if problems or pipeline is None or catalog is None or made_runner is None:
             raise PreflightError(list(dict.fromkeys(problems)))
@@ -296,7 +300,7 @@ class Session:
                 "runner": type(made_runner).__name__,
                 "extra_params": self.extra_params,
                 "load_versions": dict(load_versions or {}),
-                "pipeline_name": selection.pipeline_name or DEFAULT_PIPELINE,
+                "pipeline_name": selection.name,
                 **{name: list(names) for name, names in selection.filters().items()},
             },
             self.hook_manager,
@@ -450,7 +454,7 @@ def load_runner(
 
 
 def _select(pipelines: Mapping[str, Pipeline], selection: Selection) -> Pipeline:
-    name = selection.pipeline_name or DEFAULT_PIPELINE
+    name = selection.name
     if name not in pipelines:
         raise ConfigError(
             f"There is no pipeline '{name}'.",

@@ -125,7 +125,10 @@ def _resume_command(resume_from: tuple[str, ...]) -> str:
 
 def _show_results(prepared: Any, outputs: dict[str, Any]) -> None:
     from sparkpipe.io.core import location_of
+    from sparkpipe.runner import DryRunner
 
+    if isinstance(prepared.runner, DryRunner):
+        return
     kept = []
     for name in sorted(prepared.pipeline.outputs()):
         if name in prepared.catalog:

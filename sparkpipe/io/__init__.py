@@ -1,12 +1,14 @@
 """Data sets and the catalog that holds them."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from sparkpipe.errors import (
     DataSetAlreadyExistsError,
     DataSetError,
     DataSetNotFoundError,
     VersionNotFoundError,
 )
-from sparkpipe.io.cached import CachedDataSet, CachedDataset
 from sparkpipe.io.catalog import DataCatalog
 from sparkpipe.io.core import (
     AbstractDataSet,
@@ -15,9 +17,12 @@ from sparkpipe.io.core import (
     AbstractVersionedDataset,
     Version,
 )
-from sparkpipe.io.lambda_data_set import LambdaDataSet, LambdaDataset
 from sparkpipe.io.memory import MemoryDataSet, MemoryDataset
-from sparkpipe.io.partitioned import PartitionedDataSet, PartitionedDataset
+
+if TYPE_CHECKING:
+    from sparkpipe.io.cached import CachedDataSet, CachedDataset
+    from sparkpipe.io.lambda_data_set import LambdaDataSet, LambdaDataset
+    from sparkpipe.io.partitioned import PartitionedDataSet, PartitionedDataset
 
 DatasetAlreadyExistsError = DataSetAlreadyExistsError
 DatasetError = DataSetError
@@ -46,3 +51,19 @@ __all__ = [
     "Version",
     "VersionNotFoundError",
 ]
+
+# Not every run needs these, and every run pays for what is imported here.
+_ON_DEMAND = {
+    "CachedDataSet": "cached",
+    "CachedDataset": "cached",
+    "LambdaDataSet": "lambda_data_set",
+    "LambdaDataset": "lambda_data_set",
+    "PartitionedDataSet": "partitioned",
+    "PartitionedDataset": "partitioned",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ON_DEMAND:
+        return getattr(import_module(f"{__name__}.{_ON_DEMAND[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -71,6 +71,7 @@ class DataCatalog:
         feed_dict: Mapping[str, Any] | None = None,
     ) -> None:
         self._data_sets: dict[str, Any] = dict(data_sets or {})
+        self._origins: Mapping[str, str] = {}
         if feed_dict:
             self.add_feed_dict(feed_dict)
 
@@ -119,6 +120,7 @@ class DataCatalog:
 
         Raises:
             DataSetNotFoundError: A load version names a data set that is not there.
+            DataSetError: A load version names a data set that is not versioned.
         """
         catalog = {n: c for n, c in (catalog or {}).items() if not str(n).startswith("_")}
         load_versions = load_versions or {}
@@ -129,8 +131,14 @@ class DataCatalog:
                 f"A load version is given for '{unknown[0]}', which is not in the catalog.",
                 hint=did_you_mean(unknown[0], catalog),
             )
+        fixed = [name for name in load_versions if not _is_versioned(catalog[name])]
+        if fixed:
+            raise DataSetError(
+                f"A load version is given for '{fixed[0]}', which is not versioned.",
+                hint="Add 'versioned: true' to its entry, or leave out the version.",
+            )
         origins = origins or {}
-        return cls(
+        made = cls(
             {
                 name: _Entry(
                     name,
@@ -142,6 +150,8 @@ class DataCatalog:
                 for name, config in catalog.items()
             }
         )
+        made._origins = origins
+        return made
 
     def problems(self, names: Iterable[str] | None = None) -> list[str]:
         """Return what is known to be wrong with data sets before anything is loaded.
@@ -160,7 +170,8 @@ class DataCatalog:
                 continue
             own = getattr(data_set, "_problems", None)
             for problem in own() if callable(own) else ():
-                problems.append(f"Data set '{name}' ({_kind(data_set)}): {problem}")
+                where = self._origins.get(name) or _kind(data_set)
+                problems.append(f"Data set '{name}' ({where}): {problem}")
         return problems
 
     def _get_dataset(self, name: str) -> Any:
@@ -328,6 +339,10 @@ class DataCatalog:
 
     def __repr__(self) -> str:
         return f"DataCatalog({', '.join(self)})"
+
+
+def _is_versioned(config: Any) -> bool:
+    return isinstance(config, Mapping) and bool(config.get("versioned"))
 
 
 def _kind(data_set: Any) -> str:

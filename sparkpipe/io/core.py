@@ -8,9 +8,7 @@ import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
 from functools import cached_property
-from glob import escape, glob
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
@@ -162,10 +160,12 @@ class AbstractVersionedDataSet(AbstractDataSet):
             if number is not None:
                 check_version_name(number)
         self._path_exists = exists_function or os.path.exists
-        self._path_glob = glob_function or glob
+        self._path_glob = glob_function or glob_paths
 
     @cached_property
     def _latest_version(self) -> str:
+        from glob import escape
+
         pattern = f"{escape(str(self._filepath))}/*/{escape(self._filepath.name)}"
         versions = sorted(PurePosixPath(path).parent.name for path in self._path_glob(pattern))
         if not versions:
@@ -230,6 +230,13 @@ class AbstractVersionedDataSet(AbstractDataSet):
 AbstractVersionedDataset = AbstractVersionedDataSet
 
 
+def glob_paths(pattern: str) -> list[str]:
+    """Return the local paths that match a pattern, which may be absolute."""
+    from glob import glob
+
+    return glob(pattern)  # noqa: PTH207 - Path.glob takes no absolute pattern
+
+
 def check_version_name(version: str) -> None:
     """Refuse versions that would lead out of the folder of the data set.
 
@@ -249,6 +256,8 @@ def generate_timestamp() -> str:
     >>> len(generate_timestamp())
     24
     """
+    from datetime import datetime, timezone
+
     now = datetime.now(tz=timezone.utc)
     return f"{now:%Y-%m-%dT%H.%M.%S}.{now.microsecond // 1000:03d}Z"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 from sparkpipe.errors import DataSetError, did_you_mean
@@ -41,6 +40,8 @@ def find_class(type_name: Any) -> Any:
     Raises:
         DataSetError: There is no such class; says what was looked for and what to install.
     """
+    from importlib.util import find_spec
+
     if isinstance(type_name, type):
         return type_name
     if not isinstance(type_name, str) or not type_name.strip():
@@ -48,29 +49,32 @@ def find_class(type_name: Any) -> Any:
             f"'type' must name a class, not {type_name!r}.",
             hint=f"For example {', '.join(KNOWN_TYPES[6:8])}.",
         )
-    by_spelling = {name.casefold(): name for name in KNOWN_TYPES}
     exact = next((n for n in _spellings(type_name) if n in KNOWN_TYPES), None)
     if exact is not None:
         package = "datasets" if "." in exact else "io"
         return import_object(f"sparkpipe.{package}.{exact}")
-    if type_name.count(".") >= 2:
-        return _first_spelling(type_name)
-    if type_name.count(".") == 1:
-        for prefix in ("kedro_datasets.", ""):
-            if find_spec((prefix or type_name).partition(".")[0]) is not None:
-                try:
-                    return _first_spelling(prefix + type_name)
-                except DataSetError:
-                    if not prefix:
-                        raise
-    looked_for = [f"sparkpipe.datasets.{type_name}", type_name]
+    looked_for = [f"sparkpipe.datasets.{type_name}"]
+    for path in (f"kedro_datasets.{type_name}", type_name) if "." in type_name else ():
+        looked_for.append(path)
+        if find_spec(path.partition(".")[0]) is None:
+            continue
+        for spelling in dict.fromkeys(_spellings(path)):
+            try:
+                return import_object(spelling)
+            except DataSetError as exc:
+                # A class that is there, but cannot be imported, tells more than its absence.
+                absent = exc.__cause__
+                if isinstance(absent, AttributeError) or (
+                    isinstance(absent, ModuleNotFoundError)
+                    and f"{spelling}.".startswith(f"{absent.name}.")
+                ):
+                    continue
+                raise
     raise DataSetError(
-        f"there is no data set type '{type_name}' (looked for {' and '.join(looked_for)}).",
-        hint=(
-            did_you_mean(type_name, [*KNOWN_TYPES, *by_spelling])
-            or _by_class_name(type_name)
-            or install_hint(type_name)
-        ),
+        f"there is no data set type '{type_name}' (looked for {', '.join(looked_for)}).",
+        hint=did_you_mean(type_name, KNOWN_TYPES)
+        or _by_class_name(type_name)
+        or _package_hint(type_name),
     )
 
 
@@ -78,23 +82,17 @@ def _spellings(name: str) -> list[str]:
     return [name, name.replace("Dataset", "DataSet"), name.replace("DataSet", "Dataset")]
 
 
-def _first_spelling(path: str) -> Any:
-    """Import the class under the spelling given, else under the other one."""
-    first: DataSetError | None = None
-    for spelling in dict.fromkeys(_spellings(path)):
-        try:
-            return import_object(spelling)
-        except DataSetError as exc:
-            first = first or exc
-    assert first is not None
-    raise first
-
-
 def _by_class_name(name: str) -> str:
     """For 'CSVDataSet', which lacks its package, name 'pandas.CSVDataSet'."""
     by_class = {known.rpartition(".")[2]: known for known in KNOWN_TYPES}
     short = did_you_mean(name.rpartition(".")[2], by_class)
     return f"Did you mean '{by_class[short.split(chr(39))[1]]}'?" if short else ""
+
+
+def _package_hint(name: str) -> str:
+    if name.count(".") == 1:
+        return "If it is one of kedro-datasets, install that: pip install kedro-datasets."
+    return install_hint(name)
 
 
 def parse_config(
@@ -121,6 +119,8 @@ def parse_config(
     if "type" not in config:
         raise DataSetError("the entry has no 'type'.", hint=did_you_mean("type", map(str, config)))
     cls = find_class(config["type"])
+    if not (isinstance(cls, type) and hasattr(cls, "load") and hasattr(cls, "save")):
+        raise DataSetError(f"'{config['type']}' is no data set: no class with 'load' and 'save'.")
     arguments = {str(k): v for k, v in config.items() if k not in _CATALOG_KEYS}
     if config.get("credentials") is not None:
         arguments["credentials"] = resolve_credentials(config["credentials"], credentials or {})
@@ -201,6 +201,4 @@ def build_data_set(
         raise DataSetError(
             f"{cls.__name__} does not accept its options: {type(exc).__name__}: {exc}"
         ) from exc
-    if not (hasattr(data_set, "load") and hasattr(data_set, "save")):
-        raise DataSetError(f"{cls.__name__} is no data set: it has no 'load' and 'save'.")
     return data_set

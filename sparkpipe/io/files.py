@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
-import shutil
-import tempfile
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from functools import cached_property
-from glob import glob
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, ClassVar
-from urllib.parse import unquote, urlsplit
 
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractVersionedDataSet, Version
+from sparkpipe.io.core import AbstractVersionedDataSet, Version, glob_paths
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -42,6 +37,8 @@ def split_protocol(filepath: str) -> tuple[str, str]:
     if not separator:
         return "file", filepath
     if protocol in ("file", "local"):
+        from urllib.parse import unquote, urlsplit
+
         return "file", unquote(urlsplit(filepath).path)
     if protocol in ("http", "https"):  # fsspec wants the whole address
         return protocol, filepath
@@ -119,7 +116,7 @@ class FileDataSet(AbstractVersionedDataSet):
 
     def _find(self, pattern: str) -> list[str]:
         if self._is_local:
-            return glob(pattern)  # noqa: PTH207 - the pattern is absolute or relative to here
+            return glob_paths(pattern)
         self._fs.invalidate_cache(str(self._filepath))
         return [str(path) for path in self._fs.glob(pattern)]
 
@@ -151,6 +148,8 @@ class FileDataSet(AbstractVersionedDataSet):
     def _replacing(self, path: str) -> Iterator[str]:
         """Give a local path to write to; move it to ``path`` if nothing is raised."""
         if not self._is_local:
+            import tempfile
+
             with tempfile.TemporaryDirectory(prefix="sparkpipe-") as folder:
                 beside = os.path.join(folder, "data")
                 yield beside
@@ -196,11 +195,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
         raise IsADirectoryError(f"{target} is a folder")
     target.parent.mkdir(parents=True, exist_ok=True)
     # Short and its own: the target's name may already be as long as names can be.
-    beside = str(target.parent / f".sparkpipe-{secrets.token_hex(8)}.tmp")
+    beside = str(target.parent / f".sparkpipe-{os.urandom(8).hex()}.tmp")
     try:
         yield beside
         if target.exists():
-            shutil.copymode(target, beside)
+            Path(beside).chmod(target.stat().st_mode & 0o777)
         os.replace(beside, target)
     except BaseException:
         with suppress(OSError):

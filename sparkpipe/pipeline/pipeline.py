@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from hashlib import blake2s
 from itertools import chain
 from typing import NamedTuple
+from zlib import crc32
 
 from sparkpipe.errors import (
     CircularDependencyError,
@@ -523,12 +523,15 @@ def _with_distinct_names(nodes: Iterable[Node]) -> list[Node]:
 
 
 def _suffixes(nodes: list[Node], name: str, taken: dict[str, list[Node]]) -> list[str]:
-    digests = [blake2s(f"{node.inputs!r}{node.outputs!r}".encode()).hexdigest() for node in nodes]
-    for length in range(4, 65):
+    digests = []
+    for node in nodes:
+        told = (getattr(node.func, "__module__", ""), node.inputs, node.outputs)
+        digests.append(f"{crc32(repr(told).encode()):08x}")
+    for length in (4, 6, 8):
         suffixes = [digest[:length] for digest in digests]
         if len(set(suffixes)) == len(suffixes) and not any(
             f"{name}-{suffix}" in taken for suffix in suffixes
         ):
             return suffixes
-    # The same function name, inputs and outputs: only possible without outputs.
-    return [f"{digests[0][:4]}-{number}" for number in range(1, len(nodes) + 1)]
+    # Nodes that even read and write the same, which only nodes without outputs can.
+    return [f"{digest}-{number}" for number, digest in enumerate(digests, 1)]

@@ -6,10 +6,10 @@ from sparkpipe.runner.dry_runner import DryRunner
 from sparkpipe.runner.runner import AbstractRunner
 from sparkpipe.runner.sequential_runner import SequentialRunner
 from sparkpipe.runner.task import run_node
-from sparkpipe.runner.thread_runner import ThreadRunner
 
 if TYPE_CHECKING:
     from sparkpipe.runner.parallel_runner import ParallelRunner
+    from sparkpipe.runner.thread_runner import ThreadRunner
 
 __all__ = [
     "AbstractRunner",
@@ -22,7 +22,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # multiprocessing takes a while to import, and most runs need none of it.
+    # Pools take a while to import, and a run needs one of them at most.
+    if name == "ThreadRunner":
+        from sparkpipe.runner.thread_runner import ThreadRunner
+
+        return ThreadRunner
     if name == "ParallelRunner":
         from sparkpipe.runner.parallel_runner import ParallelRunner
 

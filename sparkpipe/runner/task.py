@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextvars
 import logging
-import sysconfig
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import GeneratorType
@@ -147,6 +145,8 @@ def _save_outputs(
 
 def _side_by_side(calls: list[Callable[[], Any]]) -> list[Any]:
     """Make calls in threads of their own, wait for all, and return their results in order."""
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(len(calls), thread_name_prefix="sparkpipe-io") as executor:
         # What a run carries in context variables holds in its threads too.
         futures = [executor.submit(contextvars.copy_context().run, call) for call in calls]
@@ -194,7 +194,9 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 def _is_users(filename: str) -> bool:
     """Whether a file is the user's: neither ours, nor of an installed package, nor of Python."""
-    if filename.startswith("<"):
+    import sysconfig
+
+    if not filename.endswith(".py"):  # code that was compiled, or made while running
         return False
     path = Path(filename).resolve()
     if path.is_relative_to(_PACKAGE):

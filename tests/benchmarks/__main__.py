@@ -1,0 +1,21 @@
+"""Run all benchmarks, or those named: ``python -m tests.benchmarks overhead imports``."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.benchmarks import building, imports, overhead
+from tests.benchmarks.report import Report
+
+BENCHMARKS = {"imports": imports.run, "building": building.run, "overhead": overhead.run}
+
+
+def main(names: list[str]) -> int:
+    report = Report()
+    for name in names or BENCHMARKS:
+        BENCHMARKS[name](report)
+    return report.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

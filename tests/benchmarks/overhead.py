@@ -1,0 +1,104 @@
+"""What a runner adds to a node that does nothing, in memory; beside Kedro in its own environment."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sparkpipe.cli.logs import configure_logging
+from sparkpipe.io import DataCatalog
+from sparkpipe.pipeline import Pipeline, node
+from sparkpipe.runner import AbstractRunner, SequentialRunner, ThreadRunner
+from tests.benchmarks.report import Report, best_of
+
+SIZES = (100, 1_000, 10_000)
+
+# Set by `make bench`: the Python of an environment that has kedro.
+KEDRO_PYTHON = os.environ.get("KEDRO_PYTHON", "")
+
+KEDRO = """
+import sys, time, logging
+logging.disable(logging.CRITICAL)
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import node, pipeline
+from kedro.runner import {runner}
+def same(x):
+    return x
+n = int(sys.argv[1])
+p = pipeline([node(same, {source}, f"d{{i + 1}}", name=f"n{{i}}") for i in range(n)])
+catalog = DataCatalog({{"d0": MemoryDataset(1)}})
+started = time.perf_counter()
+{runner}().run(p, catalog)
+print((time.perf_counter() - started) / n * 1e6)
+"""
+
+SHAPES = {"wide": '"d0"', "linear": 'f"d{i}"'}
+
+
+def same(x: Any) -> Any:
+    return x
+
+
+def make(shape: str, size: int) -> Pipeline:
+    return Pipeline(
+        node(same, "d0" if shape == "wide" else f"d{i}", f"d{i + 1}", name=f"n{i}")
+        for i in range(size)
+    )
+
+
+def microseconds_a_node(runner: AbstractRunner, pipeline: Pipeline) -> float:
+    catalog = DataCatalog(feed_dict={"d0": 1})
+    return best_of(3, lambda: runner.run(pipeline, catalog)) / len(pipeline) * 1e6
+
+
+def run(report: Report) -> None:
+    report.title("Overhead, in microseconds a node (no hooks, no logging handlers)")
+    runners = ((SequentialRunner(), 30), (ThreadRunner(), 100))
+    ours: dict[tuple[str, str, int], float] = {}
+    for runner, limit in runners:
+        for shape in SHAPES:
+            for size in SIZES:
+                cost = microseconds_a_node(runner, make(shape, size))
+                name = type(runner).__name__
+                ours[name, shape, size] = cost
+                report.line(f"{name}, {shape}, {size} nodes", cost, "µs", limit)
+
+    report.title("Overhead with the logging of the command line, in microseconds a node")
+    with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere:
+        stderr, sys.stderr = sys.stderr, nowhere
+        try:
+            configure_logging(Path(folder))
+        finally:
+            sys.stderr = stderr
+        for runner, _ in runners:
+            cost = microseconds_a_node(runner, make("linear", 1_000))
+            report.line(f"{type(runner).__name__}, linear, 1000 nodes", cost, "µs", 150)
+        root = logging.getLogger()
+        for handler in root.handlers[:]:
+            root.removeHandler(handler)
+            handler.close()
+        logging.getLogger("sparkpipe").setLevel(logging.NOTSET)
+
+    if not KEDRO_PYTHON:
+        print("\nFor a comparison with Kedro set KEDRO_PYTHON to a Python that has it.")
+        return
+    report.title("The same by Kedro, without logging, and how many times as much that is")
+    for name, shape, size in ours:
+        if size > 1_000:
+            continue  # Kedro's cost grows with the square: 10,000 nodes take minutes
+        code = KEDRO.format(runner=name, source=SHAPES[shape])
+        ended = subprocess.run(
+            [KEDRO_PYTHON, "-c", code, str(size)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "DO_NOT_TRACK": "1"},
+        )
+        cost = float(ended.stdout.split()[-1])
+        report.line(f"Kedro {name}, {shape}, {size} nodes", cost, "µs")
+        report.line("    times as much", cost / ours[name, shape, size], "x")

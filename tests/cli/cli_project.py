@@ -1,0 +1,97 @@
+"""A small project without Spark, and the command run in it as a user would."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+NODES = """
+def double(numbers, factor):
+    return [number * factor for number in numbers]
+
+
+def total(doubled):
+    return {"total": sum(doubled)}
+
+
+def shout(report):
+    return str(report).upper()
+"""
+
+REGISTRY = """
+from shop.nodes import double, shout, total
+from sparkpipe.pipeline import node, pipeline
+
+
+def register_pipelines():
+    whole = pipeline(
+        [
+            node(double, ["numbers", "params:factor"], "doubled", tags="first"),
+            node(total, "doubled", "report"),
+            node(shout, "report", "shouted"),
+        ]
+    )
+    return {"__default__": whole, "first": whole.only_nodes("double")}
+"""
+
+CATALOG = """\
+numbers:
+  type: json.JSONDataSet
+  filepath: data/numbers.json
+
+doubled:
+  type: json.JSONDataSet
+  filepath: data/doubled.json
+
+report:
+  type: json.JSONDataSet
+  filepath: data/report.json
+"""
+
+
+@dataclass
+class Ended:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+
+@dataclass
+class ShopProject:
+    """A project in a folder of its own."""
+
+    path: Path
+
+    def write(self, name: str, text: str) -> None:
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def read(self, name: str) -> str:
+        return (self.path / name).read_text(encoding="utf-8")
+
+    def replace(self, name: str, old: str, new: str) -> None:
+        text = self.read(name)
+        assert old in text
+        self.write(name, text.replace(old, new))
+
+    def command(self, *arguments: str) -> Ended:
+        ended = subprocess.run(
+            [sys.executable, "-m", "sparkpipe", *arguments],
+            cwd=self.path,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100"},
+            timeout=120,
+            check=False,
+        )
+        return Ended(ended.returncode, ended.stdout, ended.stderr)

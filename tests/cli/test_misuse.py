@@ -1,0 +1,239 @@
+"""Every bad input gets one clear message: what, where, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cli_project import ShopProject
+
+Refused = Callable[..., str]
+
+
+def test_no_project(tmp_path: Path) -> None:
+    ended = ShopProject(tmp_path).command("run")
+
+    assert ended.status == 2
+    assert "no sparkpipe project" in ended.err
+    assert "[tool.sparkpipe]" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--pipeline", "frist"], "There is no pipeline 'frist'. Did you mean 'first'?"),
+        (["--nodes", "duble"], "No such node in the pipeline: 'duble'. Did you mean 'double'?"),
+        (["--from-nodes", "totl"], "'totl'. Did you mean 'total'?"),
+        (["--tags", "frist"], "has the tag 'frist'. Did you mean 'first'?"),
+        (["--from-inputs", "number"], "'number'. Did you mean 'numbers'?"),
+        (["--to-outputs", "reports"], "'reports'. Did you mean 'report'?"),
+        (["--runner", "ThredRunner"], "no runner 'ThredRunner'. Did you mean 'ThreadRunner'?"),
+        (["--runner", "shop.runners.Mine"], "there is no module 'shop.runners'"),
+        (["--runner", "shop.nodes.dubble"], "has no 'dubble'. Did you mean 'double'?"),
+        (["--runner", "shop.nodes.double"], "The runner 'shop.nodes.double' could not be made"),
+        (["--runner", "pathlib.Path"], "pathlib.Path"),
+        (["--runner", "../evil"], "is not a dotted path"),
+        (["--env", "prod"], "There is no environment 'prod'"),
+        (["--env", "../base"], "cannot be an environment"),
+        (["--env", "/etc"], "cannot be an environment"),
+        (["--conf-source", "nowhere"], "no configuration folder nowhere"),
+        (["--params", "factor"], "'factor' is not a parameter"),
+        (["--params", "facter:3"], "reads the parameter 'facter'. Did you mean 'factor'?"),
+        (["--load-versions", "doubled"], "'doubled' is not name:version"),
+        (["--load-versions", "dubled:1"], "'dubled', which is not in the catalog"),
+        (["--load-versions", "doubled:1"], "'doubled', which is not versioned"),
+        (["--nodes", "double", "--tags", "first", "--to-nodes", "total"], ""),
+        (["--bogus"], "No such option"),
+    ],
+)
+def test_what_the_command_line_may_get_wrong(
+    shop: ShopProject, options: list[str], message: str
+) -> None:
+    ended = shop.command("run", *options)
+
+    assert ended.status == (2 if message else 0), ended.text
+    assert message in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_unknown_command_names_the_closest(refused: Refused) -> None:
+    assert "There is no command 'rn'. Did you mean 'run'?" in refused("rn")
+
+
+def test_filters_that_leave_nothing(refused: Refused) -> None:
+    said = refused("run", "--nodes", "double", "--from-nodes", "total")
+    assert "No node is left by the given filters" in said
+
+
+def test_bad_yaml_is_told_with_file_and_line(shop: ShopProject, refused: Refused) -> None:
+    shop.write("conf/base/catalog.yml", "numbers:\n  type: json.JSONDataSet\n filepath: x\n")
+    assert "conf/base/catalog.yml:3" in refused()
+
+
+def test_unsafe_yaml_is_refused(shop: ShopProject, refused: Refused) -> None:
+    shop.write("conf/base/parameters.yml", "factor: !!python/object/apply:os.system ['touch x']\n")
+    assert "conf/base/parameters.yml:1" in refused()
+    assert not (shop.path / "x").exists()
+
+
+def test_all_problems_are_told_at_once(shop: ShopProject, refused: Refused) -> None:
+    shop.replace("conf/base/catalog.yml", "filepath: data/doubled.json", "filepth: doubled.json")
+    shop.replace("conf/base/parameters.yml", "factor", "faktor")
+    shop.replace("shop/nodes.py", "def shout(report)", "def shout(report, how)")
+    (shop.path / "data/numbers.json").unlink()
+
+    said = refused("run", "--runner", "ThredRunner", "--params", "size:1")
+
+    assert "'ThredRunner'" in said
+    assert "'doubled' (conf/base/catalog.yml:5): JSONDataSet has no option 'filepth'" in said
+    assert "Did you mean 'filepath'?" in said
+    assert "the parameter 'factor'" in said.lower()
+    assert "does not take the inputs" in said or "shout(report, how)" in said
+
+
+@pytest.mark.parametrize(
+    ("type_name", "message"),
+    [
+        ("json.JSNDataSet", "Did you mean 'json.JSONDataSet'?"),
+        ("JSONDataSet", "Did you mean 'json.JSONDataSet'?"),
+        ("snowpark.SnowparkTableDataSet", "looked for sparkpipe.datasets.snowpark"),
+        ("my.own.DataSet", "there is no data set type 'my.own.DataSet'"),
+        ("os.system", "os.system"),
+    ],
+)
+def test_unknown_data_set_type(
+    shop: ShopProject, refused: Refused, type_name: str, message: str
+) -> None:
+    shop.replace(
+        "conf/base/catalog.yml",
+        "report:\n  type: json.JSONDataSet",
+        f"report:\n  type: {type_name}",
+    )
+    said = refused()
+    assert message in said
+    assert "'report' (conf/base/catalog.yml:9)" in said
+
+
+def test_unknown_credentials(shop: ShopProject, refused: Refused) -> None:
+    shop.replace("conf/base/catalog.yml", "report.json", "report.json\n  credentials: warehouse")
+    assert "no credentials 'warehouse'" in refused()
+
+
+def test_missing_file_is_found_before_anything_runs(shop: ShopProject, refused: Refused) -> None:
+    (shop.path / "data/numbers.json").unlink()
+    said = refused()
+    assert "Input 'numbers' of node 'double' (JSONDataSet): the file does not exist" in said
+    assert "Running node" not in said
+
+
+def test_missing_inputs_are_named_all(shop: ShopProject, refused: Refused) -> None:
+    shop.write("conf/base/catalog.yml", "numbrs:\n  type: MemoryDataSet\n")
+    shop.write("conf/base/parameters.yml", "")
+    said = refused()
+    assert "The input 'numbers' of node 'double' is not in the catalog" in said
+    assert "Did you mean 'numbrs'?" in said
+    assert "The parameter 'factor' that node 'double' needs is not set" in said
+
+
+def test_cycle(shop: ShopProject, refused: Refused) -> None:
+    shop.replace("shop/pipeline_registry.py", '"report", "shouted"', '"report", "numbers"')
+    assert "These nodes wait for one another: " in refused()
+
+
+def test_two_nodes_writing_one_output(shop: ShopProject, refused: Refused) -> None:
+    shop.replace("shop/pipeline_registry.py", '"report", "shouted"', '"numbers", "report"')
+    said = refused()
+    assert "Two nodes write 'report'" in said
+    assert "total" in said
+    assert "shout" in said
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ("None", "could not save 'report'"),
+        ("{1, 2}", "not JSON serializable"),
+    ],
+)
+def test_output_that_cannot_be_saved(shop: ShopProject, returned: str, message: str) -> None:
+    shop.replace("shop/nodes.py", '{"total": sum(doubled)}', returned)
+    ended = shop.command("run")
+    assert ended.status == 1
+    assert message in ended.err
+    assert "Traceback" not in ended.err
+    assert not (shop.path / "data/report.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        ('["report", "other"]', "must return a list or tuple of 2; it returned dict"),
+        ('{"sum": "report"}', "lacks the keys sum; it has total"),
+    ],
+)
+def test_outputs_other_than_declared(shop: ShopProject, outputs: str, message: str) -> None:
+    shop.replace("shop/pipeline_registry.py", '"doubled", "report"', f'"doubled", {outputs}')
+    ended = shop.command("run")
+    assert ended.status == 1
+    assert message in ended.err
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("def broken(:\n", "nodes.py:1"),
+        ("import no_such_package\n", "there is no module 'no_such_package'"),
+        ("raise RuntimeError('at import')\n", "RuntimeError: at import"),
+    ],
+)
+def test_project_that_cannot_be_imported(
+    shop: ShopProject, refused: Refused, code: str, message: str
+) -> None:
+    shop.write("shop/nodes.py", code)
+    said = refused()
+    assert message in said
+    assert "nodes.py:1" in said
+
+
+def test_missing_java_is_told_before_anything_runs(
+    shop: ShopProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(shop.path))
+    shop.replace(
+        "conf/base/catalog.yml",
+        "report:\n  type: json.JSONDataSet",
+        "report:\n  type: spark.SparkDataSet",
+    )
+
+    ended = shop.command("run")
+
+    assert ended.status == 2
+    assert "Spark needs Java" in ended.err
+    assert "Running node" not in ended.err
+
+
+def test_java_that_is_too_old_is_told(shop: ShopProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = shop.path / "jdk8"
+    shop.write("jdk8/bin/java", "#!/bin/sh\nexit 1\n")
+    (home / "bin/java").chmod(0o755)
+    shop.write("jdk8/release", 'JAVA_VERSION="1.8.0_402"\n')
+    monkeypatch.setenv("JAVA_HOME", str(home))
+    shop.replace(
+        "conf/base/catalog.yml",
+        "report:\n  type: json.JSONDataSet",
+        "report:\n  type: spark.SparkDataSet",
+    )
+
+    ended = shop.command("run")
+
+    assert ended.status == 2
+    assert "Spark needs Java 17 or newer" in ended.err
+    assert "is Java 8" in ended.err
+
+
+def test_missing_java_does_not_keep_a_run_without_spark_from_running(
+    shop: ShopProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(shop.path))
+    assert shop.command("run").status == 0

@@ -1,0 +1,142 @@
+"""``check``, ``registry``, ``catalog``, ``--version`` and ``--help``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from cli_project import ShopProject
+
+from sparkpipe import __version__
+
+
+def test_version_and_help_need_no_project(tmp_path: Path) -> None:
+    here = ShopProject(tmp_path)
+
+    assert here.command("--version").out.strip() == f"sparkpipe {__version__}"
+    said = here.command("--help")
+    assert said.status == 0
+    for command in ("run", "check", "registry", "catalog"):
+        assert command in said.out
+
+
+def test_version_and_help_load_neither_project_nor_library() -> None:
+    code = (
+        "import sys\n"
+        "from sparkpipe.cli.main import cli\n"
+        "try:\n    cli(['run', '--help'], prog_name='sparkpipe')\nexcept SystemExit:\n    pass\n"
+        "print({'yaml', 'fsspec', 'pandas', 'pyspark', 'pluggy'} & set(sys.modules))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ended.stdout.strip().endswith("set()")
+
+
+def test_installed_command_is_the_same() -> None:
+    command = Path(sys.executable).with_name("sparkpipe")
+    ended = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+
+    assert ended.stdout.strip() == f"sparkpipe {__version__}"
+
+
+def test_check_of_a_sound_project(shop: ShopProject) -> None:
+    ended = shop.command("check")
+
+    assert ended.status == 0
+    assert "No problems in 2 pipelines, 3 nodes and 3 catalog entries." in ended.out
+
+
+def test_check_judges_entries_that_no_pipeline_uses(shop: ShopProject) -> None:
+    shop.write("conf/base/catalog_more.yml", "spare:\n  type: json.JSONDataSet\n")
+
+    assert shop.command("run").status == 0
+    ended = shop.command("check")
+
+    assert ended.status == 2
+    assert "'spare' (conf/base/catalog_more.yml:1): JSONDataSet needs the option" in ended.err
+
+
+def test_check_of_one_pipeline_judges_only_that(shop: ShopProject) -> None:
+    shop.replace(
+        "shop/nodes.py", "def shout(report)", "def shout(report):\n    pass\n\ndef spare(report)"
+    )
+    shop.replace("conf/base/catalog.yml", "filepath: data/report.json", "filepth: data/report.json")
+
+    assert shop.command("check", "--pipeline", "first").status == 0
+    assert shop.command("check").status == 2
+
+
+def test_check_does_not_take_what_another_pipeline_makes_for_missing(shop: ShopProject) -> None:
+    shop.replace(
+        "shop/pipeline_registry.py",
+        '"first": whole.only_nodes("double")',
+        '"last": whole.only_nodes("total")',
+    )
+
+    assert shop.command("check").status == 0
+    assert "the file does not exist" in shop.command("check", "-p", "last").err
+
+
+def test_check_finds_spark_problems_without_starting_a_jvm(shop: ShopProject) -> None:
+    shop.replace(
+        "conf/base/catalog.yml",
+        "doubled:\n  type: json.JSONDataSet\n  filepath: data/doubled.json",
+        "doubled:\n  type: spark.SparkDataSet\n  filepath: data/doubled\n  file_format: parqet\n"
+        "  save_args: {mode: overwrit}",
+    )
+    started = time.monotonic()
+    ended = shop.command("check")
+
+    assert ended.status == 2
+    assert "file_format 'parqet' is not known. Did you mean 'parquet'?" in ended.err
+    assert "mode 'overwrit' is not known. Did you mean 'overwrite'?" in ended.err
+    assert time.monotonic() - started < 5
+
+
+def test_check_judges_for_a_runner(shop: ShopProject) -> None:
+    shop.replace(
+        "conf/base/catalog.yml",
+        "doubled:\n  type: json.JSONDataSet\n  filepath: data/doubled.json",
+        "doubled:\n  type: spark.SparkDataSet\n  filepath: data/doubled",
+    )
+
+    ended = shop.command("check", "--runner", "ParallelRunner")
+
+    assert ended.status == 2
+    assert "'doubled' (SparkDataSet)" in ended.err
+    assert "ThreadRunner" in ended.err
+
+
+def test_registry_list_and_describe(shop: ShopProject) -> None:
+    assert shop.command("registry", "list").out == "__default__  3 nodes\nfirst        1 nodes\n"
+    described = shop.command("registry", "describe", "first").out
+    assert "Inputs: numbers, params:factor" in described
+    assert "double: double([numbers,params:factor]) -> [doubled]" in described
+    assert "Outputs: doubled" in described
+
+    unknown = shop.command("registry", "describe", "frist")
+    assert unknown.status == 2
+    assert "Did you mean 'first'?" in unknown.err
+
+
+def test_catalog_list_shows_types_places_and_what_is_in_memory(shop: ShopProject) -> None:
+    lines = shop.command("catalog", "list").out.splitlines()
+
+    assert any(line.split()[:2] == ["numbers", "JSONDataSet"] for line in lines)
+    assert any("shouted" in line and "in memory during the run" in line for line in lines)
+
+
+def test_credentials_are_shown_nowhere(shop: ShopProject) -> None:
+    shop.write("conf/local/credentials.yml", "store:\n  key: s3cr3t-value\n")
+    shop.replace("conf/base/catalog.yml", "report.json", "report.json\n  credentials: store")
+    shop.replace("shop/nodes.py", "sum(doubled)", "1 / 0")
+
+    shown = [
+        shop.command(*words).text
+        for words in (["run", "--verbose"], ["catalog", "list"], ["check"], ["registry", "list"])
+    ]
+    shown.append(shop.read("logs/sparkpipe.log"))
+
+    assert "s3cr3t" not in "".join(shown)

@@ -1,0 +1,319 @@
+"""What ``sparkpipe run`` does when all is well, and what it prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cli_project import ShopProject
+
+
+def test_run_saves_results_and_tells_where_they_are(shop: ShopProject) -> None:
+    ended = shop.command("run")
+
+    assert ended.status == 0
+    assert json.loads(shop.read("data/report.json")) == {"total": 12}
+    assert "Running node: double: double([numbers,params:factor]) -> [doubled]" in ended.err
+    assert "Completed 3 out of 3 tasks" in ended.err
+    assert "in memory only: str" in ended.out
+
+
+def test_a_good_run_prints_at_most_two_lines_for_each_node(shop: ShopProject) -> None:
+    ended = shop.command("run")
+
+    assert len(ended.err.splitlines()) <= 2 * 3 + 1
+    assert "Loading data" not in ended.err
+
+
+def test_verbose_run_and_log_file_tell_every_load_and_save(shop: ShopProject) -> None:
+    ended = shop.command("run", "--verbose")
+
+    for text in (ended.err, shop.read("logs/sparkpipe.log")):
+        assert "Loading data from 'numbers' (JSONDataSet)..." in text
+        assert "Saving data to 'report' (JSONDataSet)..." in text
+
+
+@pytest.mark.parametrize("runner", ["SequentialRunner", "ThreadRunner", "ParallelRunner"])
+def test_run_by_each_runner(shop: ShopProject, runner: str) -> None:
+    ended = shop.command("run", f"--runner={runner}")
+
+    assert ended.status == 0, ended.text
+    assert json.loads(shop.read("data/report.json")) == {"total": 12}
+    assert "Completed 3 out of 3 tasks" in ended.err
+
+
+def test_dry_runner_lists_nodes_and_saves_nothing(shop: ShopProject) -> None:
+    ended = shop.command("run", "--runner", "DryRunner")
+
+    assert ended.status == 0
+    assert "Actual run would execute 3 nodes:" in ended.err
+    assert not (shop.path / "data/report.json").exists()
+
+
+def test_custom_runner_by_dotted_path(shop: ShopProject) -> None:
+    shop.write(
+        "shop/runner.py",
+        """
+from sparkpipe.io import MemoryDataSet
+from sparkpipe.runner.runner import AbstractRunner
+
+
+class DryRunner(AbstractRunner):
+    def create_default_data_set(self, ds_name):
+        return MemoryDataSet()
+
+    def _run(self, pipeline, catalog, session_id=None):
+        nodes = pipeline.nodes
+        lines = "\\n".join(str(node) for node in nodes)
+        self._logger.info("Actual run would execute %d nodes:\\n%s", len(nodes), lines)
+""",
+    )
+
+    ended = shop.command("run", "--runner=shop.runner.DryRunner")
+
+    assert ended.status == 0, ended.text
+    assert "Actual run would execute 3 nodes:\ndouble: double(" in ended.err
+    assert not (shop.path / "data/report.json").exists()
+
+
+def test_async_run_says_so(shop: ShopProject) -> None:
+    ended = shop.command("run", "--async")
+
+    assert ended.status == 0
+    assert "Asynchronous mode is enabled for loading and saving data" in ended.err
+
+
+def test_thread_runner_with_async_warns_and_runs(shop: ShopProject) -> None:
+    ended = shop.command("run", "--runner=ThreadRunner", "--async")
+
+    assert ended.status == 0
+    assert "WARNING" in ended.err
+    assert "ThreadRunner does not support asynchronous loading and saving" in ended.err
+    assert "Asynchronous mode is enabled" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("options", "nodes"),
+    [
+        (["--pipeline", "first"], ["double"]),
+        (["--tags", "first"], ["double"]),
+        (["--nodes", "double,total"], ["double", "total"]),
+        (["--to-nodes", "total"], ["double", "total"]),
+        (["--to-outputs", "doubled"], ["double"]),
+        (["--from-nodes", "double", "--to-nodes", "double"], ["double"]),
+        (["--from-inputs", "numbers", "--to-outputs", "report"], ["double", "total"]),
+    ],
+)
+def test_filters_choose_nodes(shop: ShopProject, options: list[str], nodes: list[str]) -> None:
+    ended = shop.command("run", *options)
+
+    assert ended.status == 0, ended.text
+    started = [line.split()[3].rstrip(":") for line in ended.err.splitlines() if "Running" in line]
+    assert started == nodes
+
+
+def test_from_nodes_starts_from_what_was_saved_before(shop: ShopProject) -> None:
+    assert shop.command("run", "--nodes", "double").status == 0
+    shop.write("data/doubled.json", "[10]")
+
+    assert shop.command("run", "--from-nodes", "total").status == 0
+    assert json.loads(shop.read("data/report.json")) == {"total": 10}
+
+
+def test_params_override_those_of_files(shop: ShopProject) -> None:
+    assert shop.command("run", "--params", "factor:10").status == 0
+    assert json.loads(shop.read("data/report.json")) == {"total": 60}
+
+
+def test_environment_is_laid_on_base(shop: ShopProject) -> None:
+    shop.write("conf/prod/parameters.yml", "factor: 3\n")
+
+    assert shop.command("run", "--env", "prod").status == 0
+    assert json.loads(shop.read("data/report.json")) == {"total": 18}
+
+
+def test_local_environment_is_the_default(shop: ShopProject) -> None:
+    shop.write("conf/local/parameters.yml", "factor: 4\n")
+
+    assert shop.command("run").status == 0
+    assert json.loads(shop.read("data/report.json")) == {"total": 24}
+
+
+def test_conf_source_names_another_folder(shop: ShopProject, tmp_path: Path) -> None:
+    (shop.path / "conf").rename(tmp_path / "elsewhere")
+
+    assert shop.command("run").status == 2
+    assert shop.command("run", "--conf-source", str(tmp_path / "elsewhere")).status == 0
+
+
+def test_load_versions_choose_a_version(shop: ShopProject) -> None:
+    shop.replace("conf/base/catalog.yml", "doubled.json", "doubled.json\n  versioned: true")
+    assert shop.command("run").status == 0
+    [first] = (shop.path / "data/doubled.json").iterdir()
+    assert shop.command("run", "--params", "factor:10").status == 0
+
+    ended = shop.command("run", "-n", "total", "--load-versions", f"doubled:{first.name}")
+
+    assert ended.status == 0, ended.text
+    assert json.loads(shop.read("data/report.json")) == {"total": 12}
+
+
+def test_project_is_found_from_a_folder_inside(shop: ShopProject) -> None:
+    inside = shop.path / "shop"
+
+    assert ShopProject(inside).command("run").status == 0
+    assert (shop.path / "data/report.json").exists()
+
+
+def test_run_without_spark_imports_no_pyspark(shop: ShopProject) -> None:
+    shop.replace(
+        "shop/nodes.py", "return {", "import sys\n    return {'spark': 'pyspark' in sys.modules,"
+    )
+
+    assert shop.command("run").status == 0
+    assert json.loads(shop.read("data/report.json"))["spark"] is False
+
+
+def test_failed_run_is_told_in_a_few_lines(shop: ShopProject) -> None:
+    shop.replace("shop/nodes.py", "sum(doubled)", "1 / 0")
+
+    ended = shop.command("run")
+
+    assert ended.status == 1
+    lines = ended.err.splitlines()
+    assert len(lines) <= 15
+    assert "Traceback" not in ended.text
+    assert any("Node 'total' failed: ZeroDivisionError: division by zero" in x for x in lines)
+    assert any("shop/nodes.py:7 in total" in x for x in lines)
+    assert any("sparkpipe run --from-nodes total" in x for x in lines)
+    assert "Traceback" in shop.read("logs/sparkpipe.log")
+
+
+def test_failed_run_with_verbose_shows_the_traceback(shop: ShopProject) -> None:
+    shop.replace("shop/nodes.py", "sum(doubled)", "1 / 0")
+
+    assert "Traceback" in shop.command("run", "--verbose").err
+
+
+def test_suggested_command_keeps_the_options_and_completes_the_run(shop: ShopProject) -> None:
+    shop.replace("shop/nodes.py", "sum(doubled)", "1 / 0")
+    failed = shop.command(
+        "run", "--runner=ThreadRunner", "--params", "factor:5", "--to-nodes", "total"
+    )
+    [line] = [x for x in failed.err.splitlines() if "To continue from there:" in x]
+    words = line.partition("sparkpipe ")[2].split()
+    assert words[0] == "run"
+    assert {"--runner", "ThreadRunner", "--params", "factor:5", "--to-nodes", "total"} < set(words)
+
+    shop.replace("shop/nodes.py", "1 / 0", "sum(doubled)")
+    ended = shop.command(*words)
+
+    assert ended.status == 0, ended.text
+    assert json.loads(shop.read("data/report.json")) == {"total": 30}
+    assert "Completed 1 out of 1 tasks" in ended.err
+
+
+def test_all_failures_of_a_run_are_told(shop: ShopProject) -> None:
+    shop.write(
+        "shop/pipeline_registry.py",
+        """
+import threading
+from sparkpipe.pipeline import node, pipeline
+
+together = threading.Barrier(2)
+
+
+def left(numbers):
+    together.wait(10)
+    raise ValueError("left broke")
+
+
+def right(numbers):
+    together.wait(10)
+    raise KeyError("right broke")
+
+
+def register_pipelines():
+    return {"__default__": pipeline([node(left, "numbers", "a"), node(right, "numbers", "b")])}
+""",
+    )
+
+    ended = shop.command("run", "--runner=ThreadRunner")
+
+    assert ended.status == 1
+    assert "Node 'left' failed: ValueError: left broke" in ended.err
+    assert "Node 'right' failed: KeyError: 'right broke'" in ended.err
+    assert "--from-nodes left,right" in ended.err
+
+
+def test_hook_that_raises_is_told_without_a_traceback(shop: ShopProject) -> None:
+    shop.write(
+        "shop/settings.py",
+        """
+from sparkpipe.hooks import hook_impl
+
+
+class Broken:
+    @hook_impl
+    def before_pipeline_run(self, run_params):
+        raise RuntimeError("no such bucket")
+
+
+HOOKS = (Broken(),)
+""",
+    )
+
+    ended = shop.command("run")
+
+    assert ended.status == 1
+    assert "RuntimeError: no such bucket" in ended.err
+    assert "settings.py:8" in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("runner", ["SequentialRunner", "ThreadRunner", "ParallelRunner"])
+def test_ctrl_c_ends_the_run_with_130_and_starts_nothing_more(
+    shop: ShopProject, runner: str
+) -> None:
+    shop.replace(
+        "shop/nodes.py",
+        "    return [number * factor",
+        "    import pathlib, time\n"
+        "    pathlib.Path('started').touch()\n"
+        "    time.sleep(1.5)\n"
+        "    return [number * factor",
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sparkpipe", "run", f"--runner={runner}"],
+        cwd=shop.path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    waited_until = time.monotonic() + 30
+    while not (shop.path / "started").exists() and time.monotonic() < waited_until:
+        time.sleep(0.05)
+
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "Interrupted" in err
+    assert "Running node: total" not in err
+    assert not (shop.path / "data/report.json").exists()
+
+
+def test_read_only_project_still_runs_what_it_can(shop: ShopProject) -> None:
+    (shop.path / "logs").write_text("a file where the folder of logs would be")
+
+    ended = shop.command("run")
+
+    assert ended.status == 0, ended.text

@@ -1,0 +1,340 @@
+"""Failing runs: what is waited for, what is told, and how to continue."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import runner_nodes as nodes
+
+from sparkpipe.datasets.pickle import PickleDataSet
+from sparkpipe.errors import DataSetError, RunFailedError
+from sparkpipe.hooks import create_hook_manager
+from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
+from sparkpipe.pipeline import Pipeline, node, pipeline
+from sparkpipe.runner import AbstractRunner, ParallelRunner, SequentialRunner, ThreadRunner
+
+RUNNERS: dict[str, Callable[[], AbstractRunner]] = {
+    "sequential": SequentialRunner,
+    "thread": ThreadRunner,
+    "parallel": lambda: ParallelRunner(max_workers=2),
+}
+
+
+@pytest.fixture(params=RUNNERS)
+def runner(request: pytest.FixtureRequest) -> AbstractRunner:
+    return RUNNERS[request.param]()
+
+
+def _mendable(tmp_path: Path) -> tuple[Callable[..., Any], Callable[[], None]]:
+    flag = tmp_path / "mended"
+
+    def work(x: int) -> int:
+        if not flag.exists():
+            raise RuntimeError("not mended yet")
+        return x + 1
+
+    return work, flag.touch
+
+
+# Two failures at once
+
+
+def _failing_at_once(count: int) -> Pipeline:
+    barrier = threading.Barrier(count, timeout=10)
+
+    def fail(x: int, number: int) -> int:
+        barrier.wait()
+        raise ValueError(f"failure {number}")
+
+    return pipeline(
+        [
+            node(
+                lambda x, number=number: fail(x, number), "x", f"y{number}", name=f"node_{number}"
+            )
+            for number in range(count)
+        ]
+    )
+
+
+def test_failures_of_the_same_moment_are_all_told() -> None:
+    for _ in range(20):
+        with pytest.raises(RunFailedError) as caught:
+            ThreadRunner(max_workers=4).run(_failing_at_once(4), DataCatalog(feed_dict={"x": 0}))
+        error = caught.value
+        assert {failure.node_name for failure in error.failures} == {f"node_{n}" for n in range(4)}
+        assert len(error.failures) == 4
+        assert error.resume_from == ("node_0", "node_1", "node_2", "node_3")
+        assert all(f"failure {number}" in str(error) for number in range(4))
+
+
+def test_a_failure_during_another_is_not_dropped() -> None:
+    first_failed = threading.Event()
+
+    def early(x: int) -> int:
+        first_failed.set()
+        raise ValueError("early")
+
+    def late(x: int) -> int:
+        assert first_failed.wait(10)
+        time.sleep(0.1)
+        raise KeyError("late")
+
+    pipe = pipeline([node(early, "x", "a", name="early"), node(late, "x", "b", name="late")])
+    with pytest.raises(RunFailedError) as caught:
+        ThreadRunner().run(pipe, DataCatalog(feed_dict={"x": 0}))
+    assert [failure.node_name for failure in caught.value.failures] == ["early", "late"]
+
+
+# After the first failure
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_nothing_is_submitted_after_a_failure(workers: int) -> None:
+    started: list[str] = []
+    failing = threading.Event()
+
+    def fail(x: int) -> int:
+        started.append("fail")
+        failing.set()
+        raise ValueError("no")
+
+    def hold(x: int) -> int:
+        started.append("hold")
+        assert failing.wait(10)
+        time.sleep(0.2)  # long enough for the loop to see the failure before a slot is free
+        return x
+
+    pipe = pipeline(
+        [
+            node(fail, "x", "y", name="0_fail"),
+            *[node(hold, "x", f"h{number}", name=f"1_{number}") for number in range(50)],
+        ]
+    )
+    with pytest.raises(RunFailedError) as caught:
+        ThreadRunner(max_workers=workers).run(pipe, DataCatalog(feed_dict={"x": 0}))
+    assert started.count("fail") == 1
+    assert len(started) <= workers
+    assert caught.value.completed == len(started) - 1
+
+
+def test_what_runs_is_waited_for(tmp_path: Path) -> None:
+    failing = threading.Event()
+
+    def fail(x: int) -> int:
+        failing.set()
+        raise ValueError("no")
+
+    def hold(x: int) -> str:
+        assert failing.wait(10)
+        time.sleep(0.3)
+        return "whole"
+
+    pipe = pipeline([node(fail, "x", "y", name="fail"), node(hold, "x", "held", name="hold")])
+    held = PickleDataSet(tmp_path / "held.pkl")
+    before = set(threading.enumerate())
+    with pytest.raises(RunFailedError) as caught:
+        ThreadRunner().run(pipe, DataCatalog({"held": held}, feed_dict={"x": 0}))
+    assert held.load() == "whole"
+    assert caught.value.completed == 1
+    assert caught.value.resume_from == ("fail",)
+    assert set(threading.enumerate()) <= before  # no thread of the run is left behind
+
+
+def test_waiting_is_logged_with_the_names(caplog: pytest.LogCaptureFixture) -> None:
+    failing = threading.Event()
+
+    def fail(x: int) -> int:
+        failing.set()
+        raise ValueError("no")
+
+    def hold(x: int) -> int:
+        assert failing.wait(10)
+        time.sleep(0.1)
+        return x
+
+    pipe = pipeline([node(fail, "x", "y", name="fail"), node(hold, "x", "z", name="hold")])
+    with caplog.at_level(logging.INFO, logger="sparkpipe"), pytest.raises(RunFailedError):
+        ThreadRunner().run(pipe, DataCatalog(feed_dict={"x": 0}))
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert told == "Node 'fail' failed: ValueError: no Waiting for 'hold'."
+
+
+def test_parallel_runner_stops_submitting_and_waits(tmp_path: Path) -> None:
+    log = nodes.LogOfCalls(tmp_path / "log")
+    pipe = pipeline(
+        [
+            node(nodes.boom, "x", "y", name="0_boom"),
+            node(nodes.slow, "x", "kept", name="1_slow"),
+            *[node(nodes.slow, "x", f"s{number}", name=f"2_{number}") for number in range(8)],
+        ]
+    )
+    kept = PickleDataSet(tmp_path / "kept.pkl")
+    with pytest.raises(RunFailedError) as caught:
+        ParallelRunner(max_workers=2).run(
+            pipe, DataCatalog({"kept": kept}, feed_dict={"x": 5}), create_hook_manager([log])
+        )
+    ran = {line.split()[0] for line in log.lines if "before run" in line}
+    # A slot that came free before the failure was seen may have been filled once.
+    assert {"0_boom"} < ran
+    assert len(ran) <= 3
+    assert caught.value.completed == len(ran) - 1
+    if "1_slow" in ran:
+        assert kept.load() == 5
+
+
+# Continuing
+
+
+def _broken_chain(work: Callable[..., Any]) -> Pipeline:
+    return pipeline(
+        [
+            node(nodes.add_one, "a", "b", name="make_b"),
+            node(nodes.add_one, "b", "c", name="make_c"),
+            node(work, "c", "d", name="make_d"),
+            node(nodes.add, ["d", "b"], "e", name="make_e"),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("persisted", "resume_from"),
+    [
+        ((), ("make_b",)),
+        (("b",), ("make_c",)),
+        (("c",), ("make_b",)),  # make_e reads b, which was only in memory
+        (("b", "c"), ("make_d",)),
+    ],
+)
+@pytest.mark.parametrize("make_runner", [SequentialRunner, ThreadRunner])
+def test_resume_from_brings_back_what_was_in_memory_only(
+    tmp_path: Path,
+    make_runner: Callable[[], AbstractRunner],
+    persisted: tuple[str, ...],
+    resume_from: tuple[str, ...],
+) -> None:
+    work, mend = _mendable(tmp_path)
+    pipe = _broken_chain(work)
+    files = {name: PickleDataSet(tmp_path / f"{name}.pkl") for name in persisted}
+    catalog = DataCatalog(files, feed_dict={"a": 1})
+    with pytest.raises(RunFailedError) as caught:
+        make_runner().run(pipe, catalog)
+    assert caught.value.resume_from == resume_from
+    mend()
+    rest = pipe.from_nodes(*caught.value.resume_from)
+    assert make_runner().run(rest, catalog) == {"e": 6}
+
+
+def test_resuming_runs_no_more_than_needed(tmp_path: Path) -> None:
+    work, mend = _mendable(tmp_path)
+    ran: list[str] = []
+
+    def noted(x: int) -> int:
+        ran.append("apart")
+        return x
+
+    pipe = _broken_chain(work) + pipeline([node(noted, "a", "apart", name="a_apart")])
+    files = {name: PickleDataSet(tmp_path / f"{name}.pkl") for name in ("b", "c", "apart")}
+    catalog = DataCatalog(files, feed_dict={"a": 1})
+    with pytest.raises(RunFailedError) as caught:
+        SequentialRunner().run(pipe, catalog)
+    mend()
+    SequentialRunner().run(pipe.from_nodes(*caught.value.resume_from), catalog)
+    assert ran == ["apart"]
+
+
+def test_memory_data_sets_in_the_catalog_are_made_again_too(runner: AbstractRunner) -> None:
+    pipe = pipeline(
+        [node(nodes.add_one, "a", "b", name="make"), node(nodes.boom, "b", "c", name="fail")]
+    )
+    with pytest.raises(RunFailedError) as caught:
+        runner.run(pipe, DataCatalog({"b": MemoryDataSet()}, feed_dict={"a": 1}))
+    assert caught.value.resume_from == ("make",)
+
+
+def test_what_was_saved_before_is_not_made_again(runner: AbstractRunner, tmp_path: Path) -> None:
+    pipe = pipeline(
+        [node(nodes.add_one, "a", "b", name="make"), node(nodes.boom, "b", "c", name="fail")]
+    )
+    with pytest.raises(RunFailedError) as caught:
+        runner.run(pipe, DataCatalog({"b": PickleDataSet(tmp_path / "b")}, feed_dict={"a": 1}))
+    assert caught.value.resume_from == ("fail",)
+    assert "--from-nodes fail" in str(caught.value)
+
+
+def test_nodes_not_reached_are_resumed_too(runner: AbstractRunner, tmp_path: Path) -> None:
+    pipe = pipeline(
+        [
+            node(nodes.boom, "a", "b", name="0_fail"),
+            node(nodes.killed, "b", "c", name="1_after"),
+            *[node(nodes.slow, "a", f"s{n}", name=f"2_{n}") for n in range(6)],
+        ]
+    )
+    catalog = DataCatalog(
+        {f"s{n}": PickleDataSet(tmp_path / f"{n}.pkl") for n in range(6)}, feed_dict={"a": 1}
+    )
+    with pytest.raises(RunFailedError) as caught:
+        runner.run(pipe, catalog)
+    error = caught.value
+    done = {f"2_{n}" for n in range(6) if (tmp_path / f"{n}.pkl").exists()}
+    assert error.completed == len(done)
+    assert set(error.resume_from) == {"0_fail", *(f"2_{n}" for n in range(6))} - done
+
+
+# Data sets that fail
+
+
+class Unsteady(AbstractDataSet):
+    """Fails at one of its steps."""
+
+    def __init__(self, fails_at: str) -> None:
+        self._fails_at = fails_at
+
+    def _step(self, step: str) -> int:
+        if step == self._fails_at:
+            raise OSError(f"the disk is full at {step}")
+        return 1
+
+    def _load(self) -> int:
+        return self._step("load")
+
+    def _save(self, data: int) -> None:
+        self._step("save")
+
+    def _release(self) -> None:
+        self._step("release")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": "unsteady.bin"}
+
+
+@pytest.mark.parametrize(("step", "node_name"), [("save", "make"), ("load", "use")])
+def test_a_failing_data_set_fails_its_node(
+    runner: AbstractRunner, step: str, node_name: str
+) -> None:
+    pipe = pipeline(
+        [node(nodes.add_one, "a", "b", name="make"), node(nodes.add_one, "b", "c", name="use")]
+    )
+    with pytest.raises(RunFailedError) as caught:
+        runner.run(pipe, DataCatalog({"b": Unsteady(step)}, feed_dict={"a": 1}))
+    (failure,) = caught.value.failures
+    assert failure.node_name == node_name
+    assert failure.message == (
+        f"Node '{node_name}' could not {step} 'b' (Unsteady, unsteady.bin): "
+        f"OSError: the disk is full at {step}"
+    )
+
+
+def test_a_failing_release_names_the_data_set(runner: AbstractRunner) -> None:
+    pipe = pipeline(
+        [node(nodes.add_one, "a", "b", name="make"), node(nodes.add_one, "b", "c", name="use")]
+    )
+    with pytest.raises((RunFailedError, DataSetError)) as caught:
+        runner.run(pipe, DataCatalog({"b": Unsteady("release")}, feed_dict={"a": 1}))
+    assert "'b'" in str(caught.value)
+    assert "the disk is full at release" in str(caught.value)
