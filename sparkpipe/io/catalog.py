@@ -240,9 +240,15 @@ class DataCatalog:
         Raises:
             DataSetError: It cannot.
         """
-        release = getattr(self._get_dataset(name), "release", None)
-        if release is not None:
+        data_set = self._get_dataset(name)
+        release = getattr(data_set, "release", None)
+        if release is None:
+            return
+        try:
             release()
+        except DataSetError as exc:
+            told = f"'{name}' ({_described(data_set)}) {exc.message}"
+            raise DataSetError(told, hint=exc.hint) from exc
 
     def confirm(self, name: str) -> None:
         """Tell a data set that what was loaded from it has been dealt with.

@@ -82,7 +82,12 @@ def run_plan(plan: Plan, catalog: DataCatalog, pool: Pool, logger: logging.Logge
                     logger.error("%s Waiting for %s.", error, _names(plan, running))
                 continue
             completed.append(position)
-            _release(node, plan, readers, catalog)
+            try:
+                _release(node, plan, readers, catalog)
+            except Exception as exc:  # a foreign data set may raise anything
+                failure = NodeRunError(f"Node '{node.name}' ran, but {exc}", node.name)
+                failure.__cause__ = exc
+                failures.append(failure)
             for child in plan.children[position]:
                 waits_for[child] -= 1
                 if not waits_for[child]:

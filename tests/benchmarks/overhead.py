@@ -1,4 +1,4 @@
-"""What a runner adds to a node that does nothing, in memory; beside Kedro in its own environment."""
+"""What a runner adds to a node that does nothing, in memory; beside Kedro in its own venv."""
 
 from __future__ import annotations
 

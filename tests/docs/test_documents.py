@@ -1,0 +1,297 @@
+"""Every code block of the README and of docs/ runs as a reader would run it; every link resolves.
+
+What a block is, is told by its language and by HTML comments directly before it:
+
+* ``<!-- file: conf/base/catalog.yml -->`` writes the block to that file;
+* ``<!-- exit: 2 -->`` is the status with which its commands end, instead of 0;
+* ``<!-- spark -->`` says that the block needs Spark.
+"""
+
+from __future__ import annotations
+
+import doctest
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import pytest
+import yaml
+
+from sparkpipe.cli.run import run as run_command
+from sparkpipe.io.factory import find_class
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *DOCUMENTS[1:], ROOT / "conf/local/README.md"]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+#: Commands that the documents show and that are not run here.
+NOT_RUN = {
+    "make demo": "sets up an environment and runs the whole example; tests/examples runs it",
+    "make test": "would run this test in itself",
+    "pip install -e '.[spark]'": "changes the environment of the tests",
+}
+
+#: How the documents write the folder in which a reader works.
+READERS_FOLDER = "/home/you/project"
+
+_BLOCK = re.compile(
+    r"(?P<comments>(?:^<!-- .*? -->\n)*)^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.M | re.S
+)
+_COMMENT = re.compile(r"^<!-- (\w+)(?:: (.*?))? -->$", re.M)
+_LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+_VARYING = re.compile(r"\b\d\d:\d\d:\d\d\b|\b\d+\.\d s$")
+_DATA_SET_TYPE = re.compile(r"`((?:\w+\.)?\w+(?:DataSet|Writer))`")
+
+
+class Block(NamedTuple):
+    """A fenced block of code, and where it stands."""
+
+    document: Path
+    line: int
+    language: str
+    code: str
+    comments: dict[str, str | None]
+
+    @property
+    def where(self) -> str:
+        return f"{self.document.relative_to(ROOT)}:{self.line}"
+
+
+def blocks_of(document: Path) -> list[Block]:
+    text = document.read_text(encoding="utf-8")
+    blocks = [
+        Block(
+            document,
+            text.count("\n", 0, match.start("code")) + 1,
+            match["language"],
+            match["code"],
+            {key: value or None for key, value in _COMMENT.findall(match["comments"])},
+        )
+        for match in _BLOCK.finditer(text)
+    ]
+    assert text.count("```") == 2 * len(blocks), f"{document}: a block that this test cannot read"
+    return blocks
+
+
+def commands_of(block: Block) -> Iterator[tuple[str, list[str]]]:
+    """Give each command of a shell block with the lines that a console block shows after it."""
+    code = block.code.replace("\\\n", "")
+    if block.language == "bash":
+        for line in code.splitlines():
+            command = re.sub(r"(^|\s)#.*", "", line).strip()
+            if command:
+                yield command, []
+        return
+    shown: list[str] = []
+    command = ""
+    for line in [*code.splitlines(), "$ "]:
+        if line.startswith("$ "):
+            if command:
+                yield command, shown
+            command, shown = line[2:].strip(), []
+        elif line.strip() not in ("", "..."):
+            shown.append(line)
+
+
+class Reader:
+    """Follows a document, block by block, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: dict[str, Any] = {"__name__": "__main__"}
+
+    def follow(self, block: Block) -> None:
+        parse = {"yaml": yaml.safe_load, "json": json.loads, "toml": tomllib.loads}
+        if block.language in parse:
+            parse[block.language](block.code)
+        if "file" in block.comments:
+            path = self._folder / str(block.comments["file"])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.code, encoding="utf-8")
+        elif block.language == "python":
+            self._python(block)
+        elif block.language in ("bash", "console"):
+            for command, shown in commands_of(block):
+                if command not in NOT_RUN:
+                    self._shell(command, shown, block)
+        else:
+            assert block.language in (*parse, "text"), f"{block.where}: what is this block?"
+
+    def _python(self, block: Block) -> None:
+        if ">>> " not in block.code:
+            # Blank lines before it, so that a traceback tells the line of the document.
+            code = "\n" * (block.line - 1) + block.code
+            exec(compile(code, str(block.document), "exec"), self._names)
+            return
+        example = doctest.DocTestParser().get_doctest(
+            block.code, self._names, block.where, str(block.document), block.line - 1
+        )
+        told: list[str] = []
+        runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+        failed = runner.run(example, out=told.append, clear_globs=False).failed
+        assert not failed, "".join(told)
+        self._names.update(example.globs)
+
+    def _shell(self, command: str, shown: list[str], block: Block) -> None:
+        program, *arguments = shlex.split(command)
+        programs = {"sparkpipe": ["-m", "sparkpipe"], "python": []}
+        assert program in programs, f"{block.where}: '{command}' is not for tests; see NOT_RUN"
+        done = subprocess.run(
+            [sys.executable, *programs[program], *arguments],
+            cwd=self._folder,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            check=False,
+        )
+        output = done.stdout.replace(str(self._folder), READERS_FOLDER)
+        told = f"{block.where}: {command} ended with status {done.returncode}:\n{output}"
+        assert done.returncode == int(block.comments.get("exit") or 0), told
+        printed = {_steady(line) for line in output.splitlines()}
+        missing = [line for line in shown if _steady(line) not in printed]
+        assert not missing, f"{told}\nwhich lacks the lines:\n" + "\n".join(missing)
+
+
+def _steady(line: str) -> str:
+    """Return a line without what differs from run to run: times, and the level before a time."""
+    return re.sub(r"^(INFO|WARNING|ERROR): ", "", _VARYING.sub("", line).strip()).strip()
+
+
+@pytest.fixture
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
+    folder = tmp_path.resolve()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    known = set(sys.modules)
+    yield Reader(folder)
+    for name in set(sys.modules) - known:
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        if name.partition(".")[0] == "my_package" or file.startswith(str(folder)):
+            del sys.modules[name]
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _needs_spark(document: Path) -> bool:
+    return any("spark" in block.comments for block in blocks_of(document))
+
+
+# Code
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
+def test_blocks_run(document: Path, reader: Reader) -> None:
+    for block in blocks_of(document):
+        if "spark" not in block.comments:
+            reader.follow(block)
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("document", filter(_needs_spark, DOCUMENTS), ids=_name)
+def test_spark_blocks_run(document: Path, spark: object, reader: Reader) -> None:
+    for block in blocks_of(document):
+        if "spark" in block.comments:
+            reader.follow(block)
+
+
+def test_every_command_that_is_not_run_is_shown_somewhere() -> None:
+    shown = {
+        command
+        for document in DOCUMENTS
+        for block in blocks_of(document)
+        if block.language in ("bash", "console")
+        for command, _ in commands_of(block)
+    }
+    assert set(NOT_RUN) <= shown
+
+
+# Notebooks
+
+
+def _code_of(notebook: Path) -> list[str]:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=_name)
+def test_notebook_is_of_format_4_and_holds_no_output(notebook: Path) -> None:
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    assert content["nbformat"] == 4
+    assert {"cells", "metadata", "nbformat", "nbformat_minor"} == set(content)
+    for cell in content["cells"]:
+        assert {"id", "cell_type", "metadata", "source"} <= set(cell)
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == []
+            assert cell["execution_count"] is None
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=_name)
+def test_notebook_runs(
+    notebook: Path, spark: object, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Path.cwd()
+    shutil.copy(ROOT / "pyproject.toml", project)
+    shutil.copytree(ROOT / "conf" / "base", project / "conf" / "base")
+    (project / "notebooks").mkdir()
+    monkeypatch.chdir(project / "notebooks")
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for code in _code_of(notebook):
+        exec(compile(code, str(notebook), "exec"), names)
+
+
+# Text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_links_resolve(page: Path) -> None:
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.S)
+    broken = []
+    for link in _LINK.findall(text):
+        if re.match(r"[a-z]+:", link):  # not asked for: tests need no network
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in _anchors(target)):
+            broken.append(link)
+    assert not broken
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a page."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_option_of_run_is_told() -> None:
+    text = (ROOT / "docs" / "run-a-pipeline.md").read_text(encoding="utf-8")
+    parameters = run_command.get_params(click.Context(run_command))
+    options = {name for parameter in parameters for name in parameter.opts}
+    assert {name for name in options if f"`{name}`" not in text} == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
+def test_data_set_types_that_are_named_exist(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for name in set(_DATA_SET_TYPE.findall(text)):
+        # Classes alone, as in code, are looked up by their packages in tables of types.
+        if "." in name and not name.startswith("my_package"):
+            find_class(name)
