@@ -159,6 +159,9 @@ class RunFailedError(SparkpipeError):
     def __str__(self) -> str:
         return self.message + self.hint
 
+    def __repr__(self) -> str:
+        return f"RunFailedError({self.message!r})"
+
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """Return ``Did you mean 'x'?`` for the candidate closest to ``name``, or an empty string.

@@ -130,10 +130,15 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
 def _unknown_input(name: str, readers: str, known: list[str]) -> str:
     if name.startswith("params:"):
         what = f"The parameter '{name.removeprefix('params:')}' that {readers} needs is not set."
-        hint = did_you_mean(name, known) or "Set it in conf/base/parameters.yml."
+        params = [one.removeprefix("params:") for one in known if one.startswith("params:")]
+        hint = did_you_mean(name.removeprefix("params:"), params) or (
+            "Set it in conf/base/parameters.yml."
+        )
     else:
-        what = f"The input '{name}' of {readers} is not in the catalog, and no node makes it."
-        hint = did_you_mean(name, known) or "Add it to conf/base/catalog.yml."
+        what = f"The input '{name}' of {readers} is neither in the catalog nor made in this run."
+        hint = did_you_mean(name, known) or (
+            "Add it to conf/base/catalog.yml, or start the run from the node that makes it."
+        )
     return f"{what} {hint}"
 
 

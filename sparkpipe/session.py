@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,7 +137,6 @@ class Session:
         hooks: Iterable[object] = (),
     ) -> None:
         self.project: Project = find_project(project_path)
-        self.session_id = generate_timestamp()
         self.env = env
         self.extra_params = dict(extra_params or {})
         self.config_loader = ConfigLoader(
@@ -147,6 +146,17 @@ class Session:
         )
         self._hooks = tuple(hooks)
         self._spark = spark
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the Spark session if it was started here; leaving ``with Session()`` does so too."""
+        if "spark" in self.__dict__:
+            self.spark.stop()
 
     @cached_property
     def params(self) -> dict[str, Any]:
@@ -202,11 +212,16 @@ class Session:
         """
         return self.create_catalog()
 
-    def create_catalog(self, load_versions: Mapping[str, str] | None = None) -> DataCatalog:
+    def create_catalog(
+        self,
+        load_versions: Mapping[str, str] | None = None,
+        save_version: str | None = None,
+    ) -> DataCatalog:
         """Make a catalog from the configuration.
 
         Args:
             load_versions: Version to load, by name of a versioned data set.
+            save_version: Version under which versioned data sets save; by default the time.
 
         Raises:
             ConfigError: A file is wrong.
@@ -215,10 +230,13 @@ class Session:
         config: Configuration = self.config_loader["catalog"]
         absolute = {name: self._with_absolute_paths(entry) for name, entry in config.items()}
         credentials = self.config_loader["credentials"]
+        save_version = save_version or generate_timestamp()
         make_importable(self.project)  # entries may name the project's own classes
         catalog = DataCatalog.from_config_lazily(
-            absolute, credentials, load_versions, self.session_id, config.origins
+            absolute, credentials, load_versions, save_version, config.origins
         )
+        # Also outside a run, what is loaded is loaded with the settings of this project.
+        catalog._scope = partial(activated, self.spark)
         feed_dict = _feed_of_params(self.params)
         catalog.add_feed_dict(feed_dict)
         self.hook_manager.hook.after_catalog_created(
@@ -226,7 +244,7 @@ class Session:
             conf_catalog=absolute,
             conf_creds=credentials,
             feed_dict=feed_dict,
-            save_version=self.session_id,
+            save_version=save_version,
             load_versions=dict(load_versions or {}),
         )
         return catalog
@@ -272,20 +290,23 @@ class Session:
             PreflightError: All that is wrong.
         """
         selection = selection or Selection()
+        session_id = generate_timestamp()
         problems: list[str] = []
         made_runner = _attempt(problems, lambda: load_runner(runner, is_async, self.project))
         pipelines, registry_problems = self._registry
         problems += registry_problems
         # Where nothing could be registered, that no pipeline has the name asked for tells nothing.
-        pipeline = _attempt(problems, lambda: _select(pipelines, selection)) if pipelines else None
-        catalog = _attempt(problems, lambda: self.create_catalog(load_versions))
+        whole = _attempt(problems, lambda: _find(pipelines, selection.name)) if pipelines else None
+        pipeline = None if whole is None else _select(whole, selection, problems)
+        catalog = _attempt(problems, lambda: self.create_catalog(load_versions, session_id))
         if catalog is not None and inputs:
             catalog.add_feed_dict(inputs, replace=True)
-        if pipeline is not None and catalog is not None:
+        if whole is not None and catalog is not None:
             judge: AbstractRunner = made_runner or SequentialRunner()
-            problems += judge.problems(pipeline, catalog)
-            problems += self._unread_params(pipelines[selection.name])
-            problems += self._spark_problems(pipeline, catalog)
+            judged = whole if pipeline is None else pipeline
+            problems += judge.problems(judged, catalog)
+            problems += self._unread_params(whole)
+            problems += self._spark_problems(judged, catalog)
         if problems or pipeline is None or catalog is None or made_runner is None:
             raise PreflightError(list(dict.fromkeys(problems)))
         return PreparedRun(
@@ -293,7 +314,7 @@ class Session:
             catalog,
             made_runner,
             {
-                "session_id": self.session_id,
+                "session_id": session_id,
                 "project_path": str(self.project.path),
                 "env": self.config_loader.env,
                 "sparkpipe_version": __version__,
@@ -337,13 +358,13 @@ class Session:
     def run(
         self,
         pipeline_name: str | None = None,
-        tags: Iterable[str] = (),
+        tags: str | Iterable[str] | None = None,
         runner: AbstractRunner | str | None = None,
-        node_names: Iterable[str] = (),
-        from_nodes: Iterable[str] = (),
-        to_nodes: Iterable[str] = (),
-        from_inputs: Iterable[str] = (),
-        to_outputs: Iterable[str] = (),
+        node_names: str | Iterable[str] | None = None,
+        from_nodes: str | Iterable[str] | None = None,
+        to_nodes: str | Iterable[str] | None = None,
+        from_inputs: str | Iterable[str] | None = None,
+        to_outputs: str | Iterable[str] | None = None,
         load_versions: Mapping[str, str] | None = None,
         *,
         is_async: bool = False,
@@ -373,12 +394,12 @@ class Session:
         """
         selection = Selection(
             pipeline_name,
-            tuple(tags),
-            tuple(node_names),
-            tuple(from_nodes),
-            tuple(to_nodes),
-            tuple(from_inputs),
-            tuple(to_outputs),
+            _names(tags),
+            _names(node_names),
+            _names(from_nodes),
+            _names(to_nodes),
+            _names(from_inputs),
+            _names(to_outputs),
         )
         return self.prepare(
             selection, runner, is_async=is_async, load_versions=load_versions, inputs=inputs
@@ -453,23 +474,35 @@ def load_runner(
     return made
 
 
-def _select(pipelines: Mapping[str, Pipeline], selection: Selection) -> Pipeline:
-    name = selection.name
+def _names(given: str | Iterable[str] | None) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given or ())
+
+
+def _find(pipelines: Mapping[str, Pipeline], name: str) -> Pipeline:
     if name not in pipelines:
         raise ConfigError(
             f"There is no pipeline '{name}'.",
             hint=did_you_mean(name, pipelines)
             or f"Pipelines: {', '.join(sorted(pipelines)) or 'none'}.",
         )
-    pipeline = pipelines[name]
-    known = pipeline.tags
-    unknown = [tag for tag in selection.tags if tag not in known]
-    if unknown:
-        raise ConfigError(
-            f"No node of pipeline '{name}' has the tag '{unknown[0]}'.",
-            hint=did_you_mean(unknown[0], known) or f"Tags: {', '.join(sorted(known)) or 'none'}.",
-        )
-    return pipeline.filter(**selection.filters())
+    return pipelines[name]
+
+
+def _select(whole: Pipeline, selection: Selection, problems: list[str]) -> Pipeline | None:
+    """Filter a pipeline; what each filter has wrong is added to ``problems``."""
+    known = whole.tags
+    found = [
+        f"No node of pipeline '{selection.name}' has the tag '{tag}'. "
+        + (did_you_mean(tag, known) or f"Tags: {', '.join(sorted(known)) or 'none'}.")
+        for tag in selection.tags
+        if tag not in known
+    ]
+    filters = selection.filters()
+    for name, values in filters.items():
+        if values and name != "tags":
+            _attempt(found, partial(whole.filter, **{name: values}))
+    problems += found
+    return None if found else _attempt(problems, lambda: whole.filter(**filters))
 
 
 def _attempt(problems: list[str], make: Callable[[], Any]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sparkpipe.cli.project import ProjectCommand, project_options
+from sparkpipe.cli.project import ProjectCommand, echo_table, project_options
 
 
 @click.group()
@@ -44,6 +44,4 @@ def list_data_sets(
             rows.append((name, type(data_set).__name__, f"{place} {unused}".strip()))
         else:
             rows.append((name, "MemoryDataSet", "(not in the catalog: in memory during the run)"))
-    widths = [max((len(row[i]) for row in rows), default=0) for i in (0, 1)]
-    for name, kind, place in rows:
-        click.echo(f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {place}".rstrip())
+    echo_table(rows)

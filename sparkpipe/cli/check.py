@@ -17,7 +17,7 @@ def check(
     pipeline: str | None,
     runner: str | None,
     is_async: bool,
-    params: str,
+    params: tuple[str, ...],
     load_versions: tuple[str, ...],
     env: str | None,
     conf_source: str | None,
@@ -31,7 +31,7 @@ def check(
     from sparkpipe.config import parse_params
     from sparkpipe.session import Selection, Session
 
-    session = Session(None, env, parse_params(params), conf_source=conf_source)
+    session = Session(None, env, parse_params(",".join(params)), conf_source=conf_source)
     if pipeline or load_versions or any(filters.values()):
         prepared = session.prepare(
             Selection(pipeline, **filters),

@@ -13,6 +13,10 @@ _LARGEST_LOG = 10 * 1024 * 1024
 traceback_logger = logging.getLogger("sparkpipe.traceback")
 
 
+# pyspark sends the Java trace of a failed query to standard error, as one line of JSON.
+_TRACES_OF_PYSPARK = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
+
+
 class _ConsoleFilter(logging.Filter):
     """Two lines for a node are enough on a console: that it runs, and that it is done."""
 
@@ -25,8 +29,8 @@ class _ConsoleFilter(logging.Filter):
 
 class _ConsoleFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        return text if record.levelno < logging.WARNING else f"{record.levelname}: {text}"
+        record.label = f"{record.levelname}: " if record.levelno >= logging.WARNING else ""
+        return super().format(record)
 
 
 def configure_logging(
@@ -43,7 +47,7 @@ def configure_logging(
         The file, or None if it cannot be written.
     """
     console = logging.StreamHandler(sys.stderr)
-    console.setFormatter(_ConsoleFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    console.setFormatter(_ConsoleFormatter("%(asctime)s %(label)s%(message)s", "%H:%M:%S"))
     if not verbose:
         console.addFilter(_ConsoleFilter())
     handlers: list[logging.Handler] = [console]
@@ -65,6 +69,8 @@ def configure_logging(
     root.setLevel(logging.WARNING)
     for name in {"sparkpipe", *(package.partition(".")[0] for package in packages)}:
         logging.getLogger(name).setLevel(logging.INFO)
+    for name in _TRACES_OF_PYSPARK:
+        logging.getLogger(name).disabled = True
     logging.captureWarnings(True)
     return path
 

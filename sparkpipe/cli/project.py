@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -52,9 +52,17 @@ def project_options(command: F) -> F:
     return command
 
 
-def names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """Read an option of names parted by commas."""
-    return tuple(name.strip() for name in (value or "").split(",") if name.strip())
+def names(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Read an option of names parted by commas; it may be given more than once."""
+    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+
+
+def echo_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows with their columns aligned."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
 
 
 def show_error(error: SparkpipeError, verbose: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sparkpipe.cli.project import ProjectCommand, project_options
+from sparkpipe.cli.project import ProjectCommand, echo_table, project_options
 
 
 @click.group()
@@ -19,9 +19,7 @@ def list_pipelines(*, env: str | None, conf_source: str | None, verbose: bool) -
     from sparkpipe.session import Session
 
     pipelines = Session(None, env, conf_source=conf_source).pipelines
-    width = max(map(len, pipelines), default=0)
-    for name, pipeline in sorted(pipelines.items()):
-        click.echo(f"{name:<{width}}  {len(pipeline)} nodes")
+    echo_table([(name, f"{len(pipeline)} nodes") for name, pipeline in sorted(pipelines.items())])
 
 
 @registry.command("describe", cls=ProjectCommand)

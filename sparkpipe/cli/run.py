@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from sparkpipe.cli.project import ProjectCommand, names, project_options
+from sparkpipe.cli.project import ProjectCommand, echo_table, names, project_options
 from sparkpipe.errors import RunFailedError
 
 
@@ -25,16 +25,34 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "package.module.Class [SequentialRunner].",
         ),
         click.option("--async", "is_async", is_flag=True, help="Load and save data side by side."),
-        click.option("--params", default="", help="Parameters for this run: a.b:1,c:text"),
-        click.option("--tags", "-t", callback=names, help="Nodes with one of these tags."),
-        click.option("--nodes", "-n", "node_names", callback=names, help="These nodes."),
-        click.option("--from-nodes", callback=names, help="These nodes and all after them."),
-        click.option("--to-nodes", callback=names, help="These nodes and all before them."),
+        click.option("--params", multiple=True, help="Parameters for this run: a.b:1,c:text"),
         click.option(
-            "--from-inputs", callback=names, help="All that follows from these data sets."
+            "--tags", "-t", multiple=True, callback=names, help="Nodes with one of these tags."
         ),
-        click.option("--to-outputs", callback=names, help="All that leads to these data sets."),
-        click.option("--load-versions", callback=names, help="Versions to load: name:version,..."),
+        click.option(
+            "--nodes", "-n", "node_names", multiple=True, callback=names, help="These nodes."
+        ),
+        click.option(
+            "--from-nodes", multiple=True, callback=names, help="These nodes and all after them."
+        ),
+        click.option(
+            "--to-nodes", multiple=True, callback=names, help="These nodes and all before them."
+        ),
+        click.option(
+            "--from-inputs",
+            multiple=True,
+            callback=names,
+            help="All that follows from these data sets.",
+        ),
+        click.option(
+            "--to-outputs", multiple=True, callback=names, help="All that leads to these data sets."
+        ),
+        click.option(
+            "--load-versions",
+            multiple=True,
+            callback=names,
+            help="Versions to load: name:version,...",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -49,7 +67,7 @@ def run(
     pipeline: str | None,
     runner: str | None,
     is_async: bool,
-    params: str,
+    params: tuple[str, ...],
     load_versions: tuple[str, ...],
     env: str | None,
     conf_source: str | None,
@@ -62,7 +80,7 @@ def run(
     from sparkpipe.project import find_project
     from sparkpipe.session import Selection, Session
 
-    extra_params = parse_params(params)
+    extra_params = parse_params(",".join(params))
     project = find_project()
     log = configure_logging(
         project.path / "logs", (project.package_name, runner or ""), verbose=verbose
@@ -129,18 +147,15 @@ def _show_results(prepared: Any, outputs: dict[str, Any]) -> None:
 
     if isinstance(prepared.runner, DryRunner):
         return
-    kept = []
+    rows = []
     for name in sorted(prepared.pipeline.outputs()):
         if name in prepared.catalog:
             data_set = prepared.catalog[name]
-            kept.append((name, f"{type(data_set).__name__}  {_short(location_of(data_set))}"))
-    kept += [(name, f"in memory only: {type(data).__name__}") for name, data in outputs.items()]
-    if not kept:
-        return
-    width = max(len(name) for name, _ in kept)
-    click.echo("Results:")
-    for name, where in kept:
-        click.echo(f"  {name:<{width}}  {where}")
+            rows.append((name, type(data_set).__name__, _short(location_of(data_set))))
+    rows += [(name, type(data).__name__, "(in memory only)") for name, data in outputs.items()]
+    if rows:
+        click.echo("Results:")
+        echo_table([(f"  {name}", kind, where) for name, kind, where in rows])
 
 
 def _short(path: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from sparkpipe.errors import (
@@ -14,7 +15,7 @@ from sparkpipe.errors import (
     DataSetNotFoundError,
     did_you_mean,
 )
-from sparkpipe.io.core import Version, generate_timestamp, location_of
+from sparkpipe.io.core import Version, check_version_name, generate_timestamp, location_of
 from sparkpipe.io.factory import build_data_set
 from sparkpipe.io.memory import MemoryDataSet
 
@@ -39,6 +40,8 @@ class _Entry:
         self._origin = origin
 
     def data_set(self) -> Any:
+        if self._made is not None:
+            return self._made
         with self._lock:
             if self._made is None:
                 try:
@@ -70,10 +73,11 @@ class DataCatalog:
         data_sets: Mapping[str, Any] | None = None,
         feed_dict: Mapping[str, Any] | None = None,
     ) -> None:
-        self._data_sets: dict[str, Any] = dict(data_sets or {})
+        self._data_sets: dict[str, Any] = {}
         self._origins: Mapping[str, str] = {}
-        if feed_dict:
-            self.add_feed_dict(feed_dict)
+        self._scope: Callable[[], AbstractContextManager[object]] = nullcontext
+        self.add_all(data_sets or {})
+        self.add_feed_dict(feed_dict or {})
 
     @classmethod
     def from_config(
@@ -138,7 +142,8 @@ class DataCatalog:
                 hint="Add 'versioned: true' to its entry, or leave out the version.",
             )
         origins = origins or {}
-        made = cls(
+        made = cls()
+        made._data_sets.update(
             {
                 name: _Entry(
                     name,
@@ -182,10 +187,8 @@ class DataCatalog:
             raise DataSetNotFoundError(
                 f"The catalog has no data set '{name}'.", hint=did_you_mean(name, self._data_sets)
             ) from None
-        if type(data_set) is _Entry:
-            data_set = data_set.data_set()
-            self._data_sets[name] = data_set
-        return data_set
+        # The entry stays: copies of the catalog share it, and another thread may have replaced it.
+        return data_set.data_set() if type(data_set) is _Entry else data_set
 
     def load(self, name: str, version: str | None = None) -> Any:
         """Return the data of a data set.
@@ -204,7 +207,8 @@ class DataCatalog:
         if _logger.isEnabledFor(logging.INFO):
             _logger.info("Loading data from '%s' (%s)...", name, type(data_set).__name__)
         try:
-            return data_set.load()
+            with self._scope():
+                return data_set.load()
         except Exception as exc:
             raise _named(exc, f"Could not load '{name}' ({_described(data_set)})") from exc
 
@@ -219,7 +223,8 @@ class DataCatalog:
         if _logger.isEnabledFor(logging.INFO):
             _logger.info("Saving data to '%s' (%s)...", name, type(data_set).__name__)
         try:
-            data_set.save(data)
+            with self._scope():
+                data_set.save(data)
         except Exception as exc:
             raise _named(exc, f"Could not save '{name}' ({_described(data_set)})") from exc
 
@@ -232,7 +237,8 @@ class DataCatalog:
         if not hasattr(data_set, "exists"):
             _logger.warning("'%s' (%s) has no 'exists'.", name, _kind(data_set))
             return False
-        return bool(data_set.exists())
+        with self._scope():
+            return bool(data_set.exists())
 
     def release(self, name: str) -> None:
         """Let go of what a data set holds in memory.
@@ -267,11 +273,17 @@ class DataCatalog:
 
         Raises:
             DataSetAlreadyExistsError: The name is taken and ``replace`` is False.
+            DataSetError: The object has no ``load`` and ``save``.
         """
         if not replace and data_set_name in self._data_sets:
             raise DataSetAlreadyExistsError(
                 f"The catalog already has a data set '{data_set_name}'.",
                 hint="Give replace=True to put this one in its place.",
+            )
+        if not (hasattr(data_set, "load") and hasattr(data_set, "save")):
+            raise DataSetError(
+                f"'{data_set_name}' is no data set: a {_kind(data_set)} has no 'load' and 'save'.",
+                hint="Give data as feed_dict={...}, or wrap it: MemoryDataSet(data).",
             )
         self._data_sets[data_set_name] = data_set
 
@@ -362,7 +374,9 @@ def _described(data_set: Any) -> str:
 
 def _named(exc: Exception, what: str) -> DataSetError:
     """Put the name of the data set before the reason."""
-    kind = type(exc) if isinstance(exc, DataSetError) else DataSetError
+    # An error class of the user's may take other arguments.
+    ours = isinstance(exc, DataSetError) and type(exc).__init__ is DataSetError.__init__
+    kind: type[DataSetError] = type(exc) if ours else DataSetError  # type: ignore[assignment]
     hint = exc.hint if isinstance(exc, DataSetError) else ""
     reason = exc.message if isinstance(exc, DataSetError) else f"{type(exc).__name__}: {exc}"
     return kind(f"{what}: {reason}", hint=hint)
@@ -373,6 +387,7 @@ def _at_version(name: str, data_set: Any, version: str) -> Any:
 
     if getattr(data_set, "_version", None) is None:
         raise DataSetError(f"'{name}' ({_kind(data_set)}) is not versioned.")
+    check_version_name(version)
     other = copy(data_set)
     other._version = Version(version, data_set._version.save)
     other.release()

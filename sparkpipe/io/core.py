@@ -82,7 +82,7 @@ class AbstractDataSet(ABC):
         except DataSetError:
             raise
         except Exception as exc:
-            raise DataSetError(reason_of(exc)) from exc
+            raise DataSetError(reason_of(exc), hint=_hint_of(exc)) from exc
 
     def save(self, data: Any) -> None:
         """Store the data.
@@ -100,7 +100,7 @@ class AbstractDataSet(ABC):
         except DataSetError:
             raise
         except Exception as exc:
-            raise DataSetError(reason_of(exc)) from exc
+            raise DataSetError(reason_of(exc), hint=_hint_of(exc)) from exc
 
     def exists(self) -> bool:
         """Whether there is something to load.
@@ -277,6 +277,10 @@ def reason_of(exc: BaseException) -> str:
     return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
 
 
+def _hint_of(exc: BaseException) -> str:
+    return exc.hint if isinstance(exc, SparkpipeError) else ""
+
+
 def redacted(value: Any) -> Any:
     """Return a copy of a description in which the values of secret keys are replaced.
 
@@ -339,7 +343,7 @@ def location_of(data_set: Any) -> str:
         described = data_set._describe() if hasattr(data_set, "_describe") else {}
     except Exception:  # a foreign data set's description must never hide the error it is for
         return ""
-    for key in ("filepath", "path", "table", "table_name"):
+    for key in ("filepath", "path", "table", "table_name", "load"):
         if described.get(key):
             return str(described[key])
     return ""

@@ -53,8 +53,12 @@ def find_class(type_name: Any) -> Any:
     if exact is not None:
         package = "datasets" if "." in exact else "io"
         return import_object(f"sparkpipe.{package}.{exact}")
-    looked_for = [f"sparkpipe.datasets.{type_name}"]
-    for path in (f"kedro_datasets.{type_name}", type_name) if "." in type_name else ():
+    paths = [type_name] if "." in type_name else []
+    looked_for = []
+    if type_name.count(".") <= 1:  # the short form of a type: package.Class
+        looked_for.append(f"sparkpipe.datasets.{type_name}")
+        paths.insert(0, f"kedro_datasets.{type_name}")
+    for path in paths:
         looked_for.append(path)
         if find_spec(path.partition(".")[0]) is None:
             continue
@@ -72,9 +76,7 @@ def find_class(type_name: Any) -> Any:
                 raise
     raise DataSetError(
         f"there is no data set type '{type_name}' (looked for {', '.join(looked_for)}).",
-        hint=did_you_mean(type_name, KNOWN_TYPES)
-        or _by_class_name(type_name)
-        or _package_hint(type_name),
+        hint=_type_hint(type_name),
     )
 
 
@@ -82,17 +84,28 @@ def _spellings(name: str) -> list[str]:
     return [name, name.replace("Dataset", "DataSet"), name.replace("DataSet", "Dataset")]
 
 
-def _by_class_name(name: str) -> str:
-    """For 'CSVDataSet', which lacks its package, name 'pandas.CSVDataSet'."""
-    by_class = {known.rpartition(".")[2]: known for known in KNOWN_TYPES}
-    short = did_you_mean(name.rpartition(".")[2], by_class)
-    return f"Did you mean '{by_class[short.split(chr(39))[1]]}'?" if short else ""
+def _nearest_type(name: str) -> str:
+    """Say which known type may be meant; for 'CSVDataSet', which lacks its package, too."""
+
+    def bare(name: str) -> str:  # what all names share makes them alike
+        return name.replace("DataSet", "").replace("Dataset", "")
+
+    for shorten in (bare, lambda known: bare(known).rpartition(".")[2]):
+        by_name = {shorten(known): known for known in KNOWN_TYPES}
+        near = did_you_mean(shorten(name), by_name)
+        if near:
+            return f"Did you mean '{by_name[near.split(chr(39))[1]]}'?"
+    return ""
 
 
-def _package_hint(name: str) -> str:
+def _type_hint(name: str) -> str:
+    near = _nearest_type(name)
     if name.count(".") == 1:
-        return "If it is one of kedro-datasets, install that: pip install kedro-datasets."
-    return install_hint(name)
+        kedro = "If it is one of kedro-datasets, install that: pip install kedro-datasets."
+        return f"{near} {kedro}".strip()
+    if "." in name:
+        return near or install_hint(name)
+    return near or f"Types: {', '.join(KNOWN_TYPES)}."
 
 
 def parse_config(
@@ -121,13 +134,29 @@ def parse_config(
     cls = find_class(config["type"])
     if not (isinstance(cls, type) and hasattr(cls, "load") and hasattr(cls, "save")):
         raise DataSetError(f"'{config['type']}' is no data set: no class with 'load' and 'save'.")
-    arguments = {str(k): v for k, v in config.items() if k not in _CATALOG_KEYS}
+    arguments = {
+        str(key): _with_credentials(value, credentials or {})
+        for key, value in config.items()
+        if key not in _CATALOG_KEYS
+    }
     if config.get("credentials") is not None:
         arguments["credentials"] = resolve_credentials(config["credentials"], credentials or {})
     if config.get("versioned"):
         arguments["version"] = version or Version(None, None)
     _check_arguments(cls, arguments, required)
     return cls, arguments
+
+
+def _with_credentials(value: Any, credentials: Mapping[str, Any]) -> Any:
+    """Put in the credentials that the configuration of a data set inside this one names."""
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: resolve_credentials(item, credentials)
+        if key == "credentials" and isinstance(item, str)
+        else _with_credentials(item, credentials)
+        for key, item in value.items()
+    }
 
 
 def resolve_credentials(named: Any, credentials: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,7 +190,7 @@ def _check_arguments(cls: Any, arguments: dict[str, Any], required: tuple[str, .
     ]
     if "version" in arguments and "version" not in known and not open_ended:
         raise DataSetError(f"{cls.__name__} cannot be versioned.", hint="Remove 'versioned: true'.")
-    unknown = [name for name in arguments if name not in known]
+    unknown = [name for name in (*arguments, *required) if name not in known]
     if unknown and not open_ended:
         offered = [name for name in known if name not in ("version", "self")]
         raise DataSetError(

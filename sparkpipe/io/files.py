@@ -35,14 +35,34 @@ def split_protocol(filepath: str) -> tuple[str, str]:
         return "file", filepath.replace("\\", "/")
     protocol, separator, path = filepath.partition("://")
     if not separator:
-        return "file", filepath
+        return "file", os.path.expanduser(filepath)  # noqa: PTH111 - keeps the path as written
     if protocol in ("file", "local"):
         from urllib.parse import unquote, urlsplit
 
         return "file", unquote(urlsplit(filepath).path)
-    if protocol in ("http", "https"):  # fsspec wants the whole address
-        return protocol, filepath
     return protocol, path
+
+
+def without_password(path: str) -> str:
+    """Hide what an address says before its host.
+
+    >>> without_password("ftp://me:secret@host/a.csv"), without_password("container@account/a.csv")
+    ('ftp://***@host/a.csv', 'container@account/a.csv')
+    """
+    return re.sub(r"(?<![^/])[^/@:\s]+:[^/@\s]+@", "***@", path)
+
+
+def protocol_problems(protocol: str) -> list[str]:
+    """Tell a protocol that fsspec does not know, or whose package is missing."""
+    if protocol == "file":
+        return []
+    import fsspec
+
+    try:
+        fsspec.get_filesystem_class(protocol)
+    except (ValueError, ImportError) as exc:
+        return [f"{protocol}:// cannot be used: {exc}."]
+    return []
 
 
 class FileDataSet(AbstractVersionedDataSet):
@@ -111,8 +131,12 @@ class FileDataSet(AbstractVersionedDataSet):
         # Connections of file systems do not cross processes.
         return {name: value for name, value in self.__dict__.items() if name != "_fs"}
 
+    def _address(self, path: object) -> str:
+        """Return a path as its file system wants it: of web servers it is the whole address."""
+        return f"{self._protocol}://{path}" if self._protocol in ("http", "https") else str(path)
+
     def _there(self, path: str) -> bool:
-        return Path(path).exists() if self._is_local else bool(self._fs.exists(path))
+        return Path(path).exists() if self._is_local else bool(self._fs.exists(self._address(path)))
 
     def _find(self, pattern: str) -> list[str]:
         if self._is_local:
@@ -121,8 +145,9 @@ class FileDataSet(AbstractVersionedDataSet):
         return [str(path) for path in self._fs.glob(pattern)]
 
     def _load(self) -> Any:
-        path = str(self._get_load_path())
-        with self._fs.open(path, **{"mode": self._mode("r"), **self._open_args_load}) as file:
+        path = self._address(self._get_load_path())
+        options = {"mode": self._mode("r"), **self._text(self._open_args_load)}
+        with self._fs.open(path, **options) as file:
             return self._read(file)
 
     def _save(self, data: Any) -> None:
@@ -131,10 +156,12 @@ class FileDataSet(AbstractVersionedDataSet):
         options = {name: v for name, v in self._open_args_save.items() if name != "mode"}
         if mode.startswith("a"):
             self._fs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
-            with self._fs.open(path, mode=mode, **options) as file:
+            with self._fs.open(path, mode=mode, **self._text(options)) as file:
                 self._write(file, data)
             self._fs.invalidate_cache(path)
             return
+        if mode.startswith("x") and self._path_exists(path):
+            raise FileExistsError(f"{path} is there already (mode {mode})")
         with self._replacing(path) as beside, open(beside, mode, **self._text(options)) as file:
             self._write(file, data)
 
@@ -168,6 +195,9 @@ class FileDataSet(AbstractVersionedDataSet):
             return f"the file does not exist: {self._filepath}"
         return ""
 
+    def _problems(self) -> list[str]:
+        return super()._problems() + protocol_problems(self._protocol)
+
     def _release(self) -> None:
         super()._release()
         if not self._is_local and "_fs" in self.__dict__:
@@ -175,7 +205,7 @@ class FileDataSet(AbstractVersionedDataSet):
 
     def _describe(self) -> dict[str, Any]:
         return {
-            "filepath": str(self._filepath),
+            "filepath": without_password(str(self._filepath)),
             "protocol": None if self._is_local else self._protocol,
             "load_args": self._load_args or None,
             "save_args": self._save_args or None,
@@ -190,9 +220,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     Raises:
         OSError: The folder cannot be made or written to.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))  # a link stays one
     if target.is_dir():
-        raise IsADirectoryError(f"{target} is a folder")
+        raise IsADirectoryError(f"{path} is a folder")
+    if target.exists() and not target.is_file():  # a device or a pipe, such as /dev/null
+        yield str(target)
+        return
     target.parent.mkdir(parents=True, exist_ok=True)
     # Short and its own: the target's name may already be as long as names can be.
     beside = str(target.parent / f".sparkpipe-{os.urandom(8).hex()}.tmp")

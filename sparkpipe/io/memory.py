@@ -9,7 +9,15 @@ from typing import Any
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, holds_spark
 
-_EMPTY = object()
+
+class _Empty:
+    """Stands for no data; the same object also in another process."""
+
+    def __reduce__(self) -> str:
+        return "_EMPTY"
+
+
+_EMPTY = _Empty()
 _COPY_MODES = ("assign", "copy", "deepcopy")
 # deepcopy gives these back as they are; asking their type is ten times faster.
 _ATOMIC = frozenset({int, float, bool, str, bytes, complex, type(None)})

@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractDataSet, is_single_process
-from sparkpipe.io.files import split_protocol
+from sparkpipe.io.core import AbstractDataSet, is_single_process, reason_of
+from sparkpipe.io.files import protocol_problems, split_protocol, without_password
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -29,7 +29,7 @@ class PartitionedDataSet(AbstractDataSet):
         credentials: For the file system and for the data set of a partition; never shown.
         load_args: Passed to the file system's ``find``.
         fs_args: Arguments of the file system.
-        overwrite: Remove the partitions that are there before saving.
+        overwrite: Remove the partitions that were there, once the new ones are saved.
     """
 
     def __init__(
@@ -99,6 +99,11 @@ class PartitionedDataSet(AbstractDataSet):
             raise DataSetError(
                 f"{name!r} cannot be the name of a partition: it would leave {self._folder}."
             )
+        if str(relative) != name or not relative.name or relative.name.startswith((".", "_")):
+            raise DataSetError(
+                f"{name!r} cannot be the name of a partition: it would not be found again.",
+                hint="Names start with neither '.' nor '_', and have no empty parts.",
+            )
         path = f"{self._path}/{name}{self._suffix}"
         partition: AbstractDataSet = self._class(**{**self._config, self._filepath_arg: path})
         return partition
@@ -114,20 +119,30 @@ class PartitionedDataSet(AbstractDataSet):
             raise DataSetError(
                 f"a dictionary of partition to data is needed, not {type(data).__name__}."
             )
-        targets = {name: self._partition(str(name)) for name in sorted(data)}
+        targets = {str(name): self._partition(str(name)) for name in data}
+        parts = {str(name): part for name, part in data.items()}
+        for name in sorted(targets):
+            part = parts[name]
+            targets[name].save(part() if callable(part) else part)
         if self._overwrite:
             for old in self._partitions():
                 if old not in targets:
                     self._fs.rm(f"{self._folder}/{old}{self._suffix}")
-        for name, target in targets.items():
-            part = data[name]
-            target.save(part() if callable(part) else part)
 
     def _exists(self) -> bool:
         return bool(self._fs.exists(str(self._folder)) and self._partitions())
 
+    def _problems(self) -> list[str]:
+        problems = protocol_problems(self._protocol)
+        try:
+            partition = self._partition("partition")
+        except Exception as exc:
+            return [*problems, reason_of(exc)]
+        own = getattr(partition, "_problems", None)
+        return list(dict.fromkeys([*problems, *(own() if callable(own) else ())]))
+
     def _describe(self) -> dict[str, Any]:
-        return {"path": self._path, "dataset": self._class.__name__}
+        return {"path": without_password(self._path), "dataset": self._class.__name__}
 
 
 PartitionedDataset = PartitionedDataSet

@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import tee
+from operator import itemgetter
 from typing import Any
 
 from sparkpipe.errors import NodeSignatureError, PipelineError, report
@@ -101,12 +102,14 @@ class Node:
         set_("confirms", (confirms,) if isinstance(confirms, str) else tuple(confirms or ()))
         key = (func, name, namespace, _hashable(inputs), _hashable(outputs))
         set_("_key", key)
-        set_("_hash", hash(key))
+        set_("_hash", _hash_of(key))
         self._validate()
 
     def _validate(self) -> None:
         described = self.name
-        if self._explicit_name is not None and not _NAME.fullmatch(self._explicit_name):
+        if self._explicit_name is not None and not (
+            isinstance(self._explicit_name, str) and _NAME.fullmatch(self._explicit_name)
+        ):
             raise PipelineError(
                 f"'{self._explicit_name}' cannot be the name of a node.",
                 hint="Use letters, digits, '_', '-' and '.'.",
@@ -148,7 +151,7 @@ class Node:
                 f"Node '{self.name}': the function {self._func_name}{signature} does not take the "
                 f"inputs {_shown(self._inputs)}: {exc}."
             )
-        if inspect.iscoroutinefunction(self.func):
+        if _is_async(self.func) or _is_async(type(self.func).__call__):
             return (
                 f"Node '{self.name}': {self._func_name} is an 'async def' function; a node needs a "
                 "plain one (call asyncio.run in it)."
@@ -158,13 +161,16 @@ class Node:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"A node is frozen: '{name}' cannot be set.")
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"A node is frozen: '{name}' cannot be deleted.")
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__ if name != "_hash"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             super().__setattr__(name, value)
-        super().__setattr__("_hash", hash(self._key))
+        super().__setattr__("_hash", _hash_of(self._key))
 
     def _copy(self, **overwrite: Any) -> Node:
         arguments: dict[str, Any] = {
@@ -264,7 +270,7 @@ class Node:
     def _streams(self, chunks: Iterator[Any]) -> dict[str, Any]:
         copies = tee((self.bind_outputs(chunk) for chunk in chunks), len(self.output_names))
         return {
-            name: (bound[name] for bound in copy)
+            name: map(itemgetter(name), copy)
             for name, copy in zip(self.output_names, copies, strict=True)
         }
 
@@ -350,6 +356,17 @@ def _function_name(func: Callable[..., Any]) -> str:
         func = func.func
     name: str = getattr(func, "__name__", "") or type(func).__name__
     return "lambda" if name == "<lambda>" else name
+
+
+def _is_async(func: Any) -> bool:
+    return inspect.iscoroutinefunction(func) or inspect.isasyncgenfunction(func)
+
+
+def _hash_of(key: tuple[object, ...]) -> int:
+    try:
+        return hash(key)
+    except TypeError:  # the function is an object with an __eq__ and no hash, such as a dataclass
+        return hash(key[1:])
 
 
 def _checked_names(

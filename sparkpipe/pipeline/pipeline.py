@@ -261,7 +261,7 @@ class Pipeline:
                         following.append(by_node[child])
             layer = following
         if sum(map(len, layers)) < len(nodes):
-            self._raise_cycle([node for node in nodes if waits_for[node]])
+            self._raise_cycle({node: node for node in nodes if waits_for[node]})
         return layers
 
     def _parents_of(self, node: Node) -> set[Node]:
@@ -272,14 +272,14 @@ class Pipeline:
         names = {strip_transcoding(name) for name in node.output_names}
         return {child for name in names for child in self._consumers(name)} - {node}
 
-    def _raise_cycle(self, remaining: list[Node]) -> None:
+    def _raise_cycle(self, remaining: dict[Node, Node]) -> None:
         """Walk up from a node that never became ready until a node comes twice."""
-        waiting = set(remaining)
         path: list[Node] = []
         node = min(remaining, key=_sorting_key)
         while node not in path:
             path.append(node)
-            node = min((p for p in self._parents_of(node) if p in waiting), key=_sorting_key)
+            waiting = (remaining[p] for p in self._parents_of(node) if p in remaining)
+            node = min(waiting, key=_sorting_key)
         cycle = [*path[path.index(node) :], node][::-1]
         raise CircularDependencyError(
             "These nodes wait for one another: " + " -> ".join(n.name for n in cycle) + ".",
@@ -298,12 +298,16 @@ class Pipeline:
     @property
     def node_dependencies(self) -> dict[Node, set[Node]]:
         """The nodes that each node needs."""
-        return {node: self._parents_of(node) for node in self._nodes}
+        return self._related(self._parents_of)
 
     @property
     def children(self) -> dict[Node, set[Node]]:
         """The nodes that need each node."""
-        return {node: self._children_of(node) for node in self._nodes}
+        return self._related(self._children_of)
+
+    def _related(self, step: Callable[[Node], set[Node]]) -> dict[Node, set[Node]]:
+        shown = {node: node for node in self._nodes}  # under the names that they have here
+        return {node: {shown[other] for other in step(node)} for node in self._nodes}
 
     # Data sets
 
@@ -385,21 +389,21 @@ class Pipeline:
 
     def from_nodes(self, *node_names: str) -> Pipeline:
         """Keep these nodes and all that depend on them."""
-        return Pipeline(self._reach(self._resolve_nodes(node_names), self._children_of))
+        return self._reach(self._resolve_nodes(node_names), self._children_of)
 
     def to_nodes(self, *node_names: str) -> Pipeline:
         """Keep these nodes and all that they depend on."""
-        return Pipeline(self._reach(self._resolve_nodes(node_names), self._parents_of))
+        return self._reach(self._resolve_nodes(node_names), self._parents_of)
 
     def from_inputs(self, *inputs: str) -> Pipeline:
         """Keep the nodes that read these data sets and all that depend on them."""
         start = self.only_nodes_with_inputs(*inputs)._nodes
-        return Pipeline(self._reach(start, self._children_of))
+        return self._reach(start, self._children_of)
 
     def to_outputs(self, *outputs: str) -> Pipeline:
         """Keep the nodes that write these data sets and all that they depend on."""
         start = self.only_nodes_with_outputs(*outputs)._nodes
-        return Pipeline(self._reach(start, self._parents_of))
+        return self._reach(start, self._parents_of)
 
     def filter(
         self,
@@ -465,15 +469,14 @@ class Pipeline:
             )
         return {form for name in names for form in forms[name]}
 
-    @staticmethod
-    def _reach(start: Iterable[Node], step: Callable[[Node], set[Node]]) -> set[Node]:
+    def _reach(self, start: Iterable[Node], step: Callable[[Node], set[Node]]) -> Pipeline:
         reached = set(start)
         to_visit = deque(reached)
         while to_visit:
             following = step(to_visit.popleft()) - reached
             reached |= following
             to_visit.extend(following)
-        return reached
+        return self._keep(reached.__contains__)
 
 
 def pipeline(

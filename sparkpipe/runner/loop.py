@@ -71,15 +71,15 @@ def run_plan(plan: Plan, catalog: DataCatalog, pool: Pool, logger: logging.Logge
         while running or (ready and not failures):
             while ready and len(running) < pool.slots and not failures:
                 position = heappop(ready)
-                running.add(position)
                 pool.start(plan.nodes[position], reporter(position))
+                running.add(position)
             position, error = _next(ended)
             running.discard(position)
             node = plan.nodes[position]
             if error is not None:
                 failures.append(_as_failure(node, error))
                 if running:
-                    logger.error("%s Waiting for %s.", error, _names(plan, running))
+                    logger.error("%s\nWaiting for %s...", error, _names(plan, running))
                 continue
             completed.append(position)
             try:
@@ -95,7 +95,7 @@ def run_plan(plan: Plan, catalog: DataCatalog, pool: Pool, logger: logging.Logge
             if logger.isEnabledFor(logging.INFO):
                 logger.info("Completed %d out of %d tasks", len(completed), len(plan.nodes))
     except KeyboardInterrupt:
-        if running and pool.slots > 1:
+        if running:
             logger.warning(
                 "Interrupted; waiting for %s (Ctrl-C again: do not wait).", _names(plan, running)
             )

@@ -16,7 +16,7 @@ from logging.handlers import QueueHandler, QueueListener
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.errors import ConfigError, DataSetError, NodeRunError
+from sparkpipe.errors import ConfigError, DataSetError, NodeRunError, PreflightError
 from sparkpipe.hooks import create_hook_manager
 from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
 from sparkpipe.io.core import holds_spark, is_single_process
@@ -93,7 +93,7 @@ class ParallelRunner(AbstractRunner):
                 "Use ThreadRunner: sparkpipe run --runner=ThreadRunner"
             )
         for node in pipeline.nodes:
-            if reason := _why_unpicklable(node) or _why_unfindable(node):
+            if reason := _why_unfindable(node) or _why_unpicklable(node):
                 problems.append(
                     f"ParallelRunner cannot pass node '{node.name}' to another process: {reason}. "
                     "Use a function at the top of a module, or ThreadRunner."
@@ -109,7 +109,7 @@ class ParallelRunner(AbstractRunner):
     ) -> None:
         plan = make_plan(pipeline)
         slots = max(1, min(self._max_workers, len(plan.nodes)))
-        plugins = tuple(hook_manager.get_plugins()) if hook_manager is not None else ()
+        plugins = _checked_plugins(hook_manager)
         method = multiprocessing.get_context(self._start_method)
         with tempfile.TemporaryDirectory(prefix="sparkpipe-") as folder:
             shared = _share_memory(pipeline, catalog, Path(folder))
@@ -130,6 +130,23 @@ class ParallelRunner(AbstractRunner):
                 source = shared._get_dataset(name)
                 if source is not target and source.exists():
                     target.save(source.load())
+
+
+def _checked_plugins(hook_manager: PluginManager | None) -> tuple[Any, ...]:
+    """Return the hooks in the order of their calls; refuse those that cannot go to a worker."""
+    if hook_manager is None:
+        return ()
+    registered = [plugin for _, plugin in hook_manager.list_name_plugin() if plugin is not None]
+    problems = [
+        f"ParallelRunner cannot pass the hook {type(plugin).__name__} to another process: "
+        f"{reason}. Use ThreadRunner."
+        for plugin in registered
+        if (reason := _why_unpicklable(plugin))
+    ]
+    if problems:
+        raise PreflightError(problems)
+    # What is registered last is called first.
+    return tuple(reversed(registered))
 
 
 def _share_memory(pipeline: Pipeline, catalog: DataCatalog, folder: Path) -> DataCatalog:
@@ -272,8 +289,11 @@ def _why_unpicklable(thing: Any) -> str:
 
 
 def _why_unfindable(node: Node) -> str:
-    """A function typed at a prompt cannot be imported by another process."""
+    """Another process finds a function by importing its module, so it must be at the top of one."""
     module = getattr(node.func, "__module__", None)
+    name = str(getattr(node.func, "__qualname__", ""))
+    if "<lambda>" in name or "<locals>" in name:
+        return f"its function {name} is a lambda or defined inside another one"
     if module == "__main__" and not hasattr(sys.modules["__main__"], "__file__"):
         return "its function was defined at a prompt or in a notebook"
     return ""

@@ -61,6 +61,14 @@ class AbstractRunner(ABC):
             PreflightError: It cannot run; all reasons are given and nothing has run.
             RunFailedError: Nodes failed; all failures are given.
         """
+        if not isinstance(pipeline, Pipeline) or not isinstance(catalog, DataCatalog):
+            raise PreflightError(
+                [
+                    "A runner runs a Pipeline over a DataCatalog, not a "
+                    f"{type(pipeline).__name__} over a {type(catalog).__name__}. "
+                    "Write run(pipeline([...]), DataCatalog(feed_dict={...}))."
+                ]
+            )
         problems = self.problems(pipeline, catalog)
         if problems:
             raise PreflightError(problems)

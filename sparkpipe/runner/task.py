@@ -11,7 +11,7 @@ from pathlib import Path
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.errors import DataSetError, NodeRunError, PipelineError
+from sparkpipe.errors import DataSetError, NodeRunError, PipelineError, SparkpipeError
 from sparkpipe.io.core import reason_of
 from sparkpipe.pipeline.node import Node
 
@@ -165,7 +165,8 @@ def _failure(node: Node, exc: BaseException) -> NodeRunError:
     elif isinstance(exc, SystemExit):
         message = f"Node '{node.name}' failed: its function called sys.exit({exc.code!r})."
     else:
-        message = f"Node '{node.name}' failed: {reason_of(exc)}"
+        hint = exc.hint if isinstance(exc, SparkpipeError) else ""
+        message = f"Node '{node.name}' failed: {reason_of(exc)} {hint}".rstrip()
     text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
     return NodeRunError(message, node.name, _location(node, exc), text)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 # 'SQLSTATE: 42703; line 1 pos 7' and the query plan after it help only those who debug Spark.
 _SQLSTATE = re.compile(r"\s*SQLSTATE:.*", re.DOTALL)
+_TRACEBACK = "Traceback (most recent call last)"
 _LONGEST = 400
 
 
@@ -18,11 +19,24 @@ def spark_reason(exc: BaseException) -> str:
     if kind.__name__ == "Py4JJavaError":
         return _short(_java_reason(exc))
     if kind.__module__.startswith("py4j."):
-        return "the connection to Spark's JVM is lost: it has ended or was killed."
+        return _gateway_reason(str(exc))
     text = str(exc).strip()
-    if kind.__name__ == "PythonException" or "Traceback (most recent call last)" in text:
+    if kind.__name__ == "PythonException" or _TRACEBACK in text:
         return _short(_python_worker_reason(text))
     return _short(_SQLSTATE.sub("", text).splitlines()[0] if text else kind.__name__)
+
+
+def _gateway_reason(text: str) -> str:
+    # A JVM that answers sends its trace; the first line of it is the reason.
+    trace = text.partition("Trace:")[2].strip()
+    if trace:
+        return _short(_without_package(trace.splitlines()[0]))
+    return "the connection to Spark's JVM is lost: it has ended or was killed."
+
+
+def _without_package(text: str) -> str:
+    # 'org.apache.spark.SparkException: Job aborted' reads better without its packages.
+    return re.sub(r"^(?:\w+\.)+(\w+): ", r"\1: ", text)
 
 
 def _java_reason(exc: Any) -> str:
@@ -33,22 +47,18 @@ def _java_reason(exc: Any) -> str:
         text = str(cause.toString())
     except Exception:  # the JVM may be gone; then the exception itself is all there is
         text = str(exc)
-    if "Traceback (most recent call last)" in text:
+    if _TRACEBACK in text:
         return _python_worker_reason(text)
     first = _SQLSTATE.sub("", text).strip().splitlines()
-    # 'org.apache.spark.SparkException: Job aborted' reads better without its packages.
-    return re.sub(r"^(?:\w+\.)+(\w+): ", r"\1: ", first[0]) if first else type(exc).__name__
+    return _without_package(first[0]) if first else type(exc).__name__
 
 
 def _python_worker_reason(text: str) -> str:
     """Return the last line of the worker's traceback: the exception that the user's code raised."""
-    raised = [
-        line.strip()
-        for line in text.splitlines()
-        if re.match(r"[A-Za-z_][\w.]*(Error|Exception|Warning|Interrupt|Exit)\b", line.strip())
-    ]
+    # Each traceback of a chain ends with its exception, the first line that is not indented.
+    raised = re.findall(rf"^{re.escape(_TRACEBACK)}.*?^(\S[^\n]*)", text, re.DOTALL | re.MULTILINE)
     named = [line for line in raised if not line.startswith(("pyspark.", "org."))]
-    return f"in a Python worker: {(named or raised or [text.strip()])[-1]}"
+    return f"in a Python worker: {(named or raised or text.strip().splitlines())[-1]}"
 
 
 def _short(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -30,6 +31,11 @@ OLDEST_JAVA = 17
 _starting = threading.Lock()
 
 _DELTA_EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
+# '		:: io.delta#delta-spark_4.2_2.13;4.4.0: not found', as Ivy tells it.
+_UNRESOLVED = re.compile(r"\s*:: (\S+)#(\S+);([^\s:]+):")
+# The first line with one of these tells why Java or Spark did not start.
+_TELLING = ("Exception", "Error", "error", "Invalid")
+
 _DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 
 
@@ -48,6 +54,8 @@ def local_profile() -> dict[str, str]:
         "spark.sql.shuffle.partitions": str(max(2, min(os.cpu_count() or 2, 16))),
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.ui.showConsoleProgress": "false",
+        # With it Spark 4.2.0 hangs for ever in a Python UDF over a Parquet scan (SPARK-58241).
+        "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled": "false",
     }
 
 
@@ -103,6 +111,8 @@ class SparkProvider:
             return self._session
 
     def _find(self) -> SparkSession:
+        self._built = False
+        _forget_removed_jars()
         if self._given is not None:
             given: Any = self._given
             session: SparkSession = given if hasattr(given, "createDataFrame") else given()
@@ -118,8 +128,9 @@ class SparkProvider:
                 return active
             if os.environ.get("SPARK_REMOTE") or "spark.remote" in self._settings:
                 return self._connect()
+            session = _start(self._settings, self._log_file)
             self._built = True
-            return _start(self._settings, self._log_file)
+            return session
 
     def _connect(self) -> SparkSession:
         from pyspark.sql import SparkSession
@@ -184,6 +195,11 @@ def _active_session() -> SparkSession | None:
     return None
 
 
+def _forget_removed_jars() -> None:
+    """Take off the import path what a session that was stopped has put there and then removed."""
+    sys.path[:] = [p for p in sys.path if not ("userFiles-" in p and not Path(p).exists())]
+
+
 def _is_stopped(session: SparkSession) -> bool:
     context = getattr(session, "_sc", None)  # a Connect session has none
     return context is not None and getattr(context, "_jsc", None) is None
@@ -243,7 +259,10 @@ def _start(settings: Mapping[str, str], log_file: Path | None) -> SparkSession:
     if is_local:
         # Workers otherwise take the first python3 on PATH, in which the project is not installed.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    with log_file.open("wb") as log, _loopback_only(is_local):
+    if SparkContext._gateway is None:
+        log_file.write_bytes(b"")
+    # A JVM that another session has left writes to the same file: each at its end.
+    with log_file.open("ab") as log, _loopback_only(is_local):
         try:
             # What Ivy, log4j and the JVM print goes to a file: a console is for the run.
             output = {"stdout": log, "stderr": log}
@@ -275,9 +294,7 @@ def _start_error(exc: Exception, log_file: Path) -> SparkStartError:
         lines = log_file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
-    unresolved = sorted(
-        {line.split("::")[1].strip().split(":")[0] for line in lines if ":: io." in line}
-    )
+    unresolved = sorted({f"{m[1]}:{m[2]}:{m[3]}" for m in map(_UNRESOLVED.match, lines) if m})
     if any("unresolved dependency" in line.lower() for line in lines):
         return SparkStartError(
             f"Spark could not start: its packages could not be fetched from Maven Central "
@@ -291,7 +308,7 @@ def _start_error(exc: Exception, log_file: Path) -> SparkStartError:
         return SparkStartError(
             f"Spark could not start: it needs Java {OLDEST_JAVA} or newer.", hint=java_hint()
         )
-    told = [line for line in lines if "Exception" in line or "Error" in line or "error" in line]
+    told = [line for line in lines if any(word in line for word in _TELLING)]
     reason = (told or lines or [f"{type(exc).__name__}: {exc}"])[0].strip()
     return SparkStartError(
         f"Spark could not start: {reason[:300]}",

@@ -131,7 +131,7 @@ def test_missing_inputs_are_named_all(shop: ShopProject, refused: Refused) -> No
     shop.write("conf/base/catalog.yml", "numbrs:\n  type: MemoryDataSet\n")
     shop.write("conf/base/parameters.yml", "")
     said = refused()
-    assert "The input 'numbers' of node 'double' is not in the catalog" in said
+    assert "The input 'numbers' of node 'double' is neither in the catalog nor made" in said
     assert "Did you mean 'numbrs'?" in said
     assert "The parameter 'factor' that node 'double' needs is not set" in said
 

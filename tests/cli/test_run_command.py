@@ -21,7 +21,8 @@ def test_run_saves_results_and_tells_where_they_are(shop: ShopProject) -> None:
     assert json.loads(shop.read("data/report.json")) == {"total": 12}
     assert "Running node: double: double([numbers,params:factor]) -> [doubled]" in ended.err
     assert "Completed 3 out of 3 tasks" in ended.err
-    assert "in memory only: str" in ended.out
+    assert "shouted  str" in ended.out
+    assert "(in memory only)" in ended.out
 
 
 def test_a_good_run_prints_at_most_two_lines_for_each_node(shop: ShopProject) -> None:

@@ -10,7 +10,9 @@ What a block is, is told by its language and by HTML comments directly before it
 from __future__ import annotations
 
 import doctest
+import importlib
 import json
+import logging
 import os
 import re
 import shlex
@@ -122,6 +124,7 @@ class Reader:
             path = self._folder / str(block.comments["file"])
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.code, encoding="utf-8")
+            importlib.invalidate_caches()
         elif block.language == "python":
             self._python(block)
         elif block.language in ("bash", "console"):
@@ -176,13 +179,12 @@ def _steady(line: str) -> str:
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     folder = tmp_path.resolve()
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    known = set(sys.modules)
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])  # as at a prompt there
+    level = logging.getLogger("sparkpipe").level
     yield Reader(folder)
-    for name in set(sys.modules) - known:
-        file = getattr(sys.modules[name], "__file__", None) or ""
-        if name.partition(".")[0] == "my_package" or file.startswith(str(folder)):
-            del sys.modules[name]
+    logging.getLogger("sparkpipe").setLevel(level)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "my_package"]:
+        del sys.modules[name]
 
 
 def _name(path: Path) -> str:
@@ -204,7 +206,7 @@ def test_blocks_run(document: Path, reader: Reader) -> None:
 
 
 @pytest.mark.spark
-@pytest.mark.parametrize("document", filter(_needs_spark, DOCUMENTS), ids=_name)
+@pytest.mark.parametrize("document", list(filter(_needs_spark, DOCUMENTS)), ids=_name)
 def test_spark_blocks_run(document: Path, spark: object, reader: Reader) -> None:
     for block in blocks_of(document):
         if "spark" in block.comments:

@@ -170,6 +170,19 @@ class LogOfCalls:
         self._tell(f"{node.name} after save {dataset_name} {data}")
 
 
+class Numbered:
+    """One of many hooks, which must keep their order."""
+
+    def __init__(self, path: Path, number: int) -> None:
+        self.path = path
+        self.number = number
+
+    @hook_impl
+    def before_node_run(self) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(f"{self.number} ")
+
+
 class ReplaceInput:
     """A hook that gives the node another input."""
 

@@ -58,16 +58,18 @@ def test_inputs_load_side_by_side_then_the_node_runs_then_outputs_save_side_by_s
     events: list[str] = []
     loads, saves = (threading.Barrier(count, timeout=10) for _ in range(2))
     catalog = DataCatalog(
-        {f"{kind}{n}": Meeting(events, loads, saves, f"{kind}{n}") for kind in "io" for n in range(5)}
+        {
+            f"{kind}{n}": Meeting(events, loads, saves, f"{kind}{n}")
+            for kind in "io"
+            for n in range(5)
+        }
     )
 
     def work(*args: int) -> tuple[int, ...]:
         events.append("runs")
         return args
 
-    pipe = pipeline(
-        [node(work, [f"i{n}" for n in range(count)], [f"o{n}" for n in range(count)])]
-    )
+    pipe = pipeline([node(work, [f"i{n}" for n in range(count)], [f"o{n}" for n in range(count)])])
     assert SequentialRunner(is_async=True).run(pipe, catalog) == {}
     assert events == [
         *["load begins"] * count,

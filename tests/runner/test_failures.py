@@ -13,9 +13,9 @@ import pytest
 import runner_nodes as nodes
 
 from sparkpipe.datasets.pickle import PickleDataSet
-from sparkpipe.errors import RunFailedError
+from sparkpipe.errors import RunFailedError, SparkStartError
 from sparkpipe.hooks import create_hook_manager
-from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
+from sparkpipe.io import AbstractDataSet, DataCatalog, LambdaDataSet, MemoryDataSet
 from sparkpipe.pipeline import Pipeline, node, pipeline
 from sparkpipe.runner import AbstractRunner, ParallelRunner, SequentialRunner, ThreadRunner
 
@@ -54,9 +54,7 @@ def _failing_at_once(count: int) -> Pipeline:
 
     return pipeline(
         [
-            node(
-                lambda x, number=number: fail(x, number), "x", f"y{number}", name=f"node_{number}"
-            )
+            node(lambda x, number=number: fail(x, number), "x", f"y{number}", name=f"node_{number}")
             for number in range(count)
         ]
     )
@@ -328,6 +326,28 @@ def test_a_failing_data_set_fails_its_node(
         f"Node '{node_name}' could not {step} 'b' (Unsteady, unsteady.bin): "
         f"OSError: the disk is full at {step}"
     )
+
+
+def _no_java() -> int:
+    raise SparkStartError("Spark needs Java.", hint="Install Java 17.")
+
+
+def _needs_java(x: int) -> int:
+    return _no_java()
+
+
+@pytest.mark.parametrize(
+    ("function", "source"),
+    [(_needs_java, LambdaDataSet(int)), (nodes.identity, LambdaDataSet(_no_java))],
+    ids=["in the function", "in a data set"],
+)
+def test_what_to_do_next_is_not_lost(
+    runner: AbstractRunner, function: Callable[..., Any], source: LambdaDataSet
+) -> None:
+    pipe = pipeline([node(function, "a", "b", name="n")])
+    with pytest.raises(RunFailedError) as caught:
+        runner.run(pipe, DataCatalog({"a": source}))
+    assert caught.value.failures[0].message.endswith("Spark needs Java. Install Java 17.")
 
 
 def test_a_failing_release_names_the_data_set(runner: AbstractRunner) -> None:

@@ -109,9 +109,7 @@ def test_registered_memory_outputs_are_filled() -> None:
 
 
 def test_what_workers_log_reaches_the_handlers_here(caplog: pytest.LogCaptureFixture) -> None:
-    ParallelRunner(max_workers=1).run(
-        _one_node(nodes.logs_a_line), DataCatalog(feed_dict={"x": 5})
-    )
+    ParallelRunner(max_workers=1).run(_one_node(nodes.logs_a_line), DataCatalog(feed_dict={"x": 5}))
     (record,) = [r for r in caplog.records if r.name == "sparkpipe.users_node"]
     assert record.getMessage() == "seen in the worker: 5"
     assert record.levelno == logging.WARNING
@@ -320,9 +318,10 @@ def test_wrapped_spark_data_sets_say_what_they_wrap(tmp_path: Path) -> None:
     path = str(tmp_path / "t")
     wrapped = CachedDataSet({"type": SPARK_TYPE, "filepath": path})
     unwrapped = CachedDataSet({"type": "pickle.PickleDataSet", "filepath": path})
-    assert "'y' (CachedDataSet)" in _problems(
-        _one_node(), DataCatalog({"y": wrapped}, feed_dict={"x": 1})
-    )[0]
+    assert (
+        "'y' (CachedDataSet)"
+        in _problems(_one_node(), DataCatalog({"y": wrapped}, feed_dict={"x": 1}))[0]
+    )
     catalog = DataCatalog({"y": unwrapped}, feed_dict={"x": 1})
     assert ParallelRunner(max_workers=1).run(_one_node(), catalog) == {}
     assert unwrapped.load() == 1

@@ -220,9 +220,7 @@ def test_inputs_not_in_the_catalog_are_all_named(runner: AbstractRunner, tmp_pat
 
 def test_missing_files_are_all_named(runner: AbstractRunner, tmp_path: Path) -> None:
     pipe = pipeline([node(nodes.add, ["a", "b"], "c", name="join")])
-    io = DataCatalog(
-        {"a": CSVDataSet(tmp_path / "a.csv"), "b": PickleDataSet(tmp_path / "b.pkl")}
-    )
+    io = DataCatalog({"a": CSVDataSet(tmp_path / "a.csv"), "b": PickleDataSet(tmp_path / "b.pkl")})
     with pytest.raises(PreflightError) as caught:
         runner.run(pipe, io)
     assert len(caught.value.problems) == 2
@@ -348,6 +346,13 @@ def test_hooks_of_each_data_set_keep_their_order(runner: AbstractRunner, tmp_pat
         ["before", "save"],
         ["after", "save"],
     ]
+
+
+def test_hooks_are_called_in_the_order_given(runner: AbstractRunner, tmp_path: Path) -> None:
+    hooks = [nodes.Numbered(tmp_path / "log", number) for number in range(12)]
+    pipe = pipeline([node(nodes.identity, "x", "y")])
+    runner.run(pipe, DataCatalog(feed_dict={"x": 1}), create_hook_manager(hooks))
+    assert (tmp_path / "log").read_text().split() == [str(number) for number in range(12)]
 
 
 def test_a_hook_may_replace_inputs(runner: AbstractRunner) -> None:

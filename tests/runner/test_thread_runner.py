@@ -118,10 +118,7 @@ def test_context_variables_reach_the_nodes_and_do_not_leak() -> None:
         return seen
 
     pipe = pipeline(
-        [
-            node(lambda x, number=n: paint(x, number), "x", f"y{n}", name=f"n{n}")
-            for n in range(12)
-        ]
+        [node(lambda x, number=n: paint(x, number), "x", f"y{n}", name=f"n{n}") for n in range(12)]
     )
     token = colour.set("red")
     try:
@@ -216,7 +213,9 @@ def test_large_shapes(edges: dict[int, list[int]]) -> None:
 
 def test_a_long_chain_does_not_overflow_the_stack() -> None:
     length = 3000
-    pipe = pipeline([node(nodes.add_one, f"d{n}", f"d{n + 1}", name=f"n{n}") for n in range(length)])
+    pipe = pipeline(
+        [node(nodes.add_one, f"d{n}", f"d{n + 1}", name=f"n{n}") for n in range(length)]
+    )
     outputs = ThreadRunner().run(pipe, DataCatalog(feed_dict={"d0": 0}))
     assert outputs == {f"d{length}": length}
 

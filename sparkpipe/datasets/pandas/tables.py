@@ -79,6 +79,9 @@ class ParquetDataSet(_TableDataSet):
     _FORMAT = "parquet"
     _REQUIRES = ("pandas", "pyarrow")
 
+    def _compression(self) -> dict[str, str]:
+        return {}  # that of Parquet is inside the file
+
     def _load(self) -> Any:
         path = str(self._get_load_path())
         if self._fs.isdir(path):

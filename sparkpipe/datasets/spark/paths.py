@@ -42,6 +42,11 @@ def _backup(target: Path) -> Path:
     return target.with_name(f".{target.name}.sparkpipe-old")
 
 
+def is_set_aside(target: Path) -> bool:
+    """Whether :func:`recover` would bring ``target`` back."""
+    return _backup(target).exists()
+
+
 def recover(target: Path) -> None:
     """Put back what a replacement that was killed between its two renames had set aside."""
     backup = _backup(target)

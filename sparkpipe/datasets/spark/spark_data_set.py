@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sparkpipe.datasets.spark.options import format_problems, mode_problems, option_problems
 from sparkpipe.datasets.spark.paths import (
     is_glob,
+    is_set_aside,
     local_path,
     recover,
     replacing_folder,
@@ -22,6 +23,8 @@ from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+_PARTITION_OVERWRITE = "spark.sql.sources.partitionOverwriteMode"
 
 
 class SparkDataSet(AbstractDataSet):
@@ -82,20 +85,23 @@ class SparkDataSet(AbstractDataSet):
                 hint="Make one by spark.createDataFrame(data), or use a data set of pandas.",
             )
         target = local_path(self._filepath)
-        if target is not None and self._replaces_all():
+        if target is not None and self._replaces_all(data):
             with replacing_folder(target) as staging:
                 self._write(data, staging.as_posix())
+            # Spark knows nothing of the swap: a cached frame of this path would show the old data.
+            data.sparkSession.catalog.refreshByPath(target.as_posix())
         else:
             self._write(data, spark_path(self._filepath))
 
-    def _replaces_all(self) -> bool:
+    def _replaces_all(self, data: DataFrame) -> bool:
         """Whether a save replaces all files; Delta does this itself, better."""
         options = {key.lower(): str(value).lower() for key, value in self._save_args.items()}
-        return (
-            self._file_format.lower() != "delta"
-            and options.get("mode") == "overwrite"
-            and options.get("partitionoverwritemode") != "dynamic"
-        )
+        if self._file_format.lower() == "delta" or options.get("mode") != "overwrite":
+            return False
+        how = options.get("partitionoverwritemode")
+        if how is None and self._save_args.get("partitionBy"):
+            how = data.sparkSession.conf.get(_PARTITION_OVERWRITE)
+        return str(how).lower() != "dynamic"
 
     def _write(self, data: DataFrame, path: str) -> None:
         data.write.save(path, self._file_format, **self._save_args)
@@ -123,7 +129,7 @@ class SparkDataSet(AbstractDataSet):
         local = local_path(self._filepath)
         if local is None or is_glob(self._filepath):
             return ""
-        if not local.exists():
+        if not local.exists() and not is_set_aside(local):
             return f"the file does not exist: {local}"
         if self._file_format.lower() == "delta" and not (local / "_delta_log").is_dir():
             return f"there is no Delta table in {local} (no _delta_log)"

@@ -1,0 +1,122 @@
+"""Data in memory: what is copied, what is not, and what cannot be."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sparkpipe.errors import DataSetError
+from sparkpipe.io import MemoryDataSet
+
+
+def test_lists_are_copied_to_the_depth_on_both_ways() -> None:
+    given = [[1]]
+    data_set = MemoryDataSet()
+    data_set.save(given)
+    given[0].append(2)
+    assert data_set.load() == [[1]]
+    data_set.load()[0].append(3)
+    assert data_set.load() == [[1]]
+
+
+def test_data_given_at_the_start_is_copied_too() -> None:
+    given = {"a": [1]}
+    data_set = MemoryDataSet(given)
+    given["a"].append(2)
+    assert data_set.load() == {"a": [1]}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: pd.DataFrame({"a": [1, 2]}),
+        lambda: pd.Series([1, 2]),
+        lambda: np.array([1, 2]),
+    ],
+)
+def test_pandas_and_numpy_data_is_copied(make: Any) -> None:
+    given = make()
+    data_set = MemoryDataSet()
+    data_set.save(given)
+    given[:] = 9
+    loaded = data_set.load()
+    assert (np.asarray(loaded).ravel() == [1, 2]).all()
+    loaded[:] = 8
+    assert (np.asarray(data_set.load()).ravel() == [1, 2]).all()
+
+
+def test_pandas_columns_of_objects_are_not_copied_to_the_depth() -> None:
+    inside: list[int] = []
+    loaded = MemoryDataSet(pd.DataFrame({"a": [inside]})).load()
+    assert loaded["a"][0] is inside
+
+
+def test_assign_keeps_the_very_object() -> None:
+    data = [[1]]
+    data_set = MemoryDataSet(copy_mode="assign")
+    data_set.save(data)
+    assert data_set.load() is data
+
+
+def test_copy_is_one_level_deep() -> None:
+    data = [[1]]
+    loaded = MemoryDataSet(data, copy_mode="copy").load()
+    assert loaded is not data
+    assert loaded[0] is data[0]
+
+
+def test_deepcopy_may_be_asked_for_pandas() -> None:
+    data = pd.DataFrame({"a": [1]})
+    loaded = MemoryDataSet(data, copy_mode="deepcopy").load()
+    assert loaded is not data
+    assert loaded.equals(data)
+
+
+@pytest.mark.parametrize("data", [0, 0.5, False, "", b"", None, float("nan"), ()])
+def test_plain_and_falsy_values_come_back(data: Any) -> None:
+    assert MemoryDataSet(data).load() is data
+    assert MemoryDataSet(data).exists()
+
+
+def test_data_that_cannot_be_copied_says_so_with_a_way_out() -> None:
+    lock = threading.Lock()
+    with pytest.raises(DataSetError, match=r"a lock cannot be copied.*copy_mode: assign") as error:
+        MemoryDataSet().save(lock)
+    assert isinstance(error.value.__cause__, TypeError)
+    kept = MemoryDataSet(copy_mode="assign")
+    kept.save(lock)
+    assert kept.load() is lock
+
+
+def test_unknown_copy_mode_is_refused() -> None:
+    with pytest.raises(DataSetError, match="'depcopy' is not known.*deepcopy"):
+        MemoryDataSet(copy_mode="depcopy")
+
+
+def test_none_is_not_saved_but_may_be_given() -> None:
+    data_set = MemoryDataSet(None)
+    assert data_set.load() is None
+    with pytest.raises(DataSetError, match="None cannot be saved"):
+        data_set.save(None)
+
+
+def test_empty_one_does_not_exist_until_saved_and_after_release() -> None:
+    data_set = MemoryDataSet()
+    assert not data_set.exists()
+    with pytest.raises(DataSetError, match="nothing has been saved"):
+        data_set.load()
+    data_set.save(1)
+    assert data_set.exists()
+    data_set.release()
+    assert not data_set.exists()
+    with pytest.raises(DataSetError):
+        data_set.load()
+
+
+def test_data_itself_is_not_shown() -> None:
+    assert "hunter2" not in repr(MemoryDataSet({"password": "hunter2"}))
+    assert "dict" in repr(MemoryDataSet({}))

@@ -1,0 +1,177 @@
+"""A folder whose files are the partitions of one data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from sparkpipe.errors import DataSetError
+from sparkpipe.io import DataCatalog, PartitionedDataSet
+
+
+@pytest.fixture(params=["local", "memory"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return str(tmp_path / "parts") if request.param == "local" else f"memory://{uuid4().hex}/parts"
+
+
+def texts(path: str, **options: Any) -> PartitionedDataSet:
+    return PartitionedDataSet(path, "text.TextDataSet", filename_suffix=".txt", **options)
+
+
+def loaded(data_set: PartitionedDataSet) -> dict[str, Any]:
+    return {name: load() for name, load in data_set.load().items()}
+
+
+def test_partitions_come_back_by_name(folder: str) -> None:
+    data_set = texts(folder)
+    assert not data_set.exists()
+    data_set.save({"b": "2", "a": "1", "2013/01": "3"})
+    assert data_set.exists()
+    assert loaded(data_set) == {"2013/01": "3", "a": "1", "b": "2"}
+    assert list(data_set.load()) == ["2013/01", "a", "b"]
+
+
+def test_nothing_is_read_until_a_partition_is_asked_for(tmp_path: Path) -> None:
+    data_set = texts(str(tmp_path))
+    data_set.save({"a": "1", "b": "2"})
+    parts = data_set.load()
+    (tmp_path / "a.txt").write_text("changed")
+    (tmp_path / "b.txt").unlink()
+    assert parts["a"]() == "changed"
+    with pytest.raises(DataSetError, match="does not exist"):
+        parts["b"]()
+
+
+def test_parts_may_be_made_one_at_a_time(tmp_path: Path) -> None:
+    seen: list[list[str]] = []
+
+    def make(name: str) -> Any:
+        def made() -> str:
+            seen.append(sorted(p.stem for p in tmp_path.glob("*.txt")))
+            return name
+
+        return made
+
+    texts(str(tmp_path)).save({"a": make("a"), "b": make("b"), "c": make("c")})
+    assert seen == [[], ["a"], ["a", "b"]]
+
+
+def test_other_partitions_stay_unless_overwritten(folder: str) -> None:
+    texts(folder).save({"a": "1", "b": "2"})
+    texts(folder).save({"b": "3"})
+    assert loaded(texts(folder)) == {"a": "1", "b": "3"}
+    texts(folder, overwrite=True).save({"c": "4"})
+    assert loaded(texts(folder)) == {"c": "4"}
+
+
+def test_overwriting_leaves_files_that_are_no_partitions(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("keep")
+    texts(str(tmp_path)).save({"a": "1"})
+    texts(str(tmp_path), overwrite=True).save({"b": "1"})
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["README.md", "b.txt"]
+
+
+def test_failure_while_overwriting_leaves_what_was_there(folder: str) -> None:
+    texts(folder).save({"a": "1", "b": "2"})
+    with pytest.raises(DataSetError, match="ZeroDivisionError"):
+        texts(folder, overwrite=True).save({"c": lambda: 1 / 0})
+    assert loaded(texts(folder)) == {"a": "1", "b": "2"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../x",
+        "a/../../x",
+        "/etc/x",
+        "",
+        " ",
+        ".",
+        "..",
+        "a\0b",
+        "C:x",
+        "a\\..\\x",
+        "a/..",
+        "s3://b",
+    ],
+)
+def test_names_that_lead_out_of_the_folder_are_refused(tmp_path: Path, name: str) -> None:
+    inside = tmp_path / "parts"
+    with pytest.raises(DataSetError, match="cannot be the name of a partition"):
+        texts(str(inside)).save({"good": "1", name: "2"})
+    assert not inside.exists()  # refused before the first is written
+
+
+@pytest.mark.parametrize("name", [".hidden", "_SUCCESS", "a//b", "a/./b", "a/"])
+def test_names_that_would_not_be_found_again_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataSetError, match="cannot be the name of a partition"):
+        texts(str(tmp_path)).save({name: "2"})
+
+
+def test_hidden_files_and_markers_are_no_partitions(tmp_path: Path) -> None:
+    for name in ("a.txt", ".b.txt", "_c.txt", "d.csv"):
+        (tmp_path / name).write_text("1")
+    assert list(texts(str(tmp_path)).load()) == ["a"]
+
+
+def test_numbers_may_name_partitions(tmp_path: Path) -> None:
+    texts(str(tmp_path), overwrite=True).save({2013: "1", 2014: "2"})
+    assert loaded(texts(str(tmp_path))) == {"2013": "1", "2014": "2"}
+
+
+def test_folder_without_partitions_is_told(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "absent"):
+        assert not texts(str(path)).exists()
+        with pytest.raises(DataSetError, match=r"no partitions in .*\*\.txt"):
+            texts(str(path)).load()
+
+
+@pytest.mark.parametrize("data", [["a"], "a", 3])
+def test_data_must_be_a_dictionary(tmp_path: Path, data: Any) -> None:
+    with pytest.raises(DataSetError, match=f"not {type(data).__name__}"):
+        texts(str(tmp_path)).save(data)
+
+
+def test_options_reach_each_partition(tmp_path: Path) -> None:
+    import pandas as pd
+
+    inside = {"type": "pandas.CSVDataSet", "save_args": {"sep": ";", "index": False}}
+    data_set = PartitionedDataSet(str(tmp_path), inside, filename_suffix=".csv")
+    data_set.save({"a": pd.DataFrame({"x": [1], "y": [2]})})
+    assert (tmp_path / "a.csv").read_text() == "x;y\n1;2\n"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "told"),
+    [
+        ({"type": "text.TextDataSet", "filepath": "a.txt"}, "'filepath' must not be given"),
+        ({"type": "text.TextDataSet", "filepaht": "a.txt"}, "no option 'filepaht'"),
+        ({"type": "pandas.CSVDataSet", "load_args": {"sepp": 1}}, "no option 'sepp'"),
+        ({"type": "pickle.PickleDataSet", "backend": "pikle"}, "backend 'pikle' is not known"),
+        ("text.TxtDataSet", "no data set type 'text.TxtDataSet'"),
+        ("MemoryDataSet", "no option 'filepath'"),
+    ],
+)
+def test_impossible_partitions_are_found_before_loading(dataset: Any, told: str) -> None:
+    with pytest.raises(DataSetError) as error:
+        DataCatalog.from_config(
+            {"parts": {"type": "PartitionedDataSet", "path": "x", "dataset": dataset}}
+        )
+    assert "'parts'" in str(error.value)
+    assert told in str(error.value)
+
+
+def test_unknown_protocol_is_found_before_loading() -> None:
+    with pytest.raises(DataSetError, match="nosuch:// cannot be used"):
+        DataCatalog.from_config(
+            {
+                "parts": {
+                    "type": "PartitionedDataSet",
+                    "path": "nosuch://x",
+                    "dataset": "text.TextDataSet",
+                }
+            }
+        )

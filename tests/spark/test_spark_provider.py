@@ -1,0 +1,303 @@
+"""Which Spark session a run gets, and who stops it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sparkpipe.io import DataCatalog
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner, ThreadRunner
+from sparkpipe.spark import session as spark_session
+from sparkpipe.spark.session import SparkProvider, activated, get_spark
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@pytest.fixture
+def never_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(*_: object) -> None:
+        raise AssertionError("a session was started")
+
+    monkeypatch.setattr(spark_session, "_start", start)
+
+
+class Given:
+    """Stands for a session: all that a provider looks at."""
+
+    def createDataFrame(self) -> None: ...
+
+
+def _alive(session: SparkSession) -> bool:
+    return session.range(2).count() == 2
+
+
+# The order
+
+
+def test_a_session_given_comes_first(spark: SparkSession, never_starts: None) -> None:
+    given = Given()
+    assert SparkProvider(session=given).get() is given  # type: ignore[arg-type]
+
+
+def test_a_function_is_called_once_and_only_when_needed(never_starts: None) -> None:
+    calls: list[Given] = []
+
+    def make() -> Given:
+        calls.append(Given())
+        return calls[-1]
+
+    provider = SparkProvider(session=make)  # type: ignore[arg-type]
+    assert calls == []
+    assert provider.get() is provider.get() is calls[0]
+    assert len(calls) == 1
+
+
+def test_the_active_session_is_used_and_not_stopped(
+    spark: SparkSession, never_starts: None
+) -> None:
+    provider = SparkProvider({"spark.master": "local[7]"})
+    assert provider.starts_jvm() is False
+    assert provider.get().sparkContext is spark.sparkContext
+    provider.stop()
+    assert _alive(spark)
+
+
+def test_a_given_session_is_not_stopped(spark: SparkSession) -> None:
+    provider = SparkProvider(session=spark)
+    assert provider.get() is spark
+    provider.stop()
+    assert _alive(spark)
+
+
+def test_the_active_session_is_found_from_any_thread(
+    spark: SparkSession, never_starts: None
+) -> None:
+    found: list[object] = []
+    thread = threading.Thread(target=lambda: found.append(SparkProvider().get().sparkContext))
+    thread.start()
+    thread.join()
+    assert found == [spark.sparkContext]
+
+
+def test_nothing_is_started_where_a_session_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spark_session, "_active_session", lambda: None)
+    assert SparkProvider().starts_jvm() is True
+    assert SparkProvider(session=Given()).starts_jvm() is False  # type: ignore[arg-type]
+    assert SparkProvider({"spark.remote": "sc://localhost"}).starts_jvm() is False
+    monkeypatch.setenv("SPARK_REMOTE", "sc://localhost")
+    assert SparkProvider().starts_jvm() is False
+
+
+def test_many_threads_that_ask_at_once_start_one_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Given] = []
+    monkeypatch.setattr(spark_session, "_active_session", lambda: None)
+    monkeypatch.setattr(spark_session, "_start", lambda *_: started.append(Given()) or started[-1])
+    provider = SparkProvider()
+    barrier = threading.Barrier(8)
+    got: list[object] = []
+
+    def ask() -> None:
+        barrier.wait()
+        got.append(provider.get())
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(started) == 1
+    assert set(got) == set(started)
+
+
+# The session of a run
+
+
+def test_nodes_get_the_session_of_their_run(never_starts: None) -> None:
+    given = Given()
+    pipe = pipeline([node(lambda x: id(get_spark()), "x", f"y{n}", name=f"n{n}") for n in range(4)])
+    with activated(SparkProvider(session=given)):  # type: ignore[arg-type]
+        for runner in (SequentialRunner(), ThreadRunner()):
+            outputs = runner.run(pipe, DataCatalog(feed_dict={"x": 1}))
+            assert set(outputs.values()) == {id(given)}
+
+
+def test_activations_nest_and_end(never_starts: None) -> None:
+    outer, inner = Given(), Given()
+    with activated(SparkProvider(session=outer)):  # type: ignore[arg-type]
+        with activated(SparkProvider(session=inner)):  # type: ignore[arg-type]
+            assert get_spark() is inner
+        assert get_spark() is outer
+    assert spark_session._provider.get() is None
+
+
+def test_two_runs_at_once_keep_their_own_sessions(never_starts: None) -> None:
+    seen: dict[int, set[int]] = {}
+    barrier = threading.Barrier(2, timeout=10)
+
+    def ask(x: int) -> int:
+        barrier.wait()
+        return id(get_spark())
+
+    givens = [Given(), Given()]
+
+    def run(number: int) -> None:
+        pipe = pipeline([node(ask, "x", f"y{n}", name=f"n{n}") for n in range(5)])
+        with activated(SparkProvider(session=givens[number])):  # type: ignore[arg-type]
+            outputs = ThreadRunner(max_workers=1).run(pipe, DataCatalog(feed_dict={"x": 1}))
+        seen[number] = set(outputs.values())
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == {number: {id(givens[number])} for number in range(2)}
+
+
+# In a process of its own, for these start and stop sessions
+
+
+_LIFE = """
+import logging, sys
+from pathlib import Path
+from sparkpipe.spark.session import SparkProvider
+
+settings = {"spark.master": "local[1]", "spark.ui.enabled": sys.argv[2],
+            "spark.sql.shuffle.partitions": 3}
+log = Path(sys.argv[1])
+provider = SparkProvider(settings, log_file=log)
+assert provider.starts_jvm()
+session = provider.get()
+assert not provider.starts_jvm()
+assert provider.get() is session
+assert session.conf.get("spark.sql.shuffle.partitions") == "3"
+assert session.sparkContext.master == "local[1]"
+assert session.sparkContext.getConf().get("spark.scheduler.mode") == "FAIR"
+assert session.sql("select 1 as one").collect()[0].one == 1
+
+other = SparkProvider()
+assert other.get() is session
+other.stop()
+assert session.range(3).count() == 3, "stopped by a provider that had not built it"
+print("listening:", session.sparkContext.uiWebUrl)
+
+def listening():
+    found = set()
+    for name in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+            address, state, inode = line.split()[1], line.split()[3], line.split()[9]
+            if state == "0A":
+                found.add((inode, address.split(":")[0]))
+    return found
+
+import os
+jvm = session.sparkContext._gateway.proc.pid
+def sockets(pid):
+    own = set()
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            target = os.readlink(fd)
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            own.add(target[8:-1])
+    return own
+if Path("/proc/net/tcp").exists():
+    children = [jvm, *Path(f"/proc/{jvm}/task/{jvm}/children").read_text().split()]
+    own = set().union(*(sockets(pid) for pid in children))
+    print("addresses:", sorted({address for inode, address in listening() if inode in own}))
+
+session.stop()
+again = provider.get()
+assert again is not session and again.range(4).count() == 4
+provider.stop()
+assert again._sc._jsc is None, "still running"
+provider.stop()
+
+# A session that someone else has built since is not ours to stop.
+mine = provider.get()
+mine.stop()
+from pyspark.sql import SparkSession
+theirs = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+assert provider.get().range(2).count() == 2
+provider.stop()
+assert theirs.range(2).count() == 2, "stopped a session of someone else"
+theirs.stop()
+print("fine")
+"""
+
+# Loopback as the kernel lists it: 127.0.0.1, the same inside IPv6, and ::1.
+_LOOPBACK = {
+    "0100007F",
+    "0000000000000000FFFF00000100007F",
+    "00000000000000000000000001000000",
+}
+
+
+@pytest.mark.spark
+def test_the_life_of_a_session_that_we_start(tmp_path: Path) -> None:
+    log = tmp_path / "spark.log"
+    done = subprocess.run(
+        [sys.executable, "-c", _LIFE, str(log), "true"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "fine"
+    assert lines[0].startswith("listening: http://127.0.0.1:")
+    if lines[1].startswith("addresses:"):
+        addresses = set(
+            lines[1].removeprefix("addresses: ").strip("[]").replace("'", "").split(", ")
+        )
+        assert addresses
+        assert addresses <= _LOOPBACK
+    # What Ivy, log4j and the JVM say goes to the file.
+    assert done.stderr == ""
+    told = log.read_bytes()
+    assert b":: loading settings" in told
+    assert b"\0" not in told  # written from its end on, also by the second session
+
+
+_WITHOUT_SPARK = """
+import sys
+from pathlib import Path
+from sparkpipe.datasets.pickle import PickleDataSet
+from sparkpipe.datasets.pandas import CSVDataSet
+from sparkpipe.io import CachedDataSet, DataCatalog, LambdaDataSet, MemoryDataSet
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner, ThreadRunner
+from sparkpipe.spark.session import SparkProvider, activated
+
+folder = Path(sys.argv[1])
+catalog = DataCatalog.from_config({
+    "unused": {"type": "spark.SparkDataSet", "filepath": "nowhere"},
+    "unused_delta": {"type": "spark.DeltaTableDataSet", "filepath": "nowhere"},
+})
+catalog.add_all({"kept": PickleDataSet(folder / "kept.pkl"), "between": MemoryDataSet()})
+catalog.add_feed_dict({"x": [1, 2]})
+assert catalog.problems() == []
+pipe = pipeline([node(sum, "x", "between"), node(str, "between", "kept")])
+with activated(SparkProvider()):
+    for runner in (SequentialRunner(is_async=True), ThreadRunner()):
+        assert runner.run(pipe, catalog) == {}
+assert catalog.load("kept") == "3"
+loaded = {name for name in sys.modules if name.split(".")[0] in ("pyspark", "py4j", "delta")}
+assert not loaded, loaded
+"""
+
+
+def test_a_pipeline_without_spark_does_not_import_it(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_SPARK, str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,141 @@
+"""Starting Spark as users do, on the command line: what goes wrong is told, the rest is quiet.
+
+Each test runs a process of its own, for the session of the other tests must live on.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.spark
+
+NODES = """
+def keep(frame):
+    return frame
+
+def choose(frame):
+    return frame.select("distanc")
+"""
+REGISTRY = """
+from sparkpipe.pipeline import node, pipeline
+from flying.nodes import choose, keep
+
+def register_pipelines():
+    return {
+        "__default__": pipeline([node(keep, "flights", "kept")]),
+        "broken": pipeline([node(choose, "flights", "kept")]),
+    }
+"""
+CATALOG = """
+flights:
+  type: spark.SparkDataSet
+  filepath: flights.csv
+  file_format: csv
+  load_args: {header: true, schema: "carrier STRING, distance INT"}
+kept:
+  type: spark.DeltaTableDataSet
+  filepath: kept
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    files = {
+        "pyproject.toml": '[tool.sparkpipe]\npackage_name = "flying"\n',
+        "flying/__init__.py": "",
+        "flying/nodes.py": NODES,
+        "flying/pipeline_registry.py": REGISTRY,
+        "conf/base/catalog.yml": CATALOG,
+        "conf/base/spark.yml": (
+            "spark.master: local[1]\nspark.ui.enabled: false\n"
+            "spark.driver.extraJavaOptions: -XX:TieredStopAtLevel=1\n"
+        ),
+        "flights.csv": "carrier,distance\nUA,1400\nB6,1576\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def _sparkpipe(project: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sparkpipe", *words],
+        cwd=project,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_run_on_spark_is_quiet(project: Path) -> None:
+    done = _sparkpipe(project, "run", "--runner=ThreadRunner")
+    assert done.returncode == 0, done.stderr
+    assert (project / "kept" / "_delta_log").is_dir()
+    told = done.stderr + done.stdout
+    for noise in (":: loading", "WARN", "Ivy", "log4j", "Setting default log level", "[Stage"):
+        assert noise not in told
+    assert len(told.splitlines()) <= 10
+    assert (project / "logs" / "spark.log").stat().st_size > 0
+
+
+def test_a_missing_column_is_told_in_a_few_lines(project: Path) -> None:
+    done = _sparkpipe(project, "run", "--pipeline", "broken")
+    assert done.returncode == 1
+    error = done.stderr[done.stderr.index("Error: ") :]
+    assert "Node 'choose' failed: [UNRESOLVED_COLUMN" in error
+    assert "`distance`" in error
+    assert "flying/nodes.py:6 in choose" in error
+    assert "--from-nodes choose" in error
+    assert len(done.stderr.splitlines()) <= 15
+    # The trace of Java is for the log file.
+    assert '"stacktrace"' not in done.stderr
+    assert "at org.apache" not in done.stderr
+    assert "UNRESOLVED_COLUMN" in (project / "logs" / "sparkpipe.log").read_text()
+
+
+def test_packages_that_cannot_be_fetched_are_named(project: Path) -> None:
+    with (project / "conf/base/spark.yml").open("a") as file:
+        file.write("spark.jars.packages: com.example.nowhere:no-such-thing:9.9.9\n")
+    done = _sparkpipe(project, "run")
+    assert done.returncode == 1
+    error = done.stderr[done.stderr.index("Error: ") :]
+    assert "'keep' could not load 'flights'" in error
+    assert "packages could not be fetched" in error
+    assert "no-such-thing" in error
+    assert "Check the network or proxy" in error
+    assert "spark.log" in error
+    assert len(done.stderr.splitlines()) <= 15
+
+
+def test_a_setting_that_spark_refuses_is_told(project: Path) -> None:
+    with (project / "conf/base/spark.yml").open("a") as file:
+        file.write("spark.driver.memory: lots\n")
+    done = _sparkpipe(project, "run")
+    assert done.returncode == 1
+    error = done.stderr[done.stderr.index("Error: ") :]
+    assert "Spark could not start" in error
+    assert "lots" in error
+    assert "spark.yml" in error
+    assert len(done.stderr.splitlines()) <= 15
+
+
+def test_java_too_old_is_found_before_anything_runs(project: Path) -> None:
+    java = project / "jdk" / "bin" / "java"
+    java.parent.mkdir(parents=True)
+    java.write_text("#!/bin/sh\nexit 1\n")
+    java.chmod(0o755)
+    (project / "jdk" / "release").write_text('JAVA_VERSION="11.0.2"\n')
+    done = _sparkpipe(project, "run", JAVA_HOME=str(project / "jdk"))
+    assert done.returncode == 2
+    assert "Spark needs Java 17 or newer" in done.stderr
+    assert "Java 11" in done.stderr
+    assert "Running node" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 3

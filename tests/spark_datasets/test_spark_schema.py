@@ -1,0 +1,106 @@
+"""Schemas: inline in each of three forms, or in a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sparkpipe.datasets.spark import SparkDataSet
+from sparkpipe.errors import DataSetError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DDL = "carrier STRING, flights INT"
+MAPPING = {"carrier": "STRING", "flights": "INT"}
+STRUCT: dict[str, Any] = {
+    "type": "struct",
+    "fields": [
+        {"name": "carrier", "type": "string", "nullable": True, "metadata": {}},
+        {"name": "flights", "type": "integer", "nullable": True, "metadata": {}},
+    ],
+}
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "t.csv"
+    path.write_text("UA,58665\nB6,\n")
+    return path
+
+
+def _load(table: Path, schema: Any) -> Any:
+    return SparkDataSet(str(table), "csv", load_args={"schema": schema}).load()
+
+
+def _file(tmp_path: Path, name: str, text: str) -> dict[str, str]:
+    (tmp_path / name).write_text(text)
+    return {"filepath": str(tmp_path / name)}
+
+
+@pytest.mark.parametrize("schema", [DDL, MAPPING, STRUCT], ids=["ddl", "mapping", "struct"])
+def test_inline(spark: SparkSession, table: Path, schema: Any) -> None:
+    loaded = _load(table, schema)
+    assert loaded.dtypes == [("carrier", "string"), ("flights", "int")]
+    assert sorted(map(tuple, loaded.collect())) == [("B6", None), ("UA", 58665)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("s.json", json.dumps(STRUCT)),
+        ("s.ddl", DDL + "\n"),
+        ("s.txt", "carrier STRING,\nflights INT"),
+    ],
+)
+def test_in_a_file(spark: SparkSession, table: Path, tmp_path: Path, name: str, text: str) -> None:
+    loaded = _load(table, _file(tmp_path, name, text))
+    assert loaded.dtypes == [("carrier", "string"), ("flights", "int")]
+
+
+def test_what_spark_writes_as_json_is_read_again(
+    spark: SparkSession, table: Path, tmp_path: Path
+) -> None:
+    text = json.dumps(spark.createDataFrame([], DDL).schema.jsonValue())
+    assert _load(table, _file(tmp_path, "s.json", text)).dtypes[1] == ("flights", "int")
+
+
+def test_columns_with_odd_names(spark: SparkSession, table: Path) -> None:
+    loaded = _load(table, {"the carrier": "STRING", "flights-2013": "INT"})
+    assert loaded.columns == ["the carrier", "flights-2013"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("s.json", "{not json", r"s\.json is not JSON"),
+        ("s.json", '{"type": "struct"}', "is not the JSON form of a StructType.*jsonValue"),
+    ],
+)
+def test_a_bad_schema_file_is_named(
+    spark: SparkSession, table: Path, tmp_path: Path, name: str, text: str, told: str
+) -> None:
+    with pytest.raises(DataSetError, match=told):
+        _load(table, _file(tmp_path, name, text))
+
+
+def test_bad_ddl_is_told(spark: SparkSession, table: Path) -> None:
+    with pytest.raises(DataSetError, match="PARSE_SYNTAX_ERROR|UNSUPPORTED_DATATYPE"):
+        _load(table, "carrier STRNG")
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ("  ", "the schema is empty"),
+        (["carrier STRING"], "a schema is a string or a mapping, not list"),
+        ({"filepath": "nowhere/s.json"}, "the schema file does not exist: nowhere/s.json"),
+    ],
+)
+def test_what_is_known_to_be_wrong_before_running(schema: Any, told: str) -> None:
+    problems = SparkDataSet("t", "csv", load_args={"schema": schema})._problems()
+    assert len(problems) == 1
+    assert told in problems[0]

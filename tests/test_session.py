@@ -1,0 +1,342 @@
+"""A session: project, configuration, catalog and hooks become one run."""
+
+from __future__ import annotations
+
+import itertools
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkpipe.errors import (
+    ConfigError,
+    PreflightError,
+    ProjectNotFoundError,
+    RunFailedError,
+)
+from sparkpipe.hooks import hook_impl
+from sparkpipe.runner import ParallelRunner, SequentialRunner, ThreadRunner
+from sparkpipe.session import Selection, Session, load_runner
+from sparkpipe.spark.session import get_spark
+
+_number = itertools.count()
+
+REGISTRY = """
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.spark.session import get_spark
+
+
+def scale(x, factor):
+    return x * factor
+
+
+def describe(x, parameters):
+    return f"{x} of {sorted(parameters)}"
+
+
+def boom(x):
+    raise ValueError("the barrel is empty")
+
+
+def which_spark(x):
+    return id(get_spark())
+
+
+def register_pipelines():
+    return {
+        "__default__": pipeline([
+            node(scale, ["source", "params:model.factor"], "scaled", tags="first"),
+            node(describe, ["scaled", "parameters"], "told", tags="second"),
+        ]),
+        "scaling": pipeline([node(scale, ["source", "params:model.factor"], "scaled")]),
+        "broken": pipeline([node(boom, "source", "never")]),
+        "spark": pipeline([node(which_spark, "source", "identity")]),
+    }
+"""
+
+MakeSession = Callable[..., Session]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose package has a name that no other test has imported."""
+    package = f"session_project_{next(_number)}"
+    files = {
+        "pyproject.toml": f'[tool.sparkpipe]\npackage_name = "{package}"\n',
+        f"{package}/__init__.py": "",
+        f"{package}/pipeline_registry.py": REGISTRY,
+        "conf/base/catalog.yml": (
+            "source:\n  type: json.JSONDataSet\n  filepath: data/source.json\n"
+            "scaled:\n  type: pickle.PickleDataSet\n  filepath: data/out/scaled.pkl\n"
+        ),
+        "conf/base/parameters.yml": "model:\n  factor: 2\n  depth: 3\nlimit: 10\n",
+        "conf/local/.keep": "",
+        "conf/prod/parameters.yml": "model:\n  factor: 100\n",
+        "data/source.json": "21",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+class Log:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    @hook_impl
+    def after_catalog_created(self, catalog: Any, save_version: str) -> None:
+        self.lines.append(f"catalog {sorted(n for n in catalog if ':' not in n)}")
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any) -> None:
+        self.lines.append(f"before {len(pipeline)} by {run_params['runner']}")
+
+    @hook_impl
+    def after_pipeline_run(self, run_result: dict[str, Any]) -> None:
+        self.lines.append(f"after {sorted(run_result)}")
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception) -> None:
+        self.lines.append(f"error {type(error).__name__}")
+
+
+# Running
+
+
+def test_a_run_gives_the_outputs_that_the_catalog_does_not_hold(project: Path) -> None:
+    session = Session(project)
+    assert session.run() == {"told": "42 of ['limit', 'model']"}
+    assert session.catalog.load("scaled") == 42
+    assert (project / "data" / "out" / "scaled.pkl").exists()
+
+
+def test_paths_are_of_the_project_wherever_it_is_started(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(elsewhere)
+    Session(project).run()
+    assert (project / "data" / "out" / "scaled.pkl").exists()
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_session_is_found_from_a_folder_inside(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project / "conf" / "base")
+    assert Session().project.path == project
+
+
+@pytest.mark.parametrize(
+    "runner",
+    [None, "SequentialRunner", "ThreadRunner", "sparkpipe.runner.ThreadRunner", ThreadRunner()],
+)
+def test_runners_by_name_path_and_object(project: Path, runner: Any) -> None:
+    assert Session(project).run(runner=runner) == {"told": "42 of ['limit', 'model']"}
+
+
+def test_it_runs_in_processes(project: Path) -> None:
+    outputs = Session(project).run(runner=ParallelRunner(max_workers=1))
+    assert outputs == {"told": "42 of ['limit', 'model']"}
+
+
+def test_a_dry_run_returns_nothing_and_makes_nothing(project: Path) -> None:
+    assert Session(project).run(runner="DryRunner") == {}
+    assert not (project / "data" / "out").exists()
+
+
+def test_async_goes_to_a_runner_given_by_name(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="sparkpipe"):
+        Session(project).run(is_async=True)
+        Session(project).run(runner="ThreadRunner", is_async=True)
+    assert caplog.messages.count("Asynchronous mode is enabled for loading and saving data") == 1
+    assert [r.levelname for r in caplog.records if "does not support" in r.getMessage()] == [
+        "WARNING"
+    ]
+
+
+def test_a_part_of_a_pipeline(project: Path) -> None:
+    session = Session(project)
+    assert session.run(tags=["first"]) == {}
+    assert session.run(from_nodes=["describe"]) == {"told": "42 of ['limit', 'model']"}
+    assert session.run(to_outputs=["scaled"]) == {}
+    assert session.run(node_names=["describe"], inputs={"scaled": 7})["told"].startswith("7 of")
+
+
+def test_inputs_given_replace_those_of_the_catalog(project: Path) -> None:
+    assert Session(project).run(inputs={"source": 1, "scaled": 0})["told"].startswith("2 of")
+    assert (project / "data" / "source.json").read_text() == "21"
+
+
+# Parameters and environments
+
+
+def test_parameters_of_the_environment_and_of_the_run_are_on_top(project: Path) -> None:
+    assert Session(project).params["model"] == {"factor": 2, "depth": 3}
+    prod = Session(project, env="prod")
+    assert prod.params["model"]["factor"] == 100
+    assert prod.run()["told"].startswith("2100 of")
+    mine = Session(project, env="prod", extra_params={"model": {"factor": 1}})
+    assert mine.params["model"]["factor"] == 1
+    assert mine.run()["told"].startswith("21 of")
+
+
+def test_the_whole_and_each_group_and_value_can_be_read(project: Path) -> None:
+    catalog = Session(project).catalog
+    assert catalog.load("params:model.factor") == 2
+    assert catalog.load("params:model")["factor"] == 2
+    assert catalog.load("parameters")["limit"] == 10
+
+
+def test_a_parameter_that_nothing_reads_is_refused(project: Path) -> None:
+    session = Session(project, extra_params={"model": {"fctor": 5}})
+    with pytest.raises(PreflightError, match=r"'model\.fctor'\. Did you mean 'model\.factor'\?"):
+        session.run("scaling")
+    assert Session(project, extra_params={"model": {"factor": 5}}).run("scaling") == {}
+
+
+def test_another_folder_of_configuration(project: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other_conf"
+    (project / "conf").rename(other)
+    assert Session(project, conf_source=other).run()["told"].startswith("42")
+
+
+# Hooks
+
+
+def test_hooks_tell_the_life_of_a_run(project: Path) -> None:
+    log = Log()
+    Session(project, hooks=[log]).run(runner="ThreadRunner")
+    assert log.lines == [
+        "catalog ['parameters', 'scaled', 'source']",
+        "before 2 by ThreadRunner",
+        "after ['told']",
+    ]
+
+
+def test_hooks_are_told_of_a_failure(project: Path) -> None:
+    log = Log()
+    with pytest.raises(RunFailedError, match="the barrel is empty"):
+        Session(project, hooks=[log]).run("broken")
+    assert log.lines[1:] == ["before 1 by SequentialRunner", "error RunFailedError"]
+
+
+def test_a_run_that_is_refused_has_not_begun(project: Path) -> None:
+    log = Log()
+    (project / "data" / "source.json").unlink()
+    with pytest.raises(PreflightError):
+        Session(project, hooks=[log]).run()
+    assert log.lines == ["catalog ['parameters', 'scaled', 'source']"]
+
+
+# What is refused
+
+
+def test_all_that_is_wrong_is_told_at_once(project: Path) -> None:
+    (project / "data" / "source.json").unlink()
+    (project / "conf/base/parameters.yml").write_text("limit: 10\n")
+    with (project / "conf/base/catalog.yml").open("a") as file:
+        file.write("told:\n  type: spark.SparkDataSet\n  filepath: t\n  file_format: parqet\n")
+    with pytest.raises(PreflightError) as caught:
+        Session(project).prepare(runner="ThredRunner")
+    text = str(caught.value)
+    for told in ("'ThredRunner'", "source.json", "'model.factor'", "'parqet'"):
+        assert told in text
+    assert len(caught.value.problems) == 4
+
+
+def test_check_looks_at_every_pipeline(project: Path) -> None:
+    assert Session(project).check() == []
+    (project / "data" / "source.json").unlink()
+    problems = Session(project).check(runner="ParallelRunner")
+    assert len(problems) == 1
+    assert "source.json" in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("selection", "told"),
+    [
+        (Selection("brokn"), "no pipeline 'brokn'. Did you mean 'broken'?"),
+        (Selection(tags=("frst",)), "has the tag 'frst'. Did you mean 'first'?"),
+        (Selection(from_nodes=("scal",)), "No such node in the pipeline: 'scal'"),
+        (Selection(to_outputs=("scaledd",)), "'scaledd'"),
+    ],
+)
+def test_names_that_are_not_there(project: Path, selection: Selection, told: str) -> None:
+    with pytest.raises(PreflightError) as caught:
+        Session(project).prepare(selection)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("ThredRunner", "no runner 'ThredRunner'. Did you mean 'ThreadRunner'?"),
+        ("no_such_package.Runner", "no_such_package"),
+        ("sparkpipe.runner.NoRunner", "NoRunner"),
+        ("collections.OrderedDict", "OrderedDict"),
+        ("sparkpipe.runner.AbstractRunner", "could not be made"),
+    ],
+)
+def test_runners_that_are_none(name: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_runner(name)
+    assert told in str(caught.value)
+
+
+def test_by_default_nodes_run_one_after_the_other() -> None:
+    runner = load_runner(None, is_async=True)
+    assert type(runner) is SequentialRunner
+    assert runner._is_async is True
+
+
+def test_a_folder_without_a_project(tmp_path: Path) -> None:
+    with pytest.raises(ProjectNotFoundError, match="no sparkpipe project in"):
+        Session(tmp_path)
+
+
+# Spark
+
+
+class Given:
+    def createDataFrame(self) -> None: ...
+
+
+def test_the_session_given_is_that_of_the_nodes(project: Path) -> None:
+    given = Given()
+    for runner in ("SequentialRunner", "ThreadRunner"):
+        session = Session(project, spark=given)  # type: ignore[arg-type]
+        assert session.run("spark", runner=runner) == {"identity": id(given)}
+
+
+def test_a_function_that_gives_one_is_called_when_it_is_needed(project: Path) -> None:
+    made: list[Given] = []
+
+    def make() -> Any:
+        made.append(Given())
+        return made[-1]
+
+    session = Session(project, spark=make)
+    session.run()
+    assert made == []
+    assert session.run("spark") == {"identity": id(made[0])}
+    session.run("spark")
+    assert len(made) == 1
+
+
+def test_after_a_run_the_session_is_no_longer_active(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sparkpipe.spark import session as spark_session
+
+    given = Given()
+    Session(project, spark=given).run("spark")  # type: ignore[arg-type]
+    monkeypatch.setattr(spark_session.SparkProvider, "get", lambda self: self._given)
+    assert get_spark() is None
