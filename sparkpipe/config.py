@@ -30,11 +30,11 @@ _SUFFIXES = (".yml", ".yaml", ".json")
 
 #: What may be asked for, and the files in which it lies.
 PATTERNS: dict[str, tuple[str, ...]] = {
-    "catalog": ("catalog*", "catalog*/**", "**/catalog*"),
-    "parameters": ("parameters*", "parameters*/**", "**/parameters*"),
-    "credentials": ("credentials*", "credentials*/**", "**/credentials*"),
-    "spark": ("spark*", "spark*/**"),
-    "logging": ("logging*", "logging*/**", "**/logging*"),
+    "catalog": ("catalog*", "catalog*/**/*", "**/catalog*"),
+    "parameters": ("parameters*", "parameters*/**/*", "**/parameters*"),
+    "credentials": ("credentials*", "credentials*/**/*", "**/credentials*"),
+    "spark": ("spark*", "spark*/**/*"),
+    "logging": ("logging*", "logging*/**/*", "**/logging*"),
 }
 
 
@@ -299,10 +299,11 @@ def _param_value(text: str) -> Any:
 
 def _split_params(text: str) -> list[str]:
     """Part at commas outside brackets and quotes, so that lists and texts can be given."""
-    parts, depth, quote = [""], 0, ""
+    parts, depth, quote, escaped = [""], 0, "", False
     for character in text:
         if quote:
-            quote = "" if character == quote else quote
+            quote = "" if character == quote and not escaped else quote
+            escaped = character == "\\" and quote == '"' and not escaped
         elif character in "'\"" and parts[-1].rstrip().endswith((":", "=", "[", "{", ",")):
             quote = character  # an apostrophe within a word is none
         else:

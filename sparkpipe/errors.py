@@ -42,7 +42,8 @@ class SparkpipeError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".rstrip()
+        stop = "" if not self.hint or self.message.endswith((".", ":", "?", "!", ")")) else "."
+        return f"{self.message}{stop} {self.hint}".rstrip()
 
 
 class ConfigError(SparkpipeError):

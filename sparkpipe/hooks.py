@@ -6,7 +6,9 @@ arguments named in :class:`HookSpecs`. Errors raised in a hook end the run like 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -115,6 +117,15 @@ class HookSpecs:
         """An output of ``node`` has been saved."""
 
 
+class _Manager(pluggy.PluginManager):
+    """Leaves properties alone: pluggy would read them, and one may start Spark."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
+        if isinstance(inspect.getattr_static(plugin, name, None), (property, cached_property)):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
+
+
 def create_hook_manager(hooks: Iterable[object] = ()) -> pluggy.PluginManager:
     """Make a hook manager of the given hook objects; they are called in the order given.
 
@@ -122,7 +133,7 @@ def create_hook_manager(hooks: Iterable[object] = ()) -> pluggy.PluginManager:
         ConfigError: A hook asks for an argument that does not exist, or a class was given where an
             instance of it was meant.
     """
-    manager = pluggy.PluginManager("sparkpipe")
+    manager = _Manager("sparkpipe")
     manager.add_hookspecs(HookSpecs)
     # pluggy calls the plugin registered last first.
     for hook in reversed(tuple(hooks)):
@@ -139,11 +150,11 @@ def create_hook_manager(hooks: Iterable[object] = ()) -> pluggy.PluginManager:
     return manager
 
 
-def _refuse_unknown_hooks(manager: pluggy.PluginManager) -> None:
+def _refuse_unknown_hooks(manager: _Manager) -> None:
     known = [name for name in vars(HookSpecs) if not name.startswith("_")]
     for plugin in manager.get_plugins():
-        for name in vars(type(plugin)):
-            marked = getattr(getattr(plugin, name, None), "sparkpipe_impl", None)
+        for name in dir(plugin):
+            marked = manager.parse_hookimpl_opts(plugin, name)
             if marked and name not in known:
                 raise ConfigError(
                     f"The hook {type(plugin).__name__} implements '{name}', which is no hook.",

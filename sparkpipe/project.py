@@ -85,7 +85,10 @@ def _read_table(pyproject: Path) -> dict[str, Any] | None:
         document = tomllib.loads(pyproject.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{pyproject} is not TOML that can be read: {exc}.") from exc
-    table = document.get("tool", {}).get("sparkpipe")
+    tools = document.get("tool", {})
+    if not isinstance(tools, dict):
+        raise ConfigError(f"{pyproject}: 'tool' must be a table, not {type(tools).__name__}.")
+    table = tools.get("sparkpipe")
     return table if isinstance(table, dict) else None
 
 
@@ -162,7 +165,9 @@ def _registered(project: Project) -> dict[str, Pipeline]:
             f"not {type(pipelines).__name__}."
         )
     for key, value in pipelines.items():
-        if value == 0:  # sum() of no pipelines
+        if not isinstance(key, str):
+            raise ConfigError(f"{name}: names of pipelines must be strings, not {key!r}.")
+        if type(value) is int and value == 0:  # sum() of no pipelines
             pipelines[key] = Pipeline([])
         elif not isinstance(value, Pipeline):
             raise ConfigError(f"{name}: '{key}' must be a Pipeline, not {type(value).__name__}.")

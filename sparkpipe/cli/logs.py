@@ -67,7 +67,7 @@ def configure_logging(
     for handler in handlers:
         root.addHandler(handler)
     root.setLevel(logging.WARNING)
-    for name in {"sparkpipe", *(package.partition(".")[0] for package in packages)}:
+    for name in {"sparkpipe", *(package.partition(".")[0] for package in packages if package)}:
         logging.getLogger(name).setLevel(logging.INFO)
     for name in _TRACES_OF_PYSPARK:
         logging.getLogger(name).disabled = True

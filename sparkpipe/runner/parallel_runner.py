@@ -256,6 +256,7 @@ class _WorkerLogs:
         queue = method.Queue()
         level = logging.getLogger("sparkpipe").getEffectiveLevel()
         self.arguments = (queue, level)
+        self._queue = queue
         self._listener = _ToLoggers(queue)
 
     def __enter__(self) -> _WorkerLogs:
@@ -264,6 +265,9 @@ class _WorkerLogs:
 
     def __exit__(self, *_: object) -> None:
         self._listener.stop()
+        # The queue has a thread of its own, which would else live until it is collected.
+        self._queue.close()
+        self._queue.join_thread()
 
 
 class _ToLoggers(QueueListener):

@@ -157,16 +157,16 @@ def _side_by_side(calls: list[Callable[[], Any]]) -> list[Any]:
 
 
 def _failure(node: Node, exc: BaseException) -> NodeRunError:
+    hint = exc.hint if isinstance(exc, SparkpipeError) else ""
     if isinstance(exc, DataSetError):
-        told = exc.message[:1].lower() + exc.message[1:]
-        message = f"Node '{node.name}' {told} {exc.hint}".rstrip()
+        message = f"Node '{node.name}' {exc.message[:1].lower()}{exc.message[1:]}"
     elif isinstance(exc, PipelineError) and f"'{node.name}'" in exc.message:
-        message = str(exc)
+        message = exc.message
     elif isinstance(exc, SystemExit):
         message = f"Node '{node.name}' failed: its function called sys.exit({exc.code!r})."
     else:
-        hint = exc.hint if isinstance(exc, SparkpipeError) else ""
-        message = f"Node '{node.name}' failed: {reason_of(exc)} {hint}".rstrip()
+        message = f"Node '{node.name}' failed: {reason_of(exc)}"
+    message = str(SparkpipeError(message, hint=hint))
     text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
     return NodeRunError(message, node.name, _location(node, exc), text)
 

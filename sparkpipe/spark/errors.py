@@ -23,7 +23,15 @@ def spark_reason(exc: BaseException) -> str:
     text = str(exc).strip()
     if kind.__name__ == "PythonException" or _TRACEBACK in text:
         return _short(_python_worker_reason(text))
-    return _short(_SQLSTATE.sub("", text).splitlines()[0] if text else kind.__name__)
+    first = _first_line(text) or kind.__name__
+    cause = getattr(exc, "_cause", None)
+    if first.endswith(":") and isinstance(cause, BaseException):  # only says that something failed
+        first = f"{first} {spark_reason(cause) or cause}"
+    return _short(first)
+
+
+def _first_line(text: str) -> str:
+    return next(iter(_SQLSTATE.sub("", text).strip().splitlines()), "")
 
 
 def _gateway_reason(text: str) -> str:
@@ -49,8 +57,7 @@ def _java_reason(exc: Any) -> str:
         text = str(exc)
     if _TRACEBACK in text:
         return _python_worker_reason(text)
-    first = _SQLSTATE.sub("", text).strip().splitlines()
-    return _without_package(first[0]) if first else type(exc).__name__
+    return _without_package(_first_line(text)) or type(exc).__name__
 
 
 def _python_worker_reason(text: str) -> str:

@@ -309,7 +309,8 @@ def _start_error(exc: Exception, log_file: Path) -> SparkStartError:
             f"Spark could not start: it needs Java {OLDEST_JAVA} or newer.", hint=java_hint()
         )
     told = [line for line in lines if any(word in line for word in _TELLING)]
-    reason = (told or lines or [f"{type(exc).__name__}: {exc}"])[0].strip()
+    no_master = [line for line in lines if "masters are unresponsive" in line]
+    reason = (no_master or told or lines or [f"{type(exc).__name__}: {exc}"])[0].strip()
     return SparkStartError(
         f"Spark could not start: {reason[:300]}",
         hint=f"Check the settings in spark.yml. The whole output is in {log_file}",

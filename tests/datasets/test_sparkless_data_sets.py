@@ -28,7 +28,7 @@ from sparkpipe.io import DataCatalog, Version
 from sparkpipe.pipeline import Pipeline, node
 from sparkpipe.runner import SequentialRunner
 
-TABLE = pd.DataFrame({"name": ["é, \"x\"", "b\nc", ""], "n": [1, -2, 3], "x": [0.5, 1e300, 2.0]})
+TABLE = pd.DataFrame({"name": ['é, "x"', "b\nc", ""], "n": [1, -2, 3], "x": [0.5, 1e300, 2.0]})
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -212,9 +212,7 @@ def test_misspelt_options_are_found_before_loading(
 ) -> None:
     from sparkpipe.datasets.pickle import pickle_data_set
 
-    monkeypatch.setattr(
-        pickle_data_set, "find_spec", lambda name: None if name == "dill" else name
-    )
+    monkeypatch.setattr(pickle_data_set, "find_spec", lambda name: None if name == "dill" else name)
     catalog = DataCatalog.from_config_lazily({"x": {**entry, "filepath": "nowhere/a"}})
     (problem,) = catalog.problems()
     assert "'x'" in problem

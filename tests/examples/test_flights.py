@@ -108,7 +108,9 @@ def test_no_row_is_lost_in_cleaning_and_joining(ran: tuple[Session, dict[str, An
 def test_columns_are_typed(ran: tuple[Session, dict[str, Any]]) -> None:
     types = dict(ran[0].catalog.load("flights").dtypes)
     expected = {
-        "time_hour": "timestamp", "date": "date", "cancelled": "boolean",
+        "time_hour": "timestamp",
+        "date": "date",
+        "cancelled": "boolean",
         **dict.fromkeys(("dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"), "int"),
     }
     assert expected.items() <= types.items()

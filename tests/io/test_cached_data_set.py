@@ -96,7 +96,7 @@ def test_something_else_inside_is_refused(given: Any) -> None:
 
 def test_problems_of_the_inside_are_its_own() -> None:
     inside = {"type": "pandas.CSVDataSet", "filepath": "a.csv", "load_args": {"sepp": ","}}
-    with pytest.raises(DataSetError, match="no option 'sepp'. Did you mean 'sep'"):
+    with pytest.raises(DataSetError, match=r"no option 'sepp'. Did you mean 'sep'"):
         DataCatalog.from_config({"x": {"type": "CachedDataSet", "dataset": inside}})
 
 

@@ -135,7 +135,7 @@ def test_error_class_of_the_users_own_does_not_hide_the_failure() -> None:
         def __init__(self, limit: int) -> None:
             super().__init__(f"more than {limit} rows")
 
-    with pytest.raises(DataSetError, match="'orders'.*more than 5 rows") as error:
+    with pytest.raises(DataSetError, match=r"'orders'.*more than 5 rows") as error:
         DataCatalog({"orders": Bare(QuotaError(5))}).load("orders")
     assert isinstance(error.value.__cause__, QuotaError)
 
@@ -143,7 +143,7 @@ def test_error_class_of_the_users_own_does_not_hide_the_failure() -> None:
 def test_subclass_of_an_error_stays_what_it_is() -> None:
     from sparkpipe.errors import VersionNotFoundError
 
-    with pytest.raises(VersionNotFoundError, match="'orders'.*gone. Look elsewhere"):
+    with pytest.raises(VersionNotFoundError, match=r"'orders'.*gone. Look elsewhere"):
         DataCatalog({"orders": Bare(VersionNotFoundError("gone.", hint="Look elsewhere."))}).load(
             "orders"
         )
@@ -168,9 +168,14 @@ def test_object_that_cannot_tell_whether_it_exists_is_absent_with_a_warning(
     assert "'b' (Bare) has no 'exists'" in caplog.text
 
 
-def test_what_is_no_data_set_fails_with_its_name() -> None:
-    with pytest.raises(DataSetError, match=r"'b' \(int\)"):
-        DataCatalog({"b": 3}).load("b")
+def test_what_is_no_data_set_is_refused_with_its_name(catalog: DataCatalog) -> None:
+    with pytest.raises(DataSetError, match=r"'b' is no data set.* int .*MemoryDataSet\(data\)"):
+        DataCatalog({"b": 3})
+    with pytest.raises(DataSetError, match=r"'b' is no data set"):
+        catalog.add("b", 3)
+    with pytest.raises(DataSetError, match=r"'b' is no data set"):
+        catalog.add_all({"b": 3})
+    assert "b" not in catalog
 
 
 def test_confirm_and_release_reach_the_data_set() -> None:
@@ -190,7 +195,7 @@ def test_release_empties_memory(catalog: DataCatalog) -> None:
     assert catalog.exists("orders")
     catalog.release("orders")
     assert not catalog.exists("orders")
-    with pytest.raises(DataSetError, match="'orders'.*nothing has been saved"):
+    with pytest.raises(DataSetError, match=r"'orders'.*nothing has been saved"):
         catalog.load("orders")
 
 
@@ -457,6 +462,12 @@ def test_data_set_that_replaces_an_entry_while_it_is_made_stays() -> None:
         go_on.set()
         made.result()
     assert catalog.load("x") == "new"
+
+
+def test_catalog_may_grow_within_a_loop_over_it(catalog: DataCatalog) -> None:
+    for name in catalog:
+        catalog.add_feed_dict({f"{name}_too": 1})
+    assert len(catalog) == 4
 
 
 def test_catalog_may_be_listed_while_it_grows() -> None:

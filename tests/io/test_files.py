@@ -168,7 +168,7 @@ def test_path_that_is_a_folder_is_told(tmp_path: Path) -> None:
     data_set = TextDataSet(tmp_path)
     with pytest.raises(DataSetError, match="is a folder"):
         data_set.save("x")
-    with pytest.raises(DataSetError, match="(?i)is a ?directory|no permission"):
+    with pytest.raises(DataSetError, match=r"(?i)is a ?directory|no permission"):
         data_set.load()
     assert names(tmp_path) == []
 

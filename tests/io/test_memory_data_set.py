@@ -49,10 +49,12 @@ def test_pandas_and_numpy_data_is_copied(make: Any) -> None:
     assert (np.asarray(data_set.load()).ravel() == [1, 2]).all()
 
 
-def test_pandas_columns_of_objects_are_not_copied_to_the_depth() -> None:
+def test_objects_in_tables_and_arrays_are_not_copied_to_the_depth() -> None:
     inside: list[int] = []
-    loaded = MemoryDataSet(pd.DataFrame({"a": [inside]})).load()
-    assert loaded["a"][0] is inside
+    assert MemoryDataSet(pd.DataFrame({"a": [inside]})).load()["a"][0] is inside
+    array = np.empty(1, dtype=object)
+    array[0] = inside
+    assert MemoryDataSet(array).load()[0] is inside
 
 
 def test_assign_keeps_the_very_object() -> None:
@@ -93,7 +95,7 @@ def test_data_that_cannot_be_copied_says_so_with_a_way_out() -> None:
 
 
 def test_unknown_copy_mode_is_refused() -> None:
-    with pytest.raises(DataSetError, match="'depcopy' is not known.*deepcopy"):
+    with pytest.raises(DataSetError, match=r"'depcopy' is not known.*deepcopy"):
         MemoryDataSet(copy_mode="depcopy")
 
 

@@ -146,7 +146,7 @@ def test_constructor_that_raises_is_told_with_its_reason() -> None:
         def __init__(self, size: int) -> None:
             raise ValueError(f"{size} is too large")
 
-    with pytest.raises(DataSetError, match="Picky does not accept its options.*5 is too large"):
+    with pytest.raises(DataSetError, match=r"Picky does not accept its options.*5 is too large"):
         build_data_set({"type": Picky, "size": 5})
 
 

@@ -42,7 +42,7 @@ def test_each_version_has_its_own_folder(tmp_path: Path) -> None:
 
 def test_version_is_never_overwritten(entry: Any) -> None:
     save(entry, "v1", "one")
-    with pytest.raises(DataSetError, match="'notes'.*v1 is there already.*never overwritten"):
+    with pytest.raises(DataSetError, match=r"'notes'.*v1 is there already.*never overwritten"):
         save(entry, "v1", "two")
     assert DataCatalog.from_config(entry).load("notes") == "one"
 
@@ -79,7 +79,7 @@ def test_version_saved_by_another_run_is_found_after_release(entry: Any) -> None
 def test_nothing_saved_yet_is_told(entry: Any) -> None:
     catalog = DataCatalog.from_config(entry)
     assert not catalog.exists("notes")
-    with pytest.raises(VersionNotFoundError, match="'notes'.*No version"):
+    with pytest.raises(VersionNotFoundError, match=r"'notes'.*No version"):
         catalog.load("notes")
 
 
@@ -87,7 +87,7 @@ def test_absent_version_is_told(entry: Any) -> None:
     save(entry, "v1", "one")
     catalog = DataCatalog.from_config(entry, load_versions={"notes": "v9"})
     assert not catalog.exists("notes")
-    with pytest.raises(DataSetError, match="'notes'.*v9"):
+    with pytest.raises(DataSetError, match=r"'notes'.*v9"):
         catalog.load("notes")
 
 
@@ -113,13 +113,13 @@ def test_version_that_leads_elsewhere_is_refused(tmp_path: Path, version: str) -
 
 
 def test_load_version_of_an_unknown_data_set_is_told(entry: Any) -> None:
-    with pytest.raises(DataSetNotFoundError, match="'note'.*Did you mean 'notes'"):
+    with pytest.raises(DataSetNotFoundError, match=r"'note'.*Did you mean 'notes'"):
         DataCatalog.from_config(entry, load_versions={"note": "v1"})
 
 
 def test_load_version_of_what_has_none_is_told() -> None:
     entry = {"notes": {"type": "text.TextDataSet", "filepath": "n.txt"}}
-    with pytest.raises(DataSetError, match="'notes', which is not versioned.*versioned: true"):
+    with pytest.raises(DataSetError, match=r"'notes', which is not versioned.*versioned: true"):
         DataCatalog.from_config(entry, load_versions={"notes": "v1"})
     with pytest.raises(DataSetError, match="not versioned"):
         DataCatalog.from_config(entry).load("notes", version="v1")

@@ -1,4 +1,4 @@
-"""Functions of nodes for the tests of runners; at the top of a module, so that processes find them."""
+"""Functions of nodes for the tests of runners, in a module that other processes can import."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ def test_outputs_that_can_be_saved_are_saved_beside_one_that_fails() -> None:
         {"good": saved, "bad": LambdaDataSet(lambda: 1, fail)}, feed_dict={"x": 1}
     )
     pipe = pipeline([node(nodes.pair, "x", ["bad", "good"], name="n")])
-    with pytest.raises(RunFailedError, match="'n' could not save 'bad'.*the disk is full"):
+    with pytest.raises(RunFailedError, match=r"'n' could not save 'bad'.*the disk is full"):
         SequentialRunner(is_async=True).run(pipe, catalog)
     assert saved.load() == 2
 

@@ -160,7 +160,8 @@ def test_waiting_is_logged_with_the_names(caplog: pytest.LogCaptureFixture) -> N
     with caplog.at_level(logging.INFO, logger="sparkpipe"), pytest.raises(RunFailedError):
         ThreadRunner().run(pipe, DataCatalog(feed_dict={"x": 0}))
     (told,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert told == "Node 'fail' failed: ValueError: no Waiting for 'hold'."
+    assert told.startswith("Node 'fail' failed: ValueError: no")
+    assert "Waiting for 'hold'" in told
 
 
 def test_parallel_runner_stops_submitting_and_waits(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_max_workers_must_be_a_positive_whole_number(workers: Any) -> None:
 
 
 def test_an_unknown_start_method_is_refused() -> None:
-    with pytest.raises(ConfigError, match="'threads' is not known. It is one of spawn"):
+    with pytest.raises(ConfigError, match=r"'threads' is not known. It is one of spawn"):
         ParallelRunner(start_method="threads")
 
 

@@ -112,7 +112,7 @@ def test_a_delta_table_passes_through_memory(spark: SparkSession, tmp_path: Path
 
 @pytest.mark.parametrize("load_as", ["dataframe", "delta_table"])
 def test_a_missing_table_is_told(spark: SparkSession, tmp_path: Path, load_as: str) -> None:
-    with pytest.raises(DataSetError, match="the file does not exist: .*nowhere"):
+    with pytest.raises(DataSetError, match=r"the file does not exist: .*nowhere"):
         DeltaTableDataSet(str(tmp_path / "nowhere"), load_as=load_as).load()
 
 
@@ -131,7 +131,7 @@ def test_an_unknown_version_is_told_in_a_line(spark: SparkSession, tmp_path: Pat
 
 
 def test_load_as_must_be_known() -> None:
-    with pytest.raises(DataSetError, match="load_as 'table' is not known. It is one of dataframe"):
+    with pytest.raises(DataSetError, match=r"load_as 'table' is not known. It is one of dataframe"):
         DeltaTableDataSet("t", load_as="table")
 
 

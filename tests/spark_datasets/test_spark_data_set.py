@@ -143,7 +143,7 @@ def test_ignore_keeps_what_is_there(spark: SparkSession, tmp_path: Path) -> None
 def test_error_refuses_what_is_there(spark: SparkSession, tmp_path: Path, mode: str) -> None:
     data_set = SparkDataSet(str(tmp_path / "t"), save_args={"mode": mode})
     data_set.save(spark.range(2))
-    with pytest.raises(DataSetError, match="(?i)already exists"):
+    with pytest.raises(DataSetError, match=r"(?i)already exists"):
         data_set.save(spark.range(3))
     assert numbers(data_set) == [0, 1]
 
@@ -321,7 +321,7 @@ def test_a_missing_path_is_told(spark: SparkSession, tmp_path: Path) -> None:
 def test_a_missing_path_is_found_before_anything_runs(tmp_path: Path) -> None:
     pipe = pipeline([node(lambda table: 1, "table", "one", name="count")])
     catalog = DataCatalog({"table": SparkDataSet(str(tmp_path / "nowhere"))})
-    with pytest.raises(PreflightError, match="'table' of node 'count' .*does not exist"):
+    with pytest.raises(PreflightError, match=r"'table' of node 'count' .*does not exist"):
         SequentialRunner().run(pipe, catalog)
 
 
@@ -358,7 +358,7 @@ def test_a_spark_frame_is_refused_by_pandas_and_pickle(frame: DataFrame, tmp_pat
 
     with pytest.raises(DataSetError, match=r"SparkDataSet, or return frame.toPandas\(\)"):
         CSVDataSet(tmp_path / "t.csv").save(frame)
-    with pytest.raises(DataSetError, match="cannot be pickled. Use spark.SparkDataSet"):
+    with pytest.raises(DataSetError, match=r"cannot be pickled. Use spark.SparkDataSet"):
         PickleDataSet(tmp_path / "t.pkl").save([frame])
     assert list(tmp_path.iterdir()) == []
 

@@ -88,7 +88,7 @@ def test_a_bad_schema_file_is_named(
 
 
 def test_bad_ddl_is_told(spark: SparkSession, table: Path) -> None:
-    with pytest.raises(DataSetError, match="PARSE_SYNTAX_ERROR|UNSUPPORTED_DATATYPE"):
+    with pytest.raises(DataSetError, match=r"PARSE_SYNTAX_ERROR|UNSUPPORTED_DATATYPE"):
         _load(table, "carrier STRNG")
 
 

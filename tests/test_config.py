@@ -1,0 +1,405 @@
+"""Configuration: what files say together, and what is said when a file is wrong."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparkpipe.config import ConfigLoader, merged, parse_params
+from sparkpipe.errors import ConfigError
+
+Write = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Write a file below conf, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf" / "base").mkdir(parents=True)
+
+    def write_file(path: str, text: str) -> Path:
+        file = tmp_path / "conf" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    return write_file
+
+
+def parameters(env: str | None = None) -> Any:
+    return ConfigLoader("conf", env)["parameters"]
+
+
+def refused(kind: str = "parameters") -> str:
+    with pytest.raises(ConfigError) as error:
+        _ = ConfigLoader("conf")[kind]
+    return str(error.value)
+
+
+# What files say together
+
+
+def test_environment_lies_on_base(write: Write) -> None:
+    write("base/parameters.yml", "a: 1\nb: {c: 1, d: 2}\n")
+    write("local/parameters.yml", "b: {c: 5}\n")
+    write("prod/parameters.yml", "a: 3\n")
+    assert parameters() == {"a": 1, "b": {"c": 5}}
+    assert parameters("prod") == {"a": 3, "b": {"c": 1, "d": 2}}
+    assert parameters("base") == {"a": 1, "b": {"c": 1, "d": 2}}
+
+
+def test_files_of_one_kind_are_read_together_wherever_they_lie(write: Write) -> None:
+    write("base/parameters.yml", "a: 1")
+    write("base/parameters_model.yaml", "b: 2")
+    write("base/parameters/deep/more.yml", "c: 3")
+    write("base/model/parameters.json", '{"d": 4}')
+    write("base/catalog.yml", "e: {}")
+    write("base/parameters.txt", "f: 6")
+    write("base/.parameters.yml", "g: 7")
+    write("base/_old/parameters.yml", "h: 8")
+    assert parameters() == {"a": 1, "b": 2, "c": 3, "d": 4}
+
+
+def test_each_kind_has_its_files(write: Write) -> None:
+    for kind in ("catalog", "parameters", "credentials", "spark", "logging"):
+        write(f"base/{kind}.yml", f"{kind}_key: 1")
+    loader = ConfigLoader("conf")
+    for kind in ("catalog", "parameters", "credentials", "spark", "logging"):
+        assert loader[kind] == {f"{kind}_key": 1}
+
+
+def test_file_and_line_of_each_key_are_known(write: Write) -> None:
+    write("base/parameters.yml", "\n# first\na: 1\nb:\n  c: 2\nd: 3\n")
+    write("local/parameters.yml", "\nd: 4\n")
+    assert parameters().origins == {
+        "a": "conf/base/parameters.yml:3",
+        "b": "conf/base/parameters.yml:4",
+        "d": "conf/local/parameters.yml:2",
+    }
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n", "---\n", "null"])
+def test_empty_file_says_nothing(write: Write, text: str) -> None:
+    write("base/parameters.yml", text)
+    write("base/parameters_more.json", "")
+    assert parameters() == {}
+
+
+def test_missing_environment_folders_say_nothing(write: Write) -> None:
+    assert parameters() == {}
+
+
+def test_keys_become_strings(write: Write) -> None:
+    write("base/parameters.yml", "1: a\n2026-01-02: b\n")
+    assert set(parameters()) == {"1", "2026-01-02"}
+
+
+def test_values_are_what_yaml_says(write: Write) -> None:
+    write("base/parameters.yml", 'a: 1\nb: 1.5\nc: "1"\nd: [x, null]\ne: 2026-01-02\nf: true\n')
+    assert parameters() == {
+        "a": 1,
+        "b": 1.5,
+        "c": "1",
+        "d": ["x", None],
+        "e": datetime.date(2026, 1, 2),
+        "f": True,
+    }
+
+
+def test_numbers_with_an_exponent_are_numbers(write: Write) -> None:
+    write("base/parameters.yml", 'a: 1e-3\nb: 5E2\nc: -.5e+1\nd: "1e3"\ne: 1e3x\nf: e3\n')
+    assert parameters() == {"a": 0.001, "b": 500.0, "c": -5.0, "d": "1e3", "e": "1e3x", "f": "e3"}
+
+
+def test_anchors_and_merge_keys_work(write: Write) -> None:
+    write("base/catalog.yml", "_csv: &csv\n  type: x\n  a: 1\no:\n  <<: *csv\n  a: 2\n")
+    assert ConfigLoader("conf")["catalog"]["o"] == {"type": "x", "a": 2}
+
+
+def test_crlf_and_a_byte_order_mark_are_taken(write: Write) -> None:
+    write("base/parameters.yml", "\ufeffa: 1\r\nb: é\r\n")
+    assert parameters() == {"a": 1, "b": "é"}
+
+
+# What is refused
+
+
+def test_key_in_two_files_of_one_environment_names_both(write: Write) -> None:
+    write("base/parameters.yml", "x: 1\na: 1\n")
+    write("base/parameters_more.yml", "\n\na: 2\n")
+    told = refused()
+    assert "'a' is set twice" in told
+    assert "conf/base/parameters.yml:2" in told
+    assert "conf/base/parameters_more.yml:3" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "line", "first"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "a", 3, 1),
+        ("a:\n  b: 1\n  c: 2\n  b: 3\n", "b", 4, 2),
+        ("a:\n- {b: 1}\n- {c: 1, c: 2}\n", "c", 3, 3),
+        ("a: 1\n'a': 2\n", "a", 2, 1),
+    ],
+)
+def test_key_twice_in_one_file_names_both_lines(
+    write: Write, text: str, key: str, line: int, first: int
+) -> None:
+    write("base/parameters.yml", text)
+    told = refused()
+    assert f"conf/base/parameters.yml:{line}: '{key}' is set twice, first in line {first}" in told
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"b": {"a": 1, "a": 1}}'])
+def test_key_twice_in_json_is_refused(write: Write, text: str) -> None:
+    write("base/parameters.json", text)
+    assert "conf/base/parameters.json: 'a' is set twice" in refused()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: 1\nb: [1\nc: 2\n", 3),
+        ("a: 1\n\tb: 2\n", 2),
+        ("a: b: c\n", 1),
+        ("a: 1\nb: *nowhere\n", 2),
+        ('a: "\\q"\n', 1),
+        ("a: 1\n---\nb: 2\n", 2),
+        ("a: 1\n? [1, 2]\n: 3\n", 2),
+        ("a: 1\nb: !own x\n", 2),
+    ],
+)
+def test_bad_yaml_is_told_with_file_and_line(write: Write, text: str, line: int) -> None:
+    write("base/parameters.yml", text)
+    assert f"conf/base/parameters.yml:{line} is not YAML" in refused()
+
+
+@pytest.mark.parametrize("text", ["a: 2026-13-45\n", "a: \x00\n"])
+def test_values_that_cannot_be_are_told_with_the_file(write: Write, text: str) -> None:
+    write("base/parameters.yml", text)
+    assert "conf/base/parameters.yml is not YAML" in refused()
+
+
+def test_bad_json_is_told_with_file_and_line(write: Write) -> None:
+    write("base/parameters.json", '{"a": 1,\n "b" 2}')
+    assert "conf/base/parameters.json:2 is not JSON" in refused()
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "!!python/object/apply:os.mkdir [hacked]",
+        "!!python/object/new:os.mkdir [hacked]",
+        "!!python/name:os.mkdir",
+        "!!python/object:builtins.object {}",
+        "!!python/module:os",
+    ],
+)
+def test_tags_that_would_run_code_are_refused(write: Write, tag: str, tmp_path: Path) -> None:
+    write("base/parameters.yml", f"a: {tag}\n")
+    assert "could not determine a constructor for the tag" in refused()
+    assert not (tmp_path / "hacked").exists()
+    value = parse_params(f"a:{tag}")["a"]
+    assert not (tmp_path / "hacked").exists()
+    assert isinstance(value, (str, list))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("parameters.yml", "- a\n", "list"),
+        ("parameters.yml", "just text\n", "str"),
+        ("parameters.json", "[1]", "list"),
+        ("parameters.json", "3", "int"),
+    ],
+)
+def test_file_that_is_no_mapping_is_refused(write: Write, name: str, text: str, kind: str) -> None:
+    write(f"base/{name}", text)
+    assert f"conf/base/{name} must be a mapping of names to values; it is a {kind}" in refused()
+
+
+def test_file_in_another_encoding_is_refused(write: Write) -> None:
+    write("base/parameters.yml", "").write_bytes("a: é".encode("latin-1"))
+    assert "conf/base/parameters.yml is not a text in UTF-8" in refused()
+
+
+def test_aliases_do_not_blow_up(write: Write) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 30)]
+    write("base/parameters.yml", "\n".join(lines))
+    assert len(parameters()) == 30
+
+
+def test_unknown_kind_is_told_with_the_nearest(write: Write) -> None:
+    assert "Did you mean 'parameters'?" in refused("paramters")
+
+
+def test_missing_folder_of_configuration_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="There is no configuration folder"):
+        ConfigLoader(tmp_path / "nowhere")
+
+
+# Environments
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..",
+        ".",
+        "../base",
+        "/etc",
+        "a/../b",
+        "a//b",
+        "base/",
+        "a b",
+        "a\n",
+        "~",
+        "C:\\x",
+        "a\\b",
+        "a\0",
+        "-x",
+        "*",
+    ],
+)
+def test_environment_that_leads_elsewhere_is_refused(write: Write, name: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be an environment"):
+        ConfigLoader("conf", name)
+    with pytest.raises(ConfigError, match="cannot be an environment"):
+        ConfigLoader("conf", base_env=name)
+
+
+def test_unknown_environment_is_told_with_the_nearest(write: Write) -> None:
+    write("staging/parameters.yml", "")
+    with pytest.raises(ConfigError, match=r"no environment 'stagign'.*Did you mean 'staging'\?"):
+        ConfigLoader("conf", "stagign")
+    with pytest.raises(ConfigError, match=r"Environments: base, staging\."):
+        ConfigLoader("conf", "zzz")
+
+
+def test_environment_may_be_a_folder_in_a_folder(write: Write) -> None:
+    write("prod/eu/parameters.yml", "a: 1")
+    assert parameters("prod/eu") == {"a": 1}
+
+
+# Parameters on the command line
+
+
+@pytest.mark.parametrize(
+    ("text", "params"),
+    [
+        ("a:1", {"a": 1}),
+        ("a=1", {"a": 1}),
+        ("a.b:1,a.c:2,d:x", {"a": {"b": 1, "c": 2}, "d": "x"}),
+        (" a : 1 , b: x y ", {"a": 1, "b": "x y"}),
+        ("a:[1,2,{b: 3}],c:4", {"a": [1, 2, {"b": 3}], "c": 4}),
+        ("a:{b: 1, c: 2}", {"a": {"b": 1, "c": 2}}),
+        ("a:true,b:null,c:1.5,d:1e-3", {"a": True, "b": None, "c": 1.5, "d": 0.001}),
+        ("a:'1',b:\"x,y\",c:'q: [r'", {"a": "1", "b": "x,y", "c": "q: [r"}),
+        ("a:['x,]',y]", {"a": ["x,]", "y"]}),
+        ("a:it's,b:don't", {"a": "it's", "b": "don't"}),
+        ("url:s3://bucket/x?y=1", {"url": "s3://bucket/x?y=1"}),
+        ("when:2026-01-02", {"when": datetime.date(2026, 1, 2)}),
+        ("a:2026-13-45", {"a": "2026-13-45"}),
+        ("colour:#ff0000", {"colour": "#ff0000"}),
+        ("a:[1", {"a": "[1"}),
+        ("a:*x,b:@y,c:%z", {"a": "*x", "b": "@y", "c": "%z"}),
+        ("a:", {"a": ""}),
+        ("a:1,a:2", {"a": 2}),
+        ("", {}),
+        (" , ", {}),
+    ],
+)
+def test_parameters_are_read_from_the_command_line(text: str, params: Any) -> None:
+    assert parse_params(text) == params
+
+
+@pytest.mark.parametrize(
+    "text", ["a", ":1", "a b:1", "a..b:1", ".a:1", "a.:1", "x:1,oops", "=", "a/b:1"]
+)
+def test_what_is_no_parameter_is_refused_with_the_form(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"is not a parameter.*name:value"):
+        parse_params(text)
+
+
+def test_parameter_that_is_value_and_group_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'a' is both a value and a group"):
+        parse_params("a:1,a.b:2")
+
+
+NAMES = st.from_regex(r"[a-z_][a-z0-9_-]{0,5}", fullmatch=True)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"]), max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def flat(params: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for name, value in params.items():
+        if isinstance(value, dict) and value:
+            pairs += flat(value, f"{prefix}{name}.")
+        else:
+            pairs.append((f"{prefix}{name}", value))
+    return pairs
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=4))
+def test_what_is_written_as_json_is_read_back(params: dict[str, Any]) -> None:
+    text = ",".join(f"{name}:{json.dumps(value)}" for name, value in flat(params))
+    assert parse_params(text) == params
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=4))
+def test_nested_values_may_be_given_whole(params: dict[str, Any]) -> None:
+    text = ",".join(f"{name}:{json.dumps(value)}" for name, value in params.items())
+    assert parse_params(text) == params
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with suppress(ConfigError):
+        assert isinstance(parse_params(text), dict)
+
+
+# Merging
+
+TREES = st.recursive(
+    st.integers(), lambda inner: st.dictionaries(NAMES, inner, max_size=3), max_leaves=8
+)
+MAPPINGS = st.dictionaries(NAMES, TREES, max_size=4)
+
+
+@given(MAPPINGS, MAPPINGS)
+def test_merged_has_the_leaves_above_and_those_below_that_none_hides(
+    below: dict[str, Any], above: dict[str, Any]
+) -> None:
+    result = merged(below, above)
+    for key in below.keys() | above.keys():
+        if key not in above:
+            assert result[key] == below[key]
+        elif not (isinstance(above[key], dict) and isinstance(below.get(key), dict)):
+            assert result[key] == above[key]
+        else:
+            assert result[key] == merged(below[key], above[key])
+    assert merged(below, {}) == below
+    assert merged({}, above) == above
+
+
+def test_merging_changes_neither() -> None:
+    below, above = {"a": {"b": 1}}, {"a": {"c": 2}}
+    assert merged(below, above) == {"a": {"b": 1, "c": 2}}
+    assert (below, above) == ({"a": {"b": 1}}, {"a": {"c": 2}})
