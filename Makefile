@@ -5,15 +5,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 BENCH := .venv-bench
+BENCH_INSTALL := $(BIN)/uv pip install --quiet --python $(BENCH)/bin/python
 LOCKS := .ci/bootstrap.lock requirements.lock
 
-.PHONY: help demo test test-fast lint types layers docs bench check lock clean java
+.PHONY: help demo test test-fast lint types layers docs bench check lock clean java tune
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(STAMP) java  ## Run the flights example on Spark and Delta with ThreadRunner
+demo: $(STAMP) java tune  ## Run the flights example on Spark and Delta with ThreadRunner
 	$(BIN)/sparkpipe run --runner=ThreadRunner
+
+# Spark starts without it too, only slower.
+tune: $(STAMP) java
+	@$(BIN)/sparkpipe session tune || true
 
 test: $(STAMP) java  ## Run all tests
 	$(BIN)/python -m pytest -q
@@ -37,12 +42,13 @@ docs: $(STAMP)  ## Check that every link and code block of the documents is soun
 check: lint types layers  ## Check style, types and layers
 
 bench: $(STAMP) $(BENCH)/.set-up java  ## Run the benchmarks
-	KEDRO_PYTHON=$(BENCH)/bin/python $(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks
 
-# What we are compared with has an environment of its own.
-$(BENCH)/.set-up: $(STAMP)
+# What we are compared with, and what makes data, has an environment of its own; either may be missing.
+$(BENCH)/.set-up: $(STAMP) Makefile
 	$(PYTHON) -m venv --clear $(BENCH)
-	$(BIN)/uv pip install --quiet --python $(BENCH)/bin/python "kedro==1.7.0"
+	$(BENCH_INSTALL) "tpchgen-cli==4.0.0" || echo "tpchgen-cli cannot be installed: no TPC-H."
+	$(BENCH_INSTALL) "kedro==1.7.0" "pyspark==4.2.0" || echo "Kedro cannot be installed: no comparison."
 	@touch $@
 
 # uv itself and what builds packages come first, by pip with hashes; then everything else by uv.

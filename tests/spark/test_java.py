@@ -8,7 +8,8 @@ import pytest
 
 from sparkpipe.errors import SparkStartError
 from sparkpipe.spark import session as spark_session
-from sparkpipe.spark.session import SparkProvider, java_hint, java_problem
+from sparkpipe.spark.java import java_hint, java_problem
+from sparkpipe.spark.session import SparkProvider
 
 
 def _java_home(folder: Path, release: str | None) -> Path:
@@ -86,10 +87,25 @@ def test_a_java_that_does_not_tell_its_version_is_taken(
     assert java_problem() == ""
 
 
+@pytest.mark.parametrize(
+    ("told", "major"),
+    [('openjdk version "11.0.2" 2019-01-15', 11), ('java version "1.8.0_402"', 8)],
+)
+def test_a_script_that_starts_java_is_asked_for_the_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, major: int
+) -> None:
+    home = _java_home(tmp_path / "shims", None)
+    (home / "bin" / "java").write_text(f"#!/bin/sh\necho '{told}' >&2\n")
+    monkeypatch.setenv("JAVA_HOME", str(home))
+    assert java_problem().endswith(f"is Java {major}.")
+    (home / "bin" / "java").write_text("#!/bin/sh\necho 'openjdk version \"17\"' >&2\n")
+    assert java_problem() == ""
+
+
 def test_a_provider_refuses_without_starting_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spark_session, "_active_session", lambda: None)
+    monkeypatch.setattr(spark_session, "active_session", lambda: None)
     monkeypatch.setenv("JAVA_HOME", str(_java_home(tmp_path / "jdk", _release("11"))))
     log = tmp_path / "logs" / "spark.log"
     with pytest.raises(SparkStartError) as caught:
@@ -101,7 +117,7 @@ def test_a_provider_refuses_without_starting_anything(
 
 
 def test_without_pyspark_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spark_session, "_active_session", lambda: None)
+    monkeypatch.setattr(spark_session, "active_session", lambda: None)
     monkeypatch.setattr(spark_session, "find_spec", lambda _: None)
     with pytest.raises(SparkStartError) as caught:
         SparkProvider().get()

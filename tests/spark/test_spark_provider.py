@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sparkpipe.errors import SparkStartError
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import SequentialRunner, ThreadRunner
 from sparkpipe.spark import session as spark_session
-from sparkpipe.spark.session import SparkProvider, activated, get_spark
+from sparkpipe.spark.session import SparkProvider, activated, current_provider, get_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -25,7 +28,7 @@ def never_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(*_: object) -> None:
         raise AssertionError("a session was started")
 
-    monkeypatch.setattr(spark_session, "_start", start)
+    monkeypatch.setattr(spark_session, "start_session", start)
 
 
 class Given:
@@ -87,7 +90,7 @@ def test_the_active_session_is_found_from_any_thread(
 
 
 def test_nothing_is_started_where_a_session_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spark_session, "_active_session", lambda: None)
+    monkeypatch.setattr(spark_session, "active_session", lambda: None)
     assert SparkProvider().starts_jvm() is True
     assert SparkProvider(session=Given()).starts_jvm() is False  # type: ignore[arg-type]
     assert SparkProvider({"spark.remote": "sc://localhost"}).starts_jvm() is False
@@ -97,8 +100,10 @@ def test_nothing_is_started_where_a_session_is_given(monkeypatch: pytest.MonkeyP
 
 def test_many_threads_that_ask_at_once_start_one_session(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Given] = []
-    monkeypatch.setattr(spark_session, "_active_session", lambda: None)
-    monkeypatch.setattr(spark_session, "_start", lambda *_: started.append(Given()) or started[-1])
+    monkeypatch.setattr(spark_session, "active_session", lambda: None)
+    monkeypatch.setattr(
+        spark_session, "start_session", lambda *_: started.append(Given()) or started[-1]
+    )
     provider = SparkProvider()
     barrier = threading.Barrier(8)
     got: list[object] = []
@@ -114,6 +119,120 @@ def test_many_threads_that_ask_at_once_start_one_session(monkeypatch: pytest.Mon
         thread.join()
     assert len(started) == 1
     assert set(got) == set(started)
+
+
+# What is there already
+
+
+def test_peek_never_asks_for_a_session(never_starts: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spark_session, "active_session", lambda: None)
+    monkeypatch.setenv("SPARK_REMOTE", "sc://localhost:1")
+    assert SparkProvider().peek() is None
+    made: list[Given] = []
+    provider = SparkProvider(session=lambda: made.append(Given()) or made[-1])  # type: ignore[arg-type,return-value]
+    assert provider.peek() is None
+    assert made == []
+    provider.get()
+    assert provider.peek() is made[0]
+
+
+def test_peek_finds_the_session_given_and_the_active_one(
+    spark: SparkSession, never_starts: None
+) -> None:
+    given = Given()
+    assert SparkProvider(session=given).peek() is given  # type: ignore[arg-type]
+    found: list[object] = []
+    thread = threading.Thread(target=lambda: found.append(SparkProvider().peek()))
+    thread.start()
+    thread.join()
+    assert found == [spark]
+    assert SparkProvider().peek().sparkContext is spark.sparkContext  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: 1 / 0, "failed: ZeroDivisionError"),
+        (lambda: None, "must return a SparkSession, not NoneType"),
+    ],
+)
+def test_a_function_that_gives_no_session_is_told(make: object, told: str) -> None:
+    with pytest.raises(SparkStartError, match=told):
+        SparkProvider(session=make).get()  # type: ignore[arg-type]
+
+
+# Databricks
+
+
+_DATABRICKS_CONNECT = """
+class Builder:
+    def getOrCreate(self):
+        return Session()
+
+class Session:
+    builder = Builder()
+    def createDataFrame(self): ...
+
+DatabricksSession = Session
+"""
+
+
+@pytest.fixture
+def databricks_connect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Something in the place of databricks-connect; no session is active."""
+    package = tmp_path / "databricks" / "connect"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").write_text("")
+    (package / "__init__.py").write_text(_DATABRICKS_CONNECT)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(spark_session, "active_session", lambda: None)
+    yield
+    for name in ("databricks.connect", "databricks"):
+        sys.modules.pop(name, None)
+
+
+def test_databricks_connect_is_used_where_it_is_configured(
+    databricks_connect: None, never_starts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABRICKS_CLUSTER_ID", "0123")
+    provider = SparkProvider({"spark.remote": "sc://localhost:1"})
+    assert provider.starts_jvm() is False
+    assert type(provider.get()).__module__ == "databricks.connect"
+
+
+def test_databricks_connect_is_used_where_there_is_no_spark_of_ones_own(
+    databricks_connect: None, never_starts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark_session, "spark_jars", lambda: None)
+    assert type(SparkProvider().get()).__module__ == "databricks.connect"
+
+
+def test_databricks_connect_that_is_not_configured_is_not_even_imported(
+    databricks_connect: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = Given()
+    monkeypatch.setattr(spark_session, "start_session", lambda *_: started)
+    assert SparkProvider().starts_jvm() is True
+    assert SparkProvider().get() is started  # type: ignore[comparison-overlap]
+    assert "databricks.connect" not in sys.modules
+
+
+def test_on_a_databricks_cluster_its_session_is_taken_with_none_of_our_settings(
+    monkeypatch: pytest.MonkeyPatch, never_starts: None
+) -> None:
+    given = Given()
+
+    class Builder:
+        def getOrCreate(self) -> Given:
+            return given
+
+    monkeypatch.setattr(spark_session, "active_session", lambda: None)
+    monkeypatch.setattr(spark_session, "_builder", Builder)
+    monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
+    provider = SparkProvider({"spark.pools": ["heavy"]})
+    assert provider.starts_jvm() is False
+    assert provider.get() is given  # type: ignore[comparison-overlap]
+    provider.stop()
 
 
 # The session of a run
@@ -134,7 +253,7 @@ def test_activations_nest_and_end(never_starts: None) -> None:
         with activated(SparkProvider(session=inner)):  # type: ignore[arg-type]
             assert get_spark() is inner
         assert get_spark() is outer
-    assert spark_session._provider.get() is None
+    assert current_provider() is None
 
 
 def test_two_runs_at_once_keep_their_own_sessions(never_starts: None) -> None:
@@ -165,16 +284,27 @@ def test_two_runs_at_once_keep_their_own_sessions(never_starts: None) -> None:
 
 
 _LIFE = """
-import logging, sys
+import logging, signal, sys, tempfile
 from pathlib import Path
 from sparkpipe.spark.session import SparkProvider
 
 settings = {"spark.master": "local[1]", "spark.ui.enabled": sys.argv[2],
-            "spark.sql.shuffle.partitions": 3}
+            "spark.sql.shuffle.partitions": 3,
+            "spark.pools": {"heavy": {"weight": 2, "minShare": 1}, "light": 5}}
 log = Path(sys.argv[1])
 provider = SparkProvider(settings, log_file=log)
 assert provider.starts_jvm()
+assert provider.peek() is None
+mine = lambda *_: None
+signal.signal(signal.SIGINT, mine)
 session = provider.get()
+assert signal.getsignal(signal.SIGINT) is mine, "pyspark's handler is left"
+assert provider.peek() is session
+for name, weight, share in (("heavy", 2, 1), ("light", 5, 0), ("default", 1, 0)):
+    pool = session.sparkContext._jsc.sc().getPoolForName(name).get()
+    assert (pool.weight(), pool.minShare()) == (weight, share), name
+    assert pool.schedulingMode().toString() == "FAIR", name
+assert not list(Path(tempfile.gettempdir()).glob("sparkpipe-pools-*")), "a file is left"
 assert not provider.starts_jvm()
 assert provider.get() is session
 assert session.conf.get("spark.sql.shuffle.partitions") == "3"
@@ -244,12 +374,15 @@ _LOOPBACK = {
 @pytest.mark.spark
 def test_the_life_of_a_session_that_we_start(tmp_path: Path) -> None:
     log = tmp_path / "spark.log"
+    (tmp_path / "tmp").mkdir()
+    environment = {"SPARKPIPE_CACHE": str(tmp_path / "cache"), "TMPDIR": str(tmp_path / "tmp")}
     done = subprocess.run(
         [sys.executable, "-c", _LIFE, str(log), "true"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         cwd=tmp_path,
+        env={**os.environ, **environment},
     )
     assert done.returncode == 0, done.stderr[-3000:]
     lines = done.stdout.splitlines()
@@ -266,6 +399,10 @@ def test_the_life_of_a_session_that_we_start(tmp_path: Path) -> None:
     told = log.read_bytes()
     assert b":: loading settings" in told
     assert b"\0" not in told  # written from its end on, also by the second session
+    # Delta's jars are kept for the next start.
+    assert {path.name.partition("-")[0] for path in tmp_path.glob("cache/jars/*/*")} == {
+        "io.delta_delta"
+    }
 
 
 _WITHOUT_SPARK = """

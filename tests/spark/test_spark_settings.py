@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from sparkpipe.spark import session as spark_session
-from sparkpipe.spark.session import effective_settings, local_profile
+from sparkpipe.spark import jars
+from sparkpipe.spark.options import SparkOptions
+from sparkpipe.spark.profile import effective_settings, local_profile
 
 DELTA = "io.delta.sql.DeltaSparkSessionExtension"
 
 
+JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder in which nothing is kept yet."""
+    monkeypatch.setenv(jars.CACHE_VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
 @pytest.fixture
 def without_delta(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = spark_session.find_spec
-    monkeypatch.setattr(
-        spark_session, "find_spec", lambda name: None if name == "delta" else real(name)
-    )
+    real = jars.find_spec
+    monkeypatch.setattr(jars, "find_spec", lambda name: None if name == "delta" else real(name))
 
 
 def test_by_default_the_local_profile_with_delta() -> None:
@@ -37,7 +47,7 @@ def test_servers_listen_on_loopback_and_the_console_stays_free() -> None:
 
 def test_the_package_of_delta_fits_the_versions_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     versions = {"pyspark": "4.9.3", "delta-spark": "4.7.1"}
-    monkeypatch.setattr(spark_session, "installed_version", versions.__getitem__)
+    monkeypatch.setattr(jars, "installed_version", versions.__getitem__)
     assert effective_settings({})["spark.jars.packages"] == "io.delta:delta-spark_4.9_2.13:4.7.1"
 
 
@@ -109,11 +119,112 @@ def test_the_users_settings_are_not_changed() -> None:
     assert own == {"spark.sql.extensions": "my.Extension"}
 
 
-def test_numbers_and_booleans_of_yaml_become_properties() -> None:
-    from sparkpipe.spark.session import SparkProvider
+# Delta's jars, once they are kept
 
-    provider = SparkProvider({"spark.ui.enabled": False, "spark.sql.shuffle.partitions": 8})
-    assert provider._settings == {
-        "spark.ui.enabled": "false",
-        "spark.sql.shuffle.partitions": "8",
-    }
+
+def _resolved(folder: Path) -> list[str]:
+    """Jars as Spark's resolver leaves them."""
+    _, artifact, version = str(jars.delta_package()).split(":")
+    names = [
+        f"io.delta_{artifact}-{version}.jar",
+        f"io.delta_delta-storage-{version}.jar",
+        "org.roaringbitmap_shims-0.9.25.jar",
+    ]
+    for name in names:
+        (folder / name).write_text(name)
+    return [(folder / name).as_uri() for name in names]
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> list[str]:
+    """The jars of Delta as they lie in the cache."""
+    package = str(jars.delta_package())
+    jars.keep_jars(package, _resolved(tmp_path))
+    return [str(path) for path in jars.kept_jars(package)]
+
+
+def test_jars_that_are_kept_go_on_the_class_path(kept: list[str]) -> None:
+    settings = effective_settings({})
+    assert settings["spark.driver.extraClassPath"] == os.pathsep.join(kept)
+    assert "spark.jars.packages" not in settings
+    assert settings["spark.sql.extensions"] == DELTA
+
+
+def test_only_jars_of_delta_itself_are_kept(kept: list[str]) -> None:
+    assert len(kept) == 2
+    assert all(Path(path).name.startswith("io.delta_") for path in kept)
+
+
+def test_the_users_class_path_stays_beside_them(kept: list[str]) -> None:
+    settings = effective_settings({"spark.driver.extraClassPath": "/my/classes"})
+    assert settings["spark.driver.extraClassPath"] == os.pathsep.join([*kept, "/my/classes"])
+
+
+@pytest.mark.parametrize("master", ["spark://host:7077", "local-cluster[2,1,1024]", "yarn"])
+def test_where_executors_need_the_jars_too_they_stay_a_package(
+    kept: list[str], master: str
+) -> None:
+    settings = effective_settings({"spark.master": master})
+    assert settings["spark.jars.packages"] == jars.delta_package()
+    assert "spark.driver.extraClassPath" not in settings
+
+
+def test_beside_packages_of_the_user_they_stay_a_package(kept: list[str]) -> None:
+    # The class loader of packages sees Delta, but the class path would not see them.
+    settings = effective_settings({"spark.jars.packages": "org.my:package:1.0"})
+    assert settings["spark.jars.packages"] == f"org.my:package:1.0,{jars.delta_package()}"
+    assert "spark.driver.extraClassPath" not in settings
+
+
+def test_jars_of_another_version_are_not_taken(
+    kept: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = {"pyspark": "4.9.3", "delta-spark": "4.7.1"}
+    monkeypatch.setattr(jars, "installed_version", versions.__getitem__)
+    assert effective_settings({})["spark.jars.packages"] == "io.delta:delta-spark_4.9_2.13:4.7.1"
+
+
+def test_nothing_is_kept_of_a_resolution_without_delta(tmp_path: Path, cache: Path) -> None:
+    package = str(jars.delta_package())
+    jars.keep_jars(package, [*_resolved(tmp_path)[1:], ""])
+    assert jars.kept_jars(package) == ()
+    assert not cache.exists()
+
+
+def test_keeping_them_twice_changes_nothing(tmp_path: Path, kept: list[str], cache: Path) -> None:
+    package = str(jars.delta_package())
+    jars.keep_jars(package, _resolved(tmp_path))
+    assert [str(path) for path in jars.kept_jars(package)] == kept
+    assert len(list((cache / "jars").iterdir())) == 1
+
+
+def test_a_cache_that_cannot_be_written_is_left_out(tmp_path: Path, cache: Path) -> None:
+    cache.write_text("a file in the way")
+    jars.keep_jars(str(jars.delta_package()), _resolved(tmp_path))
+    assert effective_settings({})["spark.jars.packages"] == jars.delta_package()
+
+
+# Profiles
+
+
+def test_the_dev_profile_is_for_short_work() -> None:
+    options = effective_settings({}, SparkOptions(profile="dev"))[JAVA_OPTIONS].split()
+    assert "-XX:TieredStopAtLevel=1" in options
+    assert "-XX:+UseSerialGC" in options
+    assert JAVA_OPTIONS not in effective_settings({})
+
+
+def test_the_users_options_of_java_come_last() -> None:
+    own = {JAVA_OPTIONS: "-XX:TieredStopAtLevel=4 -Da=b"}
+    settings = effective_settings(own, SparkOptions(profile="dev"))
+    assert settings[JAVA_OPTIONS].startswith("-XX:TieredStopAtLevel=1 ")
+    assert settings[JAVA_OPTIONS].endswith(" -XX:TieredStopAtLevel=4 -Da=b")
+    assert effective_settings(own)[JAVA_OPTIONS] == own[JAVA_OPTIONS]
+
+
+def test_a_collector_of_the_user_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    dev = SparkOptions(profile="dev")
+    settings = effective_settings({JAVA_OPTIONS: "-XX:+UseZGC"}, dev)
+    assert "Serial" not in settings[JAVA_OPTIONS]
+    monkeypatch.setenv("JDK_JAVA_OPTIONS", "-XX:+UseParallelGC")
+    assert "Serial" not in effective_settings({}, dev)[JAVA_OPTIONS]

@@ -20,15 +20,23 @@ def keep(frame):
 
 def choose(frame):
     return frame.select("distanc")
+
+def explode(frame):
+    def fail(batches):
+        raise ValueError("boom")
+        yield from batches
+
+    return frame.mapInPandas(fail, "a int").toPandas()
 """
 REGISTRY = """
 from sparkpipe.pipeline import node, pipeline
-from flying.nodes import choose, keep
+from flying.nodes import choose, explode, keep
 
 def register_pipelines():
     return {
         "__default__": pipeline([node(keep, "flights", "kept")]),
         "broken": pipeline([node(choose, "flights", "kept")]),
+        "exploding": pipeline([node(explode, "flights", "exploded")]),
     }
 """
 CATALOG = """
@@ -90,15 +98,38 @@ def test_a_missing_column_is_told_in_a_few_lines(project: Path) -> None:
     done = _sparkpipe(project, "run", "--pipeline", "broken")
     assert done.returncode == 1
     error = done.stderr[done.stderr.index("Error: ") :]
-    assert "Node 'choose' failed: [UNRESOLVED_COLUMN" in error
-    assert "`distance`" in error
+    assert "Node 'choose' failed: there is no column `distanc`. Did you mean `distance`?" in error
     assert "flying/nodes.py:6 in choose" in error
     assert "--from-nodes choose" in error
     assert len(done.stderr.splitlines()) <= 15
     # The trace of Java is for the log file.
     assert '"stacktrace"' not in done.stderr
     assert "at org.apache" not in done.stderr
+    assert "Py4JJavaError" not in done.stderr
     assert "UNRESOLVED_COLUMN" in (project / "logs" / "sparkpipe.log").read_text()
+
+
+def test_the_trace_of_java_is_told_by_verbose(project: Path) -> None:
+    done = _sparkpipe(project, "run", "--pipeline", "broken", "--verbose")
+    assert done.returncode == 1
+    assert "Traceback (most recent call last)" in done.stderr
+    assert "UNRESOLVED_COLUMN" in done.stderr
+    assert "JVM stacktrace:" in done.stderr
+    assert "\tat org.apache.spark" in done.stderr
+    error = done.stderr[done.stderr.index("Error: ") :]
+    assert "Did you mean `distance`?" in error
+    assert "\tat " not in error
+
+
+def test_an_error_in_a_python_worker_is_told_in_a_few_lines(project: Path) -> None:
+    done = _sparkpipe(project, "run", "--pipeline", "exploding")
+    assert done.returncode == 1
+    error = done.stderr[done.stderr.index("Error: ") :]
+    assert "Node 'explode' failed: in a Python worker: ValueError: boom" in error
+    assert "  at flying/nodes.py:10 in fail" in error
+    assert len(done.stderr.splitlines()) <= 15
+    assert "Traceback" not in done.stderr
+    assert "\tat " not in done.stderr
 
 
 def test_packages_that_cannot_be_fetched_are_named(project: Path) -> None:

@@ -1,0 +1,89 @@
+"""Delta's jars, kept in the user's cache folder once Spark has resolved them.
+
+Spark resolves ``spark.jars.packages`` anew at each start, which costs seconds. The jars of the
+first start are kept, and later sessions on this machine get them on their class path.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable
+from importlib.metadata import version as installed_version
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+#: Names the cache folder; by default it is where the platform keeps caches.
+CACHE_VARIABLE = "SPARKPIPE_CACHE"
+
+
+def cache_folder() -> Path:
+    """Return sparkpipe's folder for what can be made again; it need not exist."""
+    given = os.environ.get(CACHE_VARIABLE)
+    if given:
+        return Path(given).expanduser().absolute()
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = str(Path.home() / "Library" / "Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "sparkpipe"
+
+
+def spark_jars() -> Path | None:
+    """Return the folder of Spark's own jars; None where only a client of Spark is installed."""
+    spec = find_spec("pyspark")
+    homes = [os.environ.get("SPARK_HOME"), *((spec and spec.submodule_search_locations) or ())]
+    folders = [Path(home) / "jars" for home in homes if home]
+    return next((folder for folder in folders if folder.is_dir()), None)
+
+
+def delta_package() -> str | None:
+    """Return the Maven coordinates of the installed Delta for the installed Spark; None if none."""
+    if find_spec("delta") is None:
+        return None
+    spark = ".".join(installed_version("pyspark").split(".")[:2])
+    return f"io.delta:delta-spark_{spark}_2.13:{installed_version('delta-spark')}"
+
+
+def kept_jars(package: str) -> tuple[Path, ...]:
+    """Return the jars of a package of Delta that an earlier start has left; empty if none has."""
+    return tuple(sorted(_folder(package).glob("*.jar")))
+
+
+def keep_jars(package: str, resolved: Iterable[str]) -> None:
+    """Keep the jars of Delta among those that Spark has resolved.
+
+    Only its own: what it depends on comes with Spark, and a second version of it on the class path
+    would hide Spark's.
+
+    Args:
+        package: The Maven coordinates of Delta.
+        resolved: Paths or ``file:`` addresses of jars, named ``<group>_<artifact>-<version>.jar``.
+    """
+    paths = [Path(unquote(urlsplit(address).path)) for address in resolved]
+    jars = [path for path in paths if path.name.startswith("io.delta_")]
+    _, artifact, version = package.split(":")
+    if f"io.delta_{artifact}-{version}.jar" not in {path.name for path in jars}:
+        return
+    folder = _folder(package)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            for path in jars:
+                shutil.copy2(path, beside)
+            beside.chmod(0o755)
+            beside.rename(folder)  # whole or not at all
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    except OSError:
+        return  # another process was first, or there is no room: the next start resolves them again
+
+
+def _folder(package: str) -> Path:
+    return cache_folder() / "jars" / package.replace(":", "_")
