@@ -1,71 +1,158 @@
-"""Failures of Spark and Java in plain words; pyspark is not imported to tell them."""
+"""Failures of Spark and Java: in plain words, and whether to try again.
+
+Neither pyspark nor py4j is imported to tell.
+"""
 
 from __future__ import annotations
 
+import builtins
+import pickle
 import re
-from typing import Any
+from collections.abc import Iterator
 
-# 'SQLSTATE: 42703; line 1 pos 7' and the query plan after it help only those who debug Spark.
-_SQLSTATE = re.compile(r"\s*SQLSTATE:.*", re.DOTALL)
-_TRACEBACK = "Traceback (most recent call last)"
+from sparkpipe.errors import SparkpipeError
+from sparkpipe.spark.failure import (
+    JVM_GONE,
+    Link,
+    failure_links,
+    is_cancelled,
+    is_conflict,
+    is_lost,
+    is_out_of_memory,
+    is_worker_exception,
+    raised_in_worker,
+)
+from sparkpipe.spark.reasons import tell
+
 _LONGEST = 400
+
+#: Exceptions that the same call raises again.
+_LASTING = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    FileExistsError,
+    FileNotFoundError,
+    ImportError,
+    IsADirectoryError,
+    LookupError,
+    NameError,
+    NotADirectoryError,
+    NotImplementedError,
+    PermissionError,
+    RecursionError,
+    StopIteration,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    pickle.PickleError,
+)
+#: Their like in Java.
+_LASTING_IN_JAVA = re.compile(
+    r"AccessControl|AccessDenied|AlreadyExists|Arithmetic|ClassCast|ClassNotFound|DateTime"
+    r"|FileNotFound|IllegalArgument|IndexOutOfBounds|NoClassDefFound|NoSuch|NotSerializable"
+    r"|NullPointer|NumberFormat|Py4J|UnsupportedOperation"
+)
+_PASSING_IN_JAVA = re.compile(
+    r"^(\w*IO|Socket|(HttpHost)?Connect|\w*Timeout|UnknownHost|NoRouteToHost|SSL\w*"
+    r"|SQLTransient\w*|SQLRecoverable)Exception$"
+)
+_NOT_WRITABLE = ("Mkdirs failed", "Permission denied", "No such file")
 
 
 def spark_reason(exc: BaseException) -> str:
-    """Return the reason of a failure in Spark in one line, or an empty string if it is none."""
-    kind = type(exc)
-    if not kind.__module__.startswith(("pyspark.", "py4j.")):
-        return ""
-    if kind.__name__ == "Py4JJavaError":
-        return _short(_java_reason(exc))
-    if kind.__module__.startswith("py4j."):
-        return _gateway_reason(str(exc))
-    text = str(exc).strip()
-    if kind.__name__ == "PythonException" or _TRACEBACK in text:
-        return _short(_python_worker_reason(text))
-    first = _first_line(text) or kind.__name__
-    cause = getattr(exc, "_cause", None)
-    if first.endswith(":") and isinstance(cause, BaseException):  # only says that something failed
-        first = f"{first} {spark_reason(cause) or cause}"
-    return _short(first)
+    """Return the reason of a failure in Spark in one to three plain lines.
+
+    Args:
+        exc: Any exception, as Spark or py4j has raised it; its ``__cause__`` is not looked at.
+
+    Returns:
+        What happened and, where that is known, what to do; empty if the failure is none of Spark's.
+    """
+    links = failure_links(exc)
+    return _short(tell(links)) if links else ""
 
 
-def _first_line(text: str) -> str:
-    return next(iter(_SQLSTATE.sub("", text).strip().splitlines()), "")
+def java_stack(exc: BaseException) -> str:
+    """Return Java's stack of a failure, where pyspark keeps it back; else an empty string."""
+    for error in _causes(exc):
+        stack = getattr(error, "_stackTrace", None)
+        if isinstance(stack, str) and stack and failure_links(error):
+            return f"\nJVM stacktrace:\n{stack.rstrip()}\n"
+    return ""
 
 
-def _gateway_reason(text: str) -> str:
-    # A JVM that answers sends its trace; the first line of it is the reason.
-    trace = text.partition("Trace:")[2].strip()
-    if trace:
-        return _short(_without_package(trace.splitlines()[0]))
-    return "the connection to Spark's JVM is lost: it has ended or was killed."
+def is_cancellation(exc: BaseException) -> bool:
+    """Whether a failure, or what caused it, is that its Spark job was cancelled.
+
+    An error that was raised while the cancelled job's was handled counts as caused by it.
+    """
+    return any(is_cancelled(link) for error in _chain(exc) for link in failure_links(error))
 
 
-def _without_package(text: str) -> str:
-    # 'org.apache.spark.SparkException: Job aborted' reads better without its packages.
-    return re.sub(r"^(?:\w+\.)+(\w+): ", r"\1: ", text)
+def may_pass(exc: BaseException) -> bool:
+    """Whether the same call may succeed when it is made again, a little later.
+
+    A lost executor, a lost connection, a conflict of writers and want of memory pass; so may
+    what is not known. Wrong names, types and queries, missing files, refused permissions and
+    cancelled jobs do not, wherever in the chain of ``__cause__`` they are; nor does the end of
+    Spark's JVM.
+    """
+    if is_cancellation(exc):
+        return False
+    return all(_link_may_pass(error) for error in _causes(exc))
 
 
-def _java_reason(exc: Any) -> str:
-    try:
-        cause = exc.java_exception
-        while cause.getCause() is not None:
-            cause = cause.getCause()
-        text = str(cause.toString())
-    except Exception:  # the JVM may be gone; then the exception itself is all there is
-        text = str(exc)
-    if _TRACEBACK in text:
-        return _python_worker_reason(text)
-    return _without_package(_first_line(text)) or type(exc).__name__
+def _link_may_pass(error: BaseException) -> bool:
+    links = failure_links(error)
+    if links:
+        return _spark_may_pass(links)
+    if isinstance(error, SparkpipeError):
+        # One that has a cause only passes it on.
+        return error.__cause__ is not None
+    return isinstance(error, Exception) and not isinstance(error, _LASTING)
 
 
-def _python_worker_reason(text: str) -> str:
-    """Return the last line of the worker's traceback: the exception that the user's code raised."""
-    # Each traceback of a chain ends with its exception, the first line that is not indented.
-    raised = re.findall(rf"^{re.escape(_TRACEBACK)}.*?^(\S[^\n]*)", text, re.DOTALL | re.MULTILINE)
-    named = [line for line in raised if not line.startswith(("pyspark.", "org."))]
-    return f"in a Python worker: {(named or raised or text.strip().splitlines())[-1]}"
+def _spark_may_pass(links: tuple[Link, ...]) -> bool:
+    for link in links:
+        if link.kind == JVM_GONE:
+            return False
+        if is_worker_exception(link):
+            return _worker_may_pass(link)
+        if is_conflict(link) or is_lost(link) or is_out_of_memory(link):
+            return True
+        if _PASSING_IN_JAVA.search(link.kind):
+            return not link.text.startswith(_NOT_WRITABLE)
+    return not any(
+        link.condition or _LASTING_IN_JAVA.search(link.kind) or "maxResultSize" in link.text
+        for link in links
+    )
+
+
+def _worker_may_pass(link: Link) -> bool:
+    name = raised_in_worker(link).partition(":")[0].strip()
+    kind = getattr(builtins, name, None)
+    is_lasting = isinstance(kind, type) and issubclass(kind, _LASTING)
+    return not is_lasting and not name.startswith("pyspark.")
+
+
+def _causes(exc: BaseException) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    link: BaseException | None = exc
+    while link is not None and link not in seen:
+        seen.append(link)
+        yield link
+        link = link.__cause__
+
+
+def _chain(exc: BaseException) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    link: BaseException | None = exc
+    while link is not None and link not in seen:
+        seen.append(link)
+        yield link
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
 
 
 def _short(text: str) -> str:
