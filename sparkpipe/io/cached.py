@@ -7,6 +7,7 @@ from typing import Any
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, Version, is_single_process
 from sparkpipe.io.memory import MemoryDataSet
+from sparkpipe.io.target import target_of
 
 
 class CachedDataSet(AbstractDataSet):
@@ -64,6 +65,9 @@ class CachedDataSet(AbstractDataSet):
 
     def _missing(self) -> str:
         return "" if self._cache.exists() else self._dataset._missing()
+
+    def _target(self) -> str:
+        return target_of(self._dataset)
 
     def _describe(self) -> dict[str, Any]:
         return {"dataset": str(self._dataset)}
