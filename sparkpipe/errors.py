@@ -16,6 +16,8 @@
     ├── SparkStartError              no Spark session could be started
     ├── PreflightError               all that was wrong before anything ran (also a ValueError)
     ├── NodeRunError                 one node failed: at which step, where in the code
+    │   ├── NodeTimeoutError         it took longer than its timeout
+    │   └── NodeCancelledError       it did not fail, but was cancelled because another one did
     └── RunFailedError               a run failed: all its NodeRunErrors
 
 An error says what happened, where, and (``hint``) what to do next; ``__cause__`` keeps its cause.
@@ -130,6 +132,14 @@ class NodeRunError(SparkpipeError):
         self.args = (message, node_name, location, traceback_text)
 
 
+class NodeTimeoutError(NodeRunError):
+    """A node took longer than its timeout."""
+
+
+class NodeCancelledError(NodeRunError):
+    """A node was cancelled, because another one failed or the run was interrupted."""
+
+
 class RunFailedError(SparkpipeError):
     """A run failed; every failure is in it.
 
@@ -138,6 +148,8 @@ class RunFailedError(SparkpipeError):
         resume_from: Names of the nodes from which the run can be continued.
         completed: Number of nodes that had completed.
         total: Number of nodes in the run.
+        cancelled: Names of the nodes that were cancelled while they ran.
+        skipped: Names of the nodes that were not started.
     """
 
     def __init__(
@@ -146,16 +158,23 @@ class RunFailedError(SparkpipeError):
         resume_from: Sequence[str] = (),
         completed: int = 0,
         total: int = 0,
+        cancelled: Sequence[str] = (),
+        skipped: Sequence[str] = (),
     ) -> None:
         self.failures = tuple(failures)
         self.resume_from = tuple(resume_from)
         self.completed = completed
         self.total = total
+        self.cancelled = tuple(cancelled)
+        self.skipped = tuple(skipped)
         hint = ""
         if self.resume_from:
             hint = f"\nTo continue from there: sparkpipe run --from-nodes {','.join(resume_from)}"
-        super().__init__("\n".join(failure.message for failure in self.failures), hint=hint)
-        self.args = (self.failures, self.resume_from, completed, total)
+        lines = [failure.message for failure in self.failures]
+        if self.cancelled:
+            lines.append(f"Cancelled: {', '.join(self.cancelled)}.")
+        super().__init__("\n".join(lines), hint=hint)
+        self.args = (self.failures, self.resume_from, completed, total, cancelled, skipped)
 
     def __str__(self) -> str:
         return self.message + self.hint
@@ -177,6 +196,36 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     known = {str(candidate).casefold(): str(candidate) for candidate in candidates}
     close = get_close_matches(name.casefold(), known, n=1)
     return f"Did you mean '{known[close[0]]}'?" if close else ""
+
+
+def told_with_place(exc: BaseException) -> str:
+    """Return kind, first line and place of an error in the code of a user."""
+    text = first_line(exc)
+    return f"{type(exc).__name__}{text and f': {text}'} ({place_of(exc)})"
+
+
+def first_line(told: object) -> str:
+    r"""Return the first line of a text, or of what an error says.
+
+    >>> first_line("disk full\nat block 7")
+    'disk full ...'
+    """
+    line, _, more = str(told).strip().partition("\n")
+    return f"{line} ..." if more else line
+
+
+def place_of(exc: BaseException) -> str:
+    """Return ``in file:line``: where an error was raised, or where the syntax is wrong."""
+    import traceback
+
+    if isinstance(exc, SyntaxError) and exc.filename:
+        return f"in {exc.filename}:{exc.lineno}"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(exc.__traceback__)
+        if not frame.filename.startswith("<") and "importlib" not in frame.filename
+    ]
+    return f"in {frames[-1].filename}:{frames[-1].lineno}" if frames else "somewhere"
 
 
 _collected: ContextVar[list[SparkpipeError] | None] = ContextVar("_collected", default=None)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from sparkpipe.dag import longest_remaining, width
 from sparkpipe.errors import did_you_mean
+from sparkpipe.guard import target_problems
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.core import is_ephemeral, location_of
+from sparkpipe.io.core import is_ephemeral, is_spark_frame, location_of
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
 from sparkpipe.pipeline.transcoding import strip_transcoding
@@ -25,6 +28,9 @@ class Plan:
         readers: For each data set that is read, by how many nodes.
         releasable: Data sets that may be released once they are read: neither inputs nor outputs of
             the pipeline.
+        remaining: For each position, the length of the longest path from it to an end: in seconds
+            where they are known, else in nodes.
+        width: How many nodes may run at once at most.
     """
 
     nodes: tuple[Node, ...]
@@ -32,6 +38,24 @@ class Plan:
     children: tuple[tuple[int, ...], ...]
     readers: dict[str, int]
     releasable: frozenset[str]
+    remaining: tuple[float, ...]
+    width: int
+
+    def shared(self, catalog: DataCatalog) -> dict[str, tuple[str, ...]]:
+        """Return what more than one node reads from memory, with these nodes.
+
+        Of these, Spark frames are persisted when they are first read, and released after the last
+        node that reads them.
+
+        Args:
+            catalog: Tells what is in memory; what is not in it will be.
+        """
+        names = (n for n, count in self.readers.items() if count > 1)
+        return {
+            name: tuple(node.name for node in self.nodes if name in node.input_names)
+            for name in names
+            if name not in catalog or may_be_persisted(catalog._get_dataset(name))
+        }
 
     def resume_from(self, completed: Iterable[int], catalog: DataCatalog) -> tuple[str, ...]:
         """Return names of nodes from which a run that ended early can be continued.
@@ -72,8 +96,22 @@ class Plan:
         )
 
 
-def make_plan(pipeline: Pipeline) -> Plan:
-    """Work out the plan of a pipeline, in time proportional to its nodes and edges."""
+def may_be_persisted(data_set: Any) -> bool:
+    """Whether a data set may hold a Spark frame in memory that nobody has forbidden to persist."""
+    if not is_ephemeral(data_set) or getattr(data_set, "persist", None) is False:
+        return False
+    data = getattr(data_set, "_data", None)
+    return is_spark_frame(data) or not data_set.exists()
+
+
+def make_plan(pipeline: Pipeline, expected_seconds: Mapping[str, float] | None = None) -> Plan:
+    """Work out the plan of a pipeline, in time proportional to its nodes and edges.
+
+    Args:
+        pipeline: What is to run.
+        expected_seconds: How long nodes are expected to take, by name, as of an earlier run; a node
+            that is not in it counts as the mean of those that are.
+    """
     nodes = tuple(pipeline.nodes)
     position_of = {node: position for position, node in enumerate(nodes)}
     waits_for = [0] * len(nodes)
@@ -83,6 +121,10 @@ def make_plan(pipeline: Pipeline) -> Plan:
         children.append(following)
         for position in following:
             waits_for[position] += 1
+    seconds: list[float] | None = None
+    if expected_seconds:
+        mean = sum(expected_seconds.values()) / len(expected_seconds)
+        seconds = [expected_seconds.get(node.name, mean) for node in nodes]
     readers = Counter(name for node in nodes for name in node.input_names)
     kept = pipeline.inputs() | pipeline.outputs()
     written = pipeline.all_outputs()
@@ -92,6 +134,8 @@ def make_plan(pipeline: Pipeline) -> Plan:
         tuple(children),
         readers,
         frozenset((written | set(readers)) - kept),
+        longest_remaining(children, seconds),
+        width(children),
     )
 
 
@@ -124,7 +168,7 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
                 f"'{name}' is one form of '{strip_transcoding(name)}' and needs an entry of its "
                 "own in the catalog: forms share a file, which data in memory has not."
             )
-    return problems
+    return problems + target_problems(pipeline, catalog)
 
 
 def _unknown_input(name: str, readers: str, known: list[str]) -> str:

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from sparkpipe.errors import DataSetError, SparkpipeError, VersionNotFoundError
+from sparkpipe.io.target import described_target
 from sparkpipe.spark.errors import spark_reason
 
 #: Keys whose values are never shown.
@@ -70,6 +71,13 @@ class AbstractDataSet(ABC):
     def _missing(self) -> str:
         """Return why a load would find nothing, where that is known without Spark or network."""
         return ""
+
+    def _target(self) -> str:
+        """Return what is read and written, alike for all that share it; empty if nobody can.
+
+        By default it is worked out from ``filepath``, ``path`` or ``table`` of ``_describe``.
+        """
+        return "" if self._EPHEMERAL else described_target(self)
 
     def load(self) -> Any:
         """Return the data.

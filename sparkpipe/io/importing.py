@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from sparkpipe.errors import DataSetError, did_you_mean
+from sparkpipe.errors import DataSetError, did_you_mean, place_of, told_with_place
 
 #: The extra of sparkpipe that brings a package.
 _EXTRAS = {
@@ -29,14 +29,15 @@ def import_object(path: str) -> Any:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as exc:
+        itself = f"{module_name}.".startswith(f"{exc.name}.")
+        where = "" if itself else f" (imported {place_of(exc)})"
         raise DataSetError(
-            f"'{path}' cannot be imported: there is no module '{exc.name}'.",
+            f"'{path}' cannot be imported: there is no module '{exc.name}'{where}.",
             hint=install_hint(exc.name or module_name),
         ) from exc
     except Exception as exc:
         raise DataSetError(
-            f"'{path}' cannot be imported: importing '{module_name}' raised "
-            f"{type(exc).__name__}: {exc}"
+            f"'{path}' cannot be imported: importing '{module_name}' raised {told_with_place(exc)}"
         ) from exc
     try:
         return getattr(module, name)

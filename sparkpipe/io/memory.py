@@ -6,8 +6,9 @@ import copy
 import sys
 from typing import Any
 
-from sparkpipe.errors import DataSetError
+from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import AbstractDataSet, holds_spark
+from sparkpipe.spark.options import STORAGE_LEVELS
 
 
 class _Empty:
@@ -31,6 +32,10 @@ class MemoryDataSet(AbstractDataSet):
         copy_mode: ``assign``, ``copy`` or ``deepcopy``, at saving and at loading. By default Spark
             frames (also in a list, tuple or dictionary) are assigned, pandas and NumPy objects
             copied, everything else deep-copied.
+        metadata: Kept for other tools.
+        persist: Whether a Spark frame that more than one node reads is persisted until they have
+            run: by default yes, with the storage level of the project; or the name of a storage
+            level of Spark.
 
     >>> data_set = MemoryDataSet([1, 2])
     >>> data_set.load().append(3)
@@ -45,13 +50,21 @@ class MemoryDataSet(AbstractDataSet):
         data: Any = _EMPTY,
         copy_mode: str | None = None,
         metadata: dict[str, Any] | None = None,
+        persist: bool | str | None = None,
     ) -> None:
         if copy_mode is not None and copy_mode not in _COPY_MODES:
             raise DataSetError(
                 f"copy_mode '{copy_mode}' is not known.", hint=f"It is one of {_COPY_MODES}."
             )
+        if isinstance(persist, str) and persist not in STORAGE_LEVELS:
+            raise DataSetError(
+                f"persist: '{persist}' is no storage level of Spark.",
+                hint=did_you_mean(persist, STORAGE_LEVELS)
+                or f"One of {', '.join(STORAGE_LEVELS)}.",
+            )
         self._copy_mode = copy_mode
         self.metadata = metadata
+        self.persist = persist
         self._data = _EMPTY
         if data is not _EMPTY:
             self._save(data)  # unlike what a node returns, a parameter may be None

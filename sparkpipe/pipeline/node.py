@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import tee
+from math import isfinite
 from operator import itemgetter
 from typing import Any
 
@@ -37,8 +38,12 @@ class Node:
         "name",
         "namespace",
         "output_names",
+        "pool",
+        "retries",
+        "retry_delay",
         "short_name",
         "tags",
+        "timeout",
     )
 
     _explicit_name: str | None
@@ -59,6 +64,11 @@ class Node:
     tags: frozenset[str]
     namespace: str | None
     confirms: tuple[str, ...]
+    #: How it runs: Spark's scheduler pool, seconds it may take, how often it is tried again.
+    pool: str | None
+    timeout: float | None
+    retries: int
+    retry_delay: float
 
     def __init__(
         self,
@@ -70,6 +80,10 @@ class Node:
         tags: str | Iterable[str] | None = None,
         confirms: str | Sequence[str] | None = None,
         namespace: str | None = None,
+        pool: str | None = None,
+        timeout: float | None = None,
+        retries: int = 0,
+        retry_delay: float = 1.0,
     ) -> None:
         if not callable(func):
             raise PipelineError(
@@ -100,6 +114,10 @@ class Node:
         set_("output_names", _flat(outputs))
         set_("tags", frozenset((tags,) if isinstance(tags, str) else tags or ()))
         set_("confirms", (confirms,) if isinstance(confirms, str) else tuple(confirms or ()))
+        set_("pool", pool)
+        set_("timeout", timeout)
+        set_("retries", retries)
+        set_("retry_delay", retry_delay)
         key = (func, name, namespace, _hashable(inputs), _hashable(outputs))
         set_("_key", key)
         set_("_hash", _hash_of(key))
@@ -120,6 +138,7 @@ class Node:
                     f"Node '{described}': '{tag}' cannot be a tag.",
                     hint="Use letters, digits, '_', '-' and '.'.",
                 )
+        self._validate_running()
         if not self.input_names and not self.output_names:
             raise PipelineError(f"Node '{described}' has neither inputs nor outputs.")
         if len(set(self.output_names)) < len(self.output_names):
@@ -138,6 +157,21 @@ class Node:
         problem = self._signature_problem()
         if problem:
             report(NodeSignatureError(problem))
+
+    def _validate_running(self) -> None:
+        def refuse(what: str, given: object, hint: str) -> None:
+            raise PipelineError(f"Node '{self.name}': {what} cannot be {given!r}.", hint=hint)
+
+        if self.pool is not None and not (
+            isinstance(self.pool, str) and _NAME.fullmatch(self.pool)
+        ):
+            refuse("pool", self.pool, "Use letters, digits, '_', '-' and '.'.")
+        if self.timeout is not None and not _is_number(self.timeout, above=0):
+            refuse("timeout", self.timeout, "It is a number of seconds above 0, or None.")
+        if not _is_number(self.retries, above=-1) or self.retries != int(self.retries):
+            refuse("retries", self.retries, "It is a whole number from 0 on.")
+        if not _is_number(self.retry_delay, above=-1) or self.retry_delay < 0:
+            refuse("retry_delay", self.retry_delay, "It is a number of seconds from 0 on.")
 
     def _signature_problem(self) -> str:
         try:
@@ -181,6 +215,10 @@ class Node:
             "tags": self.tags,
             "confirms": self.confirms,
             "namespace": self.namespace,
+            "pool": self.pool,
+            "timeout": self.timeout,
+            "retries": self.retries,
+            "retry_delay": self.retry_delay,
         }
         return Node(**{**arguments, **overwrite})
 
@@ -324,6 +362,10 @@ def node(
     tags: str | Iterable[str] | None = None,
     confirms: str | Sequence[str] | None = None,
     namespace: str | None = None,
+    pool: str | None = None,
+    timeout: float | None = None,
+    retries: int = 0,
+    retry_delay: float = 1.0,
 ) -> Node:
     """Make a node of a function and the names of its data sets.
 
@@ -338,6 +380,13 @@ def node(
         tags: Names to choose nodes by.
         confirms: Data sets to confirm once the node has run.
         namespace: Put before the name, with a dot.
+        pool: The pool of Spark's scheduler in which its jobs run.
+        timeout: Seconds that it may take. Then its Spark jobs are cancelled, and it fails; Python
+            code cannot be interrupted, but nothing is saved after it.
+        retries: How often it is tried again after a failure that may pass, such as a lost
+            connection; never after one that would come again, such as a missing column.
+        retry_delay: Seconds before the first further attempt; twice as long before each next one,
+            at most 60.
 
     Raises:
         PipelineError: A name or an argument is not possible.
@@ -348,7 +397,19 @@ def node(
     >>> print(node(add, ["a", "b"], "sum"))
     add: add([a,b]) -> [sum]
     """
-    return Node(func, inputs, outputs, name=name, tags=tags, confirms=confirms, namespace=namespace)
+    return Node(
+        func,
+        inputs,
+        outputs,
+        name=name,
+        tags=tags,
+        confirms=confirms,
+        namespace=namespace,
+        pool=pool,
+        timeout=timeout,
+        retries=retries,
+        retry_delay=retry_delay,
+    )
 
 
 def _function_name(func: Callable[..., Any]) -> str:
@@ -356,6 +417,15 @@ def _function_name(func: Callable[..., Any]) -> str:
         func = func.func
     name: str = getattr(func, "__name__", "") or type(func).__name__
     return "lambda" if name == "<lambda>" else name
+
+
+def _is_number(value: Any, above: float) -> bool:
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)  # a bool is an int
+        and isfinite(value)
+        and value > above
+    )
 
 
 def _is_async(func: Any) -> bool:

@@ -50,37 +50,42 @@ def _make_segment(nodes: Iterable[Node]) -> _Segment:
     names: dict[str, Node] = {}
     producers: dict[str, Node] = {}
     consumers: dict[str, list[Node]] = defaultdict(list)
-    for node in list(unique):
-        clash = _clash(node, lambda name: names.get(name), lambda name: producers.get(name))
-        if clash is not None:
-            report(clash)
-            del unique[node]
-            continue
+    for node in unique:
+        # Where errors are collected the node stays, so that it is judged too.
+        _report_clashes(node, names.get, producers.get)
         if node.has_explicit_name:
-            names[node.name] = node
-        producers.update((strip_transcoding(name), node) for name in node.output_names)
+            names.setdefault(node.name, node)
+        for name in node.output_names:
+            producers.setdefault(strip_transcoding(name), node)
         for name in {strip_transcoding(name): None for name in node.input_names}:
             consumers[name].append(node)
     return _Segment(unique, names, producers, {k: tuple(v) for k, v in consumers.items()})
 
 
-def _clash(
+def _report_clashes(
     node: Node,
     named: Callable[[str], Node | None],
     producer: Callable[[str], Node | None],
-) -> PipelineError | None:
+) -> None:
     if node.has_explicit_name and (same_name := named(node.name)) is not None:
-        return PipelineError(
-            f"Two nodes are named '{node.name}': {same_name} and {node}.",
-            hint="Give one of them another name.",
-        )
-    for name in node.output_names:
-        if (other := producer(strip_transcoding(name))) is not None:
-            return OutputNotUniqueError(
-                f"Two nodes write '{strip_transcoding(name)}': {other} and {node}.",
-                hint="Give one of them an output of its own.",
+        report(
+            PipelineError(
+                f"Two nodes are named '{node.name}': {_both(same_name, node)}.",
+                hint="Give one of them another name.",
             )
-    return None
+        )
+    for name in map(strip_transcoding, node.output_names):
+        if (other := producer(name)) is not None:
+            report(
+                OutputNotUniqueError(
+                    f"Two nodes write '{name}': {_both(other, node)}.",
+                    hint="Give one of them an output of its own.",
+                )
+            )
+
+
+def _both(one: Node, other: Node) -> str:
+    return " and ".join(sorted(map(str, (one, other))))
 
 
 class Pipeline:
@@ -131,9 +136,7 @@ class Pipeline:
         large, small = (self, other) if len(self) >= len(other) else (other, self)
         added = _make_segment(node for node in small._unordered if node not in large)
         for node in added.nodes:
-            clash = _clash(node, large._named, large._producer)
-            if clash is not None:
-                raise clash
+            _report_clashes(node, large._named, large._producer)
         segments = large._segments
         merged = added
         while segments and len(segments[-1].nodes) <= 2 * len(merged.nodes):
@@ -141,7 +144,7 @@ class Pipeline:
             segments = segments[:-1]
         total = Pipeline._of((*segments, merged))
         if total._leads_back_into(added):
-            _ = total.grouped_nodes  # raises, with the names on the cycle
+            _ = total.grouped_nodes  # reports the names on the cycle
         return total
 
     def __radd__(self, other: object) -> Pipeline:
@@ -261,7 +264,9 @@ class Pipeline:
                         following.append(by_node[child])
             layer = following
         if sum(map(len, layers)) < len(nodes):
-            self._raise_cycle({node: node for node in nodes if waits_for[node]})
+            waiting = sorted((node for node in nodes if waits_for[node] > 0), key=_sorting_key)
+            report(self._cycle({node: node for node in waiting}))
+            layers.append(waiting)
         return layers
 
     def _parents_of(self, node: Node) -> set[Node]:
@@ -272,7 +277,7 @@ class Pipeline:
         names = {strip_transcoding(name) for name in node.output_names}
         return {child for name in names for child in self._consumers(name)} - {node}
 
-    def _raise_cycle(self, remaining: dict[Node, Node]) -> None:
+    def _cycle(self, remaining: dict[Node, Node]) -> CircularDependencyError:
         """Walk up from a node that never became ready until a node comes twice."""
         path: list[Node] = []
         node = min(remaining, key=_sorting_key)
@@ -280,9 +285,11 @@ class Pipeline:
             path.append(node)
             waiting = (remaining[p] for p in self._parents_of(node) if p in remaining)
             node = min(waiting, key=_sorting_key)
-        cycle = [*path[path.index(node) :], node][::-1]
-        raise CircularDependencyError(
-            "These nodes wait for one another: " + " -> ".join(n.name for n in cycle) + ".",
+        names = [node.name for node in path[path.index(node) :][::-1]]
+        first = names.index(min(names))  # told in the same words from wherever it was entered
+        cycle = [*names[first:], *names[: first + 1]]
+        return CircularDependencyError(
+            f"These nodes wait for one another: {' -> '.join(cycle)}.",
             hint="Let one of them read or write a data set of another name.",
         )
 

@@ -8,12 +8,14 @@ from sparkpipe.runner.sequential_runner import SequentialRunner
 from sparkpipe.runner.task import run_node
 
 if TYPE_CHECKING:
+    from sparkpipe.runner.hybrid_runner import HybridRunner
     from sparkpipe.runner.parallel_runner import ParallelRunner
     from sparkpipe.runner.thread_runner import ThreadRunner
 
 __all__ = [
     "AbstractRunner",
     "DryRunner",
+    "HybridRunner",
     "ParallelRunner",
     "SequentialRunner",
     "ThreadRunner",
@@ -31,4 +33,8 @@ def __getattr__(name: str) -> Any:
         from sparkpipe.runner.parallel_runner import ParallelRunner
 
         return ParallelRunner
+    if name == "HybridRunner":
+        from sparkpipe.runner.hybrid_runner import HybridRunner
+
+        return HybridRunner
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import Pipeline
+from sparkpipe.plan import make_plan
 from sparkpipe.runner.runner import AbstractRunner
 
 if TYPE_CHECKING:
@@ -28,3 +29,11 @@ class DryRunner(AbstractRunner):
             len(nodes),
             "\n".join(f"  {node}" for node in nodes),
         )
+        for name, readers in make_plan(pipeline).shared(catalog).items():
+            self._logger.info(
+                "'%s' stays in memory and is read by %d nodes (%s): a Spark frame would be "
+                "persisted until they have run.",
+                name,
+                len(readers),
+                ", ".join(readers),
+            )

@@ -1,49 +1,66 @@
 """The only scheduling loop.
 
-The state of a run, all of it local to :func:`run_plan`:
+The state of a run, all of it in one :class:`_Loop`:
 
 * ``waits_for``: for each position of the plan, how many nodes it still needs;
-* ``ready``: a heap of the positions that need none, the earliest in the plan first;
-* ``running``: positions handed to the pool, never more than it has slots;
-* ``ended``: a queue of pairs of position and error (or None), which the pool fills;
-* ``completed``: positions that have run and saved; ``failures``: the errors, in order of arrival;
+* ``ready``: for each lane of the pool a heap of the positions that need none, those on the longest
+  remaining path first, then the earliest in the plan;
+* ``running``: positions handed to the pool, never more in a lane than it is wide, and since when;
+* ``ended``: a queue of pairs of position and outcome, which the pool fills;
+* ``completed``: positions that have run and saved; ``failures``: errors, in order of arrival;
+  ``cancelled`` and ``skipped``: positions that were cancelled, and those that are never to run;
 * ``readers``: for each data set, how many nodes have still to read it.
 
-A node is submitted only to a free slot, so once one has failed nothing else waits in the pool: the
-loop stops submitting, waits for what runs, and raises with every failure.
+A node is submitted only where its lane has room, so once one has failed nothing else waits in the
+pool: the loop submits nothing more, has what runs on Spark cancelled, waits for what runs, and
+raises with every failure. With ``continue_on_failure`` only what depends on a failed node is left
+out.
 """
 
 from __future__ import annotations
 
 import logging
 import queue
+import time
 from collections.abc import Callable
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import Protocol
 
-from sparkpipe.errors import NodeRunError, RunFailedError
+from sparkpipe.errors import NodeCancelledError, NodeRunError, RunFailedError, first_line
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline.node import Node
 from sparkpipe.plan import Plan
-
-_logger = logging.getLogger(__name__)
+from sparkpipe.runner.events import NodeReport, NodeStatus, current_observers
+from sparkpipe.spark.run import SparkRun, current_run
 
 # On Windows a wait without end would hold back Ctrl-C.
 _WAKE_UP_SECONDS = 1.0
 
-Done = Callable[[BaseException | None], None]
+Done = Callable[[NodeReport | BaseException], None]
 
 
 class Pool(Protocol):
     """Where nodes run."""
 
-    slots: int
+    @property
+    def lanes(self) -> tuple[int, ...]:
+        """How many nodes may run at once in each lane."""
+
+    def lane_of(self, node: Node) -> int:
+        """Return the lane in which a node runs."""
 
     def start(self, node: Node, done: Done) -> None:
-        """Run a node, now or soon, and call ``done`` once with its error or None."""
+        """Run a node, now or soon, and call ``done`` once with its report or its error."""
 
 
-def run_plan(plan: Plan, catalog: DataCatalog, pool: Pool, logger: logging.Logger) -> None:
+def run_plan(
+    plan: Plan,
+    catalog: DataCatalog,
+    pool: Pool,
+    logger: logging.Logger,
+    *,
+    continue_on_failure: bool = False,
+) -> None:
     """Run every node of a plan in a pool.
 
     Args:
@@ -51,69 +68,217 @@ def run_plan(plan: Plan, catalog: DataCatalog, pool: Pool, logger: logging.Logge
         catalog: Data sets are released from it when their last reader is done.
         pool: Runs the nodes; the caller closes it.
         logger: Gets a line for each node that is done.
+        continue_on_failure: After a failure run all that does not depend on the failed node.
 
     Raises:
         RunFailedError: At least one node failed; nothing runs any more when it is raised.
+        KeyboardInterrupt: The run was interrupted; nothing runs any more, except after a second
+            interrupt.
     """
-    waits_for = list(plan.waits_for)
-    ready = [position for position, count in enumerate(waits_for) if not count]
-    heapify(ready)
-    running: set[int] = set()
-    completed: list[int] = []
-    failures: list[NodeRunError] = []
-    readers = dict(plan.readers)
-    ended: queue.SimpleQueue[tuple[int, BaseException | None]] = queue.SimpleQueue()
-
-    def reporter(position: int) -> Done:
-        return lambda error: ended.put((position, error))
-
+    loop = _Loop(plan, catalog, pool, logger, continue_on_failure)
+    for observer in loop.observers:
+        observer.run_started(plan, loop.run_id)
     try:
-        while running or (ready and not failures):
-            while ready and len(running) < pool.slots and not failures:
-                position = heappop(ready)
-                pool.start(plan.nodes[position], reporter(position))
-                running.add(position)
-            position, error = _next(ended)
-            running.discard(position)
-            node = plan.nodes[position]
-            if error is not None:
-                failures.append(_as_failure(node, error))
-                if running:
-                    logger.error("%s\nWaiting for %s...", error, _names(plan, running))
-                continue
-            completed.append(position)
-            try:
-                _release(node, plan, readers, catalog)
-            except Exception as exc:  # a foreign data set may raise anything
-                failure = NodeRunError(f"Node '{node.name}' ran, but {exc}", node.name)
-                failure.__cause__ = exc
-                failures.append(failure)
-            for child in plan.children[position]:
-                waits_for[child] -= 1
-                if not waits_for[child]:
-                    heappush(ready, child)
-            if logger.isEnabledFor(logging.INFO):
-                logger.info("Completed %d out of %d tasks", len(completed), len(plan.nodes))
-    except KeyboardInterrupt:
-        if running:
-            logger.warning(
-                "Interrupted; waiting for %s (Ctrl-C again: do not wait).", _names(plan, running)
-            )
-        raise
-    if failures:
-        raise RunFailedError(
-            failures, plan.resume_from(completed, catalog), len(completed), len(plan.nodes)
-        ) from failures[0]
+        loop.run()
+    finally:
+        for observer in loop.observers:
+            observer.run_ended()
 
 
-def _next(
-    ended: queue.SimpleQueue[tuple[int, BaseException | None]],
-) -> tuple[int, BaseException | None]:
-    while True:
+class _Loop:
+    def __init__(
+        self,
+        plan: Plan,
+        catalog: DataCatalog,
+        pool: Pool,
+        logger: logging.Logger,
+        continue_on_failure: bool,
+    ) -> None:
+        self.observers = current_observers()
+        self._spark: SparkRun | None = current_run()
+        self.run_id = "" if self._spark is None else self._spark.run_id
+        self._plan = plan
+        self._catalog = catalog
+        self._pool = pool
+        self._logger = logger
+        self._continue = continue_on_failure
+        self._waits_for = list(plan.waits_for)
+        self._room = list(pool.lanes)
+        self._ready: list[list[tuple[float, int]]] = [[] for _ in pool.lanes]
+        # Where nodes run one by one, no order is faster, and that of the plan is the one expected.
+        self._in_plan_order = sum(pool.lanes) == 1
+        self._running: dict[int, float] = {}
+        self._ended: queue.SimpleQueue[tuple[int, NodeReport | BaseException]] = queue.SimpleQueue()
+        self._completed: list[int] = []
+        self._failures: list[NodeRunError] = []
+        self._cancelled: list[int] = []
+        self._skipped: set[int] = set()
+        self._readers = dict(plan.readers)
+
+    def run(self) -> None:
+        for position, count in enumerate(self._waits_for):
+            if not count:
+                self._make_ready(position)
         try:
-            return ended.get(timeout=_WAKE_UP_SECONDS)
-        except queue.Empty:
-            continue
+            self._submit()
+            while self._running:
+                self._settle(*self._next())
+                self._submit()
+        except KeyboardInterrupt:
+            self._interrupt()
+            raise
+        self._report_unstarted()
+        if self._failures:
+            raise RunFailedError(
+                self._failures,
+                self._plan.resume_from(self._completed, self._catalog),
+                len(self._completed),
+                len(self._plan.nodes),
+                [self._plan.nodes[position].name for position in self._cancelled],
+                [self._plan.nodes[position].name for position in sorted(self._skipped)],
+            ) from self._failures[0]
+
+    def _make_ready(self, position: int) -> None:
+        first = 0.0 if self._in_plan_order else -self._plan.remaining[position]
+        lane = self._pool.lane_of(self._plan.nodes[position])
+        heappush(self._ready[lane], (first, position))
+
+    def _submit(self) -> None:
+        if self._failures and not self._continue:
+            return
+        for lane, ready in enumerate(self._ready):
+            while ready and self._room[lane]:
+                _, position = heappop(ready)
+                self._start(position, lane)
+
+    def _start(self, position: int, lane: int) -> None:
+        node, ended = self._plan.nodes[position], self._ended
+        self._running[position] = time.time()
+        self._room[lane] -= 1
+        for observer in self.observers:
+            observer.node_started(node)
+        try:
+            self._pool.start(node, lambda outcome: ended.put((position, outcome)))
+        except BaseException:  # the interrupt of a node that runs on this thread
+            del self._running[position]
+            raise
+
+    def _next(self) -> tuple[int, NodeReport | BaseException]:
+        while True:
+            try:
+                return self._ended.get(timeout=_WAKE_UP_SECONDS)
+            except queue.Empty:
+                continue
+
+    def _settle(self, position: int, outcome: NodeReport | BaseException) -> None:
+        """Take account of a node that has ended."""
+        node = self._plan.nodes[position]
+        started = self._running.pop(position)
+        self._room[self._pool.lane_of(node)] += 1
+        if isinstance(outcome, BaseException):
+            self._settle_failure(position, started, _as_failure(node, outcome))
+            return
+        self._completed.append(position)
+        self._tell(outcome)
+        try:
+            self._release(node)
+        except Exception as exc:  # a foreign data set may raise anything
+            failure = NodeRunError(f"Node '{node.name}' ran, but {exc}", node.name)
+            failure.__cause__ = exc
+            self._fail(position, failure)
+        for child in self._plan.children[position]:
+            self._waits_for[child] -= 1
+            if not self._waits_for[child] and child not in self._skipped:
+                self._make_ready(child)
+        if self._logger.isEnabledFor(logging.INFO):
+            self._logger.info(
+                "Completed %d out of %d tasks", len(self._completed), len(self._plan.nodes)
+            )
+
+    def _settle_failure(self, position: int, started: float, failure: NodeRunError) -> None:
+        status: NodeStatus = "failed"
+        # Only who asked for it may take a cancelled node for one that has not failed.
+        if isinstance(failure, NodeCancelledError):
+            status = "cancelled"
+            self._cancelled.append(position)
+        else:
+            self._fail(position, failure)
+        name = self._plan.nodes[position].name
+        self._tell(NodeReport(name, status, started, time.time()))
+
+    def _fail(self, position: int, failure: NodeRunError) -> None:
+        self._failures.append(failure)
+        if self._continue:
+            self._logger.error("%s", first_line(failure.message))
+            self._skip_what_follows(position)
+            return
+        if len(self._failures) > 1:  # the others are told at the end
+            return
+        if self._running:
+            told = first_line(failure.message)
+            self._logger.error("%s\nWaiting for %s...", told, self._running_names())
+        if self._spark is not None:
+            self._spark.cancel()
+
+    def _skip_what_follows(self, position: int) -> None:
+        to_visit = [position]
+        while to_visit:
+            for child in self._plan.children[to_visit.pop()]:
+                if child not in self._skipped:
+                    self._skipped.add(child)
+                    to_visit.append(child)
+
+    def _interrupt(self) -> None:
+        """End what can be ended, and wait for the rest: never return while a node still writes."""
+        if self._spark is not None:
+            self._spark.cancel(stop=True)
+        if self._running:
+            self._logger.warning(
+                "Interrupted; waiting for %s (Ctrl-C again: do not wait).", self._running_names()
+            )
+        while self._running:
+            position, outcome = self._next()
+            started = self._running.pop(position)
+            if isinstance(outcome, NodeReport):
+                self._completed.append(position)
+                self._tell(outcome)
+            else:
+                name = self._plan.nodes[position].name
+                self._tell(NodeReport(name, "cancelled", started, time.time()))
+
+    def _report_unstarted(self) -> None:
+        """Tell what will never start; what waited behind a failure is skipped like what follows."""
+        if not self._failures:
+            return
+        ended = {*self._completed, *self._cancelled}
+        failed = {failure.node_name for failure in self._failures}
+        for position, node in enumerate(self._plan.nodes):
+            if position not in ended and node.name not in failed:
+                self._skipped.add(position)
+                self._tell(NodeReport(node.name, "skipped"))
+
+    def _tell(self, report: NodeReport) -> None:
+        for observer in self.observers:
+            observer.node_ended(report)
+
+    def _release(self, node: Node) -> None:
+        plan, readers = self._plan, self._readers
+        for name in node.input_names:
+            readers[name] -= 1
+            if readers[name]:
+                continue
+            if self._spark is not None:
+                self._spark.frames.release(name)
+            if name in plan.releasable:
+                self._catalog.release(name)
+        for name in node.output_names:
+            # A transcoded form that is written but read only in another form.
+            if name not in readers and name in plan.releasable:
+                self._catalog.release(name)
+
+    def _running_names(self) -> str:
+        nodes = self._plan.nodes
+        return ", ".join(f"'{nodes[position].name}'" for position in sorted(self._running))
 
 
 def _as_failure(node: Node, error: BaseException) -> NodeRunError:
@@ -122,18 +287,3 @@ def _as_failure(node: Node, error: BaseException) -> NodeRunError:
     failure = NodeRunError(f"Node '{node.name}' failed: {type(error).__name__}: {error}", node.name)
     failure.__cause__ = error
     return failure
-
-
-def _release(node: Node, plan: Plan, readers: dict[str, int], catalog: DataCatalog) -> None:
-    for name in node.input_names:
-        readers[name] -= 1
-        if not readers[name] and name in plan.releasable:
-            catalog.release(name)
-    for name in node.output_names:
-        # A transcoded form that is written but read only in another form.
-        if name not in readers and name in plan.releasable:
-            catalog.release(name)
-
-
-def _names(plan: Plan, positions: set[int]) -> str:
-    return ", ".join(f"'{plan.nodes[position].name}'" for position in sorted(positions))

@@ -5,12 +5,19 @@ from __future__ import annotations
 import inspect
 import logging
 from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import PreflightError
 from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
+from sparkpipe.io.core import generate_timestamp
 from sparkpipe.pipeline import Pipeline
-from sparkpipe.plan import find_problems
+from sparkpipe.plan import Plan, find_problems
+from sparkpipe.runner.loop import Pool, run_plan
+from sparkpipe.spark.run import SparkRun, current_pipeline_name, running
+from sparkpipe.spark.session import SparkProvider, activated, current_provider
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -23,6 +30,10 @@ class AbstractRunner(ABC):
 
     Args:
         is_async: Load the inputs of a node side by side, and save its outputs side by side.
+        continue_on_failure: After a failure run all that does not depend on the failed node, and
+            fail then.
+        expected_seconds: How long nodes are expected to take, by name: those on the path that
+            takes longest go first. By default the path with most nodes counts as longest.
 
     >>> class DryRunner(AbstractRunner):
     ...     def create_default_data_set(self, ds_name):
@@ -32,8 +43,21 @@ class AbstractRunner(ABC):
     ...         self._logger.info("Actual run would execute %d nodes:", len(pipeline.nodes))
     """
 
-    def __init__(self, is_async: bool = False) -> None:
+    # A runner of the user's may have a constructor of its own that does not call this one.
+    _is_async = False
+    _continue_on_failure = False
+    _expected_seconds: Mapping[str, float] | None = None
+
+    def __init__(
+        self,
+        is_async: bool = False,
+        *,
+        continue_on_failure: bool = False,
+        expected_seconds: Mapping[str, float] | None = None,
+    ) -> None:
         self._is_async = is_async
+        self._continue_on_failure = continue_on_failure
+        self._expected_seconds = expected_seconds
 
     @property
     def _logger(self) -> logging.Logger:
@@ -78,16 +102,20 @@ class AbstractRunner(ABC):
             catalog.add(name, self.create_default_data_set(name))
         if self._is_async:
             self._logger.info(ASYNC_MESSAGE)
-        arguments: dict[str, Any] = {"session_id": session_id}
-        if _accepts(self._run, "hook_manager"):
-            arguments["hook_manager"] = hook_manager
-        self._run(pipeline, catalog, **arguments)
+        offered: dict[str, Any] = {"hook_manager": hook_manager, "session_id": session_id}
+        accepted = {name: value for name, value in offered.items() if accepts(self._run, name)}
+        with _spark_run(pipeline, session_id):
+            self._run(pipeline, catalog, **accepted)
         outputs = pipeline.outputs()
         return {
             name: catalog.load(name)
             for name in made
             if name in outputs and _was_made(catalog._get_dataset(name))
         }
+
+    def _run_plan(self, plan: Plan, catalog: DataCatalog, pool: Pool) -> None:
+        """Run the nodes of a plan in a pool."""
+        run_plan(plan, catalog, pool, self._logger, continue_on_failure=self._continue_on_failure)
 
     def run_only_missing(
         self, pipeline: Pipeline, catalog: DataCatalog, hook_manager: PluginManager | None = None
@@ -132,8 +160,26 @@ class AbstractRunner(ABC):
         return MemoryDataSet()
 
 
-def _accepts(method: Any, parameter: str) -> bool:
-    parameters = inspect.signature(method).parameters
+@contextmanager
+def _spark_run(pipeline: Pipeline, session_id: str | None) -> Iterator[None]:
+    """Set up the Spark side of a run; nothing of it starts Spark."""
+    provider = current_provider()
+    # Outside a Session: what is active on the calling thread is not active on others.
+    with nullcontext(provider) if provider is not None else activated(SparkProvider()) as provider:
+        run = SparkRun(
+            session_id or generate_timestamp(),
+            current_pipeline_name(),
+            provider.peek,
+            lambda: Counter(name for node in pipeline.nodes for name in node.input_names),
+            provider.options.persist,
+        )
+        with running(run):
+            yield
+
+
+def accepts(function: Any, parameter: str) -> bool:
+    """Whether a function, or the constructor of a class, takes an argument of this name."""
+    parameters = inspect.signature(function).parameters
     return parameter in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sparkpipe.errors import NodeRunError
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
 from sparkpipe.plan import make_plan
-from sparkpipe.runner.loop import Done, run_plan
+from sparkpipe.runner.loop import Done
 from sparkpipe.runner.runner import AbstractRunner
-from sparkpipe.runner.task import run_node
+from sparkpipe.runner.task import perform
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -36,13 +35,13 @@ class SequentialRunner(AbstractRunner):
         session_id: str | None = None,
     ) -> None:
         pool = _CallingThread(catalog, hook_manager, self._is_async, session_id)
-        run_plan(make_plan(pipeline), catalog, pool, self._logger)
+        self._run_plan(make_plan(pipeline, self._expected_seconds), catalog, pool)
 
 
 class _CallingThread:
     """A pool of one slot: the thread that calls it."""
 
-    slots = 1
+    lanes = (1,)
 
     def __init__(
         self,
@@ -53,10 +52,13 @@ class _CallingThread:
     ) -> None:
         self._arguments = (catalog, hook_manager, is_async, session_id)
 
+    def lane_of(self, node: Node) -> int:
+        return 0
+
     def start(self, node: Node, done: Done) -> None:
         try:
-            run_node(node, *self._arguments)
-        except NodeRunError as error:
+            done(perform(node, *self._arguments))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             done(error)
-        else:
-            done(None)

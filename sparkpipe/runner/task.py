@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import contextvars
 import logging
-import traceback
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
-from pathlib import Path
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.errors import DataSetError, NodeRunError, PipelineError, SparkpipeError
-from sparkpipe.io.core import reason_of
+from sparkpipe.errors import DataSetError, NodeRunError, first_line
+from sparkpipe.io.core import is_ephemeral, is_spark_frame, reason_of
 from sparkpipe.pipeline.node import Node
+from sparkpipe.runner.events import NodeReport
+from sparkpipe.runner.failure import NodeStopped, node_failure
+from sparkpipe.spark.errors import may_pass
+from sparkpipe.spark.run import NodeJobs, SparkRun, current_run
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
     from sparkpipe.io import DataCatalog
 
 _logger = logging.getLogger(__name__)
+
+_LONGEST_DELAY_SECONDS = 60.0
 
 
 def run_node(
@@ -30,7 +37,23 @@ def run_node(
     is_async: bool = False,
     session_id: str | None = None,
 ) -> Node:
-    """Run one node.
+    """Run one node; arguments and errors are those of :func:`perform`.
+
+    Returns:
+        The node.
+    """
+    perform(node, catalog, hook_manager, is_async, session_id)
+    return node
+
+
+def perform(
+    node: Node,
+    catalog: DataCatalog,
+    hook_manager: PluginManager | None = None,
+    is_async: bool = False,
+    session_id: str | None = None,
+) -> NodeReport:
+    """Run one node; again if it has retries and its failure may pass.
 
     Args:
         node: The node.
@@ -40,66 +63,279 @@ def run_node(
         session_id: The run, for hooks.
 
     Returns:
-        The node.
+        Where its time went.
 
     Raises:
         NodeRunError: Loading, calling or saving failed; the reason is chained to it.
+        NodeTimeoutError: It took longer than its timeout.
+        NodeCancelledError: It was cancelled.
     """
     hook = hook_manager.hook if hook_manager is not None and hook_manager.get_plugins() else None
-    try:
-        inputs = _load_inputs(node, catalog, hook, is_async)
+    run = current_run()
+    started = time.time()
+    attempt = 1
+    while True:
+        task = _Task(node, catalog, hook, is_async, session_id, run)
+        try:
+            task.run()
+        except NodeRunError as failure:
+            if attempt > node.retries or not may_pass(failure):
+                raise
+            _wait_to_retry(node, failure, attempt, run)
+            attempt += 1
+        else:
+            return task.report(started, attempt)
+
+
+def _wait_to_retry(node: Node, failure: NodeRunError, attempt: int, run: SparkRun | None) -> None:
+    """Wait twice as long before each further attempt; raise the failure if the run has ended."""
+    delay = min(node.retry_delay * 2 ** (attempt - 1), _LONGEST_DELAY_SECONDS)
+    _logger.warning(
+        "%s\nTrying again in %g s (attempt %d of %d).",
+        failure.message,
+        delay,
+        attempt + 1,
+        node.retries + 1,
+    )
+    if run is None:
+        time.sleep(delay)
+    elif run.is_cancelled.wait(delay):
+        raise failure
+
+
+class _Task:
+    """One attempt at a node."""
+
+    def __init__(
+        self,
+        node: Node,
+        catalog: DataCatalog,
+        hook: Any,
+        is_async: bool,
+        session_id: str | None,
+        run: SparkRun | None,
+    ) -> None:
+        self._node = node
+        self._catalog = catalog
+        self._hook = hook
+        self._is_async = is_async
+        self._run = run
+        self._context = {
+            "node": node,
+            "catalog": catalog,
+            "is_async": is_async,
+            "session_id": session_id,
+        }
+        self._jobs: NodeJobs | None = None
+        self._is_loaded = False
+        self._started = time.time()
+        self._timed_out = threading.Event() if node.timeout is not None else None
+        self._lazy_outputs: dict[str, None] = {}
+        self._spark_seconds: float | None = None
+        self.load_seconds = self.function_seconds = self.save_seconds = 0.0
+
+    def report(self, started: float, attempts: int) -> NodeReport:
+        """Tell how the node went."""
+        return NodeReport(
+            self._node.name,
+            "done",
+            started,
+            time.time(),
+            self.load_seconds,
+            self.function_seconds,
+            self.save_seconds,
+            self._spark_seconds,
+            tuple(self._lazy_outputs),
+            attempts,
+        )
+
+    def run(self) -> None:
+        """Load, call, save; one attempt.
+
+        Raises:
+            NodeRunError: A step failed.
+        """
+        node, run = self._node, self._run
+        try:
+            if run is None:
+                with self._within_timeout():
+                    self._steps(_no_description)
+                return
+            with run.node(node.name, node.pool) as self._jobs, self._within_timeout():
+                with self._jobs.on_thread() as carrier:
+                    self._steps(carrier.tell)
+                self._spark_seconds = run.progress.spark_seconds(
+                    self._jobs.names.group, since=self._started
+                )
+        except (Exception, SystemExit) as exc:
+            raise node_failure(
+                node,
+                exc,
+                is_loaded=self._is_loaded,
+                was_cancelled=self._jobs is not None and self._jobs.cancel_requested,
+                timed_out=self._timed_out is not None and self._timed_out.is_set(),
+            ) from exc
+
+    def _steps(self, describe: Callable[[str], None]) -> None:
+        node, hook = self._node, self._hook
+        clock = time.perf_counter
+        started = clock()
+        inputs = self._load_inputs(describe)
+        loaded = clock()
+        self.load_seconds = loaded - started
+        self._is_loaded = True
         if _logger.isEnabledFor(logging.INFO):
             _logger.info("Running node: %s", node)
-        context = {"node": node, "catalog": catalog, "is_async": is_async, "session_id": session_id}
         if hook is not None:
-            for replaced in hook.before_node_run(inputs=inputs, **context):
+            for replaced in hook.before_node_run(inputs=inputs, **self._context):
                 inputs.update(_checked_replacement(replaced))
-        outputs: dict[str, Any] = {}
-        for outputs in _calls(node, inputs, hook, context):
-            _save_outputs(node, outputs, catalog, hook, is_async)
+        self._check()
+        describe("")
+        for outputs in self._calls(inputs):
+            called = clock()
+            self.function_seconds += called - loaded
+            self._save_outputs(outputs, describe)
+            describe("")
+            loaded = clock()
+            self.save_seconds += loaded - called
         for name in node.confirms:
-            catalog.confirm(name)
-    except (Exception, SystemExit) as exc:
-        raise _failure(node, exc) from exc
-    return node
+            self._catalog.confirm(name)
 
+    def _check(self) -> None:
+        if (self._jobs is not None and self._jobs.is_stopped.is_set()) or (
+            self._timed_out is not None and self._timed_out.is_set()
+        ):
+            raise NodeStopped
 
-def _calls(
-    node: Node, inputs: dict[str, Any], hook: Any, context: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
-    """Call the function and give its outputs, once or, of a generator function, chunk by chunk."""
-    outputs: dict[str, Any] = {}
-    try:
-        result = node.call(inputs)
-        if not (isinstance(result, GeneratorType) and node.output_names):
-            outputs = node.bind_outputs(result)
-    except (Exception, SystemExit) as exc:
-        _tell_node_error(exc, inputs, hook, context)
-        raise
-    if not isinstance(result, GeneratorType) or not node.output_names:
-        if hook is not None:
-            hook.after_node_run(inputs=inputs, outputs=outputs, **context)
-        yield outputs
-        return
-    while True:
+    @contextmanager
+    def _within_timeout(self) -> Iterator[None]:
+        timed_out, jobs, timeout = self._timed_out, self._jobs, self._node.timeout
+        if timed_out is None or timeout is None:
+            yield
+            return
+
+        def stop() -> None:
+            timed_out.set()
+            _logger.warning("Node '%s' is over its timeout of %g s.", self._node.name, timeout)
+            if jobs is not None:
+                jobs.is_stopped.set()
+                jobs.cancel_until_ended()
+
+        timer = threading.Timer(timeout, stop)
+        timer.daemon = True
+        timer.start()
         try:
-            chunk = next(result)
-            outputs = node.bind_outputs(chunk)
-        except StopIteration:
-            break
+            yield
+        finally:
+            timer.cancel()
+
+    def _calls(self, inputs: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Call the function and give its outputs: once, or chunk by chunk of a generator's."""
+        node = self._node
+        outputs: dict[str, Any] = {}
+        try:
+            result = node.call(inputs)
+            if not (isinstance(result, GeneratorType) and node.output_names):
+                outputs = node.bind_outputs(result)
         except (Exception, SystemExit) as exc:
-            _tell_node_error(exc, inputs, hook, context)
+            self._tell_node_error(exc, inputs)
             raise
-        yield outputs
-    if hook is not None:
-        hook.after_node_run(inputs=inputs, outputs=outputs, **context)
+        if not isinstance(result, GeneratorType) or not node.output_names:
+            if self._hook is not None:
+                self._hook.after_node_run(inputs=inputs, outputs=outputs, **self._context)
+            yield outputs
+            return
+        while True:
+            try:
+                chunk = next(result)
+                outputs = node.bind_outputs(chunk)
+            except StopIteration:
+                break
+            except (Exception, SystemExit) as exc:
+                self._tell_node_error(exc, inputs)
+                raise
+            yield outputs
+        if self._hook is not None:
+            self._hook.after_node_run(inputs=inputs, outputs=outputs, **self._context)
+
+    def _tell_node_error(self, exc: BaseException, inputs: dict[str, Any]) -> None:
+        if self._hook is None:
+            return
+        try:
+            self._hook.on_node_error(error=exc, inputs=inputs, **self._context)
+        except Exception as broken:  # must not hide why the node failed
+            _logger.error("The hook 'on_node_error' failed: %s", first_line(reason_of(broken)))
+
+    def _load_inputs(self, describe: Callable[[str], None]) -> dict[str, Any]:
+        names = self._node.input_names
+        if self._is_async and len(names) > 1:
+            calls = [(f"load {name}", partial(self._load, name)) for name in names]
+            return dict(zip(names, self._side_by_side(calls), strict=True))
+        inputs = {}
+        for name in names:
+            describe(f"load {name}")
+            inputs[name] = self._load(name)
+        return inputs
+
+    def _load(self, name: str) -> Any:
+        hook = self._hook
+        if hook is not None:
+            hook.before_dataset_loaded(dataset_name=name, node=self._node)
+        data = self._catalog.load(name)
+        if self._run is not None and is_spark_frame(data):
+            data_set = self._catalog._get_dataset(name)
+            if is_ephemeral(data_set):
+                self._run.share(name, data, getattr(data_set, "persist", None))
+        if hook is not None:
+            hook.after_dataset_loaded(dataset_name=name, data=data, node=self._node)
+        return data
+
+    def _save_outputs(self, outputs: dict[str, Any], describe: Callable[[str], None]) -> None:
+        if self._is_async and len(outputs) > 1:
+            self._check()
+            self._side_by_side(
+                [(f"save {name}", partial(self._save, name, outputs[name])) for name in outputs]
+            )
+            return
+        for name, data in outputs.items():
+            self._check()
+            describe(f"save {name}")
+            self._save(name, data)
+
+    def _save(self, name: str, data: Any) -> None:
+        hook = self._hook
+        if hook is not None:
+            hook.before_dataset_saved(dataset_name=name, data=data, node=self._node)
+        self._catalog.save(name, data)
+        if is_spark_frame(data) and is_ephemeral(self._catalog._get_dataset(name)):
+            self._lazy_outputs[name] = None
+        if hook is not None:
+            hook.after_dataset_saved(dataset_name=name, data=data, node=self._node)
+
+    def _side_by_side(self, steps: Sequence[tuple[str, Callable[[], Any]]]) -> list[Any]:
+        """Take steps in threads of their own, wait for all, and return their results in order."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        jobs = self._jobs
+
+        def take(step: str, call: Callable[[], Any]) -> Any:
+            with nullcontext() if jobs is None else jobs.on_thread(step):
+                return call()
+
+        with ThreadPoolExecutor(len(steps), thread_name_prefix="sparkpipe-io") as executor:
+            # What a run carries in context variables holds in its threads too.
+            futures = [
+                executor.submit(contextvars.copy_context().run, take, step, call)
+                for step, call in steps
+            ]
+        errors = [error for future in futures if (error := future.exception()) is not None]
+        if len(errors) > 1:
+            raise DataSetError("; ".join(reason_of(error) for error in errors)) from errors[0]
+        return [future.result() for future in futures]
 
 
-def _tell_node_error(
-    exc: BaseException, inputs: dict[str, Any], hook: Any, context: dict[str, Any]
-) -> None:
-    if hook is not None:
-        hook.on_node_error(error=exc, inputs=inputs, **context)
+def _no_description(step: str) -> None:
+    """Where there is no Spark, there are no jobs to describe."""
 
 
 def _checked_replacement(replaced: Any) -> dict[str, Any]:
@@ -109,106 +345,3 @@ def _checked_replacement(replaced: Any) -> dict[str, Any]:
             f"not {type(replaced).__name__}"
         )
     return replaced
-
-
-def _load_inputs(node: Node, catalog: DataCatalog, hook: Any, is_async: bool) -> dict[str, Any]:
-    def load(name: str) -> Any:
-        if hook is not None:
-            hook.before_dataset_loaded(dataset_name=name, node=node)
-        data = catalog.load(name)
-        if hook is not None:
-            hook.after_dataset_loaded(dataset_name=name, data=data, node=node)
-        return data
-
-    names = node.input_names
-    if is_async and len(names) > 1:
-        return dict(zip(names, _side_by_side([partial(load, n) for n in names]), strict=True))
-    return {name: load(name) for name in names}
-
-
-def _save_outputs(
-    node: Node, outputs: dict[str, Any], catalog: DataCatalog, hook: Any, is_async: bool
-) -> None:
-    def save(name: str, data: Any) -> None:
-        if hook is not None:
-            hook.before_dataset_saved(dataset_name=name, data=data, node=node)
-        catalog.save(name, data)
-        if hook is not None:
-            hook.after_dataset_saved(dataset_name=name, data=data, node=node)
-
-    if is_async and len(outputs) > 1:
-        _side_by_side([partial(save, name, data) for name, data in outputs.items()])
-        return
-    for name, data in outputs.items():
-        save(name, data)
-
-
-def _side_by_side(calls: list[Callable[[], Any]]) -> list[Any]:
-    """Make calls in threads of their own, wait for all, and return their results in order."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(len(calls), thread_name_prefix="sparkpipe-io") as executor:
-        # What a run carries in context variables holds in its threads too.
-        futures = [executor.submit(contextvars.copy_context().run, call) for call in calls]
-    errors = [error for future in futures if (error := future.exception()) is not None]
-    if len(errors) > 1:
-        raise DataSetError("; ".join(reason_of(error) for error in errors)) from errors[0]
-    return [future.result() for future in futures]
-
-
-def _failure(node: Node, exc: BaseException) -> NodeRunError:
-    hint = exc.hint if isinstance(exc, SparkpipeError) else ""
-    if isinstance(exc, DataSetError):
-        message = f"Node '{node.name}' {exc.message[:1].lower()}{exc.message[1:]}"
-    elif isinstance(exc, PipelineError) and f"'{node.name}'" in exc.message:
-        message = exc.message
-    elif isinstance(exc, SystemExit):
-        message = f"Node '{node.name}' failed: its function called sys.exit({exc.code!r})."
-    else:
-        message = f"Node '{node.name}' failed: {reason_of(exc)}"
-    message = str(SparkpipeError(message, hint=hint))
-    text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
-    return NodeRunError(message, node.name, _location(node, exc), text)
-
-
-def _location(node: Node, exc: BaseException) -> str:
-    """Return ``file:line in function`` of the user's code that is nearest to the failure."""
-    chain: list[BaseException] = []
-    link: BaseException | None = exc
-    while link is not None and link not in chain:
-        chain.append(link)
-        link = link.__cause__
-    for error in reversed(chain):
-        users = [f for f in traceback.extract_tb(error.__traceback__) if _is_users(f.filename)]
-        if users:
-            return f"{_shown_path(users[-1].filename)}:{users[-1].lineno} in {users[-1].name}"
-    # A project that is installed as a package: the line of its function, at least.
-    code = getattr(node.func, "__code__", None)
-    for frame, line in traceback.walk_tb(exc.__traceback__):
-        if code is not None and frame.f_code is code:
-            return f"{_shown_path(code.co_filename)}:{line} in {code.co_name}"
-    return ""
-
-
-_PACKAGE = Path(__file__).resolve().parent.parent
-
-
-def _is_users(filename: str) -> bool:
-    """Whether a file is the user's: neither ours, nor of an installed package, nor of Python."""
-    import sysconfig
-
-    if not filename.endswith(".py"):  # code that was compiled, or made while running
-        return False
-    path = Path(filename).resolve()
-    if path.is_relative_to(_PACKAGE):
-        return path.is_relative_to(_PACKAGE / "examples")
-    installed = (sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
-    return not any(path.is_relative_to(Path(folder).resolve()) for folder in installed)
-
-
-def _shown_path(filename: str) -> str:
-    path = Path(filename)
-    try:
-        return path.relative_to(Path.cwd()).as_posix()
-    except (ValueError, FileNotFoundError):  # elsewhere, or the working folder has been removed
-        return filename

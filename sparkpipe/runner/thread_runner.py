@@ -4,43 +4,68 @@ from __future__ import annotations
 
 import contextvars
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sparkpipe.errors import ConfigError
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
 from sparkpipe.plan import make_plan
-from sparkpipe.runner.loop import Done, run_plan
+from sparkpipe.runner.events import NodeReport
+from sparkpipe.runner.loop import Done
 from sparkpipe.runner.runner import AbstractRunner
-from sparkpipe.runner.task import run_node
+from sparkpipe.runner.task import perform
+from sparkpipe.spark.job_scope import parallelism
+from sparkpipe.spark.run import current_run
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
 
+E = TypeVar("E", bound=Executor)
+
+_FEWEST, _MOST = 4, 32
+
 
 class ThreadRunner(AbstractRunner):
-    """Runs nodes side by side in threads.
+    """Runs nodes side by side in threads, on one Spark session.
+
+    Each node's Spark jobs carry its name. When one node fails, the jobs of the others are
+    cancelled, and no further node starts.
 
     Args:
-        max_workers: How many nodes run at once; by default four to eight, by the number of cores:
-            on one Spark session more bring nothing.
+        max_workers: How many nodes run at once; by default as many as Spark runs tasks, from four
+            to thirty-two: more bring nothing on one session.
         is_async: Not supported, for nodes run in threads as it is; a warning is logged.
+        continue_on_failure: As of :class:`AbstractRunner`.
+        expected_seconds: As of :class:`AbstractRunner`.
 
     Raises:
         ConfigError: ``max_workers`` is less than one.
     """
 
-    def __init__(self, max_workers: int | None = None, is_async: bool = False) -> None:
-        super().__init__(is_async=False)
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        is_async: bool = False,
+        *,
+        continue_on_failure: bool = False,
+        expected_seconds: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__(
+            is_async=False,
+            continue_on_failure=continue_on_failure,
+            expected_seconds=expected_seconds,
+        )
         if is_async:
             self._logger.warning(
                 "ThreadRunner does not support asynchronous loading and saving: its nodes run side "
                 "by side anyway. Setting is_async to False."
             )
-        self._max_workers = checked_max_workers(max_workers) or max(4, min(8, os.cpu_count() or 4))
+        self._max_workers = checked_max_workers(max_workers)
 
     def _run(
         self,
@@ -49,39 +74,81 @@ class ThreadRunner(AbstractRunner):
         hook_manager: PluginManager | None = None,
         session_id: str | None = None,
     ) -> None:
-        plan = make_plan(pipeline)
-        slots = max(1, min(self._max_workers, len(plan.nodes)))
-        with ThreadPoolExecutor(slots, thread_name_prefix="sparkpipe-node") as executor:
-            pool = _Threads(executor, slots, catalog, hook_manager, session_id)
-            run_plan(plan, catalog, pool, self._logger)
+        plan = make_plan(pipeline, self._expected_seconds)
+        width = max(1, min(self._max_workers or default_workers(), plan.width))
+        with interruptible(ThreadPoolExecutor(width, "sparkpipe-node")) as executor:
+            pool = Threads(executor, width, catalog, hook_manager, session_id)
+            self._run_plan(plan, catalog, pool)
 
 
-class _Threads:
+class Threads:
+    """A pool of threads.
+
+    Args:
+        executor: Has at least ``width`` threads.
+        width: How many nodes may run at once.
+        catalog: Where the data is.
+        hook_manager: As of :func:`~sparkpipe.runner.task.perform`.
+        session_id: As of :func:`~sparkpipe.runner.task.perform`.
+    """
+
     def __init__(
         self,
         executor: ThreadPoolExecutor,
-        slots: int,
+        width: int,
         catalog: DataCatalog,
         hook_manager: PluginManager | None,
         session_id: str | None,
     ) -> None:
-        self.slots = slots
+        self.lanes = (width,)
         self._executor = executor
-        self._run_node = partial(
-            run_node, catalog=catalog, hook_manager=hook_manager, session_id=session_id
+        self._perform = partial(
+            perform, catalog=catalog, hook_manager=hook_manager, session_id=session_id
         )
 
+    def lane_of(self, node: Node) -> int:
+        """Return the only lane."""
+        return 0
+
     def start(self, node: Node, done: Done) -> None:
+        """Run a node in a thread that is free."""
+
         def work() -> None:
-            error: BaseException | None = None
+            outcome: NodeReport | BaseException
             try:
-                self._run_node(node)
+                outcome = self._perform(node)
             except BaseException as exc:  # also what would else end this thread unheard
-                error = exc
-            done(error)
+                outcome = exc
+            done(outcome)
 
         # Each thread sees the context variables of the run: its Spark session, first of all.
         self._executor.submit(contextvars.copy_context().run, work)
+
+
+@contextmanager
+def interruptible(executor: E) -> Iterator[E]:
+    """Close an executor at the end; after an interrupt without waiting for what still runs.
+
+    The loop has waited for it then, unless it was interrupted again.
+    """
+    try:
+        yield executor
+    except KeyboardInterrupt:
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    finally:
+        executor.shutdown()
+
+
+def default_workers() -> int:
+    """Return how many nodes to run at once on the Spark session of the run, or without one.
+
+    Never fewer than four, for nodes also wait for disk and network, nor more than thirty-two.
+    """
+    run = current_run()
+    session = None if run is None else run.session()
+    at_once = (session and parallelism(session)) or os.cpu_count() or 1
+    return max(_FEWEST, min(at_once, _MOST))
 
 
 def checked_max_workers(max_workers: int | None) -> int | None:

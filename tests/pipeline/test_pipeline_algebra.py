@@ -12,7 +12,12 @@ from dags import dags, dags_with_parts, other_step, step
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkpipe.errors import CircularDependencyError, OutputNotUniqueError, PipelineError
+from sparkpipe.errors import (
+    CircularDependencyError,
+    OutputNotUniqueError,
+    PipelineError,
+    collecting_errors,
+)
 from sparkpipe.pipeline import Pipeline, node, pipeline
 from sparkpipe.pipeline.node import Node
 
@@ -202,6 +207,36 @@ def test_cycle_is_refused_with_the_names_on_it(way: int) -> None:
     assert {"one", "two", "three"} <= set(told.replace(".", "").split())
     assert "upstream" not in told
     assert "downstream" not in told
+
+
+@pytest.mark.parametrize("way", range(8))
+def test_collected_errors_leave_every_node_to_be_judged(way: int) -> None:
+    left = [node(step, "c", "a", name="one"), node(step, "raw", "z", name="twin")]
+    right = [
+        node(step, "a", "c", name="two"),
+        node(other_step, "more", "z", name="other"),
+        node(step, ["z", "d"], "d2", name="twin"),
+    ]
+    with collecting_errors() as errors:
+        whole = sums(left, right)[way]()
+        names = [n.name for n in whole.nodes]
+    assert sorted(names) == ["one", "other", "twin", "twin", "two"]
+    assert whole.inputs() == {"raw", "more", "d"}
+    assert {str(error).partition(":")[0] for error in errors} == {
+        "Two nodes are named 'twin'",
+        "Two nodes write 'z'",
+        "These nodes wait for one another",
+    }
+
+
+def test_cycle_is_told_in_the_same_words_from_wherever_it_is_entered() -> None:
+    ring = [node(step, f"d{i}", f"d{(i + 1) % 3}", name=f"n{i}") for i in range(3)]
+    told = set()
+    for name in ("a", "z"):
+        with pytest.raises(CircularDependencyError) as error:
+            Pipeline([*ring, node(step, "d1", "end", name=name)])
+        told.add(error.value.message)
+    assert told == {"These nodes wait for one another: n0 -> n1 -> n2 -> n0."}
 
 
 @given(st.integers(2, 30), st.data())

@@ -34,7 +34,7 @@ def test_forms_connect_across_a_sum() -> None:
 @pytest.mark.parametrize("other", ["orders@pandas", "orders", "orders@spark"])
 def test_two_nodes_cannot_write_forms_of_one_data_set(other: str) -> None:
     again = node(step, "more", other, name="again")
-    with pytest.raises(OutputNotUniqueError, match=r"write 'orders': writes: .* and again: "):
+    with pytest.raises(OutputNotUniqueError, match=r"write 'orders': again: .* and writes: "):
         Pipeline([WRITES, again])
     with pytest.raises(OutputNotUniqueError):
         Pipeline([WRITES]) + Pipeline([again])

@@ -49,6 +49,13 @@ class TakesAnything(DryRunner):
         type(self).seen = more
 
 
+class AsksForNothing(DryRunner):
+    ran = False
+
+    def _run(self, pipeline: Any, catalog: Any) -> None:  # type: ignore[override]
+        type(self).ran = True
+
+
 class WithOwnDefaults(SequentialRunner):
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -155,3 +162,8 @@ def test_only_what_is_missing_runs(
     outputs = make().run_only_missing(CHAIN, catalog, create_hook_manager([log]))
     assert [line.split()[0] for line in log.lines if "before run" in line] == ran
     assert outputs == ({} if "d" in kept else {"d": 4})
+
+
+def test_run_is_given_only_what_it_asks_for() -> None:
+    assert AsksForNothing().run(PIPE, DataCatalog(feed_dict={"a": 1}), session_id="id") == {}
+    assert AsksForNothing.ran

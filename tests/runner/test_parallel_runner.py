@@ -9,6 +9,8 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -340,3 +342,194 @@ def test_a_spark_frame_in_memory_is_refused(spark: SparkSession, wrap: Any) -> N
     (problem,) = _problems(_one_node(), catalog)
     assert "'x' (MemoryDataSet)" in problem
     assert "Use ThreadRunner" in problem
+
+
+class HoldsSpark:
+    """A hook, or anything else, with an attribute."""
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __call__(self, x: Any) -> Any:
+        return x
+
+    def method(self, x: Any) -> Any:
+        return x
+
+    @hook_impl
+    def before_node_run(self) -> None: ...
+
+
+@dataclass
+class Holder:
+    inner: Any
+
+
+def _takes_two(x: Any, other: Any = None) -> Any:
+    return x
+
+
+def _with_closure(frame: Any) -> Any:
+    def reads_it(x: Any) -> Any:
+        return frame
+
+    return reads_it
+
+
+def _with_default(frame: Any) -> Any:
+    def has_it(x: Any, frame: Any = frame) -> Any:
+        return x
+
+    return has_it
+
+
+SHARED: dict[str, Any] = {}
+
+
+def reads_a_global(x: Any) -> Any:
+    return SHARED["frame"]
+
+
+def reads_a_global_by_another_function(x: Any) -> Any:
+    return reads_a_global(x)
+
+
+@pytest.mark.parametrize(
+    ("function_of", "told"),
+    [
+        (_with_closure, "its closure holds the Spark DataFrame 'frame'"),
+        (_with_default, "its default arguments hold the Spark DataFrame 'frame'"),
+        (
+            lambda f: partial(_takes_two, other=f),
+            "its bound arguments hold the Spark DataFrame 'other'",
+        ),
+        (
+            lambda f: partial(_takes_two, other=Holder([f])),
+            "its bound arguments hold the Spark DataFrame 'other.inner[0]'",
+        ),
+        (
+            lambda f: HoldsSpark(f).method,
+            "its object holds the Spark DataFrame 'HoldsSpark.thing'",
+        ),
+        (
+            lambda f: HoldsSpark(f.sparkSession),
+            "it holds the Spark session 'thing'",
+        ),
+        (
+            lambda f: HoldsSpark(f.sparkSession.sparkContext),
+            "it holds the SparkContext 'thing'",
+        ),
+        (
+            lambda f: HoldsSpark(f.rdd),
+            "it holds the RDD 'thing'",
+        ),
+    ],
+)
+def test_spark_in_a_function_is_refused_by_its_name(
+    spark: SparkSession, function_of: Any, told: str
+) -> None:
+    (problem,) = _problems(
+        _one_node(function_of(spark.range(3)), name="reader"), DataCatalog(feed_dict={"x": 1})
+    )
+    assert problem.startswith("ParallelRunner cannot pass node 'reader' to another process: ")
+    assert told in problem
+    assert "Use ThreadRunner, or HybridRunner" in problem
+
+
+@pytest.mark.parametrize("function", [reads_a_global, reads_a_global_by_another_function])
+def test_spark_in_a_variable_of_the_module_is_refused(
+    spark: SparkSession, function: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SHARED, "frame", spark.range(3))
+    (problem,) = _problems(_one_node(function), DataCatalog(feed_dict={"x": 1}))
+    assert "reads from its module the Spark DataFrame 'SHARED['frame']'" in problem
+
+
+def test_spark_within_an_object_in_memory_is_refused(spark: SparkSession) -> None:
+    memory = MemoryDataSet({"a": Holder((spark.range(3),))}, copy_mode="assign")
+    (problem,) = _problems(_one_node(), DataCatalog({"x": memory}))
+    assert "'x' (MemoryDataSet)" in problem
+    assert "it holds the Spark DataFrame '['a'].inner[0]'" in problem
+
+
+def test_spark_out_of_reach_of_the_search_is_met_when_pickled(spark: SparkSession) -> None:
+    memory = MemoryDataSet([*map(Holder, range(30_000)), spark.range(3)], copy_mode="assign")
+    (problem,) = _problems(_one_node(), DataCatalog({"x": memory}))
+    assert "it holds a Spark DataFrame." in problem
+
+
+def test_spark_in_the_functions_of_a_data_set_is_refused(spark: SparkSession) -> None:
+    frame = spark.range(3)
+    (problem,) = _problems(_one_node(), DataCatalog({"x": LambdaDataSet(load=lambda: frame)}))
+    assert "'x' (LambdaDataSet)" in problem
+    assert "closure of <lambda>() holds the Spark DataFrame 'frame'" in problem
+
+
+def test_spark_in_a_hook_is_refused(spark: SparkSession) -> None:
+    with pytest.raises(PreflightError, match=r"hook HoldsSpark .* the Spark session 'thing'"):
+        ParallelRunner(max_workers=1).run(
+            _one_node(), DataCatalog(feed_dict={"x": 1}), create_hook_manager([HoldsSpark(spark)])
+        )
+
+
+def test_a_cache_that_does_not_go_along_is_no_reason_to_refuse(spark: SparkSession) -> None:
+    cached = CachedDataSet(LambdaDataSet(load=_read_source))
+    cached._cache.save(spark.range(3))
+    assert ParallelRunner(max_workers=1).run(_one_node(), DataCatalog({"x": cached})) == {"y": 11}
+
+
+def test_a_fork_beside_a_running_spark_is_refused(spark: SparkSession) -> None:
+    with pytest.raises(PreflightError, match="share the connection"):
+        ParallelRunner(start_method="fork").run(_one_node(), DataCatalog(feed_dict={"x": 1}))
+
+
+# Every way to start processes, where there is no Spark
+
+_IN_WORKERS = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import hybrid_nodes, runner_nodes as nodes
+from sparkpipe.errors import RunFailedError
+from sparkpipe.hooks import create_hook_manager
+from sparkpipe.io import DataCatalog
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import ParallelRunner
+
+if __name__ == "__main__":
+    runner = ParallelRunner(max_workers=1, start_method=sys.argv[2])
+    log = nodes.LogOfCalls(__import__("pathlib").Path(sys.argv[3]))
+    catalog = DataCatalog(feed_dict={"x": 1})
+    hooks = create_hook_manager([nodes.ReplaceInput(), log])
+    print(runner.run(pipeline([node(nodes.identity, "x", "y", name="n")]), catalog, hooks))
+    try:
+        runner.run(pipeline([node(hybrid_nodes.asks_for_spark, "x", "y", name="asks")]), catalog)
+    except RunFailedError as error:
+        print(error.failures[0].message)
+    print("pyspark" in sys.modules)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="fork")
+@pytest.mark.parametrize("method", ["spawn", "fork", "forkserver"])
+def test_hooks_fire_in_workers_and_spark_does_not_start_there(method: str, tmp_path: Path) -> None:
+    script, log = tmp_path / "script.py", tmp_path / "log"
+    script.write_text(_IN_WORKERS)
+    done = subprocess.run(
+        [sys.executable, str(script), str(Path(__file__).parent), method, str(log)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.splitlines()[0] == "{'y': 41}", done.stderr
+    assert "Node 'asks' failed" in done.stdout
+    assert "this node runs in a worker process" in done.stdout
+    assert "HybridRunner" in done.stdout
+    assert done.stdout.splitlines()[-1] == "False"
+    assert log.read_text().splitlines() == [
+        "n before load x",
+        "n after load x 1",
+        "n before run [('x', 1)] None",
+        "n after run [('y', 41)]",
+        "n before save y 41",
+        "n after save y 41",
+    ]

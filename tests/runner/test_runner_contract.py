@@ -16,7 +16,13 @@ from sparkpipe.errors import PreflightError, RunFailedError
 from sparkpipe.hooks import create_hook_manager
 from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
 from sparkpipe.pipeline import Pipeline, node, pipeline
-from sparkpipe.runner import AbstractRunner, ParallelRunner, SequentialRunner, ThreadRunner
+from sparkpipe.runner import (
+    AbstractRunner,
+    HybridRunner,
+    ParallelRunner,
+    SequentialRunner,
+    ThreadRunner,
+)
 
 RUNNERS: dict[str, Callable[[], AbstractRunner]] = {
     "sequential": SequentialRunner,
@@ -24,6 +30,8 @@ RUNNERS: dict[str, Callable[[], AbstractRunner]] = {
     "thread": ThreadRunner,
     "parallel": lambda: ParallelRunner(max_workers=2),
     "parallel-async": lambda: ParallelRunner(max_workers=2, is_async=True),
+    "hybrid": lambda: HybridRunner(max_workers=2, max_processes=2),
+    "hybrid-async": lambda: HybridRunner(max_workers=2, max_processes=2, is_async=True),
 }
 
 

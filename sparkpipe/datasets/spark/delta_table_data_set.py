@@ -8,6 +8,7 @@ from typing import Any
 from sparkpipe.datasets.spark.paths import spark_path
 from sparkpipe.datasets.spark.spark_data_set import SparkDataSet
 from sparkpipe.errors import DataSetError
+from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.session import get_spark
 
 _FORMS = ("dataframe", "delta_table")
@@ -47,9 +48,16 @@ class DeltaTableDataSet(SparkDataSet):
         missing = self._missing()
         if missing:
             raise DataSetError(missing)
+        session = get_spark()
+        if is_connect(session):
+            raise DataSetError(
+                "load_as 'delta_table' needs a classic Spark session, not one of Spark Connect.",
+                hint="Load a dataframe and use SQL (MERGE INTO), or end a warm session by: "
+                "sparkpipe session stop",
+            )
         from delta.tables import DeltaTable
 
-        return DeltaTable.forPath(get_spark(), spark_path(self._filepath))
+        return DeltaTable.forPath(session, spark_path(self._filepath))
 
     def _describe(self) -> dict[str, Any]:
         described = super()._describe()

@@ -1,0 +1,115 @@
+"""Why a node failed, told in a few lines."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from pathlib import Path
+
+from sparkpipe.errors import (
+    DataSetError,
+    NodeCancelledError,
+    NodeRunError,
+    NodeTimeoutError,
+    PipelineError,
+    SparkpipeError,
+)
+from sparkpipe.io.core import reason_of
+from sparkpipe.pipeline.node import Node
+from sparkpipe.spark.errors import is_cancellation, java_stack
+
+
+class NodeStopped(Exception):  # noqa: N818 - it is no error: what stopped the node is
+    """Raised between two steps of a node that is to go no further."""
+
+
+def node_failure(
+    node: Node,
+    exc: BaseException,
+    *,
+    is_loaded: bool = False,
+    was_cancelled: bool = False,
+    timed_out: bool = False,
+) -> NodeRunError:
+    """Tell why a node did not end well: what failed, and where in the user's code.
+
+    Args:
+        node: The node.
+        exc: What one of its steps has raised.
+        is_loaded: Whether its inputs had been loaded.
+        was_cancelled: Whether its Spark jobs were cancelled by this run.
+        timed_out: Whether it was out of its time.
+    """
+    stopped = isinstance(exc, NodeStopped) or is_cancellation(exc)
+    if timed_out and stopped:
+        return NodeTimeoutError(
+            f"Node '{node.name}' took longer than its timeout of {node.timeout:g} s. "
+            "Give it more time, or find what it waits for.",
+            node.name,
+        )
+    if was_cancelled and stopped:
+        return NodeCancelledError(f"Node '{node.name}' was cancelled.", node.name)
+    hint = exc.hint if isinstance(exc, SparkpipeError) else ""
+    if isinstance(exc, DataSetError):
+        message = f"Node '{node.name}' {exc.message[:1].lower()}{exc.message[1:]}"
+    elif isinstance(exc, PipelineError) and f"'{node.name}'" in exc.message:
+        message = exc.message
+    elif isinstance(exc, SystemExit):
+        message = f"Node '{node.name}' failed: its function called sys.exit({exc.code!r})."
+    else:
+        message = f"Node '{node.name}' failed: {reason_of(exc)}"
+    message = str(SparkpipeError(message, hint=hint))
+    text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
+    # What a function returned can be wrong without anything raised in it.
+    location = _location(node, exc) or (_definition(node) if is_loaded else "")
+    return NodeRunError(message, node.name, location, text + java_stack(exc))
+
+
+def _location(node: Node, exc: BaseException) -> str:
+    """Return ``file:line in function`` of the user's code that is nearest to the failure."""
+    chain: list[BaseException] = []
+    link: BaseException | None = exc
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__
+    for error in reversed(chain):
+        users = [f for f in traceback.extract_tb(error.__traceback__) if _is_users(f.filename)]
+        if users:
+            return f"{_shown_path(users[-1].filename)}:{users[-1].lineno} in {users[-1].name}"
+    # A project that is installed as a package: the line of its function, at least.
+    code = getattr(node.func, "__code__", None)
+    for frame, line in traceback.walk_tb(exc.__traceback__):
+        if code is not None and frame.f_code is code:
+            return f"{_shown_path(code.co_filename)}:{line} in {code.co_name}"
+    return ""
+
+
+def _definition(node: Node) -> str:
+    code = getattr(inspect.unwrap(node.func), "__code__", None)
+    if code is None or not _is_users(code.co_filename):
+        return ""
+    return f"{_shown_path(code.co_filename)}:{code.co_firstlineno} in {code.co_name}"
+
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def _is_users(filename: str) -> bool:
+    """Whether a file is the user's: neither ours, nor of an installed package, nor of Python."""
+    import sysconfig
+
+    if not filename.endswith(".py"):  # code that was compiled, or made while running
+        return False
+    path = Path(filename).resolve()
+    if path.is_relative_to(_PACKAGE):
+        return path.is_relative_to(_PACKAGE / "examples")
+    installed = (sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+    return not any(path.is_relative_to(Path(folder).resolve()) for folder in installed)
+
+
+def _shown_path(filename: str) -> str:
+    path = Path(filename)
+    try:
+        return path.relative_to(Path.cwd()).as_posix()
+    except (ValueError, FileNotFoundError):  # elsewhere, or the working folder has been removed
+        return filename

@@ -1,0 +1,226 @@
+"""A pool of worker processes."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from logging.handlers import QueueHandler, QueueListener
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from sparkpipe.errors import ConfigError, NodeRunError, SparkStartError
+from sparkpipe.hooks import create_hook_manager
+from sparkpipe.io import DataCatalog
+from sparkpipe.pipeline.node import Node
+from sparkpipe.runner.crossing import why_thing_stays
+from sparkpipe.runner.events import NodeReport
+from sparkpipe.runner.loop import Done
+from sparkpipe.runner.task import perform
+from sparkpipe.runner.thread_runner import checked_max_workers, interruptible
+from sparkpipe.spark.session import SparkProvider, activated
+
+if TYPE_CHECKING:
+    from pluggy import PluginManager
+
+START_METHODS = ("spawn", "forkserver", "fork")
+# Windows waits for at most 63 handles, two of which the executor needs.
+_MOST_ON_WINDOWS = 61
+
+
+class Workload(NamedTuple):
+    """What each worker needs besides its nodes."""
+
+    catalog: DataCatalog
+    hooks: tuple[Any, ...]
+    is_async: bool
+    session_id: str | None
+
+
+class Processes:
+    """A pool of processes; the first one starts with the first node. Close it at the end.
+
+    Args:
+        width: How many nodes may run at once.
+        start_method: One of ``START_METHODS``.
+        workload: Returns what workers need; called when the first one is to start.
+    """
+
+    def __init__(self, width: int, start_method: str, workload: Callable[[], Workload]) -> None:
+        self.lanes = (width,)
+        self._method = multiprocessing.get_context(start_method)
+        self._workload = workload
+        self._executor: ProcessPoolExecutor | None = None
+        self._lock = threading.Lock()
+        self._open = ExitStack()
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+
+    def lane_of(self, node: Node) -> int:
+        """Return the only lane."""
+        return 0
+
+    def start(self, node: Node, done: Done) -> None:
+        """Run a node in a process that is free."""
+
+        def ended(future: Future[NodeReport]) -> None:
+            error = future.exception()
+            if isinstance(error, BrokenProcessPool):
+                error = NodeRunError(
+                    f"Node '{node.name}' ended with its process, which was killed, ran out of "
+                    "memory, or could not start.",
+                    node.name,
+                )
+            done(future.result() if error is None else error)
+
+        try:
+            self._started().submit(_work, node).add_done_callback(ended)
+        except BrokenProcessPool as error:
+            done(NodeRunError(f"Node '{node.name}' could not start: {error}", node.name))
+
+    def _started(self) -> ProcessPoolExecutor:
+        with self._lock:
+            if self._executor is None:
+                logs = None
+                if logging.getLogger("sparkpipe").hasHandlers():
+                    logs = self._open.enter_context(_WorkerLogs(self._method)).arguments
+                executor = ProcessPoolExecutor(
+                    self.lanes[0],
+                    mp_context=self._method,
+                    initializer=_set_up_worker,
+                    initargs=(pickle.dumps(self._workload()), logs),
+                )
+                self._executor = self._open.enter_context(interruptible(executor))
+            return self._executor
+
+
+def checked_max_processes(number: int | None) -> int:
+    """Return how many processes to use, by default one for each core.
+
+    Raises:
+        ConfigError: It is no positive number.
+    """
+    most = checked_max_workers(number) or os.cpu_count() or 1
+    return min(most, _MOST_ON_WINDOWS) if sys.platform == "win32" else most
+
+
+def checked_start_method(method: str, known: tuple[str, ...] = START_METHODS) -> str:
+    """Return the way to start processes if it is known.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if method not in known:
+        raise ConfigError(
+            f"start_method '{method}' is not known.", hint=f"It is one of {', '.join(known)}."
+        )
+    return method
+
+
+def hooks_in_order(hook_manager: PluginManager | None) -> tuple[Any, ...]:
+    """Return the hooks in the order of their calls."""
+    named = hook_manager.list_name_plugin() if hook_manager is not None else ()
+    # What is registered last is called first.
+    return tuple(plugin for _, plugin in reversed([*named]) if plugin is not None)
+
+
+def hook_problems(hooks: tuple[Any, ...], who: str, hint: str) -> list[str]:
+    """Tell the hooks that cannot go to a worker.
+
+    Args:
+        hooks: All hooks.
+        who: Who cannot pass them.
+        hint: What to do.
+    """
+    return [
+        f"{who} cannot pass the hook {type(hook).__name__} to another process: {reason}. {hint}"
+        for hook in hooks
+        if (reason := why_thing_stays(hook))
+    ]
+
+
+class _NoSpark(SparkProvider):
+    """Refuses to start a JVM for each worker."""
+
+    def capture(self) -> None:
+        """What a forked process has of a session belongs to its parent."""
+
+    def peek(self) -> None:
+        return None
+
+    def get(self) -> NoReturn:
+        raise SparkStartError(
+            "There is no Spark here: this node runs in a worker process, and the Spark session "
+            "lives in the process of the run.",
+            hint="Use ThreadRunner, or HybridRunner with the tag 'threads' on this node.",
+        )
+
+
+class _Worker(NamedTuple):
+    arguments: tuple[DataCatalog, PluginManager, bool, str | None]
+    # Held, for what is activated ends with it.
+    scope: ExitStack
+
+
+# The worker's side. An executor gives its initializer no other place to leave what it has set up.
+_worker: _Worker | None = None
+
+
+def _set_up_worker(payload: bytes, logs: tuple[Any, int] | None) -> None:
+    global _worker
+    # Ctrl-C reaches every process of the terminal; only the parent acts on it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if logs is not None:
+        queue, level = logs
+        root = logging.getLogger()
+        root.handlers[:] = [QueueHandler(queue)]
+        root.setLevel(level)
+    scope = ExitStack()
+    # Before anything of the user's is imported: a module may ask for Spark.
+    scope.enter_context(activated(_NoSpark()))
+    catalog, hooks, is_async, session_id = pickle.loads(payload)
+    _worker = _Worker((catalog, create_hook_manager(hooks), is_async, session_id), scope)
+
+
+def _work(node: Node) -> NodeReport:
+    assert _worker is not None
+    return perform(node, *_worker.arguments)
+
+
+class _WorkerLogs:
+    """Brings what workers log to the handlers of the parent."""
+
+    def __init__(self, method: Any) -> None:
+        queue = method.Queue()
+        level = logging.getLogger("sparkpipe").getEffectiveLevel()
+        self.arguments = (queue, level)
+        self._queue = queue
+        self._listener = _ToLoggers(queue)
+
+    def __enter__(self) -> _WorkerLogs:
+        self._listener.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.stop()
+        # The queue has a thread of its own, which would else live until it is collected.
+        self._queue.close()
+        self._queue.join_thread()
+
+
+class _ToLoggers(QueueListener):
+    def handle(self, record: logging.LogRecord) -> None:
+        logger = logging.getLogger(record.name)
+        if logger.isEnabledFor(record.levelno):
+            logger.handle(record)

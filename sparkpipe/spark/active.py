@@ -1,0 +1,52 @@
+"""The Spark session that is there already, whoever has made it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def active_session() -> SparkSession | None:
+    """Return the session of this process, if something has made one. Starts none."""
+    if "pyspark.sql" not in sys.modules:
+        return None
+    from pyspark.sql import SparkSession
+
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        return active
+    # Threads other than the one that made the session have no active one.
+    made: SparkSession | None = getattr(SparkSession, "_instantiatedSession", None)
+    if made is not None and not is_stopped(made):
+        return made
+    connect: Any = sys.modules.get("pyspark.sql.connect.session")
+    connected: SparkSession | None = connect and connect.SparkSession._get_default_session()
+    if connected is not None:
+        return connected
+    context = getattr(sys.modules.get("pyspark.core.context"), "SparkContext", None)
+    running = getattr(context, "_active_spark_context", None)
+    if running is not None and getattr(running, "_jsc", None) is not None:
+        return SparkSession.builder.getOrCreate()  # of a context without a session yet
+    return None
+
+
+def forget_removed_jars() -> None:
+    """Take off the import path what a session that was stopped has put there and then removed."""
+    sys.path[:] = [p for p in sys.path if not ("userFiles-" in p and not Path(p).exists())]
+
+
+def is_stopped(session: Any) -> bool:
+    """Whether a session, classic or Connect, can no longer be used."""
+    if is_connect(session):
+        return bool(session.is_stopped)
+    context = getattr(session, "_sc", None)
+    return context is not None and getattr(context, "_jsc", None) is None
+
+
+def is_connect(session: Any) -> bool:
+    """Whether a session is one of Spark Connect, which has no JVM on this side."""
+    return any(cls.__module__.startswith("pyspark.sql.connect") for cls in type(session).__mro__)

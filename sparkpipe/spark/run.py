@@ -1,0 +1,207 @@
+"""The Spark side of one run: names for its nodes' jobs, frames that nodes share, cancelling.
+
+A run is activated by its runner and found by whatever works for it, in any of its threads. Where
+there is none, as in a worker process, nothing here has an effect. Nothing here starts Spark.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.spark.cache import SharedFrames
+from sparkpipe.spark.job_scope import Carrier, JobNames, cancel_jobs, carrying
+from sparkpipe.spark.options import STORAGE_LEVELS
+from sparkpipe.spark.progress import SparkProgress
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_logger = logging.getLogger(__name__)
+
+_CANCEL_SECONDS = 0.2
+
+
+class NodeJobs:
+    """What one node runs on Spark, from its start to its end. Safe to use from many threads.
+
+    Attributes:
+        names: What its jobs carry.
+        cancel_requested: Whether its jobs are being cancelled.
+        is_stopped: Set once the node is to start no further step.
+        has_ended: Set once it has ended.
+    """
+
+    def __init__(self, names: JobNames, session: Callable[[], SparkSession | None]) -> None:
+        self.names = names
+        self.cancel_requested = False
+        self.is_stopped = threading.Event()
+        self.has_ended = threading.Event()
+        self._session = session
+
+    def on_thread(self, step: str = "") -> AbstractContextManager[Carrier]:
+        """Let the jobs of the present thread carry the names of this node."""
+        return carrying(self.names, self._session, step)
+
+    def cancel(self) -> None:
+        """Cancel the jobs that run; a node of which there were any starts no further step."""
+        # First of all, for the error of the job may be there before this returns.
+        self.cancel_requested = True
+        try:
+            session = self._session()
+            if session is not None and cancel_jobs(session, self.names):
+                self.is_stopped.set()
+        except Exception as exc:  # Spark may be gone, or going
+            _logger.debug("Jobs could not be cancelled: %s", exc)
+
+    def cancel_until_ended(self) -> None:
+        """Cancel again and again, for a node may swallow the error and start more jobs."""
+        while not self.has_ended.is_set():
+            self.cancel()
+            self.has_ended.wait(_CANCEL_SECONDS)
+
+    def cancel_what_is_left(self) -> None:
+        """Cancel what goes on in the JVM after its caller was interrupted; for two seconds."""
+        for _ in range(10):
+            self.cancel()
+            time.sleep(_CANCEL_SECONDS)
+
+
+class SparkRun:
+    """One run.
+
+    Args:
+        run_id: The id of the run.
+        pipeline_name: For descriptions.
+        session: Returns the session if there is one already; must not start one.
+        readers: Returns by how many nodes each data set is read; called when first needed.
+        level: Storage level of frames that nodes share; None to persist none.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        pipeline_name: str,
+        session: Callable[[], SparkSession | None],
+        readers: Callable[[], Mapping[str, int]] = dict,
+        level: str | None = STORAGE_LEVELS[0],
+    ) -> None:
+        self.run_id = run_id
+        self.session = session
+        self.frames = SharedFrames()
+        self.progress = SparkProgress(session)
+        self._pipeline_name = pipeline_name
+        self._readers_of = readers
+        self._level = level
+        # Two runs of the same moment may have one id; what one cancels must not be the other's.
+        self._token = secrets.token_hex(4)
+        self.is_cancelled = threading.Event()
+        self._lock = threading.Lock()
+        self._nodes: set[NodeJobs] = set()
+
+    @cached_property
+    def _readers(self) -> Mapping[str, int]:
+        return self._readers_of()
+
+    @contextmanager
+    def node(self, name: str, pool: str | None = None) -> Iterator[NodeJobs]:
+        """Give the Spark side of a node that runs within it."""
+        group = f"{self.run_id}/{name}"
+        names = JobNames(
+            group,
+            f"{group}/{self._token}".replace(",", ";"),  # Spark parts tags by commas
+            f"{self._pipeline_name} · {name}",
+            pool,
+        )
+        jobs = NodeJobs(names, self.session)
+        self.progress.watch()
+        with self._lock:
+            self._nodes.add(jobs)
+        try:
+            yield jobs
+        except KeyboardInterrupt:
+            # The connection of this thread to the JVM was interrupted with it: use another one.
+            threading.Thread(target=jobs.cancel_what_is_left, daemon=True).start()
+            raise
+        finally:
+            jobs.has_ended.set()
+            with self._lock:
+                self._nodes.discard(jobs)
+
+    def cancel(self, *, stop: bool = False) -> None:
+        """Cancel the Spark jobs of all nodes that run, until each has ended; returns at once.
+
+        A node that waits for its next attempt does not make it.
+
+        Args:
+            stop: Let no node start a further step, also of those that have no Spark jobs.
+        """
+        self.is_cancelled.set()
+        with self._lock:
+            nodes = tuple(self._nodes)
+        for jobs in nodes:
+            if stop:
+                jobs.is_stopped.set()
+            threading.Thread(
+                target=jobs.cancel_until_ended, name="sparkpipe-cancel", daemon=True
+            ).start()
+
+    def share(self, name: str, frame: Any, persist: bool | str | None = None) -> None:
+        """Persist a frame in memory if more than one node reads it.
+
+        Args:
+            name: Its data set.
+            frame: A Spark DataFrame.
+            persist: What the catalog says: False, or a storage level.
+        """
+        level = persist if isinstance(persist, str) else self._level
+        if persist is True:
+            level = self._level or STORAGE_LEVELS[0]
+        readers = self._readers.get(name, 0)
+        if readers > 1 and persist is not False and level is not None:
+            self.frames.share(name, frame, level, f"{readers} nodes read it")
+
+
+_run: ContextVar[SparkRun | None] = ContextVar("_run", default=None)
+
+
+@contextmanager
+def running(run: SparkRun) -> Iterator[SparkRun]:
+    """Within it, :func:`current_run` gives ``run``; at its end the frames of the run are freed."""
+    token = _run.set(run)
+    try:
+        yield run
+    finally:
+        _run.reset(token)
+        run.frames.close()
+        run.progress.close()
+
+
+def current_run() -> SparkRun | None:
+    """Return the run that the present thread works for."""
+    return _run.get()
+
+
+_pipeline_name: ContextVar[str] = ContextVar("_pipeline_name", default="pipeline")
+
+
+@contextmanager
+def pipeline_named(name: str) -> Iterator[None]:
+    """Within it, runs are of the pipeline of this name."""
+    token = _pipeline_name.set(name)
+    try:
+        yield
+    finally:
+        _pipeline_name.reset(token)
+
+
+def current_pipeline_name() -> str:
+    """Return the name of the pipeline for descriptions."""
+    return _pipeline_name.get()

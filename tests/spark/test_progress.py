@@ -1,0 +1,230 @@
+"""Tasks and time of the Spark jobs of a node, on classic Spark and on Spark Connect."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sparkpipe.spark.progress import SparkProgress, TaskCounts
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@dataclass
+class Work:
+    """Jobs of named groups on a session, each in a thread of its own."""
+
+    session: SparkSession
+    progress: SparkProgress
+    threads: list[threading.Thread] = field(default_factory=list)
+
+    def start(self, group: str, tasks: int, milliseconds: int) -> None:
+        """Start a query of one stage whose tasks sleep."""
+        thread = threading.Thread(target=self.run, args=(group, tasks, milliseconds), daemon=True)
+        thread.start()
+        self.threads.append(thread)
+
+    def run(self, group: str, tasks: int, milliseconds: int) -> None:
+        self.name_thread(group)
+        with suppress(Exception):  # it may be cancelled
+            self.session.sql(
+                f"SELECT reflect('java.lang.Thread', 'sleep', CAST({milliseconds} AS BIGINT)) "
+                f"FROM range(0, {tasks}, 1, {tasks})"
+            ).collect()
+
+    def name_thread(self, group: str) -> None:
+        raise NotImplementedError
+
+    def cancel(self, group: str) -> None:
+        raise NotImplementedError
+
+    def wait(self) -> None:
+        for thread in self.threads:
+            thread.join(60)
+
+
+class ClassicWork(Work):
+    def name_thread(self, group: str) -> None:
+        self.session.sparkContext.setJobGroup(group, "a test")
+
+    def cancel(self, group: str) -> None:
+        self.session.sparkContext.cancelJobGroup(group)
+
+
+class ConnectWork(Work):
+    def name_thread(self, group: str) -> None:
+        self.session.clearTags()
+        self.session.addTag(f"{group}/token".replace(",", ";"))
+        self.session.addTag("pipeline · node")
+
+    def cancel(self, group: str) -> None:
+        self.session.interruptTag(f"{group}/token")
+
+
+@pytest.fixture(params=["classic", "connect"])
+def work(request: pytest.FixtureRequest, spark: SparkSession) -> Iterator[Work]:
+    is_connect = request.param == "connect"
+    session = request.getfixturevalue("connect") if is_connect else spark
+    progress = SparkProgress(lambda: session)
+    progress.watch()
+    made = (ConnectWork if is_connect else ClassicWork)(session, progress)
+    yield made
+    made.wait()
+    progress.close()
+
+
+def _until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come to that")
+
+
+def test_tasks_are_counted_while_they_run_and_when_they_are_done(work: Work) -> None:
+    group = f"{time.time()}/join"
+    work.start(group, tasks=6, milliseconds=900)
+
+    def some_done() -> TaskCounts | None:
+        counts = work.progress.task_counts([group]).get(group)
+        return counts if counts is not None and counts.done else None
+
+    seen = _until(some_done)
+    work.wait()
+    after = _until(lambda: not work.progress.task_counts([group])[group].active_jobs)
+
+    assert 1 <= seen.done < 6
+    assert (seen.total, seen.active_jobs) == (6, 1)
+    assert after
+    assert work.progress.task_counts([group]) == {group: TaskCounts(6, 6, 0)}
+
+
+def test_each_node_has_its_own_tasks(work: Work) -> None:
+    run = f"{time.time()}"
+    small, large, none = f"{run}/a", f"{run}/a/b, c", f"{run}/none"
+    work.start(small, tasks=3, milliseconds=900)
+    work.start(large, tasks=5, milliseconds=900)
+
+    _until(lambda: len(work.progress.task_counts([small, large, none])) == 2)
+    work.wait()
+    _until(lambda: not work.progress.task_counts([large])[large].active_jobs)
+    counts = work.progress.task_counts([small, large, none])
+
+    # The last word of a Connect server on a query may come before that of its last task.
+    assert counts.keys() == {small, large}
+    assert 2 <= counts[small].total <= 3
+    assert 4 <= counts[large].total <= 5
+
+
+def test_a_cancelled_job_has_no_tasks_left_to_do(work: Work) -> None:
+    group = f"{time.time()}/join"
+    work.start(group, tasks=40, milliseconds=500)
+    _until(lambda: group in work.progress.task_counts([group]))
+
+    work.cancel(group)
+    work.wait()
+    _until(lambda: not work.progress.task_counts([group])[group].active_jobs)
+
+    counts = work.progress.task_counts([group])[group]
+    assert counts.done == counts.total < 40
+
+
+def test_jobs_side_by_side_count_once_and_python_between_them_not_at_all(
+    spark: SparkSession,
+) -> None:
+    work = ClassicWork(spark, SparkProgress(lambda: spark))
+    group = f"{time.time()}/join"
+    work.start(group, tasks=1, milliseconds=1500)
+    work.start(group, tasks=1, milliseconds=1500)
+    work.wait()
+    middle = time.time()
+    time.sleep(2)
+    work.run(group, tasks=1, milliseconds=500)
+
+    ended = time.time()
+    seconds = work.progress.spark_seconds(group)
+    late = work.progress.spark_seconds(group, since=middle)
+    assert seconds is not None
+    assert late is not None
+    # Two jobs side by side may start a moment apart on a busy machine, but never one after another.
+    assert 2.0 <= seconds < 3.4
+    assert 0.5 <= late < ended - middle - 1.9
+
+
+def test_time_of_many_jobs_is_that_of_each(spark: SparkSession) -> None:
+    work = ClassicWork(spark, SparkProgress(lambda: spark))
+    group = f"{time.time()}/many"
+    started = time.time()
+    for _ in range(40):
+        work.run(group, tasks=1, milliseconds=10)
+
+    seconds = work.progress.spark_seconds(group)
+    assert seconds is not None
+    assert 0.4 <= seconds <= time.time() - started
+    assert work.progress.spark_seconds(f"{group}/other") == 0.0
+
+
+def test_time_on_connect_is_told_within_the_report_interval(connect: SparkSession) -> None:
+    progress = SparkProgress(lambda: connect)
+    progress.watch()
+    work = ConnectWork(connect, progress)
+    group = f"{time.time()}/join"
+    started = time.time()
+    work.run(group, tasks=1, milliseconds=2500)
+    wall = time.time() - started
+
+    seconds = progress.spark_seconds(group, since=started)
+    progress.close()
+    assert seconds is not None
+    assert 2.0 <= seconds <= wall
+
+
+def test_closed_progress_leaves_no_handler_on_a_connect_session(connect: SparkSession) -> None:
+    progress = SparkProgress(lambda: connect)
+    progress.watch()
+    assert len(connect.client._progress_handlers) == 1
+    progress.close()
+    assert connect.client._progress_handlers == []
+
+
+def test_without_a_session_nothing_is_known_and_nothing_is_started(tmp_path: Path) -> None:
+    code = """
+import sys
+from sparkpipe.spark.progress import SparkProgress
+progress = SparkProgress(lambda: None)
+progress.watch()
+print(progress.task_counts(["run/a"]), progress.spark_seconds("run/a"))
+progress.close()
+print("pyspark" in sys.modules)
+"""
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.splitlines() == ["{} None", "False"]
+
+
+def test_a_session_that_gives_no_answers_breaks_nothing() -> None:
+    class Guarded:
+        """Like a session on a cluster that lets nobody into its JVM."""
+
+        @property
+        def sparkContext(self) -> None:
+            raise RuntimeError("not allowed here")
+
+    progress = SparkProgress(Guarded)  # type: ignore[arg-type]
+    progress.watch()
+
+    assert progress.task_counts(["run/a"]) == {}
+    assert progress.spark_seconds("run/a") is None
+    progress.close()
