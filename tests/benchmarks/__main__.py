@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import building, imports, overhead
+from tests.benchmarks import building, fairness, imports, many_tables, overhead, polling, tpch
 from tests.benchmarks.report import Report
 
-BENCHMARKS = {"imports": imports.run, "building": building.run, "overhead": overhead.run}
+BENCHMARKS = {
+    "imports": imports.run,
+    "building": building.run,
+    "overhead": overhead.run,
+    "polling": polling.run,
+    "tables": many_tables.run,
+    "fairness": fairness.run,
+    "tpch": tpch.run,
+}
 
 
 def main(names: list[str]) -> int:

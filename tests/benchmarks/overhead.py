@@ -14,12 +14,10 @@ from sparkpipe.cli.logs import configure_logging
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import Pipeline, node
 from sparkpipe.runner import AbstractRunner, SequentialRunner, ThreadRunner
+from tests.benchmarks.environment import KEDRO_PYTHON
 from tests.benchmarks.report import Report, best_of
 
 SIZES = (100, 1_000, 10_000)
-
-# Set by `make bench`: the Python of an environment that has kedro.
-KEDRO_PYTHON = os.environ.get("KEDRO_PYTHON", "")
 
 KEDRO = """
 import sys, time, logging
@@ -73,11 +71,11 @@ def run(report: Report) -> None:
         stderr, sys.stderr = sys.stderr, nowhere
         try:
             configure_logging(Path(folder))
+            for runner, _ in runners:
+                cost = microseconds_a_node(runner, make("linear", 1_000))
+                report.line(f"{type(runner).__name__}, linear, 1000 nodes", cost, "µs", 150)
         finally:
             sys.stderr = stderr
-        for runner, _ in runners:
-            cost = microseconds_a_node(runner, make("linear", 1_000))
-            report.line(f"{type(runner).__name__}, linear, 1000 nodes", cost, "µs", 150)
         root = logging.getLogger()
         for handler in root.handlers[:]:
             root.removeHandler(handler)
@@ -85,7 +83,7 @@ def run(report: Report) -> None:
         logging.getLogger("sparkpipe").setLevel(logging.NOTSET)
 
     if not KEDRO_PYTHON:
-        print("\nFor a comparison with Kedro set KEDRO_PYTHON to a Python that has it.")
+        print("\nNo comparison with Kedro: `make bench` has not installed it in .venv-bench.")
         return
     report.title("The same by Kedro, without logging, and how many times as much that is")
     for name, shape, size in ours:
