@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,7 +20,9 @@ from sparkpipe.errors import (
     SparkpipeError,
     collecting_errors,
     did_you_mean,
+    place_of,
     report,
+    told_with_place,
 )
 from sparkpipe.pipeline import Pipeline
 
@@ -62,7 +63,10 @@ def find_project(start: str | Path | None = None) -> Project:
         ProjectNotFoundError: There is none.
         ConfigError: The file or the table is wrong.
     """
-    folder = Path(start or Path.cwd()).resolve()
+    try:
+        folder = Path(start or Path.cwd()).resolve()
+    except FileNotFoundError as exc:
+        raise ProjectNotFoundError("The working folder does not exist any more.") from exc
     if not folder.is_dir():
         raise ProjectNotFoundError(f"There is no folder {folder}.")
     for candidate in (folder, *folder.parents):
@@ -134,6 +138,8 @@ def load_pipelines(project: Project) -> tuple[dict[str, Pipeline], list[str]]:
         except SparkpipeError as exc:
             errors.append(exc)
             pipelines = {}
+        for pipeline in pipelines.values():
+            _ = pipeline.nodes  # a sum finds a cycle when its nodes are asked for
     problems: list[str] = []
     for error in errors:
         found = error.problems if isinstance(error, PreflightError) else (str(error),)
@@ -158,7 +164,7 @@ def _registered(project: Project) -> dict[str, Pipeline]:
     except SparkpipeError:
         raise
     except Exception as exc:
-        raise ConfigError(f"register_pipelines() raised {_told(exc)}") from exc
+        raise ConfigError(f"register_pipelines() raised {told_with_place(exc)}") from exc
     if not isinstance(pipelines, dict):
         raise ConfigError(
             f"{name}: register_pipelines() must return a dictionary of name to Pipeline, "
@@ -190,6 +196,25 @@ def load_hooks(project: Project) -> tuple[Any, ...]:
             hint="For one hook write HOOKS = (MyHook(),).",
         )
     return tuple(hooks)
+
+
+def load_spark_session(project: Project) -> Any:
+    """Return ``SPARK_SESSION`` of ``<package>.settings``: what gives the project's Spark session.
+
+    Returns:
+        A session, or a function that returns one; None where there is none.
+
+    Raises:
+        ConfigError: The module cannot be imported, or SPARK_SESSION is neither.
+    """
+    make_importable(project)
+    given = getattr(_import(f"{project.package_name}.settings"), "SPARK_SESSION", None)
+    if given is None or callable(given) or hasattr(given, "createDataFrame"):
+        return given
+    raise ConfigError(
+        f"{project.package_name}.settings: SPARK_SESSION must be a function that returns a "
+        f"SparkSession, not {type(given).__name__}."
+    )
 
 
 _package: ContextVar[str | None] = ContextVar("_package", default=None)
@@ -246,7 +271,9 @@ def _created(module: ModuleType) -> Pipeline | None:
     except SparkpipeError:
         raise
     except Exception as exc:
-        raise ConfigError(f"{module.__name__}.create_pipeline() raised {_told(exc)}") from exc
+        raise ConfigError(
+            f"{module.__name__}.create_pipeline() raised {told_with_place(exc)}"
+        ) from exc
     if not isinstance(created, Pipeline):
         raise ConfigError(
             f"{module.__name__}.create_pipeline() must return a Pipeline, "
@@ -263,25 +290,10 @@ def _import(name: str) -> ModuleType | None:
         if exc.name is not None and f"{name}.".startswith(f"{exc.name}."):
             return None
         raise ConfigError(
-            f"Importing {name} failed: there is no module '{exc.name}' (imported {_where(exc)}).",
+            f"Importing {name} failed: there is no module '{exc.name}' (imported {place_of(exc)}).",
             hint="Install it, or check the spelling.",
         ) from exc
     except SparkpipeError:
         raise
     except Exception as exc:
-        raise ConfigError(f"Importing {name} raised {_told(exc)}") from exc
-
-
-def _told(exc: Exception) -> str:
-    return f"{type(exc).__name__}: {exc} ({_where(exc)})"
-
-
-def _where(exc: Exception) -> str:
-    if isinstance(exc, SyntaxError) and exc.filename:
-        return f"in {exc.filename}:{exc.lineno}"
-    frames = [
-        frame
-        for frame in traceback.extract_tb(exc.__traceback__)
-        if not frame.filename.startswith("<") and "importlib" not in frame.filename
-    ]
-    return f"in {frames[-1].filename}:{frames[-1].lineno}" if frames else "somewhere"
+        raise ConfigError(f"Importing {name} raised {told_with_place(exc)}") from exc

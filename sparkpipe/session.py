@@ -17,11 +17,13 @@ from sparkpipe.errors import (
     DataSetError,
     PreflightError,
     SparkpipeError,
+    collecting_errors,
     did_you_mean,
+    first_line,
 )
 from sparkpipe.hooks import create_hook_manager
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.core import generate_timestamp, is_single_process
+from sparkpipe.io.core import generate_timestamp, is_single_process, reason_of
 from sparkpipe.io.files import split_protocol
 from sparkpipe.io.importing import import_object
 from sparkpipe.pipeline import Pipeline
@@ -31,10 +33,15 @@ from sparkpipe.project import (
     find_project,
     load_hooks,
     load_pipelines,
+    load_spark_session,
     make_importable,
 )
 from sparkpipe.runner import AbstractRunner, SequentialRunner
-from sparkpipe.spark.session import SparkProvider, activated, java_hint, java_problem
+from sparkpipe.runner.runner import accepts
+from sparkpipe.spark.java import java_hint, java_problem
+from sparkpipe.spark.run import pipeline_named
+from sparkpipe.spark.session import SparkProvider, activated
+from sparkpipe.spark.warm import FOLDER, WarmFolder
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -42,7 +49,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_RUNNERS = ("SequentialRunner", "ThreadRunner", "ParallelRunner", "DryRunner")
+_RUNNERS = ("SequentialRunner", "ThreadRunner", "ParallelRunner", "HybridRunner", "DryRunner")
 _PATH_KEYS = ("filepath", "path")
 
 
@@ -95,14 +102,19 @@ class PreparedRun:
             "catalog": self.catalog,
         }
         started = time.perf_counter()
-        with activated(self.spark):
+        with activated(self.spark), pipeline_named(self.run_params["pipeline_name"]):
             hook.before_pipeline_run(**context)
             try:
                 outputs = self.runner.run(
                     self.pipeline, self.catalog, self.hook_manager, self.run_params["session_id"]
                 )
             except Exception as error:
-                hook.on_pipeline_error(error=error, **context)
+                try:
+                    hook.on_pipeline_error(error=error, **context)
+                except Exception as exc:  # must not hide why the run failed
+                    _logger.error(
+                        "The hook 'on_pipeline_error' failed: %s", first_line(reason_of(exc))
+                    )
                 raise
             hook.after_pipeline_run(run_result=outputs, **context)
         _logger.info("Run completed in %.1f s", time.perf_counter() - started)
@@ -117,8 +129,8 @@ class Session:
         env: The configuration environment on top of base; by default ``local``.
         extra_params: Parameters on top of those of the files.
         conf_source: A folder of configuration instead of the project's.
-        spark: A Spark session, or a function that returns one; by default the active one, else one
-            made from ``spark.yml`` when first needed.
+        spark: A Spark session, or a function that returns one; by default ``SPARK_SESSION`` of the
+            project's settings, the active one, else one made from ``spark.yml`` when first needed.
         hooks: Hooks beside those of the project's settings.
 
     Raises:
@@ -197,10 +209,15 @@ class Session:
         """Gives the Spark session, started when first asked for.
 
         Raises:
-            ConfigError: ``spark.yml`` is wrong.
+            ConfigError: ``spark.yml`` is wrong, or ``SPARK_SESSION`` of the settings.
+            PreflightError: More than one setting is.
         """
+        given = self._spark if self._spark is not None else load_spark_session(self.project)
         return SparkProvider(
-            self.config_loader["spark"], self._spark, self.project.path / "logs" / "spark.log"
+            self.config_loader["spark"],
+            given,
+            self.project.path / "logs" / "spark.log",
+            WarmFolder(self.project.path / FOLDER),
         )
 
     @cached_property
@@ -273,18 +290,18 @@ class Session:
         selection: Selection | None = None,
         runner: AbstractRunner | str | None = None,
         *,
-        is_async: bool = False,
         load_versions: Mapping[str, str] | None = None,
         inputs: Mapping[str, Any] | None = None,
+        **runner_options: Any,
     ) -> PreparedRun:
         """Find everything that is wrong before anything runs, and return what can be run.
 
         Args:
             selection: Which nodes; by default the whole default pipeline.
             runner: A runner, its name, or its dotted path; by default SequentialRunner.
-            is_async: For a runner given by name: load and save side by side.
             load_versions: Version to load, by name of a versioned data set.
             inputs: Data to use in place of what the catalog has under these names.
+            runner_options: As of :meth:`run`.
 
         Raises:
             PreflightError: All that is wrong.
@@ -292,13 +309,18 @@ class Session:
         selection = selection or Selection()
         session_id = generate_timestamp()
         problems: list[str] = []
-        made_runner = _attempt(problems, lambda: load_runner(runner, is_async, self.project))
+        made_runner = _attempt(
+            problems, lambda: load_runner(runner, self.project, **runner_options)
+        )
         pipelines, registry_problems = self._registry
         problems += registry_problems
         # Where nothing could be registered, that no pipeline has the name asked for tells nothing.
-        whole = _attempt(problems, lambda: _find(pipelines, selection.name)) if pipelines else None
+        told = bool(registry_problems) and not pipelines
+        whole = None if told else _attempt(problems, lambda: _find(pipelines, selection.name))
         pipeline = None if whole is None else _select(whole, selection, problems)
         catalog = _attempt(problems, lambda: self.create_catalog(load_versions, session_id))
+        if catalog is None:
+            problems += self._config_problems()
         if catalog is not None and inputs:
             catalog.add_feed_dict(inputs, replace=True)
         if whole is not None and catalog is not None:
@@ -306,6 +328,7 @@ class Session:
             judged = whole if pipeline is None else pipeline
             problems += judge.problems(judged, catalog)
             problems += self._unread_params(whole)
+            problems += self._pool_problems(judged)
             problems += self._spark_problems(judged, catalog)
         if problems or pipeline is None or catalog is None or made_runner is None:
             raise PreflightError(list(dict.fromkeys(problems)))
@@ -328,31 +351,35 @@ class Session:
             self.spark,
         )
 
-    def check(
-        self, runner: AbstractRunner | str | None = None, *, is_async: bool = False
-    ) -> list[str]:
+    def check(self, runner: AbstractRunner | str | None = None, **runner_options: Any) -> list[str]:
         """Return everything that is wrong with any pipeline or catalog entry. Starts no Spark.
 
         Args:
             runner: Judge the pipelines for this runner.
-            is_async: As of :meth:`prepare`.
+            runner_options: As of :meth:`run`.
         """
         problems: list[str] = []
-        made_runner = _attempt(problems, lambda: load_runner(runner, is_async, self.project))
+        made_runner = _attempt(
+            problems, lambda: load_runner(runner, self.project, **runner_options)
+        )
         _attempt(problems, lambda: self.hook_manager)
         _attempt(problems, lambda: self.spark)
         pipelines, registry_problems = self._registry
         problems += registry_problems
         catalog = _attempt(problems, self.create_catalog)
-        if catalog is not None:
+        if catalog is None:
+            problems += self._config_problems()
+        else:
             problems += catalog.problems()
             judge = made_runner or SequentialRunner()
-            # What one pipeline reads another may make, so they are judged as one where they fit.
-            whole = _attempt([], lambda: sum(pipelines.values(), Pipeline([])))
-            for pipeline in [whole] if whole is not None else pipelines.values():
-                problems += judge.problems(pipeline, catalog)
-                problems += self._unread_params(pipeline)
-                problems += self._spark_problems(pipeline, catalog)
+            # What one pipeline reads another may make, so they are judged as one. Whether they fit
+            # into one is no matter: that is known where a pipeline is to be the sum of others.
+            with collecting_errors():
+                whole = sum(pipelines.values(), Pipeline([]))
+                problems += judge.problems(whole, catalog)
+            problems += self._unread_params(whole)
+            problems += self._pool_problems(whole)
+            problems += self._spark_problems(whole, catalog)
         return list(dict.fromkeys(problems))
 
     def run(
@@ -367,8 +394,8 @@ class Session:
         to_outputs: str | Iterable[str] | None = None,
         load_versions: Mapping[str, str] | None = None,
         *,
-        is_async: bool = False,
         inputs: Mapping[str, Any] | None = None,
+        **runner_options: Any,
     ) -> dict[str, Any]:
         """Run a pipeline of the project, or a part of it.
 
@@ -382,8 +409,9 @@ class Session:
             from_inputs: Keep the nodes that read these data sets and what depends on them.
             to_outputs: Keep the nodes that write these data sets and what they depend on.
             load_versions: Version to load, by name of a versioned data set.
-            is_async: For a runner given by name: load and save side by side.
             inputs: Data to use in place of what the catalog has under these names.
+            runner_options: For a runner given by name: arguments of its class, such as
+                ``is_async``, ``max_workers`` and ``continue_on_failure``.
 
         Returns:
             The outputs that the catalog does not hold, by name.
@@ -402,8 +430,19 @@ class Session:
             _names(to_outputs),
         )
         return self.prepare(
-            selection, runner, is_async=is_async, load_versions=load_versions, inputs=inputs
+            selection,
+            runner,
+            load_versions=load_versions,
+            inputs=inputs,
+            **runner_options,
         ).run()
+
+    def _config_problems(self) -> list[str]:
+        """Tell each kind of configuration that cannot be read, not only the first."""
+        problems: list[str] = []
+        for kind in ("catalog", "parameters", "credentials", "spark"):
+            _attempt(problems, partial(self.config_loader.__getitem__, kind))
+        return problems
 
     def _unread_params(self, pipeline: Pipeline) -> list[str]:
         """Tell parameters given for this run that no node reads: most often misspelt ones."""
@@ -419,6 +458,16 @@ class Session:
                 problems.append(f"No node of this pipeline reads the parameter '{name}'. {hint}")
         return problems
 
+    def _pool_problems(self, pipeline: Pipeline) -> list[str]:
+        """Tell pools of nodes that ``spark.pools`` does not have, where it has any."""
+        known = self.spark.options.pool_names
+        return [
+            f"Node '{node.name}': spark.pools in spark.yml has no pool '{node.pool}'. "
+            + (did_you_mean(node.pool, known) or f"Pools: {', '.join(known)}.")
+            for node in pipeline.nodes
+            if known and node.pool is not None and node.pool not in known
+        ]
+
     def _spark_problems(self, pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
         """Tell a missing Java where this run would start Spark for a data set."""
         names = [name for name in sorted(pipeline.data_sets()) if name in catalog]
@@ -433,22 +482,21 @@ class Session:
 
 
 def load_runner(
-    runner: AbstractRunner | str | None, is_async: bool = False, project: Project | None = None
+    runner: AbstractRunner | str | None, project: Project | None = None, **options: Any
 ) -> AbstractRunner:
     """Return a runner by its name or dotted path.
 
     Args:
         runner: ``ThreadRunner``, ``my_package.runner.MyRunner``, or a runner as it is.
-        is_async: Passed to the runner.
         project: Its source folder is put on the path of imports.
+        options: Arguments of its class; those that are None or False are left to their defaults.
 
     Raises:
-        ConfigError: There is no such runner, or it cannot be imported.
+        ConfigError: There is no such runner, it cannot be imported, or has no such option.
     """
     if isinstance(runner, AbstractRunner):
         return runner
-    if runner is None:
-        return SequentialRunner(is_async=is_async)
+    runner = runner or SequentialRunner.__name__
     if "." not in runner and runner not in _RUNNERS:
         raise ConfigError(
             f"There is no runner '{runner}'.",
@@ -459,9 +507,18 @@ def load_runner(
         make_importable(project)
     path = runner if "." in runner else f"sparkpipe.runner.{runner}"
     try:
-        made = import_object(path)(is_async=is_async)
+        found = import_object(path)
     except DataSetError as exc:
         raise ConfigError(f"The runner {exc.message}", hint=exc.hint) from exc
+    given = {"is_async": False, **{name: value for name, value in options.items() if value}}
+    for option in given:
+        if option != "is_async" and not accepts(found, option):
+            raise ConfigError(
+                f"{runner} has no option '{option}' (--{option.replace('_', '-')}).",
+                hint="Choose another runner, or leave out the option.",
+            )
+    try:
+        made = found(**given)
     except TypeError as exc:
         raise ConfigError(
             f"The runner '{runner}' could not be made: {exc}.",

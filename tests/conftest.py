@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,7 +20,7 @@ SPARK_SETTINGS = {
     "spark.sql.shuffle.partitions": 2,
     "spark.sql.session.timeZone": "UTC",
     # Tests are many small jobs: they end before the second compiler has paid for itself.
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m",
+    "spark.profile": "dev",
 }
 
 
@@ -39,3 +40,26 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session = provider.get()
     yield session
     provider.stop()
+
+
+@pytest.fixture(scope="session")
+def connect(spark: SparkSession) -> Iterator[SparkSession]:
+    """A session of Spark Connect, to a server inside the JVM of :func:`spark`."""
+    pytest.importorskip("grpc")
+    from pyspark.sql.connect.session import SparkSession as ConnectSession
+
+    context = spark.sparkContext
+    jvm: Any = context._jvm
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    settings = jvm.org.apache.spark.SparkEnv.get().conf()
+    settings.set("spark.connect.grpc.binding.address", "127.0.0.1")
+    settings.set("spark.connect.grpc.binding.port", str(port))
+    server = jvm.org.apache.spark.sql.connect.service.SparkConnectService
+    server.start(context._jsc.sc())  # type: ignore[union-attr]
+    # The builder of pyspark.sql refuses a second kind of session in one process.
+    session: Any = ConnectSession.builder.remote(f"sc://localhost:{port}").create()
+    yield session
+    session.stop()
+    server.stop(jvm.scala.Option.empty(), jvm.scala.Option.empty())

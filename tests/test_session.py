@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -252,6 +253,65 @@ def test_all_that_is_wrong_is_told_at_once(project: Path) -> None:
     assert len(caught.value.problems) == 4
 
 
+def test_every_file_that_cannot_be_read_is_told(project: Path) -> None:
+    for name in ("catalog", "parameters", "credentials"):
+        (project / f"conf/base/{name}.yml").write_text("a: [\n")
+    for problems in (refused(project).problems, Session(project).check()):
+        for name in ("catalog", "parameters", "credentials"):
+            assert sum(f"conf/base/{name}.yml:2" in problem for problem in problems) == 1
+
+
+def refused(project: Path, *arguments: Any) -> PreflightError:
+    with pytest.raises(PreflightError) as caught:
+        Session(project).prepare(*arguments)
+    return caught.value
+
+
+def register(project: Path, *pipelines: str) -> None:
+    (registry,) = project.glob("session_project_*/pipeline_registry.py")
+    registry.write_text(
+        "from sparkpipe.pipeline import node, pipeline\n"
+        "def register_pipelines():\n"
+        f"    return {{{', '.join(pipelines)}}}\n"
+    )
+
+
+def test_broken_pipeline_does_not_hide_what_else_is_wrong(project: Path) -> None:
+    register(
+        project,
+        "'__default__': pipeline([node(len, 'a', 'b', name='n1'), node(len, 'b', 'a', name='n2'), "
+        "node(len, 'x', 'twice', name='n3'), node(len, 'source', 'twice', name='n4')])",
+        "'other': pipeline([node(len, 'y', 'z')])",
+    )
+    everywhere = ["n1 -> n2 -> n1", "Two nodes write 'twice'", "The input 'x' of node 'n3'"]
+
+    run = refused(project, Selection(from_nodes=("n5",))).problems
+    check = Session(project).check()
+
+    for problems, told in (
+        (run, [*everywhere, "No such node in the pipeline: 'n5'"]),
+        (check, [*everywhere, "The input 'y' of node 'len'"]),
+    ):
+        assert len(problems) == len(told), problems
+        for part in told:
+            assert any(part in problem for problem in problems)
+
+
+def test_alternatives_that_are_never_run_together_are_no_problem(project: Path) -> None:
+    register(
+        project,
+        "'one': pipeline([node(str, 'source', 'scaled', name='n')])",
+        "'two': pipeline([node(abs, 'source', 'scaled', name='n'), node(abs, 'params:limit', 'z')"
+        "])",
+    )
+    assert Session(project, extra_params={"limit": 3}).check() == []
+
+
+def test_project_that_registers_nothing_is_told(project: Path) -> None:
+    register(project)
+    assert "There is no pipeline '__default__'. Pipelines: none." in str(refused(project))
+
+
 def test_check_looks_at_every_pipeline(project: Path) -> None:
     assert Session(project).check() == []
     (project / "data" / "source.json").unlink()
@@ -329,6 +389,38 @@ def test_a_function_that_gives_one_is_called_when_it_is_needed(project: Path) ->
     assert session.run("spark") == {"identity": id(made[0])}
     session.run("spark")
     assert len(made) == 1
+
+
+def test_the_settings_of_a_project_may_give_it(project: Path) -> None:
+    (package,) = {path.parent for path in project.glob("*/pipeline_registry.py")}
+    (package / "settings.py").write_text(
+        "class Theirs:\n    def createDataFrame(self): ...\n"
+        "MADE = []\n"
+        "def SPARK_SESSION():\n    MADE.append(Theirs())\n    return MADE[-1]\n"
+    )
+    session = Session(project)
+    outputs = session.run("spark")
+    (made,) = sys.modules[f"{package.name}.settings"].MADE
+    assert outputs == {"identity": id(made)}
+    given = Given()
+    assert Session(project, spark=given).run("spark") == {"identity": id(given)}  # type: ignore[arg-type]
+
+
+def test_what_is_no_session_in_the_settings_is_told(project: Path) -> None:
+    (package,) = {path.parent for path in project.glob("*/pipeline_registry.py")}
+    (package / "settings.py").write_text("SPARK_SESSION = 'local[2]'\n")
+    (problem,) = Session(project).check()
+    assert "settings: SPARK_SESSION must be a function" in problem
+
+
+def test_all_that_is_wrong_in_spark_yml_is_told_before_a_run(project: Path) -> None:
+    (project / "conf/base/spark.yml").write_text("spark.persist: often\nspark.pool: [heavy]\n")
+    assert len(Session(project).check()) == 2
+    with pytest.raises(PreflightError) as caught:
+        Session(project).run()
+    first, second = caught.value.problems
+    assert "spark.yml:1: 'spark.persist' is 'often'" in first
+    assert "Did you mean 'spark.pools'?" in second
 
 
 def test_after_a_run_the_session_is_no_longer_active(

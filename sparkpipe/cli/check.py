@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from sparkpipe.cli.project import ProjectCommand, project_options
+from sparkpipe.cli.project import ProjectCommand, project_options, show_error
 from sparkpipe.cli.run import parse_versions, selection_options
 from sparkpipe.errors import PreflightError
 
@@ -17,6 +19,8 @@ def check(
     pipeline: str | None,
     runner: str | None,
     is_async: bool,
+    max_workers: int | None,
+    continue_on_failure: bool,
     params: tuple[str, ...],
     load_versions: tuple[str, ...],
     env: str | None,
@@ -32,18 +36,24 @@ def check(
     from sparkpipe.session import Selection, Session
 
     session = Session(None, env, parse_params(",".join(params)), conf_source=conf_source)
-    if pipeline or load_versions or any(filters.values()):
-        prepared = session.prepare(
-            Selection(pipeline, **filters),
-            runner,
-            is_async=is_async,
-            load_versions=parse_versions(load_versions),
-        )
-        click.echo(f"No problems in {len(prepared.pipeline)} nodes.")
-        return
-    problems = session.check(runner, is_async=is_async)
-    if problems:
-        raise PreflightError(problems)
+    versions = parse_versions(load_versions)
+    options: dict[str, Any] = {
+        "is_async": is_async,
+        "max_workers": max_workers,
+        "continue_on_failure": continue_on_failure,
+    }
+    try:
+        if pipeline or versions or any(filters.values()):
+            selection = Selection(pipeline, **filters)
+            prepared = session.prepare(selection, runner, load_versions=versions, **options)
+            click.echo(f"No problems in {len(prepared.pipeline)} nodes.")
+            return
+        problems = session.check(runner, **options)
+        if problems:
+            raise PreflightError(problems)
+    except PreflightError as exc:
+        show_error(exc, verbose, every_problem=True)
+        raise click.exceptions.Exit(2) from exc
     nodes = {node.name for one in session.pipelines.values() for node in one.nodes}
     click.echo(
         f"No problems in {len(session.pipelines)} pipelines, {len(nodes)} nodes and "

@@ -12,6 +12,9 @@ _LARGEST_LOG = 10 * 1024 * 1024
 #: Only for the file: full tracebacks of failures.
 traceback_logger = logging.getLogger("sparkpipe.traceback")
 
+#: Only for the file: where the time of a run went, node by node.
+summary_logger = logging.getLogger("sparkpipe.summary")
+
 
 # pyspark sends the Java trace of a failed query to standard error, as one line of JSON.
 _TRACES_OF_PYSPARK = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
@@ -20,11 +23,31 @@ _TRACES_OF_PYSPARK = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 class _ConsoleFilter(logging.Filter):
     """Two lines for a node are enough on a console: that it runs, and that it is done."""
 
+    def __init__(self, verbose: bool) -> None:
+        super().__init__()
+        self._verbose = verbose
+
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.name == traceback_logger.name:
+        if record.name in (traceback_logger.name, summary_logger.name):
             return False
-        quiet = record.name.startswith("sparkpipe.io")
+        # pyspark warns with the whole trace of an error that it then raises.
+        if record.name == "py.warnings" and "reached the error below" in record.getMessage():
+            return False
+        quiet = not self._verbose and record.name.startswith(
+            ("sparkpipe.io", "sparkpipe.runner.places")
+        )
         return not quiet or record.levelno >= logging.WARNING
+
+
+class _Console(logging.Handler):
+    """Writes to what is standard error now: a live display takes its place for a while."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.flush()
+        except Exception:
+            self.handleError(record)
 
 
 class _ConsoleFormatter(logging.Formatter):
@@ -46,10 +69,9 @@ def configure_logging(
     Returns:
         The file, or None if it cannot be written.
     """
-    console = logging.StreamHandler(sys.stderr)
+    console = _Console()
     console.setFormatter(_ConsoleFormatter("%(asctime)s %(label)s%(message)s", "%H:%M:%S"))
-    if not verbose:
-        console.addFilter(_ConsoleFilter())
+    console.addFilter(_ConsoleFilter(verbose))
     handlers: list[logging.Handler] = [console]
     path = None
     if folder is not None:

@@ -63,6 +63,7 @@ class LazyGroup(click.Group):
         "check": ("sparkpipe.cli.check:check", "Find what is wrong, without running anything."),
         "registry": ("sparkpipe.cli.registry:registry", "Show the registered pipelines."),
         "catalog": ("sparkpipe.cli.catalog:catalog", "Show the data sets."),
+        "session": ("sparkpipe.cli.session:session", "Make Spark start fast, or keep it warm."),
     },
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -74,10 +75,14 @@ def cli() -> None:
 def main() -> None:
     """Run the command line of this process.
 
-    Ends the process with status 0; 1 if a run failed; 2 for misuse; 130 after Ctrl-C.
+    Ends the process with status 0; 1 if a run failed; 2 for misuse; 130 after Ctrl-C, 143 after
+    SIGTERM.
     """
+    from sparkpipe.cli.interrupt import ending_on_signals, exit_status
+
     try:
-        cli(prog_name="sparkpipe", standalone_mode=True)
-    except KeyboardInterrupt:
+        with ending_on_signals():
+            cli(prog_name="sparkpipe", standalone_mode=True)
+    except KeyboardInterrupt as exc:
         click.echo("Interrupted.", err=True)
-        sys.exit(130)
+        sys.exit(exit_status(exc))

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from sparkpipe.cli.interrupt import exit_status
 from sparkpipe.errors import PreflightError, RunFailedError, SparkpipeError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -16,7 +17,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 # A terminal should show what failed without scrolling; the rest is in the log file.
 _MOST_PROBLEMS = 10
 _MOST_FAILURES = 3
+_MOST_CANCELLED = 5
 _MOST_LINES = 3
+_MOST_LINES_OF_ONE = 12
+_LONGEST_LINE = 1000
 
 
 class ProjectCommand(click.Command):
@@ -29,10 +33,10 @@ class ProjectCommand(click.Command):
         except SparkpipeError as exc:
             show_error(exc, verbose=bool(ctx.params.get("verbose")))
             ctx.exit(1 if isinstance(exc, RunFailedError) else 2)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as exc:
             click.echo("Interrupted.", err=True)
-            ctx.exit(130)
-        except (click.exceptions.Exit, click.Abort, click.ClickException):
+            ctx.exit(exit_status(exc))
+        except (click.exceptions.Exit, click.Abort, click.ClickException, BrokenPipeError):
             raise
         except Exception as exc:
             show_unexpected(exc, verbose=bool(ctx.params.get("verbose")))
@@ -65,8 +69,14 @@ def echo_table(rows: Sequence[Sequence[str]]) -> None:
         click.echo("  ".join(cells).rstrip())
 
 
-def show_error(error: SparkpipeError, verbose: bool) -> None:
-    """Tell an error on standard error, in at most fifteen lines unless ``verbose``."""
+def show_error(error: SparkpipeError, verbose: bool, *, every_problem: bool = False) -> None:
+    """Tell an error on standard error, in at most fifteen lines.
+
+    Args:
+        error: What to tell.
+        verbose: Tell all, with tracebacks.
+        every_problem: Tell each problem found before a run, however many there are.
+    """
     if verbose:
         for cause in error.failures if isinstance(error, RunFailedError) else ():
             click.echo(cause.traceback_text, err=True)
@@ -75,15 +85,14 @@ def show_error(error: SparkpipeError, verbose: bool) -> None:
     if isinstance(error, RunFailedError):
         lines = _failure_lines(error)
     elif isinstance(error, PreflightError) and len(error.problems) > 1:
-        shown = error.problems[:_MOST_PROBLEMS] if not verbose else error.problems
+        shown = error.problems[: None if verbose or every_problem else _MOST_PROBLEMS]
         lines = [f"{len(error.problems)} problems were found before anything ran:"]
         lines += [f"  - {_first_lines(problem, 1)}" for problem in shown]
         if len(shown) < len(error.problems):
-            lines.append(
-                f"  ... {len(error.problems) - len(shown)} more: sparkpipe check --verbose"
-            )
+            more = len(error.problems) - len(shown)
+            lines.append(f"  ... {more} more: sparkpipe check, or --verbose")
     else:
-        lines = [str(error)]
+        lines = [str(error) if verbose else _first_lines(str(error), _MOST_LINES_OF_ONE)]
     _echo_red("Error: ", "\n".join(lines))
 
 
@@ -92,30 +101,38 @@ def _failure_lines(error: RunFailedError) -> list[str]:
         f"the run failed: {error.completed} of {error.total} nodes done, "
         f"{len(error.failures)} failed."
     ]
+    most = _MOST_LINES if len(error.failures) == 1 else _MOST_LINES - 1
     for failure in error.failures[:_MOST_FAILURES]:
-        lines.append(_first_lines(failure.message, _MOST_LINES))
+        lines.append(_first_lines(failure.message, most))
         if failure.location:
             lines.append(f"  at {failure.location}")
     if len(error.failures) > _MOST_FAILURES:
         lines.append(f"... {len(error.failures) - _MOST_FAILURES} more failures in the log.")
+    if error.cancelled:
+        more = len(error.cancelled) - _MOST_CANCELLED
+        shown = ", ".join(error.cancelled[:_MOST_CANCELLED]) + (f" and {more} more" * (more > 0))
+        lines.append(f"Cancelled because of that: {shown}.")
     return lines
 
 
 def _first_lines(text: str, most: int) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
-    return "\n".join(lines[:most]) + (" ..." if len(lines) > most else "")
+    shown = "\n".join(
+        line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} ..."
+        for line in lines[:most]
+    )
+    return shown + (" ..." if len(lines) > most else "")
 
 
-def show_unexpected(error: Exception, verbose: bool) -> None:
-    """Tell an error that is not one of ours: of a hook, or a fault of sparkpipe."""
+def show_unexpected(error: Exception, verbose: bool, log: str = "") -> None:
+    """Tell an error that is not one of ours: of a hook or a runner, or a fault of sparkpipe."""
     if verbose:
         click.echo("".join(traceback.format_exception(error)), err=True)
+    told = _first_lines(f"{type(error).__name__}: {error}", _MOST_LINES_OF_ONE - 2)
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    _echo_red(
-        "Error: ",
-        f"{type(error).__name__}: {error}\n  at {frame.filename}:{frame.lineno} in {frame.name}"
-        + ("" if verbose else "\nThe whole traceback: --verbose"),
-    )
+    where = f"\n  at {frame.filename}:{frame.lineno} in {frame.name}"
+    hint = "" if verbose else f"\nFull traceback: {f'{log}, or ' if log else ''}--verbose"
+    _echo_red("Error: ", told + where + hint)
 
 
 def _echo_red(label: str, text: str) -> None:

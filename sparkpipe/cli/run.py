@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from sparkpipe.cli.project import ProjectCommand, echo_table, names, project_options
-from sparkpipe.errors import RunFailedError
+from sparkpipe.cli.project import (
+    ProjectCommand,
+    echo_table,
+    names,
+    project_options,
+    show_error,
+    show_unexpected,
+)
+from sparkpipe.errors import RunFailedError, SparkpipeError
+
+_logger = logging.getLogger(__name__)
+
+_LONG_RUN_SECONDS = 10.0
 
 
 def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -21,8 +34,18 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--runner",
             "-r",
-            help="SequentialRunner, ThreadRunner, ParallelRunner, DryRunner, or "
+            help="SequentialRunner, ThreadRunner, ParallelRunner, HybridRunner, DryRunner, or "
             "package.module.Class [SequentialRunner].",
+        ),
+        click.option(
+            "--max-workers",
+            type=click.IntRange(min=1),
+            help="How many nodes run at once [as many as the pipeline and Spark have use for].",
+        ),
+        click.option(
+            "--continue-on-failure",
+            is_flag=True,
+            help="After a failure run all that does not depend on the failed node.",
         ),
         click.option("--async", "is_async", is_flag=True, help="Load and save data side by side."),
         click.option("--params", multiple=True, help="Parameters for this run: a.b:1,c:text"),
@@ -61,14 +84,18 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(cls=ProjectCommand)
 @selection_options
+@click.option("--no-progress", is_flag=True, help="Do not show how far the run is.")
 @project_options
 def run(
     *,
     pipeline: str | None,
     runner: str | None,
     is_async: bool,
+    max_workers: int | None,
+    continue_on_failure: bool,
     params: tuple[str, ...],
     load_versions: tuple[str, ...],
+    no_progress: bool,
     env: str | None,
     conf_source: str | None,
     verbose: bool,
@@ -85,21 +112,65 @@ def run(
     log = configure_logging(
         project.path / "logs", (project.package_name, runner or ""), verbose=verbose
     )
-    session = Session(project.path, env, extra_params, conf_source=conf_source)
-    prepared = session.prepare(
-        Selection(pipeline, **filters),
-        runner,
-        is_async=is_async,
-        load_versions=parse_versions(load_versions),
-    )
+    versions = parse_versions(load_versions)
     try:
-        outputs = prepared.run()
+        session = Session(project.path, env, extra_params, conf_source=conf_source)
+        prepared = session.prepare(
+            Selection(pipeline, **filters),
+            runner,
+            load_versions=versions,
+            is_async=is_async,
+            max_workers=max_workers,
+            continue_on_failure=continue_on_failure,
+        )
+        if not prepared.pipeline:
+            _logger.warning("The pipeline '%s' has no nodes.", pipeline or "__default__")
+        with _watched(session, continue_on_failure, no_progress=no_progress, verbose=verbose):
+            outputs = prepared.run()
     except RunFailedError as exc:
         for failure in exc.failures:
             traceback_logger.error("%s\n%s", failure.message, failure.traceback_text)
         _show_failure(exc, log, verbose)
         raise click.exceptions.Exit(1) from exc
+    except SparkpipeError as exc:
+        traceback_logger.error("%s", exc)
+        raise
+    except Exception as exc:  # of a hook, or of a runner of the user's own
+        traceback_logger.exception("The run ended with %s", type(exc).__name__)
+        show_unexpected(exc, verbose, _short(str(log)) if log else "")
+        raise click.exceptions.Exit(1) from exc
     _show_results(prepared, outputs)
+
+
+@contextmanager
+def _watched(
+    session: Any, continue_on_failure: bool, *, no_progress: bool, verbose: bool
+) -> Iterator[None]:
+    """Show how far the run is, and at its end where its time went."""
+    from sparkpipe.cli.logs import summary_logger
+    from sparkpipe.cli.progress import RunDisplay
+    from sparkpipe.cli.summary import RunSummary
+    from sparkpipe.runner.events import observing
+    from sparkpipe.spark.progress import SparkProgress
+
+    summary = RunSummary()
+    spark = SparkProgress(session.spark.peek)
+    observers = [summary] if no_progress else [summary, RunDisplay(spark.task_counts)]
+    has_completed = False
+    try:
+        with observing(*observers):
+            yield
+        has_completed = True
+    finally:
+        spark.close()
+        if summary.reports:
+            summary_logger.info("%s", "\n".join(("Summary:", *summary.lines(verbose=True))))
+        # Of a run that took a moment, or failed at once, nobody asks where its time went.
+        is_asked_for = (
+            summary.seconds >= _LONG_RUN_SECONDS if has_completed else continue_on_failure
+        )
+        if is_asked_for and summary.reports and not verbose:
+            click.echo("\n".join(summary.lines()), err=True)
 
 
 def parse_versions(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -114,8 +185,6 @@ def parse_versions(pairs: tuple[str, ...]) -> dict[str, str]:
 
 
 def _show_failure(error: RunFailedError, log: Path | None, verbose: bool) -> None:
-    from sparkpipe.cli.project import show_error
-
     show_error(error, verbose)
     if error.resume_from:
         click.echo(f"To continue from there: {_resume_command(error.resume_from)}", err=True)
@@ -132,7 +201,7 @@ def _resume_command(resume_from: tuple[str, ...]) -> str:
         if parameter.name in (None, "from_nodes", "from_inputs", "verbose"):
             continue
         value = context.params.get(parameter.name)
-        if not value:
+        if not value or value == ("",):
             continue
         words.append(max(parameter.opts, key=len))
         if value is not True:
@@ -151,6 +220,9 @@ def _show_results(prepared: Any, outputs: dict[str, Any]) -> None:
     for name in sorted(prepared.pipeline.outputs()):
         if name in prepared.catalog:
             data_set = prepared.catalog[name]
+            missing = getattr(data_set, "_missing", None)
+            if callable(missing) and missing():
+                continue  # a runner of the user's own may save nothing
             rows.append((name, type(data_set).__name__, _short(location_of(data_set))))
     rows += [(name, type(data).__name__, "(in memory only)") for name, data in outputs.items()]
     if rows:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,6 +92,56 @@ def test_all_problems_are_told_at_once(shop: ShopProject, refused: Refused) -> N
     assert "Did you mean 'filepath'?" in said
     assert "the parameter 'factor'" in said.lower()
     assert "does not take the inputs" in said or "shout(report, how)" in said
+
+
+def test_check_tells_every_problem_and_run_says_where_to_find_the_rest(shop: ShopProject) -> None:
+    entries = "".join(f"spare_{i}: {{type: no.Such{i}}}\n" for i in range(20))
+    shop.write("conf/base/catalog_spare.yml", entries)
+    inputs = ", ".join(f"'spare_{i}'" for i in range(20))
+    shop.replace("shop/pipeline_registry.py", 'node(total, "doubled"', f"node(max, [{inputs}]")
+
+    run, check = shop.command("run"), shop.command("check")
+
+    assert (run.status, check.status) == (2, 2)
+    assert len(run.err.splitlines()) <= 15
+    assert "... 10 more: sparkpipe check" in run.err
+    assert all(f"'no.Such{i}'" in check.err for i in range(20))
+    assert "Traceback" not in check.err
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import no_such_package\n", "there is no module 'no_such_package' (imported in"),
+        ("1 / 0\n", "raised ZeroDivisionError: division by zero (in"),
+        ("class Mine(:\n", "raised SyntaxError"),
+    ],
+)
+def test_runner_whose_module_breaks_is_told_with_its_line(
+    shop: ShopProject, refused: Refused, code: str, message: str
+) -> None:
+    shop.write("shop/runner.py", code)
+    said = refused("run", "--runner=shop.runner.Mine")
+    assert message in said
+    assert "shop/runner.py:1" in said
+
+
+def test_working_folder_that_was_removed_is_told(shop: ShopProject) -> None:
+    code = "import os; os.rmdir(os.getcwd()); from sparkpipe.cli.main import main; main()"
+    gone = shop.path / "gone"
+    gone.mkdir()
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "run"], cwd=gone, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert "The working folder does not exist any more" in ended.stderr
+
+
+def test_one_long_problem_is_told_in_a_few_lines(shop: ShopProject, refused: Refused) -> None:
+    shop.write("shop/nodes.py", "raise RuntimeError('line\\n' * 50 + 'x' * 5000)\n")
+    said = refused()  # at most fifteen lines
+    assert "RuntimeError: line ... (in " in said
+    assert "nodes.py:1" in said
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,10 @@ class DryRunner(AbstractRunner):
     assert ended.status == 0, ended.text
     assert "Actual run would execute 3 nodes:\ndouble: double(" in ended.err
     assert not (shop.path / "data/report.json").exists()
+    assert (
+        "doubled"
+        not in shop.command("run", "--runner=shop.runner.DryRunner", "--nodes", "double").out
+    ), "what was not saved is no result"
 
 
 def test_async_run_says_so(shop: ShopProject) -> None:
@@ -199,7 +203,7 @@ def test_failed_run_is_told_in_a_few_lines(shop: ShopProject) -> None:
 def test_failed_run_with_verbose_shows_the_traceback(shop: ShopProject) -> None:
     shop.replace("shop/nodes.py", "sum(doubled)", "1 / 0")
 
-    assert "Traceback" in shop.command("run", "--verbose").err
+    assert shop.command("run", "--verbose").err.count("Traceback") == 1
 
 
 def test_suggested_command_keeps_the_options_and_completes_the_run(shop: ShopProject) -> None:
@@ -253,22 +257,95 @@ def register_pipelines():
     assert "--from-nodes left,right" in ended.err
 
 
-def test_hook_that_raises_is_told_without_a_traceback(shop: ShopProject) -> None:
+def test_many_failures_at_once_are_told_in_a_few_lines(shop: ShopProject) -> None:
+    shop.write(
+        "shop/pipeline_registry.py",
+        """
+import threading
+from sparkpipe.pipeline import node, pipeline
+
+together = threading.Barrier(4)
+
+
+def fail(numbers):
+    together.wait(10)
+    raise ValueError("line\\n" * 20)
+
+
+def register_pipelines():
+    return {
+        "__default__": pipeline(
+            [node(fail, "numbers", f"out{i}", name=f"node{i}") for i in range(4)]
+        )
+    }
+""",
+    )
+
+    ended = shop.command("run", "--runner=ThreadRunner")
+
+    assert ended.status == 1
+    told = [line for line in ended.err.splitlines() if "Running node" not in line]
+    assert len(told) <= 15, ended.err
+    assert "4 failed" in ended.err
+    assert "... 1 more failures in the log" in ended.err
+
+
+@pytest.mark.parametrize("returned", ["None", "[1, 2]"])
+def test_wrong_output_is_told_with_the_line_of_its_function(
+    shop: ShopProject, returned: str
+) -> None:
+    shop.replace("shop/nodes.py", '{"total": sum(doubled)}', returned)
+    shop.replace(
+        "shop/pipeline_registry.py", '"doubled", "report"', '"doubled", {"total": "report"}'
+    )
+
+    ended = shop.command("run")
+
+    assert ended.status == 1
+    assert "at shop/nodes.py:6 in total" in ended.err
+
+
+def test_failed_load_is_not_told_of_a_function(shop: ShopProject) -> None:
+    shop.write("data/numbers.json", "[1, ")
+
+    ended = shop.command("run")
+
+    assert "could not load 'numbers'" in ended.err
+    assert "shop/nodes.py" not in ended.err
+
+
+def test_pipeline_without_nodes_runs_with_a_warning(shop: ShopProject) -> None:
+    (shop.path / "shop/pipeline_registry.py").unlink()
+
+    ended = shop.command("run")
+
+    assert ended.status == 0
+    assert "WARNING: The pipeline '__default__' has no nodes." in ended.err
+
+
+def break_hook(shop: ShopProject, hook: str) -> None:
     shop.write(
         "shop/settings.py",
-        """
+        f"""
 from sparkpipe.hooks import hook_impl
 
 
 class Broken:
     @hook_impl
-    def before_pipeline_run(self, run_params):
-        raise RuntimeError("no such bucket")
+    def {hook}(self):
+        raise RuntimeError("no such bucket\\n" * 30)
 
 
 HOOKS = (Broken(),)
 """,
     )
+
+
+@pytest.mark.parametrize(
+    "hook", ["after_catalog_created", "before_pipeline_run", "after_pipeline_run"]
+)
+def test_hook_that_raises_is_told_in_a_few_lines(shop: ShopProject, hook: str) -> None:
+    break_hook(shop, hook)
 
     ended = shop.command("run")
 
@@ -276,6 +353,43 @@ HOOKS = (Broken(),)
     assert "RuntimeError: no such bucket" in ended.err
     assert "settings.py:8" in ended.err
     assert "Traceback" not in ended.err
+    assert len(ended.err.partition("Error: ")[2].splitlines()) <= 15
+    assert "Full traceback: logs/sparkpipe.log" in ended.err
+    assert "Traceback" in shop.read("logs/sparkpipe.log")
+
+
+@pytest.mark.parametrize("hook", ["on_node_error", "on_pipeline_error"])
+def test_hook_that_raises_does_not_hide_why_the_run_failed(shop: ShopProject, hook: str) -> None:
+    break_hook(shop, hook)
+    shop.replace("shop/nodes.py", "sum(doubled)", "1 / 0")
+
+    ended = shop.command("run")
+
+    assert ended.status == 1
+    assert "Node 'total' failed: ZeroDivisionError" in ended.err
+    assert f"The hook '{hook}' failed: RuntimeError: no such bucket" in ended.err
+
+
+def test_runner_that_raises_is_told_in_a_few_lines(shop: ShopProject) -> None:
+    shop.write(
+        "shop/runner.py",
+        """
+from sparkpipe.runner.runner import AbstractRunner
+
+
+class Broken(AbstractRunner):
+    def _run(self, pipeline, catalog, session_id=None):
+        raise RuntimeError("out of order\\n" * 30)
+""",
+    )
+
+    ended = shop.command("run", "--runner=shop.runner.Broken")
+
+    assert ended.status == 1
+    assert "RuntimeError: out of order" in ended.err
+    assert "runner.py:7 in _run" in ended.err
+    assert len(ended.err.splitlines()) <= 15
+    assert "Traceback" in shop.read("logs/sparkpipe.log")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

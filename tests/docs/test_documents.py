@@ -45,6 +45,10 @@ NOT_RUN = {
     "make demo": "sets up an environment and runs the whole example; tests/examples runs it",
     "make test": "would run this test in itself",
     "pip install -e '.[spark]'": "changes the environment of the tests",
+    "sparkpipe session tune": "takes a minute; tests/spark/test_tune.py runs it",
+    "sparkpipe session start": "starts a server; tests/spark/test_warm_session.py runs it",
+    "sparkpipe session status": "ends with status 1 where none runs",
+    "sparkpipe session stop": "the server is that of the tests",
 }
 
 #: How the documents write the folder in which a reader works.

@@ -1,0 +1,73 @@
+"""Ctrl-C and SIGTERM: a run ends in good order, and the process in two seconds whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+#: How long a run may take to end after an interrupt, in seconds.
+GRACE_SECONDS = 2.0
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end by SIGTERM."""
+
+
+def exit_status(interrupt: KeyboardInterrupt) -> int:
+    """Return the status of a process that ends because of a signal: 128 and its number."""
+    return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+@contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """Within it, SIGTERM interrupts like Ctrl-C, and either ends the process after its grace.
+
+    Python code in a thread cannot be interrupted, so a node may still be at work then. Nothing is
+    half-written by that: a file is put in its place when it is whole, a Delta table commits.
+    To be entered on the main thread.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    # A handler waits for the main thread, which may be deep in a library. Who reads from the
+    # wake-up socket need not.
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    # It outlives this block, for what is left to do then, such as waiting for threads, has its
+    # grace too.
+    threading.Thread(target=_end_after_grace, args=(reader, writer), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(-1)
+
+
+def _end_after_grace(reader: socket.socket, writer: socket.socket) -> None:
+    number = _next_signal(reader)
+    reader.settimeout(GRACE_SECONDS)
+    try:
+        _next_signal(reader)  # for those who do not want to wait
+    except TimeoutError:
+        sys.stderr.write("Not all nodes have stopped in time; ended without them.\n")
+    sys.stderr.flush()
+    processes = sys.modules.get("multiprocessing")
+    for worker in processes.active_children() if processes is not None else ():
+        worker.kill()
+    writer.close()
+    os._exit(128 + number)
+
+
+def _next_signal(reader: socket.socket) -> int:
+    number = 0
+    while number not in (signal.SIGINT, signal.SIGTERM):
+        number = reader.recv(1)[0]
+    return number

@@ -1,0 +1,70 @@
+"""Text for a terminal: names that may hold anything, columns, durations."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def printable(text: str) -> str:
+    r"""Return a text in one line that cannot steer a terminal.
+
+    >>> printable("join\n\x1b[31m")
+    'join??[31m'
+    """
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def width_of(text: str) -> int:
+    """Return how many columns a printable text takes.
+
+    >>> width_of("join"), width_of("結合")
+    (4, 4)
+    """
+    if text.isascii():
+        return len(text)
+    return sum(
+        2 if unicodedata.east_asian_width(char) in "WF" else int(not unicodedata.combining(char))
+        for char in text
+    )
+
+
+def fitted(text: str, width: int) -> str:
+    """Return a text padded, or cut with an ellipsis, to a number of columns.
+
+    >>> fitted("join", 6), fitted("join_orders", 6)
+    ('join  ', 'join_…')
+    """
+    if width_of(text) > width:
+        while text and width_of(text) > width - 1:
+            text = text[:-1]
+        text += "…"
+    return text + " " * (width - width_of(text))
+
+
+def duration(seconds: float) -> str:
+    """Return a duration for people; whole seconds where a whole number is given.
+
+    >>> [duration(s) for s in (0.0, 0.123, 9.96, 30, 75.3, 3720)]
+    ['-', '0.12 s', '10.0 s', '30 s', '1 min 15 s', '1 h 02 min']
+    """
+    if seconds < 0.005:
+        return "-"
+    if seconds < 0.995:
+        return f"{seconds:.2f} s"
+    if seconds < 59.95:
+        return f"{seconds} s" if isinstance(seconds, int) else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as a clock shows it.
+
+    >>> clock(75.9), clock(3720)
+    ('1:15', '1:02:00')
+    """
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
