@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.spark.job_scope import is_connect
+from sparkpipe.spark.active import is_connect
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

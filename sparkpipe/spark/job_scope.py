@@ -18,6 +18,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sparkpipe.spark.active import is_connect
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -29,11 +31,6 @@ _POOL = "spark.scheduler.pool"
 _logger = logging.getLogger(__name__)
 
 SessionGetter = Callable[[], "SparkSession | None"]
-
-
-def is_connect(session: SparkSession) -> bool:
-    """Whether a session is one of Spark Connect, which has no JVM of its own."""
-    return ".connect." in type(session).__module__
 
 
 @dataclass(frozen=True)

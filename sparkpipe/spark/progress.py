@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sparkpipe.spark.active import is_connect
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -108,8 +110,7 @@ class SparkProgress:
                 self._source = None
                 self._of = session
                 if session is not None:
-                    is_connect = ".connect." in type(session).__module__
-                    self._source = (_Queries if is_connect else _Jobs)(session)
+                    self._source = (_Queries if is_connect(session) else _Jobs)(session)
             return self._source
 
 
