@@ -131,13 +131,14 @@ def interruptible(executor: E) -> Iterator[E]:
 
     The loop has waited for it then, unless it was interrupted again.
     """
+    wait = True
     try:
         yield executor
     except KeyboardInterrupt:
-        executor.shutdown(wait=False, cancel_futures=True)
+        wait = False
         raise
     finally:
-        executor.shutdown()
+        executor.shutdown(wait=wait, cancel_futures=not wait)
 
 
 def default_workers() -> int:
