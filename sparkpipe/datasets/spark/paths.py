@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sparkpipe.io.files import split_protocol
+
+_LAST_TASKS_SECONDS = 5.0
 
 _GLOB_CHARACTERS = set("*?[{")
 
@@ -78,8 +81,19 @@ def replacing_folder(target: Path) -> Iterator[Path]:
             recover(target)
             raise
         _remove(backup)
-    finally:
+    except BaseException:
+        _clear(staging)
+        raise
+
+
+def _clear(staging: Path) -> None:
+    """Remove what a job that failed has written, also what its last tasks still write after it."""
+    ends = time.monotonic() + _LAST_TASKS_SECONDS
+    absent = 0
+    while absent < 3 and time.monotonic() < ends:
+        absent = 0 if staging.exists() else absent + 1
         shutil.rmtree(staging, ignore_errors=True)
+        time.sleep(0.1)
 
 
 def _remove(path: Path) -> None:
