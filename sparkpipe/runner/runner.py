@@ -17,7 +17,6 @@ from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import Plan, find_problems
 from sparkpipe.runner.loop import Pool, run_plan
 from sparkpipe.spark.run import SparkRun, current_pipeline_name, running
-from sparkpipe.spark.session import SparkProvider, activated, current_provider
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -163,6 +162,8 @@ class AbstractRunner(ABC):
 @contextmanager
 def _spark_run(pipeline: Pipeline, session_id: str | None) -> Iterator[None]:
     """Set up the Spark side of a run; nothing of it starts Spark."""
+    from sparkpipe.spark.session import SparkProvider, activated, current_provider
+
     provider = current_provider()
     # Outside a Session: what is active on the calling thread is not active on others.
     with nullcontext(provider) if provider is not None else activated(SparkProvider()) as provider:

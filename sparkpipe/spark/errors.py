@@ -22,7 +22,6 @@ from sparkpipe.spark.failure import (
     is_worker_exception,
     raised_in_worker,
 )
-from sparkpipe.spark.reasons import tell
 
 _LONGEST = 400
 
@@ -71,6 +70,8 @@ def spark_reason(exc: BaseException) -> str:
         What happened and, where that is known, what to do; empty if the failure is none of Spark's.
     """
     links = failure_links(exc)
+    from sparkpipe.spark.reasons import tell  # words are needed once something has failed
+
     return _short(tell(links)) if links else ""
 
 

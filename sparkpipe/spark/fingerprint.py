@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from importlib.metadata import version as installed_version
 
 from sparkpipe import __version__
-from sparkpipe.spark.jars import delta_package
+from sparkpipe.spark.jars import delta_package, installed_version
 from sparkpipe.spark.java import java_executable, java_version, release_text
 from sparkpipe.spark.options import SparkOptions
 
 
 def fingerprint(settings: Mapping[str, str], options: SparkOptions) -> str:
     """Return what tells a server of other settings or versions from one that fits."""
+    import hashlib
+
     # What is persisted is the client's affair, and an address is no setting of a server.
     ours = asdict(replace(options, persist=None, remote=None))
     told = {"settings": dict(settings), "options": ours, "versions": versions()}

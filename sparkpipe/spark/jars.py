@@ -11,7 +11,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
-from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -40,6 +39,13 @@ def spark_jars() -> Path | None:
     homes = [os.environ.get("SPARK_HOME"), *((spec and spec.submodule_search_locations) or ())]
     folders = [Path(home) / "jars" for home in homes if home]
     return next((folder for folder in folders if folder.is_dir()), None)
+
+
+def installed_version(package: str) -> str:
+    """Return the version of a Python package."""
+    from importlib.metadata import version  # 10 ms that most processes do not need
+
+    return version(package)
 
 
 def delta_package() -> str | None:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import quoteattr
 
 from sparkpipe.spark.archive import archive_options
 from sparkpipe.spark.jars import delta_package, kept_jars
@@ -141,6 +140,8 @@ def pools_document(pools: Iterable[Pool]) -> str:
       <pool name="heavy"><schedulingMode>FAIR</schedulingMode><weight>2</weight></pool>
     </allocations>
     """
+    from xml.sax.saxutils import quoteattr
+
     named = {pool.name: pool for pool in (Pool("default"), *pools)}
     lines = ['<?xml version="1.0"?>', "<allocations>"]
     for pool in named.values():

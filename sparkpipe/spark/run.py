@@ -7,7 +7,7 @@ there is none, as in a worker process, nothing here has an effect. Nothing here 
 from __future__ import annotations
 
 import logging
-import secrets
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.spark.cache import SharedFrames
 from sparkpipe.spark.job_scope import Carrier, JobNames, cancel_jobs, carrying
 from sparkpipe.spark.options import STORAGE_LEVELS
-from sparkpipe.spark.progress import SparkProgress
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -96,12 +95,14 @@ class SparkRun:
         self.run_id = run_id
         self.session = session
         self.frames = SharedFrames()
+        from sparkpipe.spark.progress import SparkProgress
+
         self.progress = SparkProgress(session)
         self._pipeline_name = pipeline_name
         self._readers_of = readers
         self._level = level
         # Two runs of the same moment may have one id; what one cancels must not be the other's.
-        self._token = secrets.token_hex(4)
+        self._token = os.urandom(4).hex()
         self.is_cancelled = threading.Event()
         self._lock = threading.Lock()
         self._nodes: set[NodeJobs] = set()
