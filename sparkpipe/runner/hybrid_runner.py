@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextvars
-import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkpipe.errors import DataSetError, NodeRunError, PreflightError
@@ -28,9 +26,14 @@ from sparkpipe.runner.processes import (
     hooks_in_order,
 )
 from sparkpipe.runner.runner import AbstractRunner
-from sparkpipe.runner.shared_memory import SharedMemoryDataSet, share_memory
+from sparkpipe.runner.shared_memory import SharedMemoryDataSet, sharing_memory
 from sparkpipe.runner.task import perform
-from sparkpipe.runner.thread_runner import checked_max_workers, default_workers, interruptible
+from sparkpipe.runner.thread_runner import (
+    checked_max_workers,
+    default_workers,
+    interruptible,
+    run_on_thread,
+)
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -107,9 +110,7 @@ class HybridRunner(AbstractRunner):
         hooks_stay = hook_problems(hooks, type(self).__name__, "Take the tag 'processes' away.")
         if hooks_stay and any("processes" in node.tags for node in plan.nodes):
             raise PreflightError(hooks_stay)
-        data_sets = {name: catalog._get_dataset(name) for name in pipeline.data_sets()}
-        with tempfile.TemporaryDirectory(prefix="sparkpipe-") as folder:
-            shared = share_memory(data_sets, Path(folder))
+        with sharing_memory(pipeline, catalog) as shared:
             places = Places(shared, hooks_stay[0] if hooks_stay else "")
 
             def workload() -> Workload:
@@ -129,9 +130,6 @@ class HybridRunner(AbstractRunner):
             ):
                 lanes = _Lanes((threads, processes), places, pool, workers, run_here)
                 self._run_plan(plan, shared, lanes)
-            for name in sorted(pipeline.outputs()):
-                if isinstance(shared[name], SharedMemoryDataSet):
-                    shared[name].fetch()
 
 
 class _Lanes:
@@ -158,12 +156,7 @@ class _Lanes:
         self._threads.submit(contextvars.copy_context().run, start, node, done)
 
     def _on_thread(self, node: Node, done: Done) -> None:
-        outcome: NodeReport | BaseException
-        try:
-            outcome = self._run_here(node)
-        except BaseException as exc:  # also what would else end this thread unheard
-            outcome = exc
-        done(outcome)
+        run_on_thread(self._run_here, node, done)
 
     def _in_process(self, node: Node, done: Done) -> None:
         """Hand over inputs and node; what turns out not to be pickled is dealt with here."""

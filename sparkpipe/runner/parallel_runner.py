@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError, PreflightError
@@ -23,7 +21,7 @@ from sparkpipe.runner.processes import (
     hooks_in_order,
 )
 from sparkpipe.runner.runner import AbstractRunner
-from sparkpipe.runner.shared_memory import SharedMemoryDataSet, share_memory
+from sparkpipe.runner.shared_memory import SharedMemoryDataSet, sharing_memory
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -116,18 +114,13 @@ class ParallelRunner(AbstractRunner):
         problems = hook_problems(hooks, type(self).__name__, _HINT)
         if problems:
             raise PreflightError(problems)
-        data_sets = {name: catalog._get_dataset(name) for name in pipeline.data_sets()}
-        with tempfile.TemporaryDirectory(prefix="sparkpipe-") as folder:
-            shared = share_memory(data_sets, Path(folder))
-            between = [one for one in shared._data_sets.values() if _is_shared(one)]
-            for data_set in between:
-                data_set.hand_over()
+        with sharing_memory(pipeline, catalog) as shared:
+            for data_set in map(shared.__getitem__, shared):
+                if isinstance(data_set, SharedMemoryDataSet):
+                    data_set.hand_over()
             workload = Workload(shared, hooks, self._is_async, session_id)
             with Processes(width, self._start_method, lambda: workload) as pool:
                 self._run_plan(plan, shared, pool)
-            for name in sorted(pipeline.outputs()):
-                if _is_shared(shared[name]):
-                    shared[name].fetch()
 
 
 def _why_stays(data_set: Any) -> str:
@@ -135,10 +128,6 @@ def _why_stays(data_set: Any) -> str:
     if not reason and isinstance(data_set, MemoryDataSet):
         return why_thing_stays(data_set._data)
     return reason
-
-
-def _is_shared(data_set: Any) -> bool:
-    return isinstance(data_set, SharedMemoryDataSet)
 
 
 def _runs_spark() -> bool:

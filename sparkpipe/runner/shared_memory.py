@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pickle
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
 from sparkpipe.io.files import replacing
+from sparkpipe.pipeline import Pipeline
 from sparkpipe.runner.crossing import Pickler
 
 
@@ -102,12 +106,20 @@ def _write(path: Path, data: Any) -> None:
             ) from exc
 
 
-def share_memory(data_sets: dict[str, Any], folder: Path) -> DataCatalog:
-    """Return the catalog of a run, in which data in memory can pass between processes."""
-    shared = {
-        name: SharedMemoryDataSet(folder / f"{number}.pickle", data_set)
-        if isinstance(data_set, MemoryDataSet)
-        else data_set
-        for number, (name, data_set) in enumerate(sorted(data_sets.items()))
-    }
-    return DataCatalog(shared)
+@contextmanager
+def sharing_memory(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[DataCatalog]:
+    """Give the catalog of a run, in which data in memory can pass between processes.
+
+    At the end of a run that has not failed, outputs in memory are in the data sets of ``catalog``.
+    """
+    with tempfile.TemporaryDirectory(prefix="sparkpipe-") as folder:
+        shared = DataCatalog()
+        for number, name in enumerate(sorted(pipeline.data_sets())):
+            data_set = catalog._get_dataset(name)
+            if isinstance(data_set, MemoryDataSet):
+                data_set = SharedMemoryDataSet(Path(folder, f"{number}.pickle"), data_set)
+            shared.add(name, data_set)
+        yield shared
+        for name in sorted(pipeline.outputs()):
+            if isinstance(shared[name], SharedMemoryDataSet):
+                shared[name].fetch()

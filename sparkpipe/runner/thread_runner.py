@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -112,17 +112,19 @@ class Threads:
 
     def start(self, node: Node, done: Done) -> None:
         """Run a node in a thread that is free."""
-
-        def work() -> None:
-            outcome: NodeReport | BaseException
-            try:
-                outcome = self._perform(node)
-            except BaseException as exc:  # also what would else end this thread unheard
-                outcome = exc
-            done(outcome)
-
         # Each thread sees the context variables of the run: its Spark session, first of all.
-        self._executor.submit(contextvars.copy_context().run, work)
+        context = contextvars.copy_context()
+        self._executor.submit(context.run, run_on_thread, self._perform, node, done)
+
+
+def run_on_thread(run: Callable[[Node], NodeReport], node: Node, done: Done) -> None:
+    """Run a node on the present thread of a pool, and tell how it ended."""
+    outcome: NodeReport | BaseException
+    try:
+        outcome = run(node)
+    except BaseException as exc:  # also what would else end this thread unheard
+        outcome = exc
+    done(outcome)
 
 
 @contextmanager

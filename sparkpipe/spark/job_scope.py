@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.spark.active import is_connect
+from sparkpipe.spark.active import is_connect, is_stopped
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -86,11 +86,11 @@ class Carrier:
         """Describe the jobs that follow as of another step; ``''`` is the function itself."""
         before, self._step = self._step, step
         session = self._session
-        if session is None or before == step or not _is_live(session):
+        if session is None or before == step or is_stopped(session):
             return
         if is_connect(session):
-            session.removeTag(_as_tag(self._names.step(before)))
-            session.addTag(_as_tag(self._names.step(step)))
+            session.removeTag(as_tag(self._names.step(before)))
+            session.addTag(as_tag(self._names.step(step)))
         else:
             session.sparkContext.setLocalProperty(_DESCRIPTION, self._names.step(step))
 
@@ -99,12 +99,8 @@ class Carrier:
         restore, session = self._restore, self._session
         self._restore = self._session = None
         # The node, or someone beside it, may have stopped Spark.
-        if restore is not None and session is not None and _is_live(session):
+        if restore is not None and session is not None and not is_stopped(session):
             restore()
-
-
-def _is_live(session: Any) -> bool:
-    return is_connect(session) or session.sparkContext._jsc is not None
 
 
 def _put_on_classic(session: Any, names: JobNames, description: str) -> Callable[[], None]:
@@ -141,7 +137,7 @@ def _session_class(session: Any) -> Any:
 def _put_on_connect(session: Any, names: JobNames, description: str) -> Callable[[], None]:
     before = set(session.getTags())
     session.addTag(names.tag)
-    session.addTag(_as_tag(description))
+    session.addTag(as_tag(description))
 
     def restore() -> None:
         session.clearTags()
@@ -151,8 +147,9 @@ def _put_on_connect(session: Any, names: JobNames, description: str) -> Callable
     return restore
 
 
-def _as_tag(text: str) -> str:
-    return text.replace(",", ";")  # Spark parts tags by commas
+def as_tag(text: str) -> str:
+    """Return a text as Spark takes it for a tag: it parts tags by commas."""
+    return text.replace(",", ";")
 
 
 _carrier: ContextVar[Carrier | None] = ContextVar("_carrier", default=None)

@@ -22,6 +22,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sparkpipe.spark.active import is_connect
+from sparkpipe.spark.job_scope import as_tag
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -268,7 +269,7 @@ class _Queries:
 
     def _of(self, group: str) -> list[_Node]:
         """Return what is known by the tag of a group, with or without the token of its run."""
-        tag = group.replace(",", ";")
+        tag = as_tag(group)
         return [n for name, n in self._nodes.items() if tag in (name, name.rpartition("/")[0])]
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.spark.cache import SharedFrames
-from sparkpipe.spark.job_scope import Carrier, JobNames, cancel_jobs, carrying
+from sparkpipe.spark.job_scope import Carrier, JobNames, as_tag, cancel_jobs, carrying
 from sparkpipe.spark.options import STORAGE_LEVELS
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class SparkRun:
         group = f"{self.run_id}/{name}"
         names = JobNames(
             group,
-            f"{group}/{self._token}".replace(",", ";"),  # Spark parts tags by commas
+            as_tag(f"{group}/{self._token}"),
             f"{self._pipeline_name} · {name}",
             pool,
         )
