@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from spark_failures import Told, told_by
 
 pytestmark = pytest.mark.spark
-
-Told = dict[str, tuple[str, bool, bool]]
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     pytest.importorskip("grpc", reason="the client of Spark Connect is not installed")
-    done = subprocess.run(
-        [
-            sys.executable,
-            str(Path(__file__).with_name("connect_failures.py")),
-            str(tmp_path_factory.mktemp("connect")),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
-    assert lines, done.stderr
-    return {name: (reason, passes, cancelled) for name, reason, passes, cancelled in lines}
+    folder = tmp_path_factory.mktemp("connect")
+    return told_by("connect_failures.py", str(folder), folder=folder)
 
 
 @pytest.mark.parametrize("kind", ["cancelled count", "cancelled toPandas", "cancelled write"])

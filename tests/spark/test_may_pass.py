@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,21 +164,9 @@ def test_lost_workers_and_connections_may_pass(
 def test_a_conflict_of_delta_writers_may_pass(spark: SparkSession, tmp_path: Path) -> None:
     path = str(tmp_path / "table")
     spark.range(3).write.format("delta").save(path)
-    errors: list[Exception] = []
-    together = threading.Barrier(3)
+    # Not at the top: Spark's Python workers import this module for its functions, without helpers.
+    from spark_failures import errors_of_overwriting_at_once
 
-    def write() -> None:
-        frame = spark.range(9)
-        together.wait(60)
-        try:
-            frame.write.format("delta").mode("overwrite").save(path)
-        except Exception as exc:
-            errors.append(exc)
-
-    threads = [threading.Thread(target=write) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    errors = errors_of_overwriting_at_once(spark.range(9), path)
     assert errors
     assert all(map(may_pass, errors))

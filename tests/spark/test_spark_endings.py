@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from spark_failures import Told, told_by
 
-Told = dict[str, tuple[str, bool, bool]]
 
-
-def _run(kind: str, folder: Path) -> Told:
-    script = Path(__file__).with_name("ending_sparks.py")
-    done = subprocess.run(
-        [sys.executable, str(script), kind, str(folder / "spark.log")],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=250,
-        check=False,
-    )
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
-    assert lines, done.stderr
-    return {name: (reason, passes, cancelled) for name, reason, passes, cancelled in lines}
+def _told(kind: str, folder: Path) -> Told:
+    return told_by("ending_sparks.py", kind, str(folder / "spark.log"), folder=folder)
 
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    return _run("driver", tmp_path_factory.mktemp("driver"))
+    return _told("driver", tmp_path_factory.mktemp("driver"))
 
 
 @pytest.mark.spark
@@ -61,7 +46,7 @@ def test_a_jvm_that_was_killed_is_told_and_no_retry_brings_it_back(driver: Told,
 
 @pytest.mark.spark
 def test_an_executor_that_was_killed_is_told_and_may_come_back(tmp_path: Path) -> None:
-    reason, passes, cancelled = _run("executor", tmp_path)["lost"]
+    reason, passes, cancelled = _told("executor", tmp_path)["lost"]
     assert reason.startswith("an executor was lost: Command exited with code 137.")
     assert "most likely ran out of memory" in reason
     assert "spark.executor.memory" in reason

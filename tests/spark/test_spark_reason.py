@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from spark_failures import errors_of_overwriting_at_once
 
 from sparkpipe.errors import RunFailedError
 from sparkpipe.io import DataCatalog
@@ -186,23 +186,8 @@ def test_a_writer_that_lost_against_another_is_told_what_to_do(
 
 def _write_at_once(spark: SparkSession, path: str) -> None:
     """Overwrite a table from three threads, and raise the first failure."""
-    errors: list[Exception] = []
-    together = threading.Barrier(3)
-
-    def write() -> None:
-        frame = spark.range(9).selectExpr("id", "id as value")
-        together.wait(60)
-        try:
-            frame.write.format("delta").mode("overwrite").save(path)
-        except Exception as exc:
-            errors.append(exc)
-
-    threads = [threading.Thread(target=write) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    raise errors[0]
+    frame = spark.range(9).selectExpr("id", "id as value")
+    raise errors_of_overwriting_at_once(frame, path)[0]
 
 
 def test_a_delta_schema_mismatch_names_the_columns(spark: SparkSession, table: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -18,8 +17,7 @@ import pyspark
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.connect.client.retries import DefaultPolicy
-
-from sparkpipe.spark.errors import is_cancellation, may_pass, spark_reason
+from spark_failures import tell
 
 
 def main(folder: Path) -> None:
@@ -126,14 +124,6 @@ def cancelled(spark: SparkSession, job: Callable[[], Any]) -> None:
     thread.join(60)
     spark.removeProgressHandler(watch)
     raise raised[0]
-
-
-def tell(name: str, job: Callable[[], Any]) -> None:
-    try:
-        job()
-    except Exception as exc:
-        told = [spark_reason(exc), may_pass(exc), is_cancellation(exc)]
-        print(json.dumps([name, *told]), flush=True)
 
 
 if __name__ == "__main__":

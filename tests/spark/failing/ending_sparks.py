@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sparkpipe.spark.errors import is_cancellation, may_pass, spark_reason
+from spark_failures import tell
+
 from sparkpipe.spark.session import SparkProvider
 
 SETTINGS = {
@@ -54,14 +53,6 @@ def main(kind: str, log_file: Path) -> None:
     tell("memory", lambda: spark.sql("select length(repeat('x', 2000000000))").collect())
     tell("gone", kill_the_driver)
     tell("still gone", lambda: spark.range(3))
-
-
-def tell(name: str, job: Callable[[], Any]) -> None:
-    try:
-        job()
-    except Exception as exc:
-        told = [spark_reason(exc), may_pass(exc), is_cancellation(exc)]
-        print(json.dumps([name, *told]), flush=True)
 
 
 if __name__ == "__main__":
