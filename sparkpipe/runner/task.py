@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
@@ -202,23 +202,26 @@ class _Task:
             self._catalog.confirm(name)
 
     def _check(self) -> None:
-        if (self._jobs is not None and self._jobs.is_stopped.is_set()) or (
+        if (self._jobs is not None and self._jobs.is_stopped) or (
             self._timed_out is not None and self._timed_out.is_set()
         ):
             raise NodeStopped
 
-    @contextmanager
-    def _within_timeout(self) -> Iterator[None]:
-        timed_out, jobs, timeout = self._timed_out, self._jobs, self._node.timeout
+    def _within_timeout(self) -> AbstractContextManager[None]:
+        timed_out, timeout = self._timed_out, self._node.timeout
         if timed_out is None or timeout is None:
-            yield
-            return
+            return nullcontext()
+        return self._timer(timed_out, timeout)
+
+    @contextmanager
+    def _timer(self, timed_out: threading.Event, timeout: float) -> Iterator[None]:
+        jobs = self._jobs
 
         def stop() -> None:
             timed_out.set()
             _logger.warning("Node '%s' is over its timeout of %g s.", self._node.name, timeout)
             if jobs is not None:
-                jobs.is_stopped.set()
+                jobs.is_stopped = True
                 jobs.cancel_until_ended()
 
         timer = threading.Timer(timeout, stop)

@@ -106,6 +106,8 @@ class SparkProgress:
 
     def _find(self) -> _Source | None:
         session = self._session()
+        if session is None and self._of is None:  # each node of a run without Spark comes here
+            return None
         with self._lock:
             if session is not self._of or self._source is None:
                 self._source = None

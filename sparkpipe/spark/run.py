@@ -34,16 +34,27 @@ class NodeJobs:
     Attributes:
         names: What its jobs carry.
         cancel_requested: Whether its jobs are being cancelled.
-        is_stopped: Set once the node is to start no further step.
-        has_ended: Set once it has ended.
+        is_stopped: Whether the node is to start no further step.
+        has_ended: Whether it has ended; ``ended`` is notified of it.
+
+    Args:
+        names: See above.
+        session: Returns the session if there is one already; must not start one.
+        ended: Shared by the nodes of a run: many are made, few are ever waited for.
     """
 
-    def __init__(self, names: JobNames, session: Callable[[], SparkSession | None]) -> None:
+    def __init__(
+        self,
+        names: JobNames,
+        session: Callable[[], SparkSession | None],
+        ended: threading.Condition,
+    ) -> None:
         self.names = names
         self.cancel_requested = False
-        self.is_stopped = threading.Event()
-        self.has_ended = threading.Event()
+        self.is_stopped = False
+        self.has_ended = False
         self._session = session
+        self._ended = ended
 
     def on_thread(self, step: str = "") -> AbstractContextManager[Carrier]:
         """Let the jobs of the present thread carry the names of this node."""
@@ -56,15 +67,16 @@ class NodeJobs:
         try:
             session = self._session()
             if session is not None and cancel_jobs(session, self.names):
-                self.is_stopped.set()
+                self.is_stopped = True
         except Exception as exc:  # Spark may be gone, or going
             _logger.debug("Jobs could not be cancelled: %s", exc)
 
     def cancel_until_ended(self) -> None:
         """Cancel again and again, for a node may swallow the error and start more jobs."""
-        while not self.has_ended.is_set():
+        while not self.has_ended:
             self.cancel()
-            self.has_ended.wait(_CANCEL_SECONDS)
+            with self._ended:
+                self._ended.wait_for(lambda: self.has_ended, _CANCEL_SECONDS)
 
     def cancel_what_is_left(self) -> None:
         """Cancel what goes on in the JVM after its caller was interrupted; for two seconds."""
@@ -104,7 +116,7 @@ class SparkRun:
         # Two runs of the same moment may have one id; what one cancels must not be the other's.
         self._token = os.urandom(4).hex()
         self.is_cancelled = threading.Event()
-        self._lock = threading.Lock()
+        self._ended = threading.Condition()
         self._nodes: set[NodeJobs] = set()
 
     @cached_property
@@ -121,9 +133,9 @@ class SparkRun:
             f"{self._pipeline_name} · {name}",
             pool,
         )
-        jobs = NodeJobs(names, self.session)
+        jobs = NodeJobs(names, self.session, self._ended)
         self.progress.watch()
-        with self._lock:
+        with self._ended:
             self._nodes.add(jobs)
         try:
             yield jobs
@@ -132,9 +144,10 @@ class SparkRun:
             threading.Thread(target=jobs.cancel_what_is_left, daemon=True).start()
             raise
         finally:
-            jobs.has_ended.set()
-            with self._lock:
+            with self._ended:
+                jobs.has_ended = True
                 self._nodes.discard(jobs)
+                self._ended.notify_all()
 
     def cancel(self, *, stop: bool = False) -> None:
         """Cancel the Spark jobs of all nodes that run, until each has ended; returns at once.
@@ -145,11 +158,11 @@ class SparkRun:
             stop: Let no node start a further step, also of those that have no Spark jobs.
         """
         self.is_cancelled.set()
-        with self._lock:
+        with self._ended:
             nodes = tuple(self._nodes)
         for jobs in nodes:
             if stop:
-                jobs.is_stopped.set()
+                jobs.is_stopped = True
             threading.Thread(
                 target=jobs.cancel_until_ended, name="sparkpipe-cancel", daemon=True
             ).start()
