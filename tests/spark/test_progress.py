@@ -30,11 +30,16 @@ class Work:
 
     def start(self, group: str, tasks: int, milliseconds: int) -> None:
         """Start a query of one stage whose tasks sleep."""
-        thread = threading.Thread(target=self.run, args=(group, tasks, milliseconds), daemon=True)
+        thread = threading.Thread(target=self._run, args=(group, tasks, milliseconds), daemon=True)
         thread.start()
         self.threads.append(thread)
 
     def run(self, group: str, tasks: int, milliseconds: int) -> None:
+        """Run such a query to its end; the calling thread gets no names that stay on it."""
+        self.start(group, tasks, milliseconds)
+        self.wait()
+
+    def _run(self, group: str, tasks: int, milliseconds: int) -> None:
         self.name_thread(group)
         with suppress(Exception):  # it may be cancelled
             self.session.sql(
