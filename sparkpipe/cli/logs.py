@@ -15,6 +15,8 @@ traceback_logger = logging.getLogger("sparkpipe.traceback")
 #: Only for the file: where the time of a run went, node by node.
 summary_logger = logging.getLogger("sparkpipe.summary")
 
+# Where each node's data comes from and goes to.
+_ONLY_FOR_THE_FILE = ("sparkpipe.io", "sparkpipe.runner.places")
 
 # pyspark sends the Java trace of a failed query to standard error, as one line of JSON.
 _TRACES_OF_PYSPARK = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
@@ -28,26 +30,65 @@ class _ConsoleFilter(logging.Filter):
         self._verbose = verbose
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is for the console."""
         if record.name in (traceback_logger.name, summary_logger.name):
             return False
         # pyspark warns with the whole trace of an error that it then raises.
         if record.name == "py.warnings" and "reached the error below" in record.getMessage():
             return False
-        quiet = not self._verbose and record.name.startswith(
-            ("sparkpipe.io", "sparkpipe.runner.places")
-        )
+        quiet = not self._verbose and record.name.startswith(_ONLY_FOR_THE_FILE)
         return not quiet or record.levelno >= logging.WARNING
 
 
-class _Console(logging.Handler):
-    """Writes to what is standard error now: a live display takes its place for a while."""
+class _Lines(logging.Handler):
+    """Writes each record by one call, which needs no lock.
+
+    A lock held while a line is written makes all threads that log wait for each other.
+    """
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Write a record that passes the filters; returns whether it did."""
+        passes = bool(self.filter(record))
+        if passes:
+            self.emit(record)
+        return passes
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            sys.stderr.write(self.format(record) + "\n")
-            sys.stderr.flush()
+            self.write(self.format(record) + "\n")
         except Exception:
             self.handleError(record)
+
+    def write(self, line: str) -> None:
+        raise NotImplementedError
+
+
+class _Console(_Lines):
+    """Writes to what is standard error now: a live display takes its place for a while."""
+
+    def write(self, line: str) -> None:
+        sys.stderr.write(line)
+        sys.stderr.flush()
+
+
+class _File(_Lines):
+    """Appends to a file.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        # Unbuffered: each line is in the file when a run is killed.
+        self._file = path.open("ab", buffering=0)
+
+    def write(self, line: str) -> None:
+        self._file.write(line.encode(errors="backslashreplace"))
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 class _ConsoleFormatter(logging.Formatter):
@@ -77,7 +118,7 @@ def configure_logging(
     if folder is not None:
         try:
             path = _roll_over(folder / "sparkpipe.log")
-            file = logging.FileHandler(path, encoding="utf-8")
+            file = _File(path)
         except OSError:  # a read-only project still runs
             path = None
         else:
@@ -91,6 +132,10 @@ def configure_logging(
     root.setLevel(logging.WARNING)
     for name in {"sparkpipe", *(package.partition(".")[0] for package in packages if package)}:
         logging.getLogger(name).setLevel(logging.INFO)
+    # What nobody reads is not made: two lines of a node's four.
+    unread = logging.WARNING if path is None and not verbose else logging.NOTSET
+    for name in _ONLY_FOR_THE_FILE:
+        logging.getLogger(name).setLevel(unread)
     for name in _TRACES_OF_PYSPARK:
         logging.getLogger(name).disabled = True
     logging.captureWarnings(True)

@@ -34,12 +34,19 @@ class SequentialRunner(AbstractRunner):
         hook_manager: PluginManager | None = None,
         session_id: str | None = None,
     ) -> None:
-        pool = _CallingThread(catalog, hook_manager, self._is_async, session_id)
+        pool = CallingThread(catalog, hook_manager, self._is_async, session_id)
         self._run_plan(make_plan(pipeline, self._expected_seconds), catalog, pool)
 
 
-class _CallingThread:
-    """A pool of one slot: the thread that calls it."""
+class CallingThread:
+    """A pool of one slot: the thread that calls it.
+
+    Args:
+        catalog: Where the data is.
+        hook_manager: As of :func:`~sparkpipe.runner.task.perform`.
+        is_async: As of :func:`~sparkpipe.runner.task.perform`.
+        session_id: As of :func:`~sparkpipe.runner.task.perform`.
+    """
 
     lanes = (1,)
 
@@ -53,9 +60,15 @@ class _CallingThread:
         self._arguments = (catalog, hook_manager, is_async, session_id)
 
     def lane_of(self, node: Node) -> int:
+        """Return the only lane."""
         return 0
 
     def start(self, node: Node, done: Done) -> None:
+        """Run a node before returning.
+
+        Raises:
+            KeyboardInterrupt: The node was interrupted.
+        """
         try:
             done(perform(node, *self._arguments))
         except KeyboardInterrupt:

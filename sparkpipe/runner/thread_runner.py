@@ -16,8 +16,9 @@ from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
 from sparkpipe.plan import make_plan
 from sparkpipe.runner.events import NodeReport
-from sparkpipe.runner.loop import Done
+from sparkpipe.runner.loop import Done, Pool
 from sparkpipe.runner.runner import AbstractRunner
+from sparkpipe.runner.sequential_runner import CallingThread
 from sparkpipe.runner.task import perform
 from sparkpipe.spark.job_scope import parallelism
 from sparkpipe.spark.run import current_run
@@ -34,7 +35,8 @@ class ThreadRunner(AbstractRunner):
     """Runs nodes side by side in threads, on one Spark session.
 
     Each node's Spark jobs carry its name. When one node fails, the jobs of the others are
-    cancelled, and no further node starts.
+    cancelled, and no further node starts. Where no two nodes may run at once, as in a chain, they
+    run on the thread that calls.
 
     Args:
         max_workers: How many nodes run at once; by default as many as Spark runs tasks, from four
@@ -76,6 +78,10 @@ class ThreadRunner(AbstractRunner):
     ) -> None:
         plan = make_plan(pipeline, self._expected_seconds)
         width = max(1, min(self._max_workers or default_workers(), plan.width))
+        if width == 1:  # a chain: a thread beside this one would only make it wait
+            pool: Pool = CallingThread(catalog, hook_manager, False, session_id)
+            self._run_plan(plan, catalog, pool)
+            return
         with interruptible(ThreadPoolExecutor(width, "sparkpipe-node")) as executor:
             pool = Threads(executor, width, catalog, hook_manager, session_id)
             self._run_plan(plan, catalog, pool)

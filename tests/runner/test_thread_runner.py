@@ -48,6 +48,21 @@ class Gauge:
         return x
 
 
+def test_nodes_of_which_no_two_may_run_at_once_run_on_the_calling_thread() -> None:
+    threads: list[threading.Thread] = []
+
+    def look(x: int) -> int:
+        threads.append(threading.current_thread())
+        return x
+
+    chain = pipeline([node(look, f"d{n}", f"d{n + 1}", name=f"n{n}") for n in range(3)])
+    ThreadRunner().run(chain, DataCatalog(feed_dict={"d0": 1}))
+    ThreadRunner(max_workers=1).run(_wide(2, look), DataCatalog(feed_dict={"x": 1}))
+    assert threads == [threading.current_thread()] * 5
+    ThreadRunner().run(_wide(2, look), DataCatalog(feed_dict={"x": 1}))
+    assert threading.current_thread() not in threads[5:]
+
+
 def test_it_does_not_do_async_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     runner = ThreadRunner(is_async=True)
     assert runner._is_async is False
