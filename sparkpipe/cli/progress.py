@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from sparkpipe.cli.text import duration, printable
+from sparkpipe.spark.run import current_run
 
 if TYPE_CHECKING:
     from sparkpipe.pipeline.node import Node
@@ -69,17 +70,19 @@ class RunDisplay:
     A thread of its own looks once a second, so that a short run costs nothing.
 
     Args:
-        tasks: Returns the Spark tasks of job groups; must neither start Spark nor raise.
+        tasks: Returns the Spark tasks of job groups; must neither start Spark nor raise. By default
+            the run that is watched is asked.
         stream: Where to show it; by default standard error.
         period: Seconds between two looks.
     """
 
     def __init__(
         self,
-        tasks: TaskSource = lambda _: {},
+        tasks: TaskSource | None = None,
         stream: TextIO | None = None,
         period: float = _PERIOD_SECONDS,
     ) -> None:
+        self._given_tasks = tasks
         self._tasks = tasks
         self._stream = stream
         self._period = period
@@ -90,6 +93,9 @@ class RunDisplay:
 
     def run_started(self, plan: Plan, run_id: str) -> None:
         """Start to look."""
+        run = current_run()
+        if self._given_tasks is None and run is not None:
+            self._tasks = run.progress.task_counts
         self._state = _State(run_id, len(plan.nodes), time.monotonic())
         self._over.clear()
         self._thread = threading.Thread(target=self._watch, name="sparkpipe-progress", daemon=True)
@@ -132,7 +138,7 @@ class RunDisplay:
             state = self._state
             running, ended = dict(state.running), dict(state.ended)
         groups = {name: f"{state.run_id}/{name}" for name in running}
-        tasks = self._tasks(groups.values()) if groups else {}
+        tasks = self._tasks(groups.values()) if groups and self._tasks is not None else {}
         nodes = [
             RunningNode(name, now - started, tasks.get(groups[name]))
             for name, started in running.items()

@@ -125,7 +125,7 @@ def run(
         )
         if not prepared.pipeline:
             _logger.warning("The pipeline '%s' has no nodes.", pipeline or "__default__")
-        with _watched(session, continue_on_failure, no_progress=no_progress, verbose=verbose):
+        with _watched(continue_on_failure, no_progress=no_progress, verbose=verbose):
             outputs = prepared.run()
     except RunFailedError as exc:
         for failure in exc.failures:
@@ -143,26 +143,21 @@ def run(
 
 
 @contextmanager
-def _watched(
-    session: Any, continue_on_failure: bool, *, no_progress: bool, verbose: bool
-) -> Iterator[None]:
+def _watched(continue_on_failure: bool, *, no_progress: bool, verbose: bool) -> Iterator[None]:
     """Show how far the run is, and at its end where its time went."""
     from sparkpipe.cli.logs import summary_logger
     from sparkpipe.cli.progress import RunDisplay
     from sparkpipe.cli.summary import RunSummary
     from sparkpipe.runner.events import observing
-    from sparkpipe.spark.progress import SparkProgress
 
     summary = RunSummary()
-    spark = SparkProgress(session.spark.peek)
-    observers = [summary] if no_progress else [summary, RunDisplay(spark.task_counts)]
+    observers = [summary] if no_progress else [summary, RunDisplay()]
     has_completed = False
     try:
         with observing(*observers):
             yield
         has_completed = True
     finally:
-        spark.close()
         if summary.reports:
             summary_logger.info("%s", "\n".join(("Summary:", *summary.lines(verbose=True))))
         # Of a run that took a moment, or failed at once, nobody asks where its time went.

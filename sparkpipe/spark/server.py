@@ -34,6 +34,9 @@ _ENDED = ("Finished", "Failed", "Canceled", "Closed")
 
 _PATIENCE_SECONDS = 10.0
 
+# A run shows how far its queries are; Spark's own two seconds are long for a short one.
+_REPORTS = {"spark.connect.progress.reportInterval": "500ms"}
+
 _BINDING = {
     "spark.connect.grpc.binding.address": "127.0.0.1",
     "spark.connect.grpc.binding.port": "0",  # any that is free
@@ -68,7 +71,7 @@ def _serve(given: dict[str, Any], folder: WarmFolder, ending: threading.Event) -
     token = os.environ[_TOKEN_VARIABLE] = secrets.token_urlsafe(32)
     pools = tuple(Pool(**pool) for pool in given["options"]["pools"])
     options = SparkOptions(**{**given["options"], "pools": pools})
-    settings = {**_workers(), **given["settings"], **_BINDING}
+    settings = {**_workers(), **_REPORTS, **given["settings"], **_BINDING}
     session = start_session(settings, options, Path(given["log_file"]))
     try:
         context: Any = session.sparkContext

@@ -19,6 +19,7 @@ from sparkpipe.spark.jars import spark_jars
 from sparkpipe.spark.job_scope import carry
 from sparkpipe.spark.launch import start_session
 from sparkpipe.spark.options import SparkOptions, read_settings
+from sparkpipe.spark.run import current_run
 from sparkpipe.spark.warm import Server, WarmFolder
 
 if TYPE_CHECKING:
@@ -223,6 +224,9 @@ def get_spark() -> SparkSession:
     """
     session = (_provider.get() or SparkProvider()).get()
     carry(session)
+    run = current_run()
+    if run is not None:  # what Connect tells is heard from now on
+        run.progress.watch()
     return session
 
 

@@ -13,11 +13,14 @@ from sparkpipe.errors import RunFailedError
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import SequentialRunner, ThreadRunner
-from sparkpipe.spark.run import pipeline_named
-from sparkpipe.spark.session import SparkProvider, activated
+from sparkpipe.spark.run import current_run, pipeline_named
+from sparkpipe.spark.session import SparkProvider, activated, get_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+# A query that takes a while; its time is filled in.
+SLEEP = "SELECT reflect('java.lang.Thread', 'sleep', CAST({} AS BIGINT))"
 
 
 def test_threads_carry_the_tags_of_their_node_and_nothing_is_left(connect: SparkSession) -> None:
@@ -83,3 +86,69 @@ def test_a_shared_frame_is_persisted_and_released(
         ThreadRunner().run(pipe, DataCatalog())
     assert levels == [True, True]
     assert persisted(spark) == 0
+
+
+def test_three_runs_at_once_do_not_disturb_each_other(connect: SparkSession) -> None:
+    """They have one id, and one of them fails, which interrupts its own queries again and again."""
+    tags: dict[str, set[str]] = {}
+    ended: dict[str, object] = {}
+    all_run = threading.Barrier(3)
+
+    def long(x: int, run: str) -> int:
+        all_run.wait(60)
+        for _ in range(5):
+            connect.sql(SLEEP.format(900)).collect()
+        tags[run] = set(connect.getTags())
+        return x
+
+    def fail(x: int, run: str) -> int:
+        time.sleep(1.5)
+        if run == "b":
+            raise ValueError("only this run")
+        return x
+
+    def run(name: str) -> None:
+        pipe = pipeline(
+            [
+                node(lambda x: long(x, name), "x", "long", name="long"),
+                node(lambda x: fail(x, name), "x", "fail", name="fail"),
+            ]
+        )
+        catalog = DataCatalog(feed_dict={"x": 1})
+        try:
+            with activated(SparkProvider(session=connect)):
+                ended[name] = ThreadRunner().run(pipe, catalog, session_id="one id")
+        except RunFailedError as exc:
+            ended[name] = exc
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert ended["a"] == ended["c"] == {"long": 1, "fail": 1}
+    assert isinstance(ended["b"], RunFailedError)
+    assert [failure.node_name for failure in ended["b"].failures] == ["fail"]
+    assert ended["b"].cancelled == ("long",)
+    groups = {tag for run in "ac" for tag in tags[run] if tag.startswith("one id/")}
+    assert len(groups) == 2
+
+
+def test_a_session_that_a_node_is_the_first_to_ask_for_is_watched(connect: SparkSession) -> None:
+    told: list[float | None] = []
+
+    def work() -> int:
+        get_spark().sql(SLEEP.format(2500)).collect()
+        return 1
+
+    def look(x: int) -> int:
+        run = current_run()
+        assert run is not None
+        told.append(run.progress.spark_seconds("watched/work"))
+        return x
+
+    pipe = pipeline([node(work, None, "x", name="work"), node(look, "x", "y", name="look")])
+    with activated(SparkProvider(session=lambda: connect)):
+        ThreadRunner().run(pipe, DataCatalog(), session_id="watched")
+    assert told[0] is not None
+    assert told[0] >= 2
