@@ -30,7 +30,8 @@ def long():
 
 
 def register_pipelines():
-    return {"__default__": pipeline([node(long, None, "table")])}
+    chain = pipeline([node(long, None, "table")])
+    return {"chain": chain, "wide": chain + pipeline([node(lambda: 1, None, "other", name="o")])}
 """
 
 SPARK_CATALOG = """
@@ -95,16 +96,22 @@ def test_a_node_that_does_not_stop_holds_nothing_up(
 
 @pytest.mark.spark
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"]
+    ("number", "status", "pipeline"),
+    [(signal.SIGINT, 130, "chain"), (signal.SIGINT, 130, "wide"), (signal.SIGTERM, 143, "wide")],
+    ids=["int-on-main-thread", "int", "term"],
 )
-def test_spark_jobs_end_with_the_run(shop: ShopProject, number: int, status: int) -> None:
+def test_spark_jobs_end_with_the_run(
+    shop: ShopProject, number: int, status: int, pipeline: str
+) -> None:
     shop.write("shop/pipeline_registry.py", SPARK_REGISTRY)
     shop.write("conf/base/catalog.yml", SPARK_CATALOG)
     shop.write("conf/base/spark.yml", "spark.master: local[2]\nspark.ui.enabled: false\n")
     old = shop.path / "data/table"
     old.mkdir(parents=True)
     (old / "part-0").write_text("the old data")
-    ended, err, seconds = _interrupted(shop, number, "--runner=ThreadRunner", wait=120)
+    ended, err, seconds = _interrupted(
+        shop, number, "--runner=ThreadRunner", f"--pipeline={pipeline}", wait=120
+    )
     assert ended == status, err
     assert seconds < SOON
     assert "Traceback" not in err
