@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,16 @@ SPARK_SETTINGS = {
     # Tests are many small jobs: they end before the second compiler has paid for itself.
     "spark.profile": "dev",
 }
+
+
+def pytest_configure() -> None:
+    """Let processes that tests start be interrupted.
+
+    A shell without job control lets what it runs in the background, and all that this starts,
+    ignore Ctrl-C.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
