@@ -36,7 +36,8 @@ class NodeReport:
         load_seconds: Time to load its inputs.
         function_seconds: Time in its function.
         save_seconds: Time to save its outputs.
-        spark_seconds: Time in which at least one Spark job of the node ran; None if not known.
+        spark_seconds: Time in which at least one Spark job of the node ran; None if not known, or
+            if nobody watches the run.
         lazy_outputs: Outputs that are Spark frames left in memory, computed by whoever reads them.
         attempts: How many times it was tried.
     """

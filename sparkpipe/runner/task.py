@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.errors import DataSetError, NodeRunError, first_line
 from sparkpipe.io.core import is_ephemeral, is_spark_frame, reason_of
 from sparkpipe.pipeline.node import Node
-from sparkpipe.runner.events import NodeReport
+from sparkpipe.runner.events import NodeReport, current_observers
 from sparkpipe.runner.failure import NodeStopped, node_failure
 from sparkpipe.spark.errors import may_pass
 from sparkpipe.spark.run import NodeJobs, SparkRun, current_run
@@ -164,9 +164,10 @@ class _Task:
             with run.node(node.name, node.pool) as self._jobs, self._within_timeout():
                 with self._jobs.on_thread() as carrier:
                     self._steps(carrier.tell)
-                self._spark_seconds = run.progress.spark_seconds(
-                    self._jobs.names.group, since=self._started
-                )
+                if current_observers():  # to ask takes a few calls of the JVM
+                    self._spark_seconds = run.progress.spark_seconds(
+                        self._jobs.names.group, since=self._started
+                    )
         except (Exception, SystemExit) as exc:
             raise node_failure(
                 node,

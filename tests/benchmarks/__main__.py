@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import building, fairness, imports, many_tables, overhead, polling, tpch
+from tests.benchmarks import (
+    building,
+    fairness,
+    imports,
+    many_tables,
+    overhead,
+    polling,
+    start,
+    tpch,
+)
 from tests.benchmarks.report import Report
 
 BENCHMARKS = {
     "imports": imports.run,
     "building": building.run,
     "overhead": overhead.run,
+    "start": start.run,
     "polling": polling.run,
     "tables": many_tables.run,
     "fairness": fairness.run,
