@@ -11,11 +11,13 @@ from operator import itemgetter
 from typing import Any
 
 from sparkpipe.errors import NodeSignatureError, PipelineError, report
+from sparkpipe.pipeline.transcoding import TRANSCODING_SEPARATOR, strip_transcoding
 
 DataSetNames = str | Sequence[str] | Mapping[str, str] | None
 
 # Commas part names on the command line; slashes, spaces and colons would break paths and tags.
 _NAME = re.compile(r"[\w.-]+")
+_NAMESPACE = re.compile(r"[\w-]+(\.[\w-]+)*")
 
 
 class Node:
@@ -25,13 +27,13 @@ class Node:
     """
 
     __slots__ = (
+        "_confirms",
         "_explicit_name",
         "_hash",
         "_inputs",
         "_key",
         "_outputs",
         "arguments",
-        "confirms",
         "func",
         "input_names",
         "keyword_arguments",
@@ -39,13 +41,17 @@ class Node:
         "namespace",
         "output_names",
         "pool",
+        "reads",
         "retries",
         "retry_delay",
         "short_name",
         "tags",
         "timeout",
+        "transcodes",
+        "writes",
     )
 
+    _confirms: tuple[str, ...]
     _explicit_name: str | None
     _inputs: str | tuple[str, ...] | dict[str, str] | None
     _outputs: str | tuple[str, ...] | dict[str, str] | None
@@ -61,9 +67,12 @@ class Node:
     #: The data sets that are loaded and saved, each named once, in the order declared.
     input_names: tuple[str, ...]
     output_names: tuple[str, ...]
+    #: The same without their forms, and those that have one.
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    transcodes: frozenset[str]
     tags: frozenset[str]
     namespace: str | None
-    confirms: tuple[str, ...]
     #: How it runs: Spark's scheduler pool, seconds it may take, how often it is tried again.
     pool: str | None
     timeout: float | None
@@ -84,6 +93,36 @@ class Node:
         timeout: float | None = None,
         retries: int = 0,
         retry_delay: float = 1.0,
+    ) -> None:
+        self._fill(
+            func=func,
+            inputs=inputs,
+            outputs=outputs,
+            name=name,
+            tags=tags,
+            confirms=confirms,
+            namespace=namespace,
+            pool=pool,
+            timeout=timeout,
+            retries=retries,
+            retry_delay=retry_delay,
+        )
+        self._check_signature()
+
+    def _fill(
+        self,
+        *,
+        func: Callable[..., Any],
+        inputs: DataSetNames,
+        outputs: DataSetNames,
+        name: str | None,
+        tags: str | Iterable[str] | None,
+        confirms: str | Sequence[str] | None,
+        namespace: str | None,
+        pool: str | None,
+        timeout: float | None,
+        retries: int,
+        retry_delay: float,
     ) -> None:
         if not callable(func):
             raise PipelineError(
@@ -112,8 +151,12 @@ class Node:
         loaded = (*positional, *(data_set for _, data_set in by_keyword))
         set_("input_names", tuple(dict.fromkeys(loaded)))
         set_("output_names", _flat(outputs))
+        set_("reads", tuple(dict.fromkeys(map(strip_transcoding, self.input_names))))
+        set_("writes", tuple(map(strip_transcoding, self.output_names)))
+        names = {*self.input_names, *self.output_names}
+        set_("transcodes", frozenset({*self.reads, *self.writes} - names))
         set_("tags", frozenset((tags,) if isinstance(tags, str) else tags or ()))
-        set_("confirms", (confirms,) if isinstance(confirms, str) else tuple(confirms or ()))
+        set_("_confirms", (confirms,) if isinstance(confirms, str) else tuple(confirms or ()))
         set_("pool", pool)
         set_("timeout", timeout)
         set_("retries", retries)
@@ -132,13 +175,15 @@ class Node:
                 f"'{self._explicit_name}' cannot be the name of a node.",
                 hint="Use letters, digits, '_', '-' and '.'.",
             )
-        for tag in self.tags:
-            if not isinstance(tag, str) or not _NAME.fullmatch(tag):
-                raise PipelineError(
-                    f"Node '{described}': '{tag}' cannot be a tag.",
-                    hint="Use letters, digits, '_', '-' and '.'.",
-                )
+        if self.namespace:
+            check_namespace(self.namespace, f"Node '{self.short_name}'")
+        self._validate_tags()
         self._validate_running()
+        for name in self._confirms:
+            if not isinstance(name, str) or not name.strip():
+                raise PipelineError(
+                    f"Node '{described}': confirms must be names of data sets, not {name!r}."
+                )
         if not self.input_names and not self.output_names:
             raise PipelineError(f"Node '{described}' has neither inputs nor outputs.")
         if len(set(self.output_names)) < len(self.output_names):
@@ -154,9 +199,38 @@ class Node:
                 f"Node '{described}' has {', '.join(both)} both as input and as output.",
                 hint="Write the result to a data set of another name.",
             )
-        problem = self._signature_problem()
-        if problem:
-            report(NodeSignatureError(problem))
+        self._validate_forms()
+
+    def _validate_tags(self) -> None:
+        for tag in self.tags:
+            if not isinstance(tag, str) or not _NAME.fullmatch(tag):
+                raise PipelineError(
+                    f"Node '{self.name}': '{tag}' cannot be a tag.",
+                    hint="Use letters, digits, '_', '-' and '.'.",
+                )
+
+    def _validate_forms(self) -> None:
+        names = (*self.input_names, *self.output_names)
+        for name in names:
+            if TRANSCODING_SEPARATOR not in name:
+                continue
+            base, _, form = name.partition(TRANSCODING_SEPARATOR)
+            if not base or not form or TRANSCODING_SEPARATOR in form:
+                raise PipelineError(
+                    f"Node '{self.name}': '{name}' is no data set in one of its forms.",
+                    hint="Write the name, one '@' and the form, such as 'orders@spark'.",
+                )
+            if base in names:
+                raise PipelineError(
+                    f"Node '{self.name}' uses '{base}' and also '{name}', which is a form of it.",
+                    hint="Write a form with each, such as 'orders@spark', or use another name.",
+                )
+            forms = [other for other in self.output_names if strip_transcoding(other) == base]
+            if len(forms) > 1:
+                raise PipelineError(
+                    f"Node '{self.name}' writes one data set in two forms: {', '.join(forms)}.",
+                    hint="Write one form; any other form reads what it has written.",
+                )
 
     def _validate_running(self) -> None:
         def refuse(what: str, given: object, hint: str) -> None:
@@ -172,6 +246,11 @@ class Node:
             refuse("retries", self.retries, "It is a whole number from 0 on.")
         if not _is_number(self.retry_delay, above=-1) or self.retry_delay < 0:
             refuse("retry_delay", self.retry_delay, "It is a number of seconds from 0 on.")
+
+    def _check_signature(self) -> None:
+        problem = self._signature_problem()
+        if problem:
+            report(NodeSignatureError(problem))
 
     def _signature_problem(self) -> str:
         try:
@@ -213,24 +292,49 @@ class Node:
             "outputs": self._outputs,
             "name": self._explicit_name,
             "tags": self.tags,
-            "confirms": self.confirms,
+            "confirms": self._confirms,
             "namespace": self.namespace,
             "pool": self.pool,
             "timeout": self.timeout,
             "retries": self.retries,
             "retry_delay": self.retry_delay,
         }
-        return Node(**{**arguments, **overwrite})
+        copy = Node.__new__(Node)
+        copy._fill(**{**arguments, **overwrite})
+        if "func" in overwrite:  # else it is called as before
+            copy._check_signature()
+        return copy
+
+    def _with(self, **attributes: Any) -> Node:
+        """Return a copy in which some attributes differ of which no other one is made."""
+        copy = Node.__new__(Node)
+        set_ = super(Node, copy).__setattr__
+        for attribute in self.__slots__:
+            set_(attribute, getattr(self, attribute))
+        for attribute, value in attributes.items():
+            set_(attribute, value)
+        return copy
+
+    def renamed(self, new_names: Mapping[str, str], namespace: str | None = None) -> Node:
+        """Return this node with its data sets under other names.
+
+        Args:
+            new_names: The new name of each data set that has one.
+            namespace: Put before the node's own namespace.
+        """
+        return self._copy(
+            inputs=_renamed(self._inputs, new_names),
+            outputs=_renamed(self._outputs, new_names),
+            confirms=_renamed(self._confirms, new_names),
+            namespace=".".join(filter(None, (namespace, self.namespace))) or None,
+        )
 
     def with_name_suffix(self, suffix: str) -> Node:
         """Return an equal node whose shown name ends with ``suffix``.
 
         A pipeline tells apart in this way nodes that were given no name and share a function.
         """
-        copy = self._copy()
-        for attribute in ("name", "short_name"):
-            super(Node, copy).__setattr__(attribute, getattr(copy, attribute) + suffix)
-        return copy
+        return self._with(name=self.name + suffix, short_name=self.short_name + suffix)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Node):
@@ -276,10 +380,17 @@ class Node:
         """Names of the outputs, as declared."""
         return list(self.output_names)
 
+    @property
+    def confirms(self) -> list[str]:
+        """Names of the data sets that are confirmed once the node has run."""
+        return list(self._confirms)
+
     def tag(self, tags: str | Iterable[str]) -> Node:
         """Return this node with more tags."""
         more = {tags} if isinstance(tags, str) else set(tags)
-        return self._copy(tags=self.tags | more)
+        tagged = self._with(tags=self.tags | more)
+        tagged._validate_tags()
+        return tagged
 
     def call(self, inputs: Mapping[str, Any]) -> Any:
         """Call the function with the loaded inputs, a mapping of data set names to data."""
@@ -379,7 +490,8 @@ def node(
         name: Letters, digits, ``_``, ``-``, ``.``; by default the name of the function.
         tags: Names to choose nodes by.
         confirms: Data sets to confirm once the node has run.
-        namespace: Put before the name, with a dot.
+        namespace: Put before the name, with a dot. Letters, digits, ``_``, ``-``; with dots between
+            namespaces in one another.
         pool: The pool of Spark's scheduler in which its jobs run.
         timeout: Seconds that it may take. Then its Spark jobs are cancelled, and it fails; Python
             code cannot be interrupted, but nothing is saved after it.
@@ -410,6 +522,23 @@ def node(
         retries=retries,
         retry_delay=retry_delay,
     )
+
+
+def check_namespace(namespace: str, where: str) -> None:
+    """Raise if a namespace is none: parts of letters, digits, ``_`` and ``-``, with dots between.
+
+    Args:
+        namespace: What was given.
+        where: What it was given to, for the message.
+
+    Raises:
+        PipelineError: It is no namespace.
+    """
+    if not isinstance(namespace, str) or not _NAMESPACE.fullmatch(namespace):
+        raise PipelineError(
+            f"{where}: {namespace!r} cannot be a namespace.",
+            hint="Use letters, digits, '_' and '-', with a '.' before a namespace inside another.",
+        )
 
 
 def _function_name(func: Callable[..., Any]) -> str:
@@ -468,6 +597,18 @@ def _flat(names: str | tuple[str, ...] | dict[str, str] | None) -> tuple[str, ..
     if isinstance(names, str):
         return (names,)
     return tuple(names.values()) if isinstance(names, dict) else names
+
+
+def _renamed(
+    names: str | tuple[str, ...] | dict[str, str] | None, new_names: Mapping[str, str]
+) -> str | tuple[str, ...] | dict[str, str] | None:
+    if names is None:
+        return None
+    if isinstance(names, str):
+        return new_names.get(names, names)
+    if isinstance(names, dict):
+        return {key: new_names.get(name, name) for key, name in names.items()}
+    return tuple(new_names.get(name, name) for name in names)
 
 
 def _hashable(names: str | tuple[str, ...] | dict[str, str] | None) -> object:
