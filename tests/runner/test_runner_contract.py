@@ -12,6 +12,7 @@ import runner_nodes as nodes
 
 from sparkpipe.datasets.pandas import CSVDataSet
 from sparkpipe.datasets.pickle import PickleDataSet
+from sparkpipe.datasets.text import TextDataSet
 from sparkpipe.errors import PreflightError, RunFailedError
 from sparkpipe.hooks import create_hook_manager
 from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
@@ -170,6 +171,24 @@ def test_inputs_as_a_dictionary_go_by_keyword(runner: AbstractRunner) -> None:
 def test_one_data_set_may_be_two_arguments(runner: AbstractRunner) -> None:
     pipe = pipeline([node(nodes.add, ["a", "a"], "twice")])
     assert runner.run(pipe, DataCatalog(feed_dict={"a": 4})) == {"twice": 8}
+
+
+def test_a_node_may_turn_one_form_of_a_data_set_into_another(
+    runner: AbstractRunner, tmp_path: Path
+) -> None:
+    text = tmp_path / "x.txt"
+    text.write_text("41", encoding="utf-8")
+    catalog = DataCatalog(
+        {"x@text": TextDataSet(text), "x@pickle": PickleDataSet(tmp_path / "x.pkl")}
+    )
+    in_place = pipeline(
+        [
+            node(nodes.add_one, "x@pickle", "more", name="after"),
+            node(int, "x@text", "x@pickle", name="convert"),
+        ]
+    )
+    assert runner.run(in_place, catalog) == {"more": 42}
+    assert catalog.load("x@pickle") == 41
 
 
 def test_a_node_cannot_change_what_another_one_gets(runner: AbstractRunner) -> None:
