@@ -14,6 +14,7 @@ from sparkpipe.errors import NodeSignatureError, PipelineError, report
 from sparkpipe.pipeline.transcoding import TRANSCODING_SEPARATOR, strip_transcoding
 
 DataSetNames = str | Sequence[str] | Mapping[str, str] | None
+_Names = str | tuple[str, ...] | dict[str, str] | None
 
 # Commas part names on the command line; slashes, spaces and colons would break paths and tags.
 _NAME = re.compile(r"[\w.-]+")
@@ -53,8 +54,8 @@ class Node:
 
     _confirms: tuple[str, ...]
     _explicit_name: str | None
-    _inputs: str | tuple[str, ...] | dict[str, str] | None
-    _outputs: str | tuple[str, ...] | dict[str, str] | None
+    _inputs: _Names
+    _outputs: _Names
     _key: tuple[object, ...]
     _hash: int
     func: Callable[..., Any]
@@ -94,36 +95,6 @@ class Node:
         retries: int = 0,
         retry_delay: float = 1.0,
     ) -> None:
-        self._fill(
-            func=func,
-            inputs=inputs,
-            outputs=outputs,
-            name=name,
-            tags=tags,
-            confirms=confirms,
-            namespace=namespace,
-            pool=pool,
-            timeout=timeout,
-            retries=retries,
-            retry_delay=retry_delay,
-        )
-        self._check_signature()
-
-    def _fill(
-        self,
-        *,
-        func: Callable[..., Any],
-        inputs: DataSetNames,
-        outputs: DataSetNames,
-        name: str | None,
-        tags: str | Iterable[str] | None,
-        confirms: str | Sequence[str] | None,
-        namespace: str | None,
-        pool: str | None,
-        timeout: float | None,
-        retries: int,
-        retry_delay: float,
-    ) -> None:
         if not callable(func):
             raise PipelineError(
                 f"The first argument of a node must be a function, not {type(func).__name__}.",
@@ -136,8 +107,25 @@ class Node:
         described = name or _function_name(func)
         set_("short_name", described)
         set_("name", f"{namespace}.{described}" if namespace else described)
-        inputs = _checked_names(inputs, "inputs", described)
-        outputs = _checked_names(outputs, "outputs", described)
+        set_("tags", frozenset((tags,) if isinstance(tags, str) else tags or ()))
+        set_("_confirms", (confirms,) if isinstance(confirms, str) else tuple(confirms or ()))
+        set_("pool", pool)
+        set_("timeout", timeout)
+        set_("retries", retries)
+        set_("retry_delay", retry_delay)
+        self._set_data_sets(
+            _checked_names(inputs, "inputs", described),
+            _checked_names(outputs, "outputs", described),
+        )
+        self._validate()
+        self._validate_data_sets()
+        problem = self._signature_problem()
+        if problem:
+            report(NodeSignatureError(problem))
+
+    def _set_data_sets(self, inputs: _Names, outputs: _Names) -> None:
+        """Set all that is made of the names of data sets."""
+        set_ = super().__setattr__
         set_("_inputs", inputs)
         set_("_outputs", outputs)
         positional: tuple[str, ...] = ()
@@ -155,16 +143,10 @@ class Node:
         set_("writes", tuple(map(strip_transcoding, self.output_names)))
         names = {*self.input_names, *self.output_names}
         set_("transcodes", frozenset({*self.reads, *self.writes} - names))
-        set_("tags", frozenset((tags,) if isinstance(tags, str) else tags or ()))
-        set_("_confirms", (confirms,) if isinstance(confirms, str) else tuple(confirms or ()))
-        set_("pool", pool)
-        set_("timeout", timeout)
-        set_("retries", retries)
-        set_("retry_delay", retry_delay)
-        key = (func, name, namespace, _hashable(inputs), _hashable(outputs))
+        shape = (_hashable(inputs), _hashable(outputs))
+        key = (self.func, self._explicit_name, self.namespace, *shape)
         set_("_key", key)
         set_("_hash", _hash_of(key))
-        self._validate()
 
     def _validate(self) -> None:
         described = self.name
@@ -184,6 +166,9 @@ class Node:
                 raise PipelineError(
                     f"Node '{described}': confirms must be names of data sets, not {name!r}."
                 )
+
+    def _validate_data_sets(self) -> None:
+        described = self.name
         if not self.input_names and not self.output_names:
             raise PipelineError(f"Node '{described}' has neither inputs nor outputs.")
         if len(set(self.output_names)) < len(self.output_names):
@@ -247,11 +232,6 @@ class Node:
         if not _is_number(self.retry_delay, above=-1) or self.retry_delay < 0:
             refuse("retry_delay", self.retry_delay, "It is a number of seconds from 0 on.")
 
-    def _check_signature(self) -> None:
-        problem = self._signature_problem()
-        if problem:
-            report(NodeSignatureError(problem))
-
     def _signature_problem(self) -> str:
         try:
             signature = inspect.signature(self.func)
@@ -285,28 +265,8 @@ class Node:
             super().__setattr__(name, value)
         super().__setattr__("_hash", _hash_of(self._key))
 
-    def _copy(self, **overwrite: Any) -> Node:
-        arguments: dict[str, Any] = {
-            "func": self.func,
-            "inputs": self._inputs,
-            "outputs": self._outputs,
-            "name": self._explicit_name,
-            "tags": self.tags,
-            "confirms": self._confirms,
-            "namespace": self.namespace,
-            "pool": self.pool,
-            "timeout": self.timeout,
-            "retries": self.retries,
-            "retry_delay": self.retry_delay,
-        }
-        copy = Node.__new__(Node)
-        copy._fill(**{**arguments, **overwrite})
-        if "func" in overwrite:  # else it is called as before
-            copy._check_signature()
-        return copy
-
     def _with(self, **attributes: Any) -> Node:
-        """Return a copy in which some attributes differ of which no other one is made."""
+        """Return a copy with some attributes changed; what is made of them is not made anew."""
         copy = Node.__new__(Node)
         set_ = super(Node, copy).__setattr__
         for attribute in self.__slots__:
@@ -322,12 +282,20 @@ class Node:
             new_names: The new name of each data set that has one.
             namespace: Put before the node's own namespace.
         """
-        return self._copy(
-            inputs=_renamed(self._inputs, new_names),
-            outputs=_renamed(self._outputs, new_names),
-            confirms=_renamed(self._confirms, new_names),
-            namespace=".".join(filter(None, (namespace, self.namespace))) or None,
+        namespace = ".".join(part for part in (namespace, self.namespace) if part) or None
+        name = self._explicit_name or self._func_name
+        renamed = self._with(
+            namespace=namespace,
+            short_name=name,
+            name=f"{namespace}.{name}" if namespace else name,
+            _confirms=_renamed(self._confirms, new_names),
         )
+        renamed._set_data_sets(
+            _renamed(self._inputs, new_names), _renamed(self._outputs, new_names)
+        )
+        # How the function is called has not changed.
+        renamed._validate_data_sets()
+        return renamed
 
     def with_name_suffix(self, suffix: str) -> Node:
         """Return an equal node whose shown name ends with ``suffix``.
@@ -568,10 +536,8 @@ def _hash_of(key: tuple[object, ...]) -> int:
         return hash(key[1:])
 
 
-def _checked_names(
-    names: DataSetNames, what: str, described: str
-) -> str | tuple[str, ...] | dict[str, str] | None:
-    checked: str | tuple[str, ...] | dict[str, str] | None
+def _checked_names(names: DataSetNames, what: str, described: str) -> _Names:
+    checked: _Names
     if names is None or isinstance(names, str):
         checked = names
     elif isinstance(names, Mapping):
@@ -591,7 +557,7 @@ def _checked_names(
     return checked
 
 
-def _flat(names: str | tuple[str, ...] | dict[str, str] | None) -> tuple[str, ...]:
+def _flat(names: _Names) -> tuple[str, ...]:
     if names is None:
         return ()
     if isinstance(names, str):
@@ -599,9 +565,7 @@ def _flat(names: str | tuple[str, ...] | dict[str, str] | None) -> tuple[str, ..
     return tuple(names.values()) if isinstance(names, dict) else names
 
 
-def _renamed(
-    names: str | tuple[str, ...] | dict[str, str] | None, new_names: Mapping[str, str]
-) -> str | tuple[str, ...] | dict[str, str] | None:
+def _renamed(names: _Names, new_names: Mapping[str, str]) -> _Names:
     if names is None:
         return None
     if isinstance(names, str):
@@ -611,9 +575,9 @@ def _renamed(
     return tuple(new_names.get(name, name) for name in names)
 
 
-def _hashable(names: str | tuple[str, ...] | dict[str, str] | None) -> object:
+def _hashable(names: _Names) -> object:
     return tuple(names.items()) if isinstance(names, dict) else names
 
 
-def _shown(names: str | tuple[str, ...] | dict[str, str] | None) -> str:
+def _shown(names: _Names) -> str:
     return "None" if names is None else f"[{','.join(_flat(names))}]"

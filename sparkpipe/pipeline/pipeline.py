@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
@@ -59,13 +59,21 @@ class _Segment(NamedTuple):
         )
 
 
-def _make_segment(nodes: Iterable[Node], beside: tuple[_Segment, ...] = ()) -> _Segment:
-    """Make a segment of nodes that must not clash with each other or with those beside them."""
+def _make_segment(
+    nodes: Iterable[Node], beside: tuple[_Segment, ...] = (), is_checked: bool = False
+) -> _Segment:
+    """Make a segment of nodes; report those that clash with each other or with those beside them.
+
+    Args:
+        nodes: The nodes.
+        beside: The other segments of the pipeline.
+        is_checked: Whether it is known that none clashes.
+    """
     consumers: dict[str, list[Node]] = defaultdict(list)
     made = _Segment(dict.fromkeys(nodes), {}, {}, consumers, {}, {})
     for node in made.nodes:
         # Where errors are collected the node stays, so that it is judged too.
-        for segment in (made, *beside):
+        for segment in () if is_checked else (made, *beside):
             _report_clashes(node, segment)
         if node.has_explicit_name:
             made.names.setdefault(node.name, node)
@@ -202,12 +210,12 @@ class Pipeline:
     def __sub__(self, other: Pipeline) -> Pipeline:
         if not isinstance(other, Pipeline):
             return NotImplemented
-        return self._keep(lambda node: node not in other)
+        return self._part({node for node in self._unordered if node not in other})
 
     def __and__(self, other: Pipeline) -> Pipeline:
         if not isinstance(other, Pipeline):
             return NotImplemented
-        return self._keep(lambda node: node in other)
+        return self._part({node for node in self._unordered if node in other})
 
     def __or__(self, other: Pipeline) -> Pipeline:
         return self + other
@@ -243,11 +251,7 @@ class Pipeline:
         return list(self._unordered)
 
     def __setstate__(self, nodes: list[Node]) -> None:
-        self._segments = (_make_segment(nodes),)
-
-    def _keep(self, wanted: Callable[[Node], bool]) -> Pipeline:
-        # A part of a pipeline can have no cycle, so that its order may wait until it is needed.
-        return Pipeline._of((_make_segment(filter(wanted, self._nodes)),))
+        self._segments = (_make_segment(nodes, is_checked=True),)
 
     # Look-ups
 
@@ -438,54 +442,39 @@ class Pipeline:
 
     def only_nodes(self, *node_names: str) -> Pipeline:
         """Keep the nodes of these names."""
-        return Pipeline(self._resolve_nodes(node_names))
+        return self._part(self._named(*node_names))
 
     def only_nodes_with_tags(self, *tags: str) -> Pipeline:
         """Keep the nodes that have at least one of these tags."""
-        wanted = set(tags)
-        return self._keep(lambda node: bool(node.tags & wanted))
+        return self._part(self._tagged(*tags))
 
     def only_nodes_with_namespace(self, node_namespace: str) -> Pipeline:
         """Keep the nodes of a namespace and of those inside it."""
-        inside = f"{node_namespace}."
-        kept = self._keep(
-            lambda node: node.namespace is not None and f"{node.namespace}.".startswith(inside)
-        )
-        if not kept:
-            known = {node.namespace for node in self._nodes if node.namespace}
-            raise PipelineError(
-                f"No node has the namespace '{node_namespace}'.",
-                hint=did_you_mean(node_namespace, known),
-            )
-        return kept
+        return self._part(self._in_namespace(node_namespace))
 
     def only_nodes_with_inputs(self, *inputs: str) -> Pipeline:
         """Keep the nodes that read at least one of these data sets."""
-        wanted = self._resolve_data_sets(inputs)
-        return self._keep(lambda node: not wanted.isdisjoint(node.input_names))
+        return self._part(self._reading(*inputs))
 
     def only_nodes_with_outputs(self, *outputs: str) -> Pipeline:
         """Keep the nodes that write at least one of these data sets."""
-        wanted = self._resolve_data_sets(outputs)
-        return self._keep(lambda node: not wanted.isdisjoint(node.output_names))
+        return self._part(self._writing(*outputs))
 
     def from_nodes(self, *node_names: str) -> Pipeline:
         """Keep these nodes and all that depend on them."""
-        return self._reach(self._resolve_nodes(node_names), self._children_of)
+        return self._part(self._after(self._named(*node_names)))
 
     def to_nodes(self, *node_names: str) -> Pipeline:
         """Keep these nodes and all that they depend on."""
-        return self._reach(self._resolve_nodes(node_names), self._parents_of)
+        return self._part(self._before(self._named(*node_names)))
 
     def from_inputs(self, *inputs: str) -> Pipeline:
         """Keep the nodes that read these data sets and all that depend on them."""
-        start = self.only_nodes_with_inputs(*inputs)._nodes
-        return self._reach(start, self._children_of)
+        return self._part(self._after(self._reading(*inputs)))
 
     def to_outputs(self, *outputs: str) -> Pipeline:
         """Keep the nodes that write these data sets and all that they depend on."""
-        start = self.only_nodes_with_outputs(*outputs)._nodes
-        return self._reach(start, self._parents_of)
+        return self._part(self._before(self._writing(*outputs)))
 
     def filter(
         self,
@@ -503,18 +492,18 @@ class Pipeline:
             PipelineError: A name is not in the pipeline, or no node is left.
         """
         kept: set[Node] | None = None
-        for names, narrowed in (
-            (tags, self.only_nodes_with_tags),
-            (from_nodes, self.from_nodes),
-            (to_nodes, self.to_nodes),
-            (node_names, self.only_nodes),
-            (from_inputs, self.from_inputs),
-            (to_outputs, self.to_outputs),
-            (node_namespace, self.only_nodes_with_namespace),
+        for given, chosen in (
+            (tags, self._tagged),
+            (from_nodes, lambda *names: self._after(self._named(*names))),
+            (to_nodes, lambda *names: self._before(self._named(*names))),
+            (node_names, self._named),
+            (from_inputs, lambda *names: self._after(self._reading(*names))),
+            (to_outputs, lambda *names: self._before(self._writing(*names))),
+            (node_namespace, self._in_namespace),
         ):
-            if names:
-                found = narrowed(*((names,) if isinstance(names, str) else names))
-                kept = set(found._unordered) if kept is None else kept & set(found._unordered)
+            if given:
+                found = chosen(*((given,) if isinstance(given, str) else given))
+                kept = found if kept is None else kept & found
         if kept is None:
             return self
         if not kept and self:
@@ -522,14 +511,21 @@ class Pipeline:
                 "No node is left by the given filters.",
                 hint=f"Tags here: {', '.join(sorted(self.tags)) or 'none'}." if tags else "",
             )
-        return self._keep(kept.__contains__)
+        return self._part(kept)
 
     @property
     def tags(self) -> set[str]:
         """Every tag of a node."""
         return {tag for node in self._unordered for tag in node.tags}
 
-    def _resolve_nodes(self, names: Sequence[str]) -> list[Node]:
+    # What the filters choose
+
+    def _part(self, nodes: set[Node]) -> Pipeline:
+        # A part has neither clashes nor cycles, so that its order may wait until it is needed.
+        kept = (node for node in self._nodes if node in nodes)
+        return Pipeline._of((_make_segment(kept, is_checked=True),))
+
+    def _named(self, *names: str) -> set[Node]:
         by_name = {node.name: node for node in self._nodes}
         unknown = [name for name in names if name not in by_name]
         if unknown:
@@ -538,7 +534,37 @@ class Pipeline:
                 hint=_meant_in_a_namespace(unknown[0], by_name)
                 or did_you_mean(unknown[0], by_name),
             )
-        return [by_name[name] for name in names]
+        return {by_name[name] for name in names}
+
+    def _tagged(self, *tags: str) -> set[Node]:
+        return {node for node in self._nodes if not node.tags.isdisjoint(tags)}
+
+    def _in_namespace(self, namespace: str) -> set[Node]:
+        found = {
+            node
+            for node in self._nodes
+            if node.namespace and f"{node.namespace}.".startswith(f"{namespace}.")
+        }
+        if not found:
+            known = {node.namespace for node in self._nodes if node.namespace}
+            raise PipelineError(
+                f"No node has the namespace '{namespace}'.", hint=did_you_mean(namespace, known)
+            )
+        return found
+
+    def _reading(self, *names: str) -> set[Node]:
+        wanted = self._resolve_data_sets(names)
+        return {node for node in self._nodes if not wanted.isdisjoint(node.input_names)}
+
+    def _writing(self, *names: str) -> set[Node]:
+        wanted = self._resolve_data_sets(names)
+        return {node for node in self._nodes if not wanted.isdisjoint(node.output_names)}
+
+    def _after(self, start: set[Node]) -> set[Node]:
+        return _reached(start, self._children_of)
+
+    def _before(self, start: set[Node]) -> set[Node]:
+        return _reached(start, self._parents_of)
 
     def _resolve_data_sets(self, names: Sequence[str]) -> set[str]:
         """Names without transcoding stand for every transcoded form."""
@@ -555,14 +581,15 @@ class Pipeline:
             )
         return {form for name in names for form in forms[name]}
 
-    def _reach(self, start: Iterable[Node], step: Callable[[Node], set[Node]]) -> Pipeline:
-        reached = set(start)
-        to_visit = deque(reached)
-        while to_visit:
-            following = step(to_visit.popleft()) - reached
-            reached |= following
-            to_visit.extend(following)
-        return self._keep(reached.__contains__)
+
+def _reached(start: set[Node], step: Callable[[Node], set[Node]]) -> set[Node]:
+    reached = set(start)
+    to_visit = list(reached)
+    while to_visit:
+        following = step(to_visit.pop()) - reached
+        reached |= following
+        to_visit.extend(following)
+    return reached
 
 
 def _meant_in_a_namespace(name: str, known: Iterable[str]) -> str:

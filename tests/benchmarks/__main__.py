@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import building, fairness, imports, many_tables, overhead, polling, tpch
+from tests.benchmarks import building, fairness, imports, many_tables, overhead, polling, size, tpch
 from tests.benchmarks.report import Report
 
 BENCHMARKS = {
     "imports": imports.run,
     "building": building.run,
+    "size": size.run,
     "overhead": overhead.run,
     "polling": polling.run,
     "tables": many_tables.run,
