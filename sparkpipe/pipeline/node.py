@@ -164,13 +164,17 @@ class Node:
         for name in self._confirms:
             if not isinstance(name, str) or not name.strip():
                 raise PipelineError(
-                    f"Node '{described}': confirms must be names of data sets, not {name!r}."
+                    f"Node '{described}': confirms must be names of data sets, not {name!r}.",
+                    hint="Write confirms='events', or a list of names.",
                 )
 
     def _validate_data_sets(self) -> None:
         described = self.name
         if not self.input_names and not self.output_names:
-            raise PipelineError(f"Node '{described}' has neither inputs nor outputs.")
+            raise PipelineError(
+                f"Node '{described}' has neither inputs nor outputs.",
+                hint="Name a data set that it reads or writes.",
+            )
         if len(set(self.output_names)) < len(self.output_names):
             twice = sorted({n for n in self.output_names if self.output_names.count(n) > 1})
             raise PipelineError(
@@ -576,7 +580,7 @@ def _renamed(names: _Names, new_names: Mapping[str, str]) -> _Names:
 
 
 def _hashable(names: _Names) -> object:
-    return tuple(names.items()) if isinstance(names, dict) else names
+    return frozenset(names.items()) if isinstance(names, dict) else names
 
 
 def _shown(names: _Names) -> str:

@@ -410,6 +410,13 @@ def test_nodes_differ_in_each_of_their_parts(other: Any) -> None:
     assert node(one, "a", "b") != "one"
 
 
+def test_order_in_a_dictionary_makes_no_difference() -> None:
+    left = node(add, {"x": "a", "y": "b"}, {"k": "c", "l": "d"})
+    right = node(add, {"y": "b", "x": "a"}, {"l": "d", "k": "c"})
+    assert left == right
+    assert hash(left) == hash(right)
+
+
 @pytest.mark.parametrize(
     "made",
     [
