@@ -202,6 +202,24 @@ def test_two_nodes_that_confirm_one_data_set_are_refused_with_both(way: int) -> 
         sums(first, second)[way]()
 
 
+@pytest.mark.parametrize("clash", ["name", "output", "confirms"])
+def test_what_an_earlier_part_of_a_sum_has_is_not_forgotten(clash: str) -> None:
+    def part(number: int, *, clashes: bool) -> Pipeline:
+        mark = "same" if clashes else str(number)
+        made = node(
+            step,
+            f"in{number}",
+            mark if clash == "output" else f"out{number}",
+            name=mark if clash == "name" else f"node{number}",
+            confirms=mark if clash == "confirms" else None,
+        )
+        return Pipeline([made])
+
+    for places in ((0, 1), (0, 4), (1, 2), (1, 4), (2, 4), (3, 4)):
+        with pytest.raises(PipelineError, match=r"Two nodes .* 'same'"):
+            sum(part(number, clashes=number in places) for number in range(5))
+
+
 @pytest.mark.parametrize("way", range(8))
 def test_two_nodes_of_one_name_are_refused_with_both(way: int) -> None:
     first = [node(step, "a", "y", name="twin")]

@@ -72,16 +72,19 @@ PLAIN_WRITER = node(step, "raw", "orders", name="plain")
 
 
 @pytest.mark.parametrize("plain", [PLAIN_READER, PLAIN_WRITER], ids=["reader", "writer"])
-@pytest.mark.parametrize("way", range(4))
+@pytest.mark.parametrize("way", range(6))
 def test_a_data_set_with_and_without_a_form_is_refused_with_both_nodes(
     plain: Any, way: int
 ) -> None:
     with_form = node(step, "orders@spark", "rows", name="with_form")
+    before = Pipeline([node(step, "x", "y", name="before")])
     ways = [
         lambda: Pipeline([with_form, plain]),
         lambda: Pipeline([plain, with_form]),
         lambda: Pipeline([with_form]) + Pipeline([plain]),
         lambda: Pipeline([plain]) + Pipeline([with_form]),
+        lambda: before + Pipeline([with_form]) + Pipeline([plain]),
+        lambda: before + Pipeline([plain]) + Pipeline([with_form]),
     ]
     with pytest.raises(PipelineError, match="'orders' is used both with a form and without") as e:
         ways[way]()
