@@ -199,7 +199,7 @@ class Node:
                 )
 
     def _validate_forms(self) -> None:
-        names = (*self.input_names, *self.output_names)
+        names = dict.fromkeys((*self.input_names, *self.output_names))
         for name in names:
             if TRANSCODING_SEPARATOR not in name:
                 continue
@@ -214,12 +214,12 @@ class Node:
                     f"Node '{self.name}' uses '{base}' and also '{name}', which is a form of it.",
                     hint="Write a form with each, such as 'orders@spark', or use another name.",
                 )
-            forms = [other for other in self.output_names if strip_transcoding(other) == base]
-            if len(forms) > 1:
-                raise PipelineError(
-                    f"Node '{self.name}' writes one data set in two forms: {', '.join(forms)}.",
-                    hint="Write one form; any other form reads what it has written.",
-                )
+        if len(set(self.writes)) < len(self.writes):
+            twice = [n for n in self.output_names if self.writes.count(strip_transcoding(n)) > 1]
+            raise PipelineError(
+                f"Node '{self.name}' writes one data set in two forms: {', '.join(twice)}.",
+                hint="Write one form; any other form reads what it has written.",
+            )
 
     def _validate_running(self) -> None:
         def refuse(what: str, given: object, hint: str) -> None:
