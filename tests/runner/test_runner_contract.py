@@ -66,6 +66,13 @@ class ReleaseLog(AbstractDataSet):
         return {"name": self._name}
 
 
+class ConfirmLog(ReleaseLog):
+    """Tells in a file that it was confirmed."""
+
+    def confirm(self) -> None:
+        self._file.with_suffix(".confirmed").touch()
+
+
 # What a run returns
 
 
@@ -424,6 +431,24 @@ def test_data_between_nodes_is_released_and_ends_are_not(
 
 
 # Logs
+
+
+def test_data_is_confirmed_once_its_node_has_run(runner: AbstractRunner, tmp_path: Path) -> None:
+    names = ("early", "late", "lost")
+    for name in names:
+        (tmp_path / name).write_text("1")
+    catalog = DataCatalog({name: ConfirmLog(tmp_path, name) for name in names})
+    chain = pipeline(
+        [
+            node(nodes.add, ["early", "late"], "b", name="first", confirms="early"),
+            node(nodes.add_one, "b", "c", name="second", confirms="late"),  # which it does not read
+            node(nodes.boom, "c", "d", name="third", confirms="lost"),
+        ]
+    )
+    with pytest.raises(RunFailedError, match="third"):
+        runner.run(chain, catalog)
+    confirmed = {name for name in names if (tmp_path / f"{name}.confirmed").exists()}
+    assert confirmed == {"early", "late"}
 
 
 def test_logs_tell_what_runs(
