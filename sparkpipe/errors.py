@@ -8,7 +8,9 @@
     ├── PipelineError                nodes that do not make a pipeline (also a ValueError)
     │   ├── NodeSignatureError       a function does not take its node's inputs (also a TypeError)
     │   ├── CircularDependencyError  nodes wait for one another
-    │   └── OutputNotUniqueError     two nodes write one data set
+    │   ├── OutputNotUniqueError     two nodes write one data set
+    │   ├── ConfirmNotUniqueError    two nodes confirm one data set
+    │   └── ModularPipelineError     names given to `pipeline()` do not fit the pipeline
     ├── DataSetError                 a data set could not be made, loaded or saved
     │   ├── DataSetNotFoundError     the catalog has no data set of that name
     │   ├── DataSetAlreadyExistsError
@@ -70,6 +72,14 @@ class CircularDependencyError(PipelineError):
 
 class OutputNotUniqueError(PipelineError):
     """More than one node writes the same data set."""
+
+
+class ConfirmNotUniqueError(PipelineError):
+    """More than one node confirms the same data set."""
+
+
+class ModularPipelineError(PipelineError):
+    """A namespace, or names of inputs, outputs or parameters, do not fit the pipeline."""
 
 
 class DataSetError(SparkpipeError):

@@ -16,6 +16,9 @@ from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
 from sparkpipe.pipeline.transcoding import strip_transcoding
 
+#: For how many unknown inputs a run is told what may have been meant.
+_GUESSES = 10
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -50,12 +53,16 @@ class Plan:
         Args:
             catalog: Tells what is in memory; what is not in it will be.
         """
-        names = (n for n, count in self.readers.items() if count > 1)
-        return {
-            name: tuple(node.name for node in self.nodes if name in node.input_names)
-            for name in names
-            if name not in catalog or may_be_persisted(catalog._get_dataset(name))
+        shared: dict[str, list[str]] = {
+            name: []
+            for name, count in self.readers.items()
+            if count > 1 and (name not in catalog or may_be_persisted(catalog._get_dataset(name)))
         }
+        for node in self.nodes:
+            for name in node.input_names:
+                if name in shared:
+                    shared[name].append(node.name)
+        return {name: tuple(node_names) for name, node_names in shared.items()}
 
     def resume_from(self, completed: Iterable[int], catalog: DataCatalog) -> tuple[str, ...]:
         """Return names of nodes from which a run that ended early can be continued.
@@ -147,17 +154,21 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
         catalog: Where its data is.
     """
     names = sorted(pipeline.data_sets())
-    problems = catalog.problems(name for name in names if name in catalog)
+    confirmed = {name for node in pipeline.nodes for name in node.confirms}
+    problems = catalog.problems(n for n in sorted(confirmed.union(names)) if n in catalog)
     needed_by: dict[str, list[str]] = {}
     for node in pipeline.nodes:
         for name in node.input_names:
             needed_by.setdefault(name, []).append(node.name)
     inputs = pipeline.inputs()
     known = [*catalog, *pipeline.all_outputs()]
+    unknown = 0
     for name in sorted(inputs):
         readers = _listed(needed_by[name])
         if name not in catalog:
-            problems.append(_unknown_input(name, readers, known))
+            unknown += 1
+            # Each guess looks at every name; where all are missing, none of them was misspelt.
+            problems.append(_unknown_input(name, readers, known if unknown <= _GUESSES else []))
             continue
         missing = _missing_data(name, catalog)
         if missing:
@@ -168,6 +179,7 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
                 f"'{name}' is one form of '{strip_transcoding(name)}' and needs an entry of its "
                 "own in the catalog: forms share a file, which data in memory has not."
             )
+    problems += _unconfirmable(pipeline, catalog)
     return problems + target_problems(pipeline, catalog)
 
 
@@ -184,6 +196,27 @@ def _unknown_input(name: str, readers: str, known: list[str]) -> str:
             "Add it to conf/base/catalog.yml, or start the run from the node that makes it."
         )
     return f"{what} {hint}"
+
+
+def _unconfirmable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+    problems = []
+    for node in pipeline.nodes:
+        for name in node.confirms:
+            if name not in catalog:
+                told = f"Node '{node.name}' confirms '{name}', which is not in the catalog."
+                hint = did_you_mean(name, catalog)
+            else:
+                try:
+                    data_set = catalog._get_dataset(name)
+                except Exception:  # told as a problem of the data set already  # noqa: S112
+                    continue
+                if hasattr(data_set, "confirm"):
+                    continue
+                kind = type(data_set).__name__
+                told = f"Node '{node.name}' confirms '{name}' ({kind}), which cannot be confirmed."
+                hint = "Only data sets that remember what was read can be, as IncrementalDataSet."
+            problems.append(f"{told} {hint}".rstrip())
+    return problems
 
 
 def _missing_data(name: str, catalog: DataCatalog) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
+import logging
 import pkgutil
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+_logger = logging.getLogger(__name__)
 
 _TABLE_KEYS = ("package_name", "project_name", "source_dir", "conf_source")
 
@@ -233,7 +236,7 @@ def find_pipelines() -> dict[str, Pipeline]:
     """Find the pipelines of the project: ``create_pipeline()`` in each package of ``pipelines``.
 
     To be called in ``register_pipelines``. A single ``pipeline.py`` beside it is taken too, and
-    ``__default__`` is the sum of all. A package that fails is reported, and the others are found.
+    ``__default__`` is the sum of all. What fails is reported, and the others are found.
 
     Raises:
         ConfigError: It is called outside ``register_pipelines``.
@@ -244,33 +247,63 @@ def find_pipelines() -> dict[str, Pipeline]:
             "find_pipelines() knows its project only within register_pipelines().",
             hint="Call it there; elsewhere use Session().pipelines.",
         )
+    single = _found(f"{package_name}.pipeline")
     found: dict[str, Pipeline] = {}
-    single = _import(f"{package_name}.pipeline")
-    default = _created(single) if single is not None else None
-    parent = _import(f"{package_name}.pipelines")
-    paths = getattr(parent, "__path__", ())
-    for name in sorted(module.name for module in pkgutil.iter_modules(paths) if module.ispkg):
-        try:
-            module = _import(f"{package_name}.pipelines.{name}")
-            created = _created(module) if module is not None else None
-        except SparkpipeError as exc:
-            report(exc)
-            continue
+    for name in _pipeline_packages(f"{package_name}.pipelines"):
+        created = _found(f"{package_name}.pipelines.{name}")
         if created is not None:
             found[name] = created
-    total = sum(found.values(), default if default is not None else Pipeline([]))
+    total = sum(found.values(), single if single is not None else Pipeline([]))
     return {DEFAULT_PIPELINE: total, **found}
 
 
-def _created(module: ModuleType) -> Pipeline | None:
-    create = getattr(module, "create_pipeline", None)
-    if create is None:
-        return None
+def _pipeline_packages(parent_name: str) -> list[str]:
     try:
-        created = create()
+        parent = _import(parent_name)
+    except SparkpipeError as exc:
+        report(exc)
+        return []
+    paths = [*getattr(parent, "__path__", ())]
+    packages = sorted(module.name for module in pkgutil.iter_modules(paths) if module.ispkg)
+    for file in (file for path in paths for file in sorted(Path(path).glob("[!.]*/pipeline.py"))):
+        if file.parent.name not in packages:
+            _logger.warning("%s has no __init__.py: no pipeline is found there.", file.parent)
+    return packages
+
+
+def _found(module_name: str) -> Pipeline | None:
+    """Return the pipeline of a module, or None; report what is wrong with it."""
+    try:
+        module = _import(module_name)
+        if module is None:
+            return None
+        if not hasattr(module, "create_pipeline"):
+            _warn_of_no_pipeline(module)
+            return None
+        return _created(module)
+    except SparkpipeError as exc:
+        report(exc)
+        return None
+
+
+def _warn_of_no_pipeline(module: ModuleType) -> None:
+    # A package without one may hold what others share; a forgotten import is another matter.
+    if not hasattr(module, "__path__"):
+        _logger.warning("%s has no create_pipeline(): no pipeline is found there.", module.__name__)
+    elif importlib.util.find_spec(f"{module.__name__}.pipeline") is not None:
+        _logger.warning(
+            "%s has no create_pipeline(): no pipeline is found there. Write into its __init__.py: "
+            "from .pipeline import create_pipeline",
+            module.__name__,
+        )
+
+
+def _created(module: ModuleType) -> Pipeline:
+    try:
+        created = module.create_pipeline()
     except SparkpipeError:
         raise
-    except Exception as exc:
+    except (Exception, SystemExit) as exc:
         raise ConfigError(
             f"{module.__name__}.create_pipeline() raised {told_with_place(exc)}"
         ) from exc
@@ -295,5 +328,5 @@ def _import(name: str) -> ModuleType | None:
         ) from exc
     except SparkpipeError:
         raise
-    except Exception as exc:
+    except (Exception, SystemExit) as exc:  # a script that ends itself must not end this one
         raise ConfigError(f"Importing {name} raised {told_with_place(exc)}") from exc

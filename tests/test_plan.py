@@ -48,6 +48,18 @@ def _catalog(tmp_path: Path, *persisted: str) -> DataCatalog:
     return catalog
 
 
+# What is shared
+
+
+def test_what_more_than_one_node_reads_from_memory_is_shared(tmp_path: Path) -> None:
+    fan = DIAMOND + pipeline([node(both, ["d", "b"], "g", name="also")])
+    assert make_plan(fan).shared(_catalog(tmp_path)) == {
+        "b": ("left", "also"),
+        "d": ("also", "bottom"),
+    }
+    assert make_plan(fan).shared(_catalog(tmp_path, "b")) == {"d": ("also", "bottom")}
+
+
 # Order
 
 
@@ -232,6 +244,35 @@ def test_each_form_of_transcoded_data_needs_an_entry(tmp_path: Path) -> None:
     pipe = pipeline([node(same, "a", "b@one", name="1"), node(same, "b@two", "c", name="2")])
     (problem,) = find_problems(pipe, catalog)
     assert problem.startswith("'b@two' is one form of 'b' and needs an entry of its own")
+
+
+class Confirmable(MemoryDataSet):
+    def confirm(self) -> None:
+        """Nothing to remember."""
+
+
+def test_what_is_confirmed_can_be() -> None:
+    confirms = pipeline(
+        [
+            node(same, "new", "a", name="takes", confirms="new"),
+            node(same, "a", "b", name="forgets", confirms="kept"),
+            node(same, "b", "c", name="misspells", confirms="knew"),
+        ]
+    )
+    catalog = DataCatalog({"new": Confirmable(1), "kept": MemoryDataSet(1)})
+    assert find_problems(confirms, catalog) == [
+        "Node 'forgets' confirms 'kept' (MemoryDataSet), which cannot be confirmed. Only data sets "
+        "that remember what was read can be, as IncrementalDataSet.",
+        "Node 'misspells' confirms 'knew', which is not in the catalog. Did you mean 'new'?",
+    ]
+
+
+def test_many_missing_inputs_are_all_told_and_a_few_guessed_at() -> None:
+    many = pipeline([node(same, f"inptu{n}", f"out{n}", name=f"n{n}") for n in range(300)])
+    catalog = DataCatalog({f"input{n}": MemoryDataSet(1) for n in range(300)})
+    problems = find_problems(many, catalog)
+    assert len(problems) == 300
+    assert sum("Did you mean 'input" in problem for problem in problems) == 10
 
 
 def test_nothing_is_loaded_to_find_problems() -> None:

@@ -238,6 +238,54 @@ def test_broken_pipeline_is_told_and_the_others_are_found(
         assert part in problems[0]
 
 
+def test_broken_single_pipeline_is_told_and_the_others_are_found(
+    shop: Write, tmp_path: Path
+) -> None:
+    shop("shop_under_test/pipeline.py", "1 / 0\n")
+    shop("shop_under_test/pipelines/clean/__init__.py", GOOD.format("clean"))
+    found, problems = pipelines(tmp_path)
+    assert found == {"__default__": ["clean"], "clean": ["clean"]}
+    assert len(problems) == 1
+    assert "raised ZeroDivisionError" in problems[0]
+
+
+def test_broken_folder_of_pipelines_is_told(shop: Write, tmp_path: Path) -> None:
+    shop("shop_under_test/pipeline.py", GOOD.format("single"))
+    shop("shop_under_test/pipelines/__init__.py", "import nothing_of_this_name\n")
+    found, problems = pipelines(tmp_path)
+    assert found == {"__default__": ["single"]}
+    assert "no module 'nothing_of_this_name'" in problems[0]
+
+
+def test_pipeline_that_ends_the_program_is_told(shop: Write, tmp_path: Path) -> None:
+    shop("shop_under_test/pipelines/one/__init__.py", "raise SystemExit(3)\n")
+    shop(
+        "shop_under_test/pipelines/two/__init__.py",
+        "def create_pipeline():\n    raise SystemExit(3)\n",
+    )
+    _, problems = pipelines(tmp_path)
+    assert ["raised SystemExit: 3" in problem for problem in problems] == [True, True]
+
+
+def test_module_without_a_pipeline_is_warned_of(
+    shop: Write, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop("shop_under_test/pipeline.py", "")
+    shop("shop_under_test/pipelines/forgotten/__init__.py", "")
+    shop("shop_under_test/pipelines/forgotten/pipeline.py", GOOD.format("forgotten"))
+    shop("shop_under_test/pipelines/no_package/pipeline.py", GOOD.format("no_package"))
+    shop("shop_under_test/pipelines/.hidden/pipeline.py", GOOD.format("hidden"))
+    shop("shop_under_test/pipelines/shared/__init__.py", "")
+    found, problems = pipelines(tmp_path)
+    assert (found, problems) == ({"__default__": []}, [])
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 3
+    assert "shop_under_test.pipeline has no create_pipeline()" in told[0]
+    assert "no_package has no __init__.py" in told[1]
+    assert "shop_under_test.pipelines.forgotten has no create_pipeline()" in told[2]
+    assert "from .pipeline import create_pipeline" in told[2]
+
+
 def test_all_broken_pipelines_are_told(shop: Write, tmp_path: Path) -> None:
     for name in ("one", "two"):
         shop(f"shop_under_test/pipelines/{name}/__init__.py", f"raise ValueError('{name}')")

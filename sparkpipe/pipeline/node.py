@@ -11,11 +11,14 @@ from operator import itemgetter
 from typing import Any
 
 from sparkpipe.errors import NodeSignatureError, PipelineError, report
+from sparkpipe.pipeline.transcoding import TRANSCODING_SEPARATOR, strip_transcoding
 
 DataSetNames = str | Sequence[str] | Mapping[str, str] | None
+_Names = str | tuple[str, ...] | dict[str, str] | None
 
 # Commas part names on the command line; slashes, spaces and colons would break paths and tags.
 _NAME = re.compile(r"[\w.-]+")
+_NAMESPACE = re.compile(r"[\w-]+(\.[\w-]+)*")
 
 
 class Node:
@@ -25,13 +28,13 @@ class Node:
     """
 
     __slots__ = (
+        "_confirms",
         "_explicit_name",
         "_hash",
         "_inputs",
         "_key",
         "_outputs",
         "arguments",
-        "confirms",
         "func",
         "input_names",
         "keyword_arguments",
@@ -39,16 +42,20 @@ class Node:
         "namespace",
         "output_names",
         "pool",
+        "reads",
         "retries",
         "retry_delay",
         "short_name",
         "tags",
         "timeout",
+        "transcodes",
+        "writes",
     )
 
+    _confirms: tuple[str, ...]
     _explicit_name: str | None
-    _inputs: str | tuple[str, ...] | dict[str, str] | None
-    _outputs: str | tuple[str, ...] | dict[str, str] | None
+    _inputs: _Names
+    _outputs: _Names
     _key: tuple[object, ...]
     _hash: int
     func: Callable[..., Any]
@@ -61,9 +68,12 @@ class Node:
     #: The data sets that are loaded and saved, each named once, in the order declared.
     input_names: tuple[str, ...]
     output_names: tuple[str, ...]
+    #: The same without their forms, and those that have one.
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    transcodes: frozenset[str]
     tags: frozenset[str]
     namespace: str | None
-    confirms: tuple[str, ...]
     #: How it runs: Spark's scheduler pool, seconds it may take, how often it is tried again.
     pool: str | None
     timeout: float | None
@@ -97,8 +107,25 @@ class Node:
         described = name or _function_name(func)
         set_("short_name", described)
         set_("name", f"{namespace}.{described}" if namespace else described)
-        inputs = _checked_names(inputs, "inputs", described)
-        outputs = _checked_names(outputs, "outputs", described)
+        set_("tags", frozenset((tags,) if isinstance(tags, str) else tags or ()))
+        set_("_confirms", (confirms,) if isinstance(confirms, str) else tuple(confirms or ()))
+        set_("pool", pool)
+        set_("timeout", timeout)
+        set_("retries", retries)
+        set_("retry_delay", retry_delay)
+        self._set_data_sets(
+            _checked_names(inputs, "inputs", described),
+            _checked_names(outputs, "outputs", described),
+        )
+        self._validate()
+        self._validate_data_sets()
+        problem = self._signature_problem()
+        if problem:
+            report(NodeSignatureError(problem))
+
+    def _set_data_sets(self, inputs: _Names, outputs: _Names) -> None:
+        """Set all that is made of the names of data sets."""
+        set_ = super().__setattr__
         set_("_inputs", inputs)
         set_("_outputs", outputs)
         positional: tuple[str, ...] = ()
@@ -112,16 +139,14 @@ class Node:
         loaded = (*positional, *(data_set for _, data_set in by_keyword))
         set_("input_names", tuple(dict.fromkeys(loaded)))
         set_("output_names", _flat(outputs))
-        set_("tags", frozenset((tags,) if isinstance(tags, str) else tags or ()))
-        set_("confirms", (confirms,) if isinstance(confirms, str) else tuple(confirms or ()))
-        set_("pool", pool)
-        set_("timeout", timeout)
-        set_("retries", retries)
-        set_("retry_delay", retry_delay)
-        key = (func, name, namespace, _hashable(inputs), _hashable(outputs))
+        set_("reads", tuple(dict.fromkeys(map(strip_transcoding, self.input_names))))
+        set_("writes", tuple(map(strip_transcoding, self.output_names)))
+        names = {*self.input_names, *self.output_names}
+        set_("transcodes", frozenset({*self.reads, *self.writes} - names))
+        shape = (_hashable(inputs), _hashable(outputs))
+        key = (self.func, self._explicit_name, self.namespace, *shape)
         set_("_key", key)
         set_("_hash", _hash_of(key))
-        self._validate()
 
     def _validate(self) -> None:
         described = self.name
@@ -132,15 +157,24 @@ class Node:
                 f"'{self._explicit_name}' cannot be the name of a node.",
                 hint="Use letters, digits, '_', '-' and '.'.",
             )
-        for tag in self.tags:
-            if not isinstance(tag, str) or not _NAME.fullmatch(tag):
-                raise PipelineError(
-                    f"Node '{described}': '{tag}' cannot be a tag.",
-                    hint="Use letters, digits, '_', '-' and '.'.",
-                )
+        if self.namespace:
+            check_namespace(self.namespace, f"Node '{self.short_name}'")
+        self._validate_tags()
         self._validate_running()
+        for name in self._confirms:
+            if not isinstance(name, str) or not name.strip():
+                raise PipelineError(
+                    f"Node '{described}': confirms must be names of data sets, not {name!r}.",
+                    hint="Write confirms='events', or a list of names.",
+                )
+
+    def _validate_data_sets(self) -> None:
+        described = self.name
         if not self.input_names and not self.output_names:
-            raise PipelineError(f"Node '{described}' has neither inputs nor outputs.")
+            raise PipelineError(
+                f"Node '{described}' has neither inputs nor outputs.",
+                hint="Name a data set that it reads or writes.",
+            )
         if len(set(self.output_names)) < len(self.output_names):
             twice = sorted({n for n in self.output_names if self.output_names.count(n) > 1})
             raise PipelineError(
@@ -154,9 +188,38 @@ class Node:
                 f"Node '{described}' has {', '.join(both)} both as input and as output.",
                 hint="Write the result to a data set of another name.",
             )
-        problem = self._signature_problem()
-        if problem:
-            report(NodeSignatureError(problem))
+        self._validate_forms()
+
+    def _validate_tags(self) -> None:
+        for tag in self.tags:
+            if not isinstance(tag, str) or not _NAME.fullmatch(tag):
+                raise PipelineError(
+                    f"Node '{self.name}': '{tag}' cannot be a tag.",
+                    hint="Use letters, digits, '_', '-' and '.'.",
+                )
+
+    def _validate_forms(self) -> None:
+        names = dict.fromkeys((*self.input_names, *self.output_names))
+        for name in names:
+            if TRANSCODING_SEPARATOR not in name:
+                continue
+            base, _, form = name.partition(TRANSCODING_SEPARATOR)
+            if not base or not form or TRANSCODING_SEPARATOR in form:
+                raise PipelineError(
+                    f"Node '{self.name}': '{name}' is no data set in one of its forms.",
+                    hint="Write the name, one '@' and the form, such as 'orders@spark'.",
+                )
+            if base in names:
+                raise PipelineError(
+                    f"Node '{self.name}' uses '{base}' and also '{name}', which is a form of it.",
+                    hint="Write a form with each, such as 'orders@spark', or use another name.",
+                )
+        if len(set(self.writes)) < len(self.writes):
+            twice = [n for n in self.output_names if self.writes.count(strip_transcoding(n)) > 1]
+            raise PipelineError(
+                f"Node '{self.name}' writes one data set in two forms: {', '.join(twice)}.",
+                hint="Write one form; any other form reads what it has written.",
+            )
 
     def _validate_running(self) -> None:
         def refuse(what: str, given: object, hint: str) -> None:
@@ -206,31 +269,44 @@ class Node:
             super().__setattr__(name, value)
         super().__setattr__("_hash", _hash_of(self._key))
 
-    def _copy(self, **overwrite: Any) -> Node:
-        arguments: dict[str, Any] = {
-            "func": self.func,
-            "inputs": self._inputs,
-            "outputs": self._outputs,
-            "name": self._explicit_name,
-            "tags": self.tags,
-            "confirms": self.confirms,
-            "namespace": self.namespace,
-            "pool": self.pool,
-            "timeout": self.timeout,
-            "retries": self.retries,
-            "retry_delay": self.retry_delay,
-        }
-        return Node(**{**arguments, **overwrite})
+    def _with(self, **attributes: Any) -> Node:
+        """Return a copy with some attributes changed; what is made of them is not made anew."""
+        copy = Node.__new__(Node)
+        set_ = super(Node, copy).__setattr__
+        for attribute in self.__slots__:
+            set_(attribute, getattr(self, attribute))
+        for attribute, value in attributes.items():
+            set_(attribute, value)
+        return copy
+
+    def renamed(self, new_names: Mapping[str, str], namespace: str | None = None) -> Node:
+        """Return this node with its data sets under other names.
+
+        Args:
+            new_names: The new name of each data set that has one.
+            namespace: Put before the node's own namespace.
+        """
+        namespace = ".".join(part for part in (namespace, self.namespace) if part) or None
+        name = self._explicit_name or self._func_name
+        renamed = self._with(
+            namespace=namespace,
+            short_name=name,
+            name=f"{namespace}.{name}" if namespace else name,
+            _confirms=_renamed(self._confirms, new_names),
+        )
+        renamed._set_data_sets(
+            _renamed(self._inputs, new_names), _renamed(self._outputs, new_names)
+        )
+        # How the function is called has not changed.
+        renamed._validate_data_sets()
+        return renamed
 
     def with_name_suffix(self, suffix: str) -> Node:
         """Return an equal node whose shown name ends with ``suffix``.
 
         A pipeline tells apart in this way nodes that were given no name and share a function.
         """
-        copy = self._copy()
-        for attribute in ("name", "short_name"):
-            super(Node, copy).__setattr__(attribute, getattr(copy, attribute) + suffix)
-        return copy
+        return self._with(name=self.name + suffix, short_name=self.short_name + suffix)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Node):
@@ -276,10 +352,17 @@ class Node:
         """Names of the outputs, as declared."""
         return list(self.output_names)
 
+    @property
+    def confirms(self) -> list[str]:
+        """Names of the data sets that are confirmed once the node has run."""
+        return list(self._confirms)
+
     def tag(self, tags: str | Iterable[str]) -> Node:
         """Return this node with more tags."""
         more = {tags} if isinstance(tags, str) else set(tags)
-        return self._copy(tags=self.tags | more)
+        tagged = self._with(tags=self.tags | more)
+        tagged._validate_tags()
+        return tagged
 
     def call(self, inputs: Mapping[str, Any]) -> Any:
         """Call the function with the loaded inputs, a mapping of data set names to data."""
@@ -379,7 +462,8 @@ def node(
         name: Letters, digits, ``_``, ``-``, ``.``; by default the name of the function.
         tags: Names to choose nodes by.
         confirms: Data sets to confirm once the node has run.
-        namespace: Put before the name, with a dot.
+        namespace: Put before the name, with a dot. Letters, digits, ``_``, ``-``; with dots between
+            namespaces in one another.
         pool: The pool of Spark's scheduler in which its jobs run.
         timeout: Seconds that it may take. Then its Spark jobs are cancelled, and it fails; Python
             code cannot be interrupted, but nothing is saved after it.
@@ -412,6 +496,23 @@ def node(
     )
 
 
+def check_namespace(namespace: str, where: str) -> None:
+    """Raise if a namespace is none: parts of letters, digits, ``_`` and ``-``, with dots between.
+
+    Args:
+        namespace: What was given.
+        where: What it was given to, for the message.
+
+    Raises:
+        PipelineError: It is no namespace.
+    """
+    if not isinstance(namespace, str) or not _NAMESPACE.fullmatch(namespace):
+        raise PipelineError(
+            f"{where}: {namespace!r} cannot be a namespace.",
+            hint="Use letters, digits, '_' and '-', with a '.' before a namespace inside another.",
+        )
+
+
 def _function_name(func: Callable[..., Any]) -> str:
     while hasattr(func, "func") and not hasattr(func, "__name__"):  # functools.partial
         func = func.func
@@ -439,10 +540,8 @@ def _hash_of(key: tuple[object, ...]) -> int:
         return hash(key[1:])
 
 
-def _checked_names(
-    names: DataSetNames, what: str, described: str
-) -> str | tuple[str, ...] | dict[str, str] | None:
-    checked: str | tuple[str, ...] | dict[str, str] | None
+def _checked_names(names: DataSetNames, what: str, described: str) -> _Names:
+    checked: _Names
     if names is None or isinstance(names, str):
         checked = names
     elif isinstance(names, Mapping):
@@ -462,7 +561,7 @@ def _checked_names(
     return checked
 
 
-def _flat(names: str | tuple[str, ...] | dict[str, str] | None) -> tuple[str, ...]:
+def _flat(names: _Names) -> tuple[str, ...]:
     if names is None:
         return ()
     if isinstance(names, str):
@@ -470,9 +569,19 @@ def _flat(names: str | tuple[str, ...] | dict[str, str] | None) -> tuple[str, ..
     return tuple(names.values()) if isinstance(names, dict) else names
 
 
-def _hashable(names: str | tuple[str, ...] | dict[str, str] | None) -> object:
-    return tuple(names.items()) if isinstance(names, dict) else names
+def _renamed(names: _Names, new_names: Mapping[str, str]) -> _Names:
+    if names is None:
+        return None
+    if isinstance(names, str):
+        return new_names.get(names, names)
+    if isinstance(names, dict):
+        return {key: new_names.get(name, name) for key, name in names.items()}
+    return tuple(new_names.get(name, name) for name in names)
 
 
-def _shown(names: str | tuple[str, ...] | dict[str, str] | None) -> str:
+def _hashable(names: _Names) -> object:
+    return frozenset(names.items()) if isinstance(names, dict) else names
+
+
+def _shown(names: _Names) -> str:
     return "None" if names is None else f"[{','.join(_flat(names))}]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
@@ -11,6 +11,7 @@ from zlib import crc32
 
 from sparkpipe.errors import (
     CircularDependencyError,
+    ConfirmNotUniqueError,
     OutputNotUniqueError,
     PipelineError,
     did_you_mean,
@@ -18,6 +19,13 @@ from sparkpipe.errors import (
 )
 from sparkpipe.pipeline.node import Node
 from sparkpipe.pipeline.transcoding import strip_transcoding
+
+__all__ = [
+    "CircularDependencyError",
+    "ConfirmNotUniqueError",
+    "OutputNotUniqueError",
+    "Pipeline",
+]
 
 
 class _Segment(NamedTuple):
@@ -29,59 +37,102 @@ class _Segment(NamedTuple):
     """
 
     nodes: dict[Node, None]
+    #: Nodes by the name that they were given, and by the data sets that they write, read, confirm.
     names: dict[str, Node]
     producers: dict[str, Node]
-    consumers: dict[str, tuple[Node, ...]]
+    consumers: dict[str, list[Node]]
+    confirmers: dict[str, Node]
+    #: For each data set that has forms, a node that uses one.
+    transcoders: dict[str, Node]
 
     def merge(self, other: _Segment) -> _Segment:
         consumers = dict(self.consumers)
         for name, nodes in other.consumers.items():
-            consumers[name] = consumers.get(name, ()) + nodes
+            consumers[name] = [*consumers.get(name, ()), *nodes]
         return _Segment(
             self.nodes | other.nodes,
             self.names | other.names,
             self.producers | other.producers,
             consumers,
+            self.confirmers | other.confirmers,
+            self.transcoders | other.transcoders,
         )
 
 
-def _make_segment(nodes: Iterable[Node]) -> _Segment:
-    unique = dict.fromkeys(nodes)
-    names: dict[str, Node] = {}
-    producers: dict[str, Node] = {}
+def _make_segment(
+    nodes: Iterable[Node], beside: tuple[_Segment, ...] = (), is_checked: bool = False
+) -> _Segment:
+    """Make a segment of nodes; report those that clash with each other or with those beside them.
+
+    Args:
+        nodes: The nodes.
+        beside: The other segments of the pipeline.
+        is_checked: Whether it is known that none clashes.
+    """
     consumers: dict[str, list[Node]] = defaultdict(list)
-    for node in unique:
+    made = _Segment(dict.fromkeys(nodes), {}, {}, consumers, {}, {})
+    for node in made.nodes:
         # Where errors are collected the node stays, so that it is judged too.
-        _report_clashes(node, names.get, producers.get)
+        for segment in () if is_checked else (made, *beside):
+            _report_clashes(node, segment)
         if node.has_explicit_name:
-            names.setdefault(node.name, node)
-        for name in node.output_names:
-            producers.setdefault(strip_transcoding(name), node)
-        for name in {strip_transcoding(name): None for name in node.input_names}:
+            made.names.setdefault(node.name, node)
+        for name in node.writes:
+            made.producers.setdefault(name, node)
+        for name in node.reads:
             consumers[name].append(node)
-    return _Segment(unique, names, producers, {k: tuple(v) for k, v in consumers.items()})
+        for name in map(strip_transcoding, node.confirms):
+            made.confirmers.setdefault(name, node)
+        for name in node.transcodes:
+            made.transcoders.setdefault(name, node)
+    return made
 
 
-def _report_clashes(
-    node: Node,
-    named: Callable[[str], Node | None],
-    producer: Callable[[str], Node | None],
-) -> None:
-    if node.has_explicit_name and (same_name := named(node.name)) is not None:
+def _report_clashes(node: Node, segment: _Segment) -> None:
+    if node.has_explicit_name and (other := segment.names.get(node.name)) is not None:
         report(
             PipelineError(
-                f"Two nodes are named '{node.name}': {_both(same_name, node)}.",
+                f"Two nodes are named '{node.name}': {_both(other, node)}.",
                 hint="Give one of them another name.",
             )
         )
-    for name in map(strip_transcoding, node.output_names):
-        if (other := producer(name)) is not None:
+    for name in node.writes:
+        if (other := segment.producers.get(name)) is not None:
             report(
                 OutputNotUniqueError(
                     f"Two nodes write '{name}': {_both(other, node)}.",
                     hint="Give one of them an output of its own.",
                 )
             )
+    for name in map(strip_transcoding, node.confirms):
+        if (other := segment.confirmers.get(name)) is not None:
+            report(
+                ConfirmNotUniqueError(
+                    f"Two nodes confirm '{name}': {_both(other, node)}.",
+                    hint="Let only the one confirm it that is the last to need it.",
+                )
+            )
+    if not node.transcodes and not segment.transcoders:
+        return
+    for name, other in _mixed(node, segment):
+        report(
+            PipelineError(
+                f"'{name}' is used both with a form and without one: {_both(other, node)}.",
+                hint=f"Write a form with each, such as '{name}@spark', or use another name.",
+            )
+        )
+
+
+def _mixed(node: Node, segment: _Segment) -> Iterator[tuple[str, Node]]:
+    """Give names that a node uses with a form and another node without, or the reverse."""
+    for name in sorted(node.transcodes - segment.transcoders.keys()):
+        for other in (segment.producers.get(name), *segment.consumers.get(name, ())[:1]):
+            if other is not None:
+                yield name, other
+                break
+    for name in dict.fromkeys((*node.reads, *node.writes)):
+        if name in segment.transcoders and name not in node.transcodes:
+            yield name, segment.transcoders[name]
 
 
 def _both(one: Node, other: Node) -> str:
@@ -97,8 +148,9 @@ class Pipeline:
 
     Raises:
         OutputNotUniqueError: Two nodes write the same data set.
+        ConfirmNotUniqueError: Two nodes confirm the same data set.
         CircularDependencyError: Nodes wait for one another.
-        PipelineError: Two nodes have the same name.
+        PipelineError: Two nodes have the same name, or a data set is used with and without a form.
     """
 
     _segments: tuple[_Segment, ...]
@@ -106,6 +158,11 @@ class Pipeline:
     def __init__(
         self, nodes: Iterable[Node | Pipeline] = (), *, tags: str | Iterable[str] | None = None
     ) -> None:
+        if not isinstance(nodes, Iterable):
+            raise PipelineError(
+                f"A pipeline is made of a list of nodes and pipelines, not of {_kind(nodes)}.",
+                hint="Write Pipeline([node(...), node(...)]).",
+            )
         given: list[Node] = []
         for item in nodes:
             if isinstance(item, Pipeline):
@@ -114,13 +171,13 @@ class Pipeline:
                 given.append(item)
             else:
                 raise PipelineError(
-                    f"A pipeline is made of nodes and pipelines, not of {type(item).__name__}.",
+                    f"A pipeline is made of nodes and pipelines, not of {_kind(item)}.",
                     hint="Write Pipeline([node(...), node(...)]).",
                 )
         if tags:
             given = [node.tag(tags) for node in given]
         self._segments = (_make_segment(given),)
-        _ = self.grouped_nodes  # finds a cycle
+        _ = self._layers  # finds a cycle
 
     @classmethod
     def _of(cls, segments: tuple[_Segment, ...]) -> Pipeline:
@@ -134,17 +191,15 @@ class Pipeline:
         if not isinstance(other, Pipeline):
             return NotImplemented
         large, small = (self, other) if len(self) >= len(other) else (other, self)
-        added = _make_segment(node for node in small._unordered if node not in large)
-        for node in added.nodes:
-            _report_clashes(node, large._named, large._producer)
         segments = large._segments
+        added = _make_segment((node for node in small._unordered if node not in large), segments)
         merged = added
         while segments and len(segments[-1].nodes) <= 2 * len(merged.nodes):
             merged = segments[-1].merge(merged)
             segments = segments[:-1]
         total = Pipeline._of((*segments, merged))
         if total._leads_back_into(added):
-            _ = total.grouped_nodes  # reports the names on the cycle
+            _ = total._layers  # reports the names on the cycle
         return total
 
     def __radd__(self, other: object) -> Pipeline:
@@ -155,12 +210,12 @@ class Pipeline:
     def __sub__(self, other: Pipeline) -> Pipeline:
         if not isinstance(other, Pipeline):
             return NotImplemented
-        return self._keep(lambda node: node not in other)
+        return self._part({node for node in self._unordered if node not in other})
 
     def __and__(self, other: Pipeline) -> Pipeline:
         if not isinstance(other, Pipeline):
             return NotImplemented
-        return self._keep(lambda node: node in other)
+        return self._part({node for node in self._unordered if node in other})
 
     def __or__(self, other: Pipeline) -> Pipeline:
         return self + other
@@ -196,19 +251,13 @@ class Pipeline:
         return list(self._unordered)
 
     def __setstate__(self, nodes: list[Node]) -> None:
-        self._segments = (_make_segment(nodes),)
-
-    def _keep(self, wanted: Callable[[Node], bool]) -> Pipeline:
-        return Pipeline(node for node in self.nodes if wanted(node))
+        self._segments = (_make_segment(nodes, is_checked=True),)
 
     # Look-ups
 
     @property
     def _unordered(self) -> Iterator[Node]:
         return chain.from_iterable(segment.nodes for segment in self._segments)
-
-    def _named(self, name: str) -> Node | None:
-        return next((s.names[name] for s in self._segments if name in s.names), None)
 
     def _producer(self, stripped_name: str) -> Node | None:
         for segment in self._segments:
@@ -245,9 +294,13 @@ class Pipeline:
 
     # Order
 
-    @cached_property
+    @property
     def grouped_nodes(self) -> list[list[Node]]:
         """Nodes in layers: those of a layer need only nodes of earlier ones. Sorted by name."""
+        return [list(layer) for layer in self._layers]
+
+    @cached_property
+    def _layers(self) -> list[list[Node]]:
         nodes = _with_distinct_names(self._unordered)
         by_node = {node: node for node in nodes}
         waits_for = {node: len(self._parents_of(node)) for node in nodes}
@@ -270,12 +323,14 @@ class Pipeline:
         return layers
 
     def _parents_of(self, node: Node) -> set[Node]:
-        names = {strip_transcoding(name) for name in node.input_names}
-        return {parent for name in names if (parent := self._producer(name)) not in (None, node)}
+        parents = {parent for name in node.reads if (parent := self._producer(name)) is not None}
+        parents.discard(node)
+        return parents
 
     def _children_of(self, node: Node) -> set[Node]:
-        names = {strip_transcoding(name) for name in node.output_names}
-        return {child for name in names for child in self._consumers(name)} - {node}
+        children = {child for name in node.writes for child in self._consumers(name)}
+        children.discard(node)
+        return children
 
     def _cycle(self, remaining: dict[Node, Node]) -> CircularDependencyError:
         """Walk up from a node that never became ready until a node comes twice."""
@@ -295,7 +350,7 @@ class Pipeline:
 
     @cached_property
     def _nodes(self) -> tuple[Node, ...]:
-        return tuple(chain.from_iterable(self.grouped_nodes))
+        return tuple(chain.from_iterable(self._layers))
 
     @property
     def nodes(self) -> list[Node]:
@@ -327,15 +382,22 @@ class Pipeline:
         return {name for node in self._unordered for name in node.output_names}
 
     def inputs(self) -> set[str]:
-        """Data sets that are read and that no node of this pipeline writes."""
-        return {n for n in self.all_inputs() if self._producer(strip_transcoding(n)) is None}
-
-    def outputs(self) -> set[str]:
-        """Data sets that are written and that no node of this pipeline reads."""
+        """Data sets that are read and that no other node of this pipeline writes."""
         return {
             name
-            for name in self.all_outputs()
-            if next(self._consumers(strip_transcoding(name)), None) is None
+            for node in self._unordered
+            for name in node.input_names
+            # A node that turns x@excel into x@csv needs the first, and makes only the second.
+            if (producer := self._producer(strip_transcoding(name))) is None or producer == node
+        }
+
+    def outputs(self) -> set[str]:
+        """Data sets that are written and that no other node of this pipeline reads."""
+        return {
+            name
+            for node in self._unordered
+            for name in node.output_names
+            if all(reader == node for reader in self._consumers(strip_transcoding(name)))
         }
 
     def data_sets(self) -> set[str]:
@@ -355,6 +417,23 @@ class Pipeline:
         outputs = ", ".join(sorted(self.outputs())) or "none"
         return "\n".join([f"Inputs: {inputs}", "", *lines, "", f"Outputs: {outputs}"])
 
+    def to_json(self) -> str:
+        """Return the nodes in their order as JSON: names, inputs, outputs, tags."""
+        import json
+        import sys
+
+        nodes = [
+            {
+                "name": node.name,
+                "inputs": node.inputs,
+                "outputs": node.outputs,
+                "tags": sorted(node.tags),
+            }
+            for node in self._nodes
+        ]
+        version = sys.modules["sparkpipe"].__version__  # an import would be one in a circle
+        return json.dumps({"sparkpipe_version": version, "pipeline": nodes})
+
     # Filters
 
     def tag(self, tags: str | Iterable[str]) -> Pipeline:
@@ -363,54 +442,39 @@ class Pipeline:
 
     def only_nodes(self, *node_names: str) -> Pipeline:
         """Keep the nodes of these names."""
-        return Pipeline(self._resolve_nodes(node_names))
+        return self._part(self._named(*node_names))
 
     def only_nodes_with_tags(self, *tags: str) -> Pipeline:
         """Keep the nodes that have at least one of these tags."""
-        wanted = set(tags)
-        return self._keep(lambda node: bool(node.tags & wanted))
+        return self._part(self._tagged(*tags))
 
-    def only_nodes_with_namespace(self, namespace: str) -> Pipeline:
+    def only_nodes_with_namespace(self, node_namespace: str) -> Pipeline:
         """Keep the nodes of a namespace and of those inside it."""
-        kept = self._keep(
-            lambda node: (
-                node.namespace is not None and f"{node.namespace}.".startswith(f"{namespace}.")
-            )
-        )
-        if not kept:
-            known = {node.namespace for node in self._nodes if node.namespace}
-            raise PipelineError(
-                f"No node has the namespace '{namespace}'.", hint=did_you_mean(namespace, known)
-            )
-        return kept
+        return self._part(self._in_namespace(node_namespace))
 
     def only_nodes_with_inputs(self, *inputs: str) -> Pipeline:
         """Keep the nodes that read at least one of these data sets."""
-        wanted = self._resolve_data_sets(inputs)
-        return self._keep(lambda node: not wanted.isdisjoint(node.input_names))
+        return self._part(self._reading(*inputs))
 
     def only_nodes_with_outputs(self, *outputs: str) -> Pipeline:
         """Keep the nodes that write at least one of these data sets."""
-        wanted = self._resolve_data_sets(outputs)
-        return self._keep(lambda node: not wanted.isdisjoint(node.output_names))
+        return self._part(self._writing(*outputs))
 
     def from_nodes(self, *node_names: str) -> Pipeline:
         """Keep these nodes and all that depend on them."""
-        return self._reach(self._resolve_nodes(node_names), self._children_of)
+        return self._part(self._after(self._named(*node_names)))
 
     def to_nodes(self, *node_names: str) -> Pipeline:
         """Keep these nodes and all that they depend on."""
-        return self._reach(self._resolve_nodes(node_names), self._parents_of)
+        return self._part(self._before(self._named(*node_names)))
 
     def from_inputs(self, *inputs: str) -> Pipeline:
         """Keep the nodes that read these data sets and all that depend on them."""
-        start = self.only_nodes_with_inputs(*inputs)._nodes
-        return self._reach(start, self._children_of)
+        return self._part(self._after(self._reading(*inputs)))
 
     def to_outputs(self, *outputs: str) -> Pipeline:
         """Keep the nodes that write these data sets and all that they depend on."""
-        start = self.only_nodes_with_outputs(*outputs)._nodes
-        return self._reach(start, self._parents_of)
+        return self._part(self._before(self._writing(*outputs)))
 
     def filter(
         self,
@@ -427,39 +491,80 @@ class Pipeline:
         Raises:
             PipelineError: A name is not in the pipeline, or no node is left.
         """
-        kept = self
-        for names, narrowed in (
-            (tags, self.only_nodes_with_tags),
-            (from_nodes, self.from_nodes),
-            (to_nodes, self.to_nodes),
-            (node_names, self.only_nodes),
-            (from_inputs, self.from_inputs),
-            (to_outputs, self.to_outputs),
-            ((node_namespace,) if node_namespace else None, self.only_nodes_with_namespace),
+        kept: set[Node] | None = None
+        for given, chosen in (
+            (tags, self._tagged),
+            (from_nodes, lambda *names: self._after(self._named(*names))),
+            (to_nodes, lambda *names: self._before(self._named(*names))),
+            (node_names, self._named),
+            (from_inputs, lambda *names: self._after(self._reading(*names))),
+            (to_outputs, lambda *names: self._before(self._writing(*names))),
+            (node_namespace, self._in_namespace),
         ):
-            if names:
-                kept = kept & narrowed(*names)
+            if given:
+                found = chosen(*((given,) if isinstance(given, str) else given))
+                kept = found if kept is None else kept & found
+        if kept is None:
+            return self
         if not kept and self:
             raise PipelineError(
                 "No node is left by the given filters.",
                 hint=f"Tags here: {', '.join(sorted(self.tags)) or 'none'}." if tags else "",
             )
-        return kept
+        return self._part(kept)
 
     @property
     def tags(self) -> set[str]:
         """Every tag of a node."""
         return {tag for node in self._unordered for tag in node.tags}
 
-    def _resolve_nodes(self, names: Sequence[str]) -> list[Node]:
+    # What the filters choose
+
+    def _part(self, nodes: set[Node]) -> Pipeline:
+        # A part has neither clashes nor cycles, so that its order may wait until it is needed.
+        kept = (node for node in self._nodes if node in nodes)
+        return Pipeline._of((_make_segment(kept, is_checked=True),))
+
+    def _named(self, *names: str) -> set[Node]:
         by_name = {node.name: node for node in self._nodes}
         unknown = [name for name in names if name not in by_name]
         if unknown:
             raise PipelineError(
                 f"No such node in the pipeline: {', '.join(map(repr, unknown))}.",
-                hint=did_you_mean(unknown[0], by_name),
+                hint=_meant_in_a_namespace(unknown[0], by_name)
+                or did_you_mean(unknown[0], by_name),
             )
-        return [by_name[name] for name in names]
+        return {by_name[name] for name in names}
+
+    def _tagged(self, *tags: str) -> set[Node]:
+        return {node for node in self._nodes if not node.tags.isdisjoint(tags)}
+
+    def _in_namespace(self, namespace: str) -> set[Node]:
+        found = {
+            node
+            for node in self._nodes
+            if node.namespace and f"{node.namespace}.".startswith(f"{namespace}.")
+        }
+        if not found:
+            known = {node.namespace for node in self._nodes if node.namespace}
+            raise PipelineError(
+                f"No node has the namespace '{namespace}'.", hint=did_you_mean(namespace, known)
+            )
+        return found
+
+    def _reading(self, *names: str) -> set[Node]:
+        wanted = self._resolve_data_sets(names)
+        return {node for node in self._nodes if not wanted.isdisjoint(node.input_names)}
+
+    def _writing(self, *names: str) -> set[Node]:
+        wanted = self._resolve_data_sets(names)
+        return {node for node in self._nodes if not wanted.isdisjoint(node.output_names)}
+
+    def _after(self, start: set[Node]) -> set[Node]:
+        return _reached(start, self._children_of)
+
+    def _before(self, start: set[Node]) -> set[Node]:
+        return _reached(start, self._parents_of)
 
     def _resolve_data_sets(self, names: Sequence[str]) -> set[str]:
         """Names without transcoding stand for every transcoded form."""
@@ -476,34 +581,24 @@ class Pipeline:
             )
         return {form for name in names for form in forms[name]}
 
-    def _reach(self, start: Iterable[Node], step: Callable[[Node], set[Node]]) -> Pipeline:
-        reached = set(start)
-        to_visit = deque(reached)
-        while to_visit:
-            following = step(to_visit.popleft()) - reached
-            reached |= following
-            to_visit.extend(following)
-        return self._keep(reached.__contains__)
+
+def _reached(start: set[Node], step: Callable[[Node], set[Node]]) -> set[Node]:
+    reached = set(start)
+    to_visit = list(reached)
+    while to_visit:
+        following = step(to_visit.pop()) - reached
+        reached |= following
+        to_visit.extend(following)
+    return reached
 
 
-def pipeline(
-    pipe: Iterable[Node | Pipeline] | Pipeline, *, tags: str | Iterable[str] | None = None
-) -> Pipeline:
-    """Make a pipeline of nodes and pipelines.
+def _meant_in_a_namespace(name: str, known: Iterable[str]) -> str:
+    inside = sorted(other for other in known if other.endswith(f".{name}"))
+    return f"Did you mean {' or '.join(map(repr, inside[:3]))}?" if inside else ""
 
-    Args:
-        pipe: Nodes and pipelines, or one pipeline.
-        tags: Put on every node.
 
-    >>> from sparkpipe.pipeline import node
-    >>> print(pipeline([node(len, "text", "length")]).describe())
-    Inputs: text
-    <BLANKLINE>
-    len
-    <BLANKLINE>
-    Outputs: length
-    """
-    return Pipeline([pipe] if isinstance(pipe, Pipeline) else pipe, tags=tags)
+def _kind(thing: object) -> str:
+    return type(thing).__name__
 
 
 def _sorting_key(node: Node) -> str:

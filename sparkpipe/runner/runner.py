@@ -119,25 +119,29 @@ class AbstractRunner(ABC):
     def run_only_missing(
         self, pipeline: Pipeline, catalog: DataCatalog, hook_manager: PluginManager | None = None
     ) -> dict[str, Any]:
-        """Run the nodes whose registered outputs do not exist, and those that they need.
+        """Run the nodes whose outputs are missing, all that follows from them, and what they need.
+
+        Missing is a registered output that does not exist, and a free output that the catalog does
+        not hold. Needed is what makes data that is only in memory.
 
         Raises:
             PreflightError: As of :meth:`run`.
             RunFailedError: As of :meth:`run`.
         """
-        free_outputs = pipeline.outputs() - set(catalog)
-        missing = {name for name in catalog if name in pipeline.data_sets()} & {
-            name for name in pipeline.all_outputs() if not catalog.exists(name)
-        }
-        to_make = free_outputs | missing
-        needed = pipeline.only_nodes_with_outputs(*to_make) if to_make else Pipeline([])
-        while True:
-            unmade = {
-                n for n in needed.inputs() if n in pipeline.all_outputs() and n not in catalog
-            }
-            if not unmade:
-                break
-            needed += pipeline.only_nodes_with_outputs(*unmade)
+        missing = {name for name in pipeline.outputs() if name not in catalog}
+        missing |= {n for n in pipeline.all_outputs() if n in catalog and not catalog.exists(n)}
+        makers = pipeline.only_nodes_with_outputs(*missing)
+        to_run = set(pipeline.from_nodes(*(node.name for node in makers)).nodes)
+        parents = pipeline.node_dependencies
+        to_visit = list(to_run)
+        while to_visit:
+            node = to_visit.pop()
+            lost = {name for name in node.input_names if name not in catalog}
+            for parent in parents[node] - to_run:
+                if not lost.isdisjoint(parent.output_names):
+                    to_run.add(parent)
+                    to_visit.append(parent)
+        needed = pipeline.only_nodes(*(node.name for node in pipeline.nodes if node in to_run))
         return self.run(needed, catalog, hook_manager)
 
     def problems(self, pipeline: Pipeline, catalog: DataCatalog) -> list[str]:

@@ -11,6 +11,7 @@ from tests.benchmarks import (
     many_tables,
     overhead,
     polling,
+    size,
     start,
     tpch,
 )
@@ -19,6 +20,7 @@ from tests.benchmarks.report import Report
 BENCHMARKS = {
     "imports": imports.run,
     "building": building.run,
+    "size": size.run,
     "overhead": overhead.run,
     "start": start.run,
     "polling": polling.run,

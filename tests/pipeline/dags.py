@@ -23,10 +23,14 @@ def dags(draw: st.DrawFn, most: int = 9) -> list[Node]:
     """Nodes that form a DAG, in any order: each reads from outside or from nodes before it."""
     size = draw(st.integers(1, most))
     nodes: list[Node] = []
+    readable = ["raw0", "raw1"]
     for number in range(size):
-        readable = [f"raw{n}" for n in range(2)] + [f"d{n}" for n in range(number)]
         inputs = draw(st.lists(st.sampled_from(readable), max_size=3, unique=True))
-        outputs = draw(st.sampled_from([f"d{number}", [f"d{number}", f"extra{number}"]]))
+        written, *read = draw(
+            st.sampled_from([(f"d{number}", f"d{number}"), (f"d{number}@w", f"d{number}@r")])
+        )
+        readable += read
+        outputs = draw(st.sampled_from([written, [written, f"extra{number}"]]))
         # Nodes without a name share that of their function, and are told apart by a suffix.
         name = draw(st.sampled_from([None, f"node{number}"]))
         tags = draw(st.sets(st.sampled_from(["red", "green"])))

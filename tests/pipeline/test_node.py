@@ -326,6 +326,33 @@ def test_tags_that_would_break_options_are_refused(tag: Any) -> None:
         node(one, "a", "b", tags=[tag])
 
 
+@pytest.mark.parametrize("namespace", ["../up", "/etc", "a b", "a..b", ".a", "a.", "a\n", "a\0", 3])
+def test_namespaces_that_would_break_paths_are_refused(namespace: Any) -> None:
+    with pytest.raises(PipelineError, match="cannot be a namespace") as error:
+        node(len, "a", "b", name="count", namespace=namespace)
+    assert "Node 'count'" in str(error.value)
+
+
+@pytest.mark.parametrize("namespace", ["a", "a.b", "a-1.b_2", "é"])
+def test_namespaces_may_stand_in_one_another(namespace: str) -> None:
+    assert node(len, "a", "b", namespace=namespace).name == f"{namespace}.len"
+
+
+def test_data_sets_to_confirm_are_named() -> None:
+    assert node(len, "a", "b").confirms == []
+    assert node(len, "a", "b", confirms="a").confirms == ["a"]
+    assert node(len, "a", "b", confirms=("a", "c")).confirms == ["a", "c"]
+    with pytest.raises(PipelineError, match=r"Node 'len': confirms must be names.*not 3"):
+        node(len, "a", "b", confirms=[3])  # type: ignore[list-item]
+
+
+def test_names_without_forms() -> None:
+    made = node(lambda *_: None, ["a@x", "a@y", "b"], ["c@x", "d"])
+    assert made.reads == ("a", "b")
+    assert made.writes == ("c", "d")
+    assert made.transcodes == {"a", "c"}
+
+
 def test_one_tag_may_be_given_as_a_string() -> None:
     assert node(one, "a", "b", tags="quick").tags == {"quick"}
 
@@ -381,6 +408,13 @@ def test_nodes_differ_in_each_of_their_parts(other: Any) -> None:
     assert hash(node(one, "a", "b")) == hash(node(one, "a", "b"))
     assert node(one, "a", "b") != other
     assert node(one, "a", "b") != "one"
+
+
+def test_order_in_a_dictionary_makes_no_difference() -> None:
+    left = node(add, {"x": "a", "y": "b"}, {"k": "c", "l": "d"})
+    right = node(add, {"y": "b", "x": "a"}, {"l": "d", "k": "c"})
+    assert left == right
+    assert hash(left) == hash(right)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from sparkpipe.errors import (
     CircularDependencyError,
+    ConfirmNotUniqueError,
     OutputNotUniqueError,
     PipelineError,
     collecting_errors,
@@ -25,6 +27,11 @@ from sparkpipe.pipeline.node import Node
 def same(left: Pipeline, right: Pipeline) -> bool:
     """Whether two pipelines are equal also in their order and the names that are shown."""
     return left == right and [str(n) for n in left.nodes] == [str(n) for n in right.nodes]
+
+
+def bases(names: Iterable[str]) -> set[str]:
+    """The names of data sets without their forms."""
+    return {name.partition("@")[0] for name in names}
 
 
 # Laws
@@ -74,9 +81,9 @@ def test_order_is_topological_and_does_not_depend_on_construction(nodes: Any, ra
     made = Pipeline(nodes)
     seen: set[str] = set()
     for each in made.nodes:
-        assert seen.isdisjoint(each.outputs)
-        assert not (set(each.inputs) - made.inputs()) - seen
-        seen |= set(each.outputs)
+        assert seen.isdisjoint(bases(each.outputs))
+        assert not bases(set(each.inputs) - made.inputs()) - seen
+        seen |= bases(each.outputs)
     shuffled = list(nodes)
     random.shuffle(shuffled)
     assert [str(n) for n in Pipeline(shuffled).nodes] == [str(n) for n in made.nodes]
@@ -95,8 +102,8 @@ def test_data_sets_are_parted_into_inputs_outputs_and_between(nodes: Any) -> Non
     made = Pipeline(nodes)
     read = {name for n in nodes for name in n.inputs}
     written = {name for n in nodes for name in n.outputs}
-    assert made.inputs() == read - written
-    assert made.outputs() == written - read
+    assert made.inputs() == {name for name in read if not bases([name]) & bases(written)}
+    assert made.outputs() == {name for name in written if not bases([name]) & bases(read)}
     assert made.data_sets() == read | written
     assert made.all_inputs() == read
     assert made.all_outputs() == written
@@ -150,6 +157,13 @@ def test_pipeline_is_made_of_nodes_and_pipelines_only(item: Any) -> None:
         Pipeline([item])
 
 
+@pytest.mark.parametrize("nodes", [None, 3, node(step, "x", "y")])
+def test_what_is_no_list_is_refused(nodes: Any) -> None:
+    for make in (Pipeline, pipeline):
+        with pytest.raises(PipelineError, match=f"a list.* not of {type(nodes).__name__}"):
+            make(nodes)
+
+
 # What is refused
 
 
@@ -176,6 +190,34 @@ def test_two_writers_of_one_data_set_are_refused_with_both_names(way: int) -> No
     assert "Two nodes write 'z'" in str(error.value)
     assert "first: step([a]) -> [z]" in str(error.value)
     assert "second: step([b]) -> [x,z]" in str(error.value)
+
+
+@pytest.mark.parametrize("way", range(8))
+def test_two_nodes_that_confirm_one_data_set_are_refused_with_both(way: int) -> None:
+    first = [node(step, "a", "b", name="first", confirms="files@spark")]
+    second = [node(step, "b", "c", name="second", confirms=["more", "files"])]
+    with pytest.raises(
+        ConfirmNotUniqueError, match=r"Two nodes confirm 'files': first: .*second: "
+    ):
+        sums(first, second)[way]()
+
+
+@pytest.mark.parametrize("clash", ["name", "output", "confirms"])
+def test_what_an_earlier_part_of_a_sum_has_is_not_forgotten(clash: str) -> None:
+    def part(number: int, *, clashes: bool) -> Pipeline:
+        mark = "same" if clashes else str(number)
+        made = node(
+            step,
+            f"in{number}",
+            mark if clash == "output" else f"out{number}",
+            name=mark if clash == "name" else f"node{number}",
+            confirms=mark if clash == "confirms" else None,
+        )
+        return Pipeline([made])
+
+    for places in ((0, 1), (0, 4), (1, 2), (1, 4), (2, 4), (3, 4)):
+        with pytest.raises(PipelineError, match=r"Two nodes .* 'same'"):
+            sum(part(number, clashes=number in places) for number in range(5))
 
 
 @pytest.mark.parametrize("way", range(8))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from dags import dags, step
 from hypothesis import given
 from hypothesis import strategies as st
 
+import sparkpipe
 from sparkpipe.errors import PipelineError
 from sparkpipe.pipeline import Pipeline, node, pipeline
 
@@ -92,6 +94,60 @@ def test_unknown_name_is_told_with_the_nearest(
     assert f"Did you mean '{meant}'?" in str(error.value)
 
 
+def test_node_may_be_meant_in_a_namespace(shop: Pipeline) -> None:
+    with pytest.raises(PipelineError, match=r"Did you mean 'pictures\.flat\.plot'\?"):
+        shop.only_nodes("plot")
+
+
+def test_one_name_is_one_name_and_not_its_letters(shop: Pipeline) -> None:
+    assert names(shop.filter(tags="slow", to_nodes="join")) == {"clean"}  # type: ignore[arg-type]
+    assert names(shop.filter(node_names="tidy")) == {"tidy"}
+
+
+def test_namespace_of_no_name_is_refused(shop: Pipeline) -> None:
+    for namespace in ("", "pict", "pictures.fl"):
+        with pytest.raises(PipelineError, match="No node has the namespace"):
+            shop.only_nodes_with_namespace(namespace)
+
+
+FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
+
+
+@given(dags(), st.data())
+def test_filters_keep_what_each_of_them_keeps(nodes: Any, data: Any) -> None:
+    whole = Pipeline(nodes)
+    each = st.sampled_from([n.name for n in whole.nodes])
+    candidates = {
+        "tags": st.sampled_from(["red", "green"]),
+        "from_inputs": st.sampled_from(sorted(whole.all_inputs() or whole.data_sets())),
+        "to_outputs": st.sampled_from(sorted(whole.all_outputs())),
+    }
+    given_ = {name: data.draw(st.lists(candidates.get(name, each), max_size=3)) for name in FILTERS}
+    alone = {
+        "tags": whole.only_nodes_with_tags,
+        "from_nodes": whole.from_nodes,
+        "to_nodes": whole.to_nodes,
+        "node_names": whole.only_nodes,
+        "from_inputs": whole.from_inputs,
+        "to_outputs": whole.to_outputs,
+    }
+    expected = whole
+    for name, values in given_.items():
+        if values:
+            expected &= alone[name](*values)
+    if not expected:
+        with pytest.raises(PipelineError, match="No node is left"):
+            whole.filter(**given_)
+        return
+    kept = whole.filter(**given_)
+    assert kept == expected
+    assert set(kept.nodes) <= set(whole.nodes)
+    # What is left of a dependency is as it was.
+    dependencies = whole.node_dependencies
+    for node_, parents in kept.node_dependencies.items():
+        assert parents == dependencies[node_] & set(kept.nodes)
+
+
 def test_all_unknown_names_are_told(shop: Pipeline) -> None:
     with pytest.raises(PipelineError, match="'nowhere', 'never'"):
         shop.only_nodes("nowhere", "clean", "never")
@@ -164,6 +220,25 @@ def test_tagging_makes_another_pipeline(shop: Pipeline) -> None:
 
 
 # What a pipeline tells of itself
+
+
+def test_layers_that_were_handed_out_may_be_changed(shop: Pipeline) -> None:
+    shop.grouped_nodes[0].clear()
+    shop.grouped_nodes.clear()
+    assert [len(layer) for layer in shop.grouped_nodes] == [2, 1, 2]
+    assert len(shop.nodes) == 5
+
+
+def test_json_tells_the_nodes_in_their_order(shop: Pipeline) -> None:
+    told = json.loads(shop.to_json())
+    assert told["sparkpipe_version"] == sparkpipe.__version__
+    assert [each["name"] for each in told["pipeline"]] == [n.name for n in shop.nodes]
+    assert told["pipeline"][0] == {
+        "name": "clean",
+        "inputs": ["orders"],
+        "outputs": ["cleaned"],
+        "tags": ["prepare", "slow"],
+    }
 
 
 def test_describe_tells_inputs_nodes_in_order_and_outputs(shop: Pipeline) -> None:

@@ -146,7 +146,9 @@ CHAIN = pipeline(
     [
         (("b", "c", "d"), ("b", "c", "d"), []),
         (("b", "c", "d"), ("b", "c"), ["make_d"]),
-        (("b", "c", "d"), ("d",), ["make_b", "make_c"]),
+        # d was made of another c.
+        (("b", "c", "d"), ("d",), ["make_b", "make_c", "make_d"]),
+        (("b", "d"), ("b",), ["make_c", "make_d"]),  # c is in memory only
         (("d",), ("d",), []),
         (("d",), (), ["make_b", "make_c", "make_d"]),
         (("b",), ("b",), ["make_c", "make_d"]),  # d is free, so it is always made

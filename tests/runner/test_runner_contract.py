@@ -12,6 +12,7 @@ import runner_nodes as nodes
 
 from sparkpipe.datasets.pandas import CSVDataSet
 from sparkpipe.datasets.pickle import PickleDataSet
+from sparkpipe.datasets.text import TextDataSet
 from sparkpipe.errors import PreflightError, RunFailedError
 from sparkpipe.hooks import create_hook_manager
 from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
@@ -63,6 +64,13 @@ class ReleaseLog(AbstractDataSet):
 
     def _describe(self) -> dict[str, Any]:
         return {"name": self._name}
+
+
+class ConfirmLog(ReleaseLog):
+    """Tells in a file that it was confirmed."""
+
+    def confirm(self) -> None:
+        self._file.with_suffix(".confirmed").touch()
 
 
 # What a run returns
@@ -170,6 +178,24 @@ def test_inputs_as_a_dictionary_go_by_keyword(runner: AbstractRunner) -> None:
 def test_one_data_set_may_be_two_arguments(runner: AbstractRunner) -> None:
     pipe = pipeline([node(nodes.add, ["a", "a"], "twice")])
     assert runner.run(pipe, DataCatalog(feed_dict={"a": 4})) == {"twice": 8}
+
+
+def test_a_node_may_turn_one_form_of_a_data_set_into_another(
+    runner: AbstractRunner, tmp_path: Path
+) -> None:
+    text = tmp_path / "x.txt"
+    text.write_text("41", encoding="utf-8")
+    catalog = DataCatalog(
+        {"x@text": TextDataSet(text), "x@pickle": PickleDataSet(tmp_path / "x.pkl")}
+    )
+    in_place = pipeline(
+        [
+            node(nodes.add_one, "x@pickle", "more", name="after"),
+            node(int, "x@text", "x@pickle", name="convert"),
+        ]
+    )
+    assert runner.run(in_place, catalog) == {"more": 42}
+    assert catalog.load("x@pickle") == 41
 
 
 def test_a_node_cannot_change_what_another_one_gets(runner: AbstractRunner) -> None:
@@ -405,6 +431,24 @@ def test_data_between_nodes_is_released_and_ends_are_not(
 
 
 # Logs
+
+
+def test_data_is_confirmed_once_its_node_has_run(runner: AbstractRunner, tmp_path: Path) -> None:
+    names = ("early", "late", "lost")
+    for name in names:
+        (tmp_path / name).write_text("1")
+    catalog = DataCatalog({name: ConfirmLog(tmp_path, name) for name in names})
+    chain = pipeline(
+        [
+            node(nodes.add, ["early", "late"], "b", name="first", confirms="early"),
+            node(nodes.add_one, "b", "c", name="second", confirms="late"),  # which it does not read
+            node(nodes.boom, "c", "d", name="third", confirms="lost"),
+        ]
+    )
+    with pytest.raises(RunFailedError, match="third"):
+        runner.run(chain, catalog)
+    confirmed = {name for name in names if (tmp_path / f"{name}.confirmed").exists()}
+    assert confirmed == {"early", "late"}
 
 
 def test_logs_tell_what_runs(
