@@ -30,9 +30,8 @@ _ABSENT = re.compile(
     r"|undefined table|ORA-00942|42S02|42P01|42X05",
     re.IGNORECASE,
 )
-_SECRET_IN_URL = re.compile(
-    r"(?i)\b(user\w*|uid|password\w*|pwd|\w*secret|\w*token|\w*key)=([^;&]+)"
-)
+_HIDDEN = r"user\w*|uid|password\w*|pwd|\w*secret|\w*token|\w*key"
+_SECRET_IN_URL = re.compile(rf"(?i)\b({_HIDDEN})=([^;&]+)")
 # jdbc:oracle:thin:scott/tiger@//host
 _ORACLE = re.compile(r"(?<=:)([^/:@]+)/([^@]+)(?=@)")
 
@@ -137,7 +136,7 @@ class SparkJDBCDataSet(AbstractDataSet):
         options = (self._load_args, self._save_args)
         pairs = [pair for args in options for pair in (args.get("properties") or {}).items()]
         pairs += [pair for args in options for pair in args.items()]
-        values = [value for key, value in pairs if re.fullmatch(_SECRET_KEY, key.lower())]
+        values = [value for key, value in pairs if re.fullmatch(_HIDDEN, key.lower())]
         values += [value for key, value in self._credentials.items() if key.lower() != "driver"]
         values += [match[2] for match in _SECRET_IN_URL.finditer(self._url)]
         values += [value for match in _ORACLE.finditer(self._url) for value in match.groups()]
@@ -197,5 +196,5 @@ def _shown(options: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: _shown(value) if isinstance(value, Mapping) else value
         for key, value in options.items()
-        if not re.fullmatch(_SECRET_KEY, key.lower())
+        if not re.fullmatch(_HIDDEN, key.lower())
     }

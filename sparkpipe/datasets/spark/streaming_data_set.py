@@ -33,7 +33,8 @@ _ENDS = ("availableNow", "once")
 
 _READER = (
     *("maxFilesPerTrigger", "maxBytesPerTrigger", "latestFirst", "maxFileAge", "fileNameOnly"),
-    *("cleanSource", "sourceArchiveDir", "maxCachedFiles"),
+    *("cleanSource", "sourceArchiveDir", "maxCachedFiles", "skipChangeCommits", "excludeRegex"),
+    *("failOnDataLoss", "schemaTrackingLocation", "withEventTimeOrder"),
 )
 _WRITER = ("checkpoint", "output_mode", "trigger", "partitionBy", "queryName", "retention")
 _CHECKPOINTS = "spark.sql.streaming.checkpointLocation"
@@ -58,7 +59,8 @@ class SparkStreamingDataSet(AbstractDataSet):
             All else are options of the writer.
         load_args: Options of the reader; ``schema`` as of ``spark.SparkDataSet``. Streams of files
             need one.
-        credentials: For reading a schema file; Spark reads data with its own.
+        credentials: More options of reader and writer, which are never shown (Kafka's
+            ``kafka.sasl.jaas.config``); Spark reads files with its own.
         metadata: Kept for other tools.
     """
 
@@ -93,11 +95,11 @@ class SparkStreamingDataSet(AbstractDataSet):
         missing = self._missing()
         if missing:
             raise DataSetError(missing)
-        reader = get_spark().readStream.options(**self._load_args)
+        reader = get_spark().readStream.options(**{**self._load_args, **self._credentials})
         if self._file_format:
             reader = reader.format(self._file_format)
         if self._schema is not None:
-            reader = reader.schema(read_schema(self._schema, self._credentials))
+            reader = reader.schema(read_schema(self._schema, {}))
         frame = reader.load(self._path)
         # Connect looks at a frame only when it is used: ask, so that what is wrong is told here.
         _ = frame.schema
@@ -110,7 +112,7 @@ class SparkStreamingDataSet(AbstractDataSet):
                 "a streaming DataFrame is needed, and this one is none.",
                 hint="Load it by a SparkStreamingDataSet, or save it by spark.SparkDataSet.",
             )
-        options = dict(self._save_args)
+        options = {**self._save_args, **self._credentials}
         trigger = _trigger_of(options.pop("trigger", _ENDS[0]))
         mode = str(options.pop("output_mode", "append"))
         checkpoint = options.pop("checkpoint", None) or options.pop("checkpointLocation", None)
