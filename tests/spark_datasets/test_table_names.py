@@ -145,3 +145,18 @@ def test_two_nodes_that_write_one_table_are_found_before_the_run() -> None:
     pipe = pipeline([node(id, "x", "one", name="a"), node(id, "x", "other", name="b")])
     with pytest.raises(PreflightError, match=r"'a' and 'b' both write sales.orders"):
         SequentialRunner().run(pipe, catalog)
+
+
+def test_an_output_for_reading_only_is_found_before_the_run() -> None:
+    entry = {"type": "databricks.ManagedTableDataSet", "table": "orders"}
+    for entries in ({"orders": entry}, {"orders": {"type": "CachedDataSet", "dataset": entry}}):
+        catalog = DataCatalog.from_config(entries)
+        catalog.add_feed_dict({"x": 1})
+        pipe = pipeline([node(id, "x", "orders", name="make")])
+        with pytest.raises(PreflightError) as caught:
+            SequentialRunner().run(pipe, catalog)
+        assert str(caught.value) == (
+            "Output 'orders' of node 'make' (ManagedTableDataSet): the table default.orders is "
+            "for reading only, as it has no write_mode. "
+            "Give write_mode: overwrite, append or upsert."
+        )

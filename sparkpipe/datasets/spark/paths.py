@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sparkpipe.io.files import split_protocol
+from sparkpipe.spark.session import uses_databricks
 
 _LAST_TASKS_SECONDS = 5.0
 
@@ -31,8 +32,8 @@ def split_address(filepath: str) -> tuple[str, str]:
     _, path = split_protocol(filepath)
     match = _PROTOCOL.match(filepath)
     if match is None:
-        # On a cluster of Databricks a path without a protocol is none of the driver's disk; and
-        # what Python sees in the folder /dbfs, Spark sees without it.
+        # On Databricks an absolute path without a protocol is none of the driver's disk; and what
+        # Python sees in the folder /dbfs, Spark sees without it.
         is_dbfs = path.startswith("/dbfs/") or (path.startswith("/") and _on_databricks())
         return ("dbfs:", path.removeprefix("/dbfs")) if is_dbfs else ("", path)
     rest = filepath[match.end() :]
@@ -42,7 +43,7 @@ def split_address(filepath: str) -> tuple[str, str]:
 
 
 def _on_databricks() -> bool:
-    return "DATABRICKS_RUNTIME_VERSION" in os.environ
+    return "DATABRICKS_RUNTIME_VERSION" in os.environ or uses_databricks()
 
 
 def local_path(filepath: str) -> Path | None:

@@ -128,11 +128,9 @@ class SparkTableDataSet(AbstractDataSet):
         return frame.toPandas() if self._dataframe_type == "pandas" else frame
 
     def _save(self, data: Any) -> None:
-        if self._write_mode is None:
-            raise DataSetError(
-                "it is for reading only, as it has no write_mode.",
-                hint="Give write_mode: overwrite, append or upsert.",
-            )
+        unwritable = self._unwritable()
+        if unwritable or self._write_mode is None:
+            raise DataSetError(unwritable)
         frame = self._frame(data)
         if self._write_mode != "upsert":
             self._write(frame, self._write_mode)
@@ -140,6 +138,15 @@ class SparkTableDataSet(AbstractDataSet):
             self._upsert(frame)
         else:
             self._write(frame, "append")
+
+    def _unwritable(self) -> str:
+        """Return why no save can succeed, where that is known."""
+        if self._write_mode is not None:
+            return ""
+        return (
+            f"the table {self._table} is for reading only, as it has no write_mode. "
+            "Give write_mode: overwrite, append or upsert."
+        )
 
     def _frame(self, data: Any) -> DataFrame:
         """Return what is given as a Spark DataFrame with the columns to save."""
