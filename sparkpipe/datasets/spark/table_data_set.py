@@ -128,9 +128,8 @@ class SparkTableDataSet(AbstractDataSet):
         return frame.toPandas() if self._dataframe_type == "pandas" else frame
 
     def _save(self, data: Any) -> None:
-        unwritable = self._unwritable()
-        if unwritable or self._write_mode is None:
-            raise DataSetError(unwritable)
+        if self._write_mode is None:
+            raise DataSetError(self._unwritable())
         frame = self._frame(data)
         if self._write_mode != "upsert":
             self._write(frame, self._write_mode)
