@@ -12,6 +12,7 @@ from sparkpipe.errors import did_you_mean
 from sparkpipe.guard import target_problems
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import is_ephemeral, is_spark_frame, location_of
+from sparkpipe.io.target import unwrapped
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
 from sparkpipe.pipeline.transcoding import strip_transcoding
@@ -180,7 +181,26 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
                 "own in the catalog: forms share a file, which data in memory has not."
             )
     problems += _unconfirmable(pipeline, catalog)
+    problems += _unwritable(pipeline, catalog)
     return problems + target_problems(pipeline, catalog)
+
+
+def _unwritable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+    """Tell outputs of which it is known that no save can succeed: a table for reading only."""
+    problems = []
+    for node in pipeline.nodes:
+        for name in node.output_names:
+            if name not in catalog:
+                continue
+            try:
+                data_set = unwrapped(catalog._get_dataset(name))
+            except Exception:  # noqa: S112 - told as a problem of the data set already
+                continue
+            reason = getattr(data_set, "_unwritable", str)()
+            if reason:
+                kind = type(data_set).__name__
+                problems.append(f"Output '{name}' of node '{node.name}' ({kind}): {reason}")
+    return problems
 
 
 def _unknown_input(name: str, readers: str, known: list[str]) -> str:

@@ -24,7 +24,12 @@ KNOWN_TYPES = (
     "pickle.PickleDataSet",
     "spark.DeltaTableDataSet",
     "spark.SparkDataSet",
+    "spark.SparkHiveDataSet",
+    "spark.SparkJDBCDataSet",
+    "spark.SparkStreamingDataSet",
+    "spark.SparkTableDataSet",
     "text.TextDataSet",
+    "databricks.ManagedTableDataSet",
 )
 
 # Keys of an entry that are for the catalog or other tools, not for the data set.

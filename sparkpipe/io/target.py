@@ -117,7 +117,9 @@ def is_transactional(data_set: Any) -> bool:
 def save_mode(data_set: Any) -> str:
     """Return what a save does with data that is there: ``overwrite``, ``append`` or ``keep`` it."""
     data_set = unwrapped(data_set)
-    if getattr(data_set, "_version", None) is not None:
+    # A table counts its versions by itself: what is saved takes the place of what was there.
+    is_table_of_ours = hasattr(data_set, "_write_mode")
+    if getattr(data_set, "_version", None) is not None and not is_table_of_ours:
         return "keep"
     if hasattr(data_set, "_dataset_type") or hasattr(data_set, "_filepath_arg"):  # of partitions
         return "overwrite" if getattr(data_set, "_overwrite", False) else "append"

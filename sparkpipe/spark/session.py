@@ -100,7 +100,7 @@ class SparkProvider:
             self._given is None
             and self.peek() is None
             and self._remote() is None
-            and not _uses_databricks()
+            and not uses_databricks()
             and "DATABRICKS_RUNTIME_VERSION" not in os.environ
             and "PYSPARK_GATEWAY_PORT" not in os.environ
             and self._warm_server() is None
@@ -135,7 +135,7 @@ class SparkProvider:
                 return _connected(
                     _builder, "Databricks", "Attach the notebook or job to a cluster."
                 )
-            if _uses_databricks():
+            if uses_databricks():
                 return _connected(
                     _databricks_builder,
                     "Databricks",
@@ -286,7 +286,7 @@ def _stop(session: Any) -> None:
         os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
 
 
-def _uses_databricks() -> bool:
+def uses_databricks() -> bool:
     """Whether databricks-connect is to be asked: it is configured, or Spark itself is not here."""
     if find_spec("databricks") is None or find_spec("databricks.connect") is None:
         return False

@@ -13,7 +13,7 @@ from sparkpipe.io import DataCatalog
 
 
 def _problems(**entry: Any) -> list[str]:
-    config = {"type": "spark.SparkDataSet", "filepath": "t", **entry}
+    config = entry if "type" in entry else {"type": "spark.SparkDataSet", "filepath": "t", **entry}
     return DataCatalog.from_config_lazily({"flights": config}).problems()
 
 
@@ -61,6 +61,83 @@ def test_a_misspelt_word_is_told(entry: dict[str, Any], told: str) -> None:
 )
 def test_what_spark_takes_is_no_problem(entry: dict[str, Any]) -> None:
     assert _problems(**entry) == []
+
+
+TABLE = {"type": "spark.SparkTableDataSet", "table": "sales.orders"}
+JDBC = {"type": "spark.SparkJDBCDataSet", "url": "jdbc:derby:db", "table": "orders"}
+STREAM = {"type": "spark.SparkStreamingDataSet", "filepath": "in", "file_format": "json"}
+HIVE = {"type": "spark.SparkHiveDataSet", "database": "sales", "table": "orders"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (
+            {**TABLE, "write_mode": "upsrt"},
+            "write_mode 'upsrt' is not known. Did you mean 'upsert'?",
+        ),
+        ({**TABLE, "write_mode": "merge"}, "It is one of overwrite, append, ignore"),
+        ({**TABLE, "write_mode": "upsert"}, "upsert needs the columns by which rows are told"),
+        (
+            {**TABLE, "write_mode": "upsert", "primary_key": "id", "file_format": "parquet"},
+            "upsert needs a Delta table, not file_format 'parquet'",
+        ),
+        ({**TABLE, "dataframe_type": "panda"}, "'panda' is not known. Did you mean 'pandas'?"),
+        ({**TABLE, "table": "sales orders"}, "'sales orders' cannot be a name"),
+        ({**TABLE, "file_format": "delt"}, "Did you mean 'delta'?"),
+        ({**TABLE, "save_args": {"mode": "append"}}, "a table has write_mode, no 'mode'"),
+        ({**TABLE, "save_args": {"replaceWher": "a = 1"}}, "Did you mean 'replaceWhere'?"),
+        ({**TABLE, "schema": ["id"]}, "a schema is a string or a mapping, not list"),
+        ({**TABLE, "schema": {"filepath": "no.json"}}, "the schema file does not exist: no.json"),
+        ({**HIVE, "write_mode": "insert"}, "write_mode 'insert' is not known"),
+        ({**HIVE, "write_mode": "upsert"}, "upsert needs the columns by which rows are told"),
+        ({**JDBC, "url": ""}, "url is empty"),
+        ({**JDBC, "table": " "}, "table is empty"),
+        ({**JDBC, "url": "derby:db"}, "url 'derby:db' must start with jdbc:"),
+        ({**JDBC, "save_args": {"mode": "apend"}}, "mode 'apend' is not known. Did you mean"),
+        ({**JDBC, "load_args": {"fetchsiz": 1}}, "Did you mean 'fetchsize'?"),
+        (
+            {**JDBC, "load_args": {"column": "id", "upperBound": 9}},
+            "a parallel read by 'column' needs lowerBound, numPartitions, too",
+        ),
+        ({**JDBC, "credentials": {"user": "u", "password": None}}, "no value for 'password'"),
+        ({**STREAM, "file_format": "jsn"}, "Did you mean 'json'?"),
+        ({**STREAM, "save_args": {"output_mode": "apend"}}, "'apend' is not known. Did you mean"),
+        ({**STREAM, "save_args": {"trigger": "availableNw"}}, "Did you mean 'availableNow'?"),
+        ({**STREAM, "save_args": {"trigger": 5}}, "5 is no trigger"),
+        ({**STREAM, "save_args": {"trigger": "processingTime"}}, "'processingTime' needs a time"),
+        ({**STREAM, "save_args": {"checkpiont": "c"}}, "Did you mean 'checkpoint'?"),
+        ({**STREAM, "load_args": {"maxFilesPerTriger": 1}}, "Did you mean 'maxFilesPerTrigger'?"),
+    ],
+)
+def test_what_is_wrong_with_other_types_is_told(entry: dict[str, Any], told: str) -> None:
+    (problem,) = _problems(**entry)
+    assert problem.startswith("Data set 'flights'")
+    assert told in problem
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {**TABLE, "write_mode": "UPSERT", "primary_key": ["a", "b"], "versioned": True},
+        {**TABLE, "schema": {"type": "struct", "fields": []}, "partition_columns": ["day"]},
+        {**TABLE, "type": "databricks.ManagedTableDataset", "owner_group": "sales"},
+        {**HIVE, "write_mode": "upsert", "table_pk": ["id"], "save_args": {"format": "parquet"}},
+        {**JDBC, "load_args": {"predicates": ["a = 1"], "properties": {"fetchsize": 5}}},
+        {**JDBC, "type": "spark.SparkJDBCDataset", "save_args": {"mode": "append"}},
+        {**STREAM, "save_args": {"output_mode": "append", "checkpoint": "c", "header": True}},
+        {**STREAM, "save_args": {"trigger": {"processingTime": "10 seconds"}}},
+        {"type": "spark.SparkStreamingDataset", "file_format": "kafka", "load_args": {"x": 1}},
+        {"filepath": "a/b", "versioned": True},
+    ],
+)
+def test_what_other_types_take_is_no_problem(entry: dict[str, Any]) -> None:
+    assert _problems(**entry) == []
+
+
+def test_a_pattern_cannot_be_versioned() -> None:
+    (problem,) = _problems(filepath="a/*.csv", versioned=True)
+    assert "'a/*.csv' stands for many paths, which cannot be versioned" in problem
 
 
 def test_all_problems_of_an_entry_are_told() -> None:
@@ -113,10 +190,18 @@ def test_finding_them_imports_no_pyspark() -> None:
         "entry = {'type': 'spark.SparkDataSet', 'filepath': 't', 'file_format': 'parqet',\n"
         "         'load_args': {'schema': 'a INT'}}\n"
         "table = {'type': 'spark.DeltaTableDataSet', 'filepath': 't', 'load_as': 'delta_table'}\n"
-        "catalog = DataCatalog.from_config_lazily({'a': entry, 'b': table})\n"
+        "others = {\n"
+        "    'c': {'type': 'databricks.ManagedTableDataSet', 'table': 't', 'schema': 'a INT'},\n"
+        "    'd': {'type': 'spark.SparkHiveDataSet', 'database': 'd', 'table': 't'},\n"
+        "    'e': {'type': 'spark.SparkJDBCDataSet', 'url': 'jdbc:derby:d', 'table': 't'},\n"
+        "    'f': {'type': 'spark.SparkStreamingDataSet', 'filepath': 't'},\n"
+        "    'g': {'type': 'spark.SparkDataSet', 'filepath': 's3a://b/t', 'versioned': True},\n"
+        "}\n"
+        "catalog = DataCatalog.from_config_lazily({'a': entry, 'b': table, **others})\n"
+        "assert all(map(repr, (catalog[name] for name in others)))\n"
         "assert len(catalog.problems()) == 1\n"
         "assert str(catalog['a']) and not catalog.exists('b')\n"
-        "assert not {'pyspark', 'py4j', 'delta', 'pandas'} & set(sys.modules)\n"
+        "assert not {'pyspark', 'py4j', 'delta', 'pandas', 's3fs'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

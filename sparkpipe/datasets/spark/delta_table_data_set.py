@@ -57,11 +57,11 @@ class DeltaTableDataSet(SparkDataSet):
             )
         from delta.tables import DeltaTable
 
-        return DeltaTable.forPath(session, spark_path(self._filepath))
+        return DeltaTable.forPath(session, spark_path(self._given))
 
     def _describe(self) -> dict[str, Any]:
         described = super()._describe()
-        del described["file_format"]
+        del described["file_format"], described["version"]
         return described
 
 

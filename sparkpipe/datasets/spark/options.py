@@ -16,6 +16,9 @@ FORMATS = (
     *("iceberg", "hudi", "bigquery", "mongodb", "snowflake", "redshift", "excel", "sqlserver"),
 )
 
+#: Formats whose data is the files in a folder, all of them.
+FILE_FORMATS = ("csv", "json", "parquet", "orc", "text", "xml", "avro", "binaryfile", "libsvm")
+
 SAVE_MODES = ("overwrite", "append", "ignore", "error", "errorifexists")
 
 # What DataFrameReader.load and DataFrameWriter.save take beside the options of a format.
@@ -63,6 +66,14 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
         *("parquet.block.size", "parquet.page.size"),
     ),
     "orc": ("mergeSchema", "compression"),
+    "jdbc": (
+        *("driver", "user", "password", "partitionColumn", "lowerBound", "upperBound", "fetchsize"),
+        *("numPartitions", "queryTimeout", "batchsize", "isolationLevel", "sessionInitStatement"),
+        *("truncate", "cascadeTruncate", "createTableOptions", "createTableColumnTypes", "hint"),
+        *("customSchema", "pushDownPredicate", "pushDownAggregate", "pushDownLimit", "keytab"),
+        *("pushDownOffset", "pushDownTableSample", "pushDownJoin", "preferTimestampNTZ"),
+        *("principal", "refreshKrb5Config", "connectionProvider", "prepareQuery"),
+    ),
     "delta": (
         *("versionAsOf", "timestampAsOf", "mergeSchema", "overwriteSchema", "replaceWhere"),
         *("partitionOverwriteMode", "txnAppId", "txnVersion", "userMetadata", "maxRecordsPerFile"),
@@ -72,11 +83,12 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def format_problems(file_format: str) -> list[str]:
+def format_problems(file_format: str, also: Iterable[str] = ()) -> list[str]:
     """Tell a format that is a misspelt one; others may be brought by packages."""
-    if "." in file_format or file_format.lower() in (name.lower() for name in FORMATS):
+    known = (*FORMATS, *also)
+    if "." in file_format or file_format.lower() in (name.lower() for name in known):
         return []
-    close = did_you_mean(file_format, FORMATS)
+    close = did_you_mean(file_format, known)
     return [f"file_format '{file_format}' is not known. {close}"] if close else []
 
 
@@ -88,12 +100,30 @@ def mode_problems(mode: Any) -> list[str]:
     return [f"save_args: mode '{mode}' is not known. {hint}"]
 
 
-def option_problems(what: str, file_format: str, options: Iterable[str]) -> list[str]:
-    """Tell options that Spark would ignore and that are nearly one which it knows."""
+def word_problems(what: str, word: Any, known: Iterable[str]) -> list[str]:
+    """Tell a word that is none of those known."""
+    known = tuple(known)
+    if word in known:
+        return []
+    hint = did_you_mean(str(word), known) or f"It is one of {', '.join(known)}."
+    return [f"{what} '{word}' is not known. {hint}"]
+
+
+def option_problems(
+    what: str, file_format: str, options: Iterable[str], also: Iterable[str] = ()
+) -> list[str]:
+    """Tell options that Spark would ignore and that are nearly one which it knows.
+
+    Args:
+        what: Where they stand, ``load_args`` or ``save_args``.
+        file_format: The format to which they belong.
+        options: Their names.
+        also: Names that are known beside those of the format.
+    """
     known = _OPTIONS.get(file_format.lower())
     if known is None:
         return []
-    known = (*known, *_GENERIC, *(_READER if what == "load_args" else _WRITER))
+    known = (*known, *also, *_GENERIC, *(_READER if what == "load_args" else _WRITER))
     exact = {name.lower() for name in known}
     problems = []
     for option in options:

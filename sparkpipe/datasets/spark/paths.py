@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -10,10 +11,39 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sparkpipe.io.files import split_protocol
+from sparkpipe.spark.session import uses_databricks
 
 _LAST_TASKS_SECONDS = 5.0
 
+# C: is a drive: protocols have two letters or more.
+_PROTOCOL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):(?=/)(//)?")
+
 _GLOB_CHARACTERS = set("*?[{")
+
+
+def split_address(filepath: str) -> tuple[str, str]:
+    """Part a path into what names its file system to Spark, empty for local disk, and the rest.
+
+    >>> split_address("s3a://bucket/a"), split_address("dbfs:/a"), split_address("/dbfs/a")
+    (('s3a://', 'bucket/a'), ('dbfs:', '/a'), ('dbfs:', '/a'))
+    >>> split_address("data/a"), split_address("file:/tmp/a"), split_address("file:///tmp/a%20b")
+    (('', 'data/a'), ('', '/tmp/a'), ('', '/tmp/a b'))
+    """
+    _, path = split_protocol(filepath)
+    match = _PROTOCOL.match(filepath)
+    if match is None:
+        # On Databricks an absolute path without a protocol is none of the driver's disk; and what
+        # Python sees in the folder /dbfs, Spark sees without it.
+        is_dbfs = path.startswith("/dbfs/") or (path.startswith("/") and _on_databricks())
+        return ("dbfs:", path.removeprefix("/dbfs")) if is_dbfs else ("", path)
+    rest = filepath[match.end() :]
+    if match[1].lower() in ("file", "local"):
+        return "", path if match[2] else rest
+    return match[0], rest
+
+
+def _on_databricks() -> bool:
+    return "DATABRICKS_RUNTIME_VERSION" in os.environ or uses_databricks()
 
 
 def local_path(filepath: str) -> Path | None:
@@ -21,12 +51,8 @@ def local_path(filepath: str) -> Path | None:
 
     Spark resolves relative paths in the folder in which its JVM was started; we do it in ours.
     """
-    if filepath.startswith(("dbfs:", "hdfs:", "abfss:")):
-        return None
-    if filepath.startswith("file:") and not filepath.startswith("file://"):
-        return Path(filepath.removeprefix("file:"))
-    protocol, path = split_protocol(filepath)
-    return Path(os.path.abspath(path)) if protocol == "file" else None
+    prefix, path = split_address(filepath)
+    return None if prefix else Path(os.path.abspath(path))
 
 
 def is_glob(filepath: str) -> bool:
@@ -37,7 +63,9 @@ def is_glob(filepath: str) -> bool:
 def spark_path(filepath: str) -> str:
     """Return the path to give to Spark."""
     local = local_path(filepath)
-    return filepath if local is None else local.as_posix()
+    if local is None:
+        return "".join(split_address(filepath))
+    return f"file:{local.as_posix()}" if _on_databricks() else local.as_posix()
 
 
 def _backup(target: Path) -> Path:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sparkpipe.datasets.spark.options import format_problems, mode_problems, option_problems
+from sparkpipe.datasets.spark.frames import analysed, need_frame
+from sparkpipe.datasets.spark.listing import is_absent, matching
+from sparkpipe.datasets.spark.options import (
+    FILE_FORMATS,
+    format_problems,
+    mode_problems,
+    option_problems,
+)
 from sparkpipe.datasets.spark.paths import (
     is_glob,
     is_set_aside,
@@ -14,10 +23,12 @@ from sparkpipe.datasets.spark.paths import (
     recover,
     replacing_folder,
     spark_path,
+    split_address,
 )
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractDataSet, is_spark_frame, reason_of
+from sparkpipe.io.core import AbstractVersionedDataSet, Version, glob_paths
+from sparkpipe.io.files import without_password
 from sparkpipe.io.importing import install_hint
 from sparkpipe.spark.session import get_spark
 
@@ -27,25 +38,28 @@ if TYPE_CHECKING:
 _PARTITION_OVERWRITE = "spark.sql.sources.partitionOverwriteMode"
 
 
-class SparkDataSet(AbstractDataSet):
+class SparkDataSet(AbstractVersionedDataSet):
     """Files as a Spark DataFrame, loaded lazily.
 
     On local disk an overwrite puts the new files in place when all are written, so a save that
-    fails leaves the old ones, and a frame may be written to where it was read from.
+    fails leaves the old ones, and a frame may be written to where it was read from. Elsewhere
+    Spark alone reads and writes, and is asked what there is, with its own credentials.
 
     Args:
         filepath: A path, or an address that Spark knows (``s3a://``, ``abfss://``, ``dbfs:/``).
         file_format: ``parquet``, ``csv``, ``json``, ``orc``, ``delta``, or any that Spark has.
         load_args: Options of the format's reader. ``schema`` is DDL (``"a INT, b STRING"``), a
-            mapping of column to type, the JSON form of a StructType, or
+            mapping of column to type, a StructType or its JSON form, or
             ``{filepath: schema.json}``.
         save_args: ``mode`` (``overwrite``, ``append``, ``ignore``, ``error``), ``partitionBy``,
             and options of the format's writer.
+        version: Versions to load and save; each is a folder of its own, never overwritten.
         credentials: For reading a schema file; Spark reads data with its own.
         metadata: Kept for other tools.
     """
 
     _SINGLE_PROCESS = True
+    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {}
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"mode": "overwrite"}
 
     def __init__(
@@ -54,47 +68,77 @@ class SparkDataSet(AbstractDataSet):
         file_format: str = "parquet",
         load_args: Mapping[str, Any] | None = None,
         save_args: Mapping[str, Any] | None = None,
+        version: Version | None = None,
         credentials: Mapping[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         if not str(filepath).strip():
             raise DataSetError("filepath is empty.")
-        self._filepath = str(filepath)
+        if version is not None and is_glob(str(filepath)):
+            raise DataSetError(
+                f"'{filepath}' stands for many paths, which cannot be versioned.",
+                hint="Give the path of one data set, or remove 'versioned: true'.",
+            )
+        self._given = str(filepath)
+        self._prefix, path = split_address(self._given)
+        super().__init__(PurePosixPath(path), version, self._there, self._find)
         self._file_format = str(file_format)
-        self._load_args = dict(load_args or {})
+        self._load_args = {**self.DEFAULT_LOAD_ARGS, **(load_args or {})}
         self._save_args = {**self.DEFAULT_SAVE_ARGS, **(save_args or {})}
         self._schema = self._load_args.pop("schema", None)
         self._credentials = dict(credentials or {})
         self.metadata = metadata
 
+    # Where it is
+
+    def _address(self, path: PurePosixPath | str) -> str:
+        return f"{self._prefix}{path}"
+
+    def _local(self, path: PurePosixPath | str) -> Path | None:
+        """Return a path on local disk; None for one elsewhere, and for a pattern."""
+        return None if is_glob(str(path)) else local_path(self._address(path))
+
+    def _there(self, path: str) -> bool:
+        return bool(matching(self._address(path))) if self._prefix else Path(path).exists()
+
+    def _find(self, pattern: str) -> list[str]:
+        return matching(self._address(pattern)) if self._prefix else glob_paths(pattern)
+
+    # What is done with it
+
     def _load(self) -> DataFrame:
-        self._recover()
-        missing = self._missing()
+        path = self._get_load_path()
+        self._recover(path)
+        missing = self._missing_at(path)
         if missing:
             raise DataSetError(missing)
         reader = get_spark().read.format(self._file_format).options(**self._load_args)
         if self._schema is not None:
             reader = reader.schema(read_schema(self._schema, self._credentials))
-        return reader.load(spark_path(self._filepath))
+        return analysed(reader.load(spark_path(self._address(path))))
 
     def _save(self, data: DataFrame) -> None:
-        if not is_spark_frame(data):
-            raise DataSetError(
-                f"a Spark DataFrame is needed, not {type(data).__module__.partition('.')[0]}'s "
-                f"{type(data).__name__}.",
-                hint="Make one by spark.createDataFrame(data), or use a data set of pandas.",
-            )
-        target = local_path(self._filepath)
-        if target is not None and self._replaces_all(data):
+        need_frame(data)
+        path = self._get_save_path()
+        target = self._local(path)
+        if target is None or not self._replaces_all(data):
+            self._write(data, spark_path(self._address(path)))
+            return
+        try:
             with replacing_folder(target) as staging:
-                self._write(data, staging.as_posix())
-            # Spark knows nothing of the swap: a cached frame of this path would show the old data.
-            data.sparkSession.catalog.refreshByPath(target.as_posix())
-        else:
-            self._write(data, spark_path(self._filepath))
+                self._write(data, spark_path(staging.as_posix()))
+        except BaseException:
+            if self._version is not None:  # an empty folder would be no version, but in the way
+                with suppress(OSError):
+                    target.parent.rmdir()
+            raise
+        # Spark knows nothing of the swap: a cached frame of this path would show the old data.
+        data.sparkSession.catalog.refreshByPath(spark_path(target.as_posix()))
 
     def _replaces_all(self, data: DataFrame) -> bool:
-        """Whether a save replaces all files; Delta does this itself, better."""
+        """Whether a save makes all files anew; Delta does this itself, better, but for versions."""
+        if self._version is not None:
+            return True
         options = {key.lower(): str(value).lower() for key, value in self._save_args.items()}
         if self._file_format.lower() == "delta" or options.get("mode") != "overwrite":
             return False
@@ -107,27 +151,36 @@ class SparkDataSet(AbstractDataSet):
         data.write.save(path, self._file_format, **self._save_args)
 
     def _exists(self) -> bool:
-        local = local_path(self._filepath)
-        if local is not None and not is_glob(self._filepath):
-            self._recover()
-            return not self._missing()
+        path = self._get_load_path()
+        if self._local(path) is not None:
+            self._recover(path)
+            return not self._missing_at(path)
+        address = spark_path(self._address(path))
+        if self._file_format.lower() in FILE_FORMATS:
+            return bool(matching(address))
         try:
-            get_spark().read.format(self._file_format).load(self._filepath)
+            _ = get_spark().read.format(self._file_format).load(address).schema
         except Exception as exc:
-            condition = getattr(exc, "getCondition", lambda: "")() or ""
-            if condition.startswith(("PATH_NOT_FOUND", "DELTA_")) or "not exist" in reason_of(exc):
+            if is_absent(exc):
                 return False
             raise
         return True
 
-    def _recover(self) -> None:
-        local = local_path(self._filepath)
-        if local is not None and not is_glob(self._filepath):
+    def _recover(self, path: PurePosixPath) -> None:
+        local = self._local(path)
+        if local is not None:
             recover(local)
 
     def _missing(self) -> str:
-        local = local_path(self._filepath)
-        if local is None or is_glob(self._filepath):
+        # The latest version is looked for when it is loaded: a node may save it before.
+        if self._version is not None and self._version.load is None:
+            local = self._local(self._filepath)
+            return "" if local is None or local.is_dir() else f"the file does not exist: {local}"
+        return self._missing_at(self._get_load_path())
+
+    def _missing_at(self, path: PurePosixPath) -> str:
+        local = self._local(path)
+        if local is None:
             return ""
         if not local.exists() and not is_set_aside(local):
             return f"the file does not exist: {local}"
@@ -149,10 +202,11 @@ class SparkDataSet(AbstractDataSet):
 
     def _describe(self) -> dict[str, Any]:
         return {
-            "filepath": self._filepath,
+            "filepath": without_password(self._given),
             "file_format": self._file_format,
             "load_args": self._load_args or None,
             "save_args": self._save_args,
+            "version": self._version,
         }
 
 

@@ -1,0 +1,67 @@
+"""Frames that go into and come out of the data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.errors import DataSetError
+from sparkpipe.io.core import is_spark_frame
+from sparkpipe.spark.active import is_connect
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def need_frame(
+    data: Any, hint: str = "Make one by spark.createDataFrame(data), or use a data set of pandas."
+) -> DataFrame:
+    """Return ``data`` if it is a Spark DataFrame.
+
+    Raises:
+        DataSetError: It is something else.
+    """
+    if not is_spark_frame(data):
+        kind = type(data)
+        raise DataSetError(
+            f"a Spark DataFrame is needed, not {kind.__module__.partition('.')[0]}'s "
+            f"{kind.__name__}.",
+            hint=hint,
+        )
+    frame: DataFrame = data
+    return frame
+
+
+def analysed(frame: DataFrame) -> DataFrame:
+    """Return a frame that Spark has found to be possible; what is wrong is raised here.
+
+    Classic Spark does so by itself, Connect only when the frame is used, in another node maybe.
+    """
+    if is_connect(frame.sparkSession):
+        _ = frame.schema
+    return frame
+
+
+def need_columns(wanted: Sequence[str], present: Sequence[str], what: str) -> None:
+    """Refuse data that lacks columns.
+
+    Args:
+        wanted: Names of columns.
+        present: Names of those that are there; Spark does not know upper case.
+        what: What the wanted ones are, such as 'of the schema'.
+
+    Raises:
+        DataSetError: Some are not there.
+    """
+    known = {name.lower() for name in present}
+    missing = [name for name in wanted if name.lower() not in known]
+    if missing:
+        raise DataSetError(
+            f"the data lacks the columns {what}: {', '.join(missing)}.",
+            hint=f"It has {', '.join(present)}.",
+        )
+
+
+def same_columns(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether two frames have columns of the same names, in any order and case."""
+    return {name.lower() for name in one} == {name.lower() for name in other}

@@ -1,0 +1,200 @@
+"""Tables of databases that have a JDBC driver."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from sparkpipe.datasets.spark.frames import analysed, need_frame
+from sparkpipe.datasets.spark.options import mode_problems, option_problems
+from sparkpipe.errors import DataSetError
+from sparkpipe.io.core import AbstractDataSet, reason_of
+from sparkpipe.io.files import without_password
+from sparkpipe.io.importing import install_hint
+from sparkpipe.spark.errors import java_stack
+from sparkpipe.spark.session import get_spark
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+# What DataFrameReader.jdbc and DataFrameWriter.jdbc take; all else is a property.
+_READER = ("column", "lowerBound", "upperBound", "numPartitions", "predicates")
+_RANGE = _READER[:4]
+_WRITER = ("mode",)
+
+_ABSENT = re.compile(
+    r"does not exist|doesn't exist|not found|no such table|unknown table|invalid object name"
+    r"|undefined table|ORA-00942|42S02|42P01|42X05",
+    re.IGNORECASE,
+)
+_HIDDEN = r"user\w*|uid|password\w*|pwd|\w*secret|\w*token|\w*key"
+_SECRET_IN_URL = re.compile(rf"(?i)\b({_HIDDEN})=([^;&]+)")
+# jdbc:oracle:thin:scott/tiger@//host
+_ORACLE = re.compile(r"(?<=:)([^/:@]+)/([^@]+)(?=@)")
+
+_T = TypeVar("_T")
+
+
+class SparkJDBCDataSet(AbstractDataSet):
+    """A table, or a query, of a database that Spark reads and writes over JDBC.
+
+    Its driver must be on Spark's class path (``spark.jars.packages`` in ``spark.yml``).
+
+    Args:
+        url: ``jdbc:subprotocol:subname``.
+        table: The table; for reading also a query in parentheses with a name.
+        credentials: ``user``, ``password`` and other properties of the connection; never shown.
+        load_args: ``column``, ``lowerBound``, ``upperBound`` and ``numPartitions``, or
+            ``predicates``, for a parallel read; ``properties`` of the connection. Any other
+            option is a property, too.
+        save_args: ``mode``, by default ``errorifexists``; ``properties`` and options as above.
+        metadata: Kept for other tools.
+
+    Raises:
+        DataSetError: ``url`` or ``table`` is empty, or credentials lack a value.
+    """
+
+    _SINGLE_PROCESS = True
+    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {}
+    DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {}
+
+    def __init__(
+        self,
+        url: str,
+        table: str,
+        credentials: Mapping[str, Any] | None = None,
+        load_args: Mapping[str, Any] | None = None,
+        save_args: Mapping[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        for name, value in (("url", url), ("table", table)):
+            if not str(value or "").strip():
+                raise DataSetError(f"{name} is empty.")
+        for name, value in (credentials or {}).items():
+            if value is None:
+                raise DataSetError(
+                    f"the credentials have no value for '{name}'.",
+                    hint="Set it in conf/local/credentials.yml, or remove it.",
+                )
+        self._url = str(url)
+        self._table = str(table)
+        self._credentials = dict(credentials or {})
+        self._load_args = {**self.DEFAULT_LOAD_ARGS, **(load_args or {})}
+        self._save_args = {**self.DEFAULT_SAVE_ARGS, **(save_args or {})}
+        self.metadata = metadata
+
+    def _load(self) -> DataFrame:
+        arguments, properties = self._parted(self._load_args, _READER)
+        read = get_spark().read.jdbc
+        return self._told(
+            lambda: analysed(read(self._url, self._table, properties=properties, **arguments))
+        )
+
+    def _save(self, data: DataFrame) -> None:
+        frame = need_frame(data)
+        arguments, properties = self._parted(self._save_args, _WRITER)
+        self._told(
+            lambda: frame.write.jdbc(self._url, self._table, properties=properties, **arguments)
+        )
+
+    def _exists(self) -> bool:
+        _, properties = self._parted(self._load_args, _READER)
+        read = get_spark().read.jdbc
+        try:
+            self._told(lambda: analysed(read(self._url, self._table, properties=properties)))
+        except DataSetError as exc:
+            if _ABSENT.search(exc.message):
+                return False
+            raise
+        return True
+
+    def _parted(
+        self, options: Mapping[str, Any], names: Iterable[str]
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        """Part options into the arguments of Spark's method and properties of the connection."""
+        arguments = {name: options[name] for name in names if options.get(name) is not None}
+        others = {k: v for k, v in options.items() if k not in (*names, "properties")}
+        properties = {**others, **(options.get("properties") or {}), **self._credentials}
+        return arguments, {str(key): _as_text(value) for key, value in properties.items()}
+
+    def _told(self, call: Callable[[], _T]) -> _T:
+        """Return what a call returns; no secret is in the error that it raises."""
+        try:
+            return call()
+        except Exception as exc:
+            secrets = self._secrets()
+            reason = _without(secrets, reason_of(exc))
+            shown = "".join(traceback.format_exception(exc)) + java_stack(exc)
+            # Tracebacks are logged and kept: the cause goes with the error only if it is clean.
+            cause = exc if _without(secrets, shown) == shown else None
+            raise DataSetError(reason) from cause
+
+    def _secrets(self) -> list[str]:
+        options = (self._load_args, self._save_args)
+        pairs = [pair for args in options for pair in (args.get("properties") or {}).items()]
+        pairs += [pair for args in options for pair in args.items()]
+        values = [value for key, value in pairs if re.fullmatch(_HIDDEN, key.lower())]
+        values += [value for key, value in self._credentials.items() if key.lower() != "driver"]
+        values += [match[2] for match in _SECRET_IN_URL.finditer(self._url)]
+        values += [value for match in _ORACLE.finditer(self._url) for value in match.groups()]
+        return sorted({str(value) for value in values if str(value)}, key=len, reverse=True)
+
+    def _problems(self) -> list[str]:
+        if find_spec("pyspark") is None:
+            return [f"the package pyspark is not installed. {install_hint('pyspark')}"]
+        problems = []
+        if not self._url.startswith("jdbc:"):
+            problems.append(f"url '{_shown_url(self._url)}' must start with jdbc:")
+        if "mode" in self._save_args:
+            problems += mode_problems(self._save_args["mode"])
+        problems += option_problems("load_args", "jdbc", self._load_args, (*_READER, "properties"))
+        problems += option_problems("save_args", "jdbc", self._save_args, ("properties",))
+        given = [name for name in _RANGE if self._load_args.get(name) is not None]
+        if "column" in given and len(given) < len(_RANGE):
+            missing = ", ".join(name for name in _RANGE if name not in given)
+            problems.append(f"load_args: a parallel read by 'column' needs {missing}, too.")
+        return problems
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            "url": _shown_url(self._url),
+            "table": self._table,
+            "load_args": _shown(self._load_args) or None,
+            "save_args": _shown(self._save_args) or None,
+        }
+
+
+SparkJDBCDataset = SparkJDBCDataSet
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _without(secrets: Iterable[str], text: str) -> str:
+    for secret in secrets:
+        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
+    return text
+
+
+def _shown_url(url: str) -> str:
+    """Return an address without what it says of users and passwords.
+
+    >>> _shown_url("jdbc:sqlserver://db;user=me;password=secret;encrypt=true")
+    'jdbc:sqlserver://db;user=***;password=***;encrypt=true'
+    >>> _shown_url("jdbc:oracle:thin:scott/tiger@//db:1521/shop")
+    'jdbc:oracle:thin:***@//db:1521/shop'
+    """
+    return _SECRET_IN_URL.sub(r"\1=***", _ORACLE.sub("***", without_password(url)))
+
+
+def _shown(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options without what they say of users and passwords."""
+    return {
+        key: _shown(value) if isinstance(value, Mapping) else value
+        for key, value in options.items()
+        if not re.fullmatch(_HIDDEN, key.lower())
+    }

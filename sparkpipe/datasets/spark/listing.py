@@ -1,0 +1,70 @@
+"""What lies at an address, as Spark sees it: with its credentials, by no package of ours."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from sparkpipe.spark.active import is_connect
+from sparkpipe.spark.session import get_spark
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_logger = logging.getLogger(__name__)
+
+_ABSENT = (
+    *("PATH_NOT_FOUND", "DELTA_TABLE_NOT_FOUND"),
+    *("DELTA_PATH_DOES_NOT_EXIST", "DELTA_MISSING_DELTA_TABLE"),
+)
+_SAYS_ABSENT = ("Path does not exist", "is not a Delta table")
+
+_PROTOCOL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]+:(?=/)")
+
+
+def matching(pattern: str) -> list[str]:
+    """Return the files and folders that match a path, which may be a pattern.
+
+    Raises:
+        Exception: Spark's, where it may not look there.
+    """
+    session = get_spark()
+    if not is_connect(session):
+        try:
+            return _by_hadoop(session, pattern)
+        except Exception as exc:  # some clusters guard the JVM; if not this, it is told below
+            _logger.debug("Hadoop does not list %s: %s", pattern, exc)
+    return _by_files(session, pattern)
+
+
+def _by_hadoop(session: Any, pattern: str) -> list[str]:
+    path = session._jvm.org.apache.hadoop.fs.Path(pattern)
+    # That of the session, so that keys which were set on it are known.
+    settings = session._jsparkSession.sessionState().newHadoopConf()
+    found = path.getFileSystem(settings).globStatus(path)
+    return [str(status.getPath().toString()) for status in found or ()]
+
+
+def _by_files(session: SparkSession, pattern: str) -> list[str]:
+    """Find them by the files that Spark would read there: folders without a file are not seen."""
+    reader = session.read.format("binaryFile").option("recursiveFileLookup", True)
+    try:
+        files = reader.load(pattern).inputFiles()
+    except Exception as exc:
+        if is_absent(exc):
+            return []
+        raise
+    depth = len(_parts(pattern))
+    return sorted({"/" + "/".join(_parts(unquote(file))[:depth]) for file in files})
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in _PROTOCOL.sub("", path).split("/") if part]
+
+
+def is_absent(exc: Exception) -> bool:
+    """Whether a failure of Spark is that there is nothing at a path, or no Delta table."""
+    condition = getattr(exc, "getCondition", lambda: "")() or ""
+    return condition.startswith(_ABSENT) or any(said in str(exc) for said in _SAYS_ABSENT)

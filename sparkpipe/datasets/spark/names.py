@@ -1,0 +1,85 @@
+"""Names of tables."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sparkpipe.errors import DataSetError
+
+# What Unity Catalog refuses, too. Names become folders of a warehouse.
+_NAME = re.compile(r"[^\s./\\`\x00-\x1f\x7f]{1,255}")
+
+
+def quoted(name: str) -> str:
+    """Return one name as SQL takes it, whatever is in it.
+
+    >>> quoted("orders"), quoted("a`b; DROP TABLE c")
+    ('`orders`', '`a``b; DROP TABLE c`')
+    """
+    return f"`{name.replace('`', '``')}`"
+
+
+@dataclass(frozen=True)
+class TableName:
+    """The name of a table, in one to three parts: catalog, schema (database), table.
+
+    >>> name = TableName.of("orders", database="sales", catalog="main")
+    >>> str(name), name.sql, str(TableName.of("`main`.sales.orders"))
+    ('main.sales.orders', '`main`.`sales`.`orders`', 'main.sales.orders')
+    """
+
+    parts: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        table: str,
+        database: str | None = None,
+        catalog: str | None = None,
+        default_database: str | None = None,
+    ) -> TableName:
+        """Make one of what an entry of the catalog says.
+
+        Args:
+            table: The table, or the whole name in up to three parts.
+            database: Its schema.
+            catalog: Its catalog.
+            default_database: The schema where none is named.
+
+        Raises:
+            DataSetError: A part is no name, there are too many, or a catalog has no schema.
+        """
+        parts = [_unquoted(part) for part in str(table).split(".")]
+        if len(parts) == 1:
+            database = database or default_database
+        if catalog and not database and len(parts) < 2:
+            raise DataSetError(
+                f"a table of the catalog '{catalog}' needs a database, too.",
+                hint="Give database, or the whole name as table: catalog.database.table.",
+            )
+        parts = [str(part) for part in (catalog, database) if part] + parts
+        if len(parts) > 3:
+            raise DataSetError(
+                f"'{'.'.join(parts)}' has more than three parts.",
+                hint="A table is catalog.database.table; give each part once.",
+            )
+        for part in parts:
+            if not _NAME.fullmatch(part):
+                raise DataSetError(
+                    f"{part!r} cannot be a name in a table's name ({table!r}).",
+                    hint="Names have no spaces, slashes, dots, backticks or control characters.",
+                )
+        return cls(tuple(parts))
+
+    @property
+    def sql(self) -> str:
+        """The name, quoted for SQL."""
+        return ".".join(map(quoted, self.parts))
+
+    def __str__(self) -> str:
+        return ".".join(self.parts)
+
+
+def _unquoted(part: str) -> str:
+    return part[1:-1] if len(part) > 2 and part[0] == part[-1] == "`" else part

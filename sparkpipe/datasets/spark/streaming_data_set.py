@@ -1,0 +1,219 @@
+"""Streams that Spark reads and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sparkpipe.datasets.spark.frames import need_frame
+from sparkpipe.datasets.spark.listing import is_absent, matching
+from sparkpipe.datasets.spark.options import (
+    FILE_FORMATS,
+    format_problems,
+    option_problems,
+    word_problems,
+)
+from sparkpipe.datasets.spark.paths import is_glob, local_path, spark_path
+from sparkpipe.datasets.spark.schema import read_schema, schema_problems
+from sparkpipe.errors import DataSetError, did_you_mean
+from sparkpipe.io.core import AbstractDataSet
+from sparkpipe.io.files import without_password
+from sparkpipe.io.importing import install_hint
+from sparkpipe.spark.run import current_run
+from sparkpipe.spark.session import get_spark
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_OUTPUT_MODES = ("append", "complete", "update")
+_TRIGGERS = ("availableNow", "once", "processingTime", "continuous", "realTime")
+#: After these a query ends by itself.
+_ENDS = ("availableNow", "once")
+
+_READER = (
+    *("maxFilesPerTrigger", "maxBytesPerTrigger", "latestFirst", "maxFileAge", "fileNameOnly"),
+    *("cleanSource", "sourceArchiveDir", "maxCachedFiles", "skipChangeCommits", "excludeRegex"),
+    *("failOnDataLoss", "schemaTrackingLocation", "withEventTimeOrder"),
+)
+_WRITER = ("checkpoint", "output_mode", "trigger", "partitionBy", "queryName", "retention")
+_CHECKPOINTS = "spark.sql.streaming.checkpointLocation"
+_FORMATS = ("kafka", "rate", "socket", "console", "memory", "noop", "kinesis", "pubsub")
+
+# How often it is seen whether the run is cancelled.
+_POLL_SECONDS = 0.5
+
+
+class SparkStreamingDataSet(AbstractDataSet):
+    """A stream: loaded as a streaming DataFrame, saved by a query that runs until it has all.
+
+    A save processes what is there, waits for it and ends, so that the nodes after it find it. What
+    has been processed is in the checkpoint: the next save goes on from there.
+
+    Args:
+        filepath: A path, or an address that Spark knows; empty for a source that has none.
+        file_format: ``json``, ``parquet``, ``csv``, ``delta``, ``kafka``, or any that Spark has.
+        save_args: ``checkpoint`` is the folder of the checkpoint, ``output_mode`` is ``append``
+            (default), ``complete`` or ``update``. ``trigger`` is ``availableNow`` (default),
+            ``once``, or ``{processingTime: 10 seconds}``, which goes on until it is cancelled.
+            All else are options of the writer.
+        load_args: Options of the reader; ``schema`` as of ``spark.SparkDataSet``. Streams of files
+            need one.
+        credentials: More options of reader and writer, which are never shown (Kafka's
+            ``kafka.sasl.jaas.config``); Spark reads files with its own.
+        metadata: Kept for other tools.
+    """
+
+    _SINGLE_PROCESS = True
+    # What a save does with what is there.
+    _write_mode = "append"
+    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {}
+    DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {}
+
+    def __init__(
+        self,
+        filepath: str = "",
+        file_format: str = "",
+        save_args: Mapping[str, Any] | None = None,
+        load_args: Mapping[str, Any] | None = None,
+        credentials: Mapping[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._given = str(filepath or "")
+        self._file_format = str(file_format or "")
+        self._load_args = {**self.DEFAULT_LOAD_ARGS, **(load_args or {})}
+        self._save_args = {**self.DEFAULT_SAVE_ARGS, **(save_args or {})}
+        self._schema = self._load_args.pop("schema", None)
+        self._credentials = dict(credentials or {})
+        self.metadata = metadata
+
+    @property
+    def _path(self) -> str | None:
+        return spark_path(self._given) if self._given else None
+
+    def _load(self) -> DataFrame:
+        missing = self._missing()
+        if missing:
+            raise DataSetError(missing)
+        reader = get_spark().readStream.options(**{**self._load_args, **self._credentials})
+        if self._file_format:
+            reader = reader.format(self._file_format)
+        if self._schema is not None:
+            reader = reader.schema(read_schema(self._schema, {}))
+        frame = reader.load(self._path)
+        # Connect looks at a frame only when it is used: ask, so that what is wrong is told here.
+        _ = frame.schema
+        return frame
+
+    def _save(self, data: DataFrame) -> None:
+        frame = need_frame(data)
+        if not frame.isStreaming:
+            raise DataSetError(
+                "a streaming DataFrame is needed, and this one is none.",
+                hint="Load it by a SparkStreamingDataSet, or save it by spark.SparkDataSet.",
+            )
+        options = {**self._save_args, **self._credentials}
+        trigger = _trigger_of(options.pop("trigger", _ENDS[0]))
+        mode = str(options.pop("output_mode", "append"))
+        checkpoint = options.pop("checkpoint", None) or options.pop("checkpointLocation", None)
+        if checkpoint:
+            options["checkpointLocation"] = spark_path(str(checkpoint))
+        elif self._path and not frame.sparkSession.conf.get(_CHECKPOINTS, None):
+            raise DataSetError(
+                "a stream needs a folder in which it keeps how far it has come.",
+                hint="Give it in save_args, as checkpoint.",
+            )
+        query = frame.writeStream.trigger(**trigger).start(
+            self._path, self._file_format or None, mode, **options
+        )
+        _wait_for(query)
+
+    def _exists(self) -> bool:
+        if not self._path:
+            return super()._exists()
+        if local_path(self._given) is not None and not is_glob(self._given):
+            return not self._missing()
+        if self._file_format.lower() in FILE_FORMATS:
+            return bool(matching(self._path))
+        try:
+            _ = get_spark().read.format(self._file_format).load(self._path).schema
+        except Exception as exc:
+            if is_absent(exc):
+                return False
+            raise
+        return True
+
+    def _missing(self) -> str:
+        local = local_path(self._given) if self._given else None
+        if local is None or is_glob(self._given) or local.exists():
+            return ""
+        return f"the folder does not exist: {local}"
+
+    def _problems(self) -> list[str]:
+        for module in ("pyspark", *(("delta",) if self._file_format.lower() == "delta" else ())):
+            if find_spec(module) is None:
+                return [f"the package {module} is not installed. {install_hint(module)}"]
+        problems = format_problems(self._file_format, _FORMATS) if self._file_format else []
+        problems += option_problems("load_args", self._file_format, self._load_args, _READER)
+        problems += option_problems("save_args", self._file_format, self._save_args, _WRITER)
+        if "output_mode" in self._save_args:
+            mode = self._save_args["output_mode"]
+            problems += word_problems("save_args: output_mode", mode, _OUTPUT_MODES)
+        try:
+            _trigger_of(self._save_args.get("trigger", _ENDS[0]))
+        except DataSetError as exc:
+            problems.append(str(exc))
+        if self._schema is not None:
+            problems += schema_problems(self._schema)
+        return problems
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            "filepath": without_password(self._given) or None,
+            "file_format": self._file_format or None,
+            "load_args": self._load_args or None,
+            "save_args": self._save_args or None,
+        }
+
+
+SparkStreamingDataset = SparkStreamingDataSet
+
+
+def _trigger_of(given: Any) -> dict[str, Any]:
+    """Return a trigger as the argument of ``DataStreamWriter.trigger``.
+
+    >>> _trigger_of("once"), _trigger_of({"processingTime": "10 seconds"})
+    ({'once': True}, {'processingTime': '10 seconds'})
+    """
+    named = {given: True} if isinstance(given, str) else given
+    if not isinstance(named, Mapping) or len(named) != 1:
+        raise DataSetError(
+            f"save_args: {given!r} is no trigger.",
+            hint="Give availableNow, once, or {processingTime: 10 seconds}.",
+        )
+    ((name, value),) = named.items()
+    if name not in _TRIGGERS:
+        hint = did_you_mean(str(name), _TRIGGERS) or f"It is one of {', '.join(_TRIGGERS)}."
+        raise DataSetError(f"save_args: trigger '{name}' is not known. {hint}")
+    if name not in _ENDS and not isinstance(value, str):
+        raise DataSetError(
+            f"save_args: trigger '{name}' needs a time.",
+            hint=f"For example {{{name}: 10 seconds}}.",
+        )
+    return {name: value}
+
+
+def _wait_for(query: Any) -> None:
+    """Wait until a query has ended; stop it where the run is cancelled or this thread interrupted.
+
+    Raises:
+        Exception: Spark's, why the query failed.
+    """
+    run = current_run()
+    try:
+        while not query.awaitTermination(_POLL_SECONDS):
+            if run is not None and run.is_cancelled.is_set():
+                raise DataSetError("its query was stopped, as the run was cancelled.")
+    finally:
+        if query.isActive:
+            query.stop()

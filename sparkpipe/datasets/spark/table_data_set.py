@@ -1,0 +1,260 @@
+"""Tables that Spark knows by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sparkpipe.datasets.spark.frames import analysed, need_columns, need_frame, same_columns
+from sparkpipe.datasets.spark.names import TableName, quoted
+from sparkpipe.datasets.spark.options import (
+    SAVE_MODES,
+    format_problems,
+    option_problems,
+    word_problems,
+)
+from sparkpipe.datasets.spark.schema import read_schema, schema_problems
+from sparkpipe.errors import DataSetError
+from sparkpipe.io.core import AbstractDataSet, Version
+from sparkpipe.io.importing import install_hint
+from sparkpipe.io.target import table_target
+from sparkpipe.spark.session import get_spark
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+WRITE_MODES = (*SAVE_MODES, "upsert")
+_DATAFRAME_TYPES = ("spark", "pandas")
+
+#: Formats that know MERGE.
+_MERGED = ("delta", "iceberg", "hudi")
+
+# With them an overwrite replaces a part of a table, or says itself what becomes of its schema.
+_KEEPS_SCHEMA = ("replacewhere", "partitionoverwritemode", "mergeschema", "overwriteschema")
+
+
+class SparkTableDataSet(AbstractDataSet):
+    """A table by its name, in Unity Catalog or in any catalog that Spark has.
+
+    Args:
+        table: The table; or its whole name, ``database.table`` or ``catalog.database.table``.
+        catalog: The catalog of its database; by default the present one.
+        database: Its database, also called schema; by default the present one.
+        write_mode: ``overwrite``, ``append``, ``upsert``, ``ignore`` or ``error``. Without it the
+            table is for reading only.
+        dataframe_type: ``spark`` or ``pandas``: what is loaded and saved.
+        primary_key: Columns by which ``upsert`` finds the rows to update; others are inserted.
+        version: Its ``load`` is the version of a Delta table to read, a number.
+        schema: Columns to save, in this order; in any form that ``load_args: schema`` of
+            ``spark.SparkDataSet`` has.
+        partition_columns: By what a table that is made, or overwritten, is partitioned.
+        owner_group: Kept for hooks.
+        file_format: Format of a table that is made.
+        load_args: Options of the reader, such as ``versionAsOf``.
+        save_args: Options of the writer, such as ``mergeSchema`` or ``replaceWhere``.
+        metadata: Kept for other tools.
+
+    Raises:
+        DataSetError: A name, a mode or a version is not possible.
+    """
+
+    _SINGLE_PROCESS = True
+    _DATABASE: ClassVar[str | None] = None
+
+    def __init__(
+        self,
+        table: str,
+        catalog: str | None = None,
+        database: str | None = None,
+        write_mode: str | None = None,
+        dataframe_type: str = "spark",
+        primary_key: str | Sequence[str] | None = None,
+        version: Version | None = None,
+        *,
+        schema: Any = None,
+        partition_columns: str | Sequence[str] | None = None,
+        owner_group: str | None = None,
+        file_format: str = "delta",
+        load_args: Mapping[str, Any] | None = None,
+        save_args: Mapping[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._table = TableName.of(table, database, catalog, self._DATABASE)
+        self._write_mode = None if write_mode is None else str(write_mode).lower()
+        self._dataframe_type = dataframe_type
+        self._primary_key = _names(primary_key)
+        self._version = version
+        self._schema = schema
+        self._partition_columns = _names(partition_columns)
+        self._owner_group = owner_group
+        self._file_format = str(file_format)
+        self._load_args = dict(load_args or {})
+        self._save_args = dict(save_args or {})
+        self.metadata = metadata
+        self._check()
+
+    def _check(self) -> None:
+        wrong = word_problems("dataframe_type", self._dataframe_type, _DATAFRAME_TYPES)
+        if self._write_mode is not None:
+            wrong += word_problems("write_mode", self._write_mode, WRITE_MODES)
+        if self._write_mode == "upsert" and not self._primary_key:
+            wrong.append("upsert needs the columns by which rows are told apart (primary_key).")
+        if "mode" in map(str.lower, self._save_args):
+            wrong.append("save_args: a table has write_mode, no 'mode'.")
+        if wrong:
+            raise DataSetError(" ".join(wrong))
+        _ = self._number
+
+    @property
+    def _number(self) -> int | None:
+        """The version of the table to load; None for the present one."""
+        load = None if self._version is None else self._version.load
+        if load is None:
+            return None
+        if not str(load).isdecimal():
+            raise DataSetError(
+                f"'{load}' is no version of a table.",
+                hint="Tables count their versions from 0; DESCRIBE HISTORY lists them.",
+            )
+        return int(load)
+
+    def _load(self) -> Any:
+        reader = get_spark().read.options(**self._load_args)
+        if self._number is not None:
+            reader = reader.option("versionAsOf", self._number)
+        frame = analysed(reader.table(self._table.sql))
+        return frame.toPandas() if self._dataframe_type == "pandas" else frame
+
+    def _save(self, data: Any) -> None:
+        if self._write_mode is None:
+            raise DataSetError(self._unwritable())
+        frame = self._frame(data)
+        if self._write_mode != "upsert":
+            self._write(frame, self._write_mode)
+        elif self._is_there(frame.sparkSession):
+            self._upsert(frame)
+        else:
+            self._write(frame, "append")
+
+    def _unwritable(self) -> str:
+        """Return why no save can succeed, where that is known."""
+        if self._write_mode is not None:
+            return ""
+        return (
+            f"the table {self._table} is for reading only, as it has no write_mode. "
+            "Give write_mode: overwrite, append or upsert."
+        )
+
+    def _frame(self, data: Any) -> DataFrame:
+        """Return what is given as a Spark DataFrame with the columns to save."""
+        if self._dataframe_type == "spark":
+            hint = "Make one by spark.createDataFrame(data), or give dataframe_type: pandas."
+            frame = need_frame(data, hint)
+            if self._schema is None:
+                return frame
+            wanted = self._struct(frame.sparkSession).names
+            need_columns(wanted, frame.columns, "of the schema")
+            return frame.select(*map(quoted, wanted))
+        if not (hasattr(data, "iloc") and hasattr(data, "columns")):
+            raise DataSetError(
+                f"a pandas DataFrame is needed, not {type(data).__name__}.",
+                hint="For one of Spark leave out dataframe_type: pandas.",
+            )
+        session = get_spark()
+        if self._schema is None:
+            return session.createDataFrame(data)
+        struct = self._struct(session)
+        need_columns(struct.names, list(data.columns), "of the schema")
+        return session.createDataFrame(data.loc[:, struct.names], schema=struct)
+
+    def _struct(self, session: SparkSession) -> Any:
+        return session.createDataFrame([], read_schema(self._schema, {})).schema
+
+    def _write(self, frame: DataFrame, mode: str) -> None:
+        writer = frame.write.format(self._file_format).mode(mode)
+        given = {option.lower() for option in self._save_args}
+        is_delta = self._file_format.lower() == "delta"
+        if is_delta and mode == "overwrite" and given.isdisjoint(_KEEPS_SCHEMA):
+            writer = writer.option("overwriteSchema", True)
+        if self._partition_columns:
+            writer = writer.partitionBy(*self._partition_columns)
+        writer.saveAsTable(self._table.sql, **self._save_args)
+
+    def _upsert(self, frame: DataFrame) -> None:
+        """Update rows of the same key and insert the others, in one transaction."""
+        session = frame.sparkSession
+        table = session.read.table(self._table.sql).columns
+        need_columns(self._primary_key, frame.columns, "of the primary key")
+        if not same_columns(table, frame.columns):
+            raise DataSetError(
+                f"upsert needs the columns of the table: {', '.join(table)}.",
+                hint=f"The data has: {', '.join(frame.columns)}.",
+            )
+        # No other save on the session, in this run or another one, has this name.
+        view = f"sparkpipe_upsert_{os.urandom(8).hex()}"
+        keys = [quoted(name) for name in self._primary_key]
+        frame.createOrReplaceTempView(view)
+        try:
+            session.sql(
+                f"MERGE INTO {self._table.sql} AS base USING {view} AS news "
+                f"ON {' AND '.join(f'base.{key} = news.{key}' for key in keys)} "
+                "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+            )
+        finally:
+            session.catalog.dropTempView(view)
+
+    def _exists(self) -> bool:
+        return self._is_there(get_spark())
+
+    def _is_there(self, session: SparkSession) -> bool:
+        return bool(session.catalog.tableExists(self._table.sql))
+
+    def _problems(self) -> list[str]:
+        if find_spec("pyspark") is None:
+            return [f"the package pyspark is not installed. {install_hint('pyspark')}"]
+        problems = format_problems(self._file_format)
+        problems += option_problems("load_args", self._file_format, self._load_args)
+        problems += option_problems("save_args", self._file_format, self._save_args)
+        if self._schema is not None:
+            problems += [one.removeprefix("load_args: ") for one in schema_problems(self._schema)]
+        if self._write_mode == "upsert" and not self._can_upsert():
+            problems.append(f"upsert needs a Delta table, not file_format '{self._file_format}'.")
+        return problems
+
+    def _can_upsert(self) -> bool:
+        return self._file_format.lower() in _MERGED
+
+    def _target(self) -> str:
+        # Where nobody has chosen another database, a table without one is of this one.
+        name = str(self._table).lower().removeprefix("spark_catalog.")
+        return table_target(name.removeprefix("default.") if name.count(".") == 1 else name)
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            "table": str(self._table),
+            "write_mode": self._write_mode,
+            "dataframe_type": self._dataframe_type,
+            "upsert_on": self._primary_key or None,
+            "version": self._number,
+            "partition_columns": self._partition_columns or None,
+            "owner_group": self._owner_group,
+            "file_format": self._file_format,
+            "load_args": self._load_args or None,
+            "save_args": self._save_args or None,
+        }
+
+
+class ManagedTableDataSet(SparkTableDataSet):
+    """A Delta table of Databricks: :class:`SparkTableDataSet`, in the database ``default``."""
+
+    _DATABASE = "default"
+
+
+SparkTableDataset = SparkTableDataSet
+ManagedTableDataset = ManagedTableDataSet
+
+
+def _names(given: str | Sequence[str] | None) -> list[str]:
+    return [given] if isinstance(given, str) else list(given or ())

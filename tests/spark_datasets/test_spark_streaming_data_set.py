@@ -1,0 +1,185 @@
+"""Streams: a save has processed what was there when it returns."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sparkpipe.datasets.spark import SparkDataSet, SparkStreamingDataSet
+from sparkpipe.errors import DataSetError, PreflightError, RunFailedError
+from sparkpipe.io import DataCatalog
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner, ThreadRunner
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SCHEMA = "id LONG, name STRING"
+
+
+def write(folder: Path, name: str, *ids: int) -> None:
+    folder.mkdir(exist_ok=True)
+    lines = [f'{{"id": {number}, "name": "n{number}"}}\n' for number in ids]
+    (folder / f"{name}.json").write_text("".join(lines))
+
+
+def source(tmp_path: Path, **load_args: Any) -> SparkStreamingDataSet:
+    args = {"schema": SCHEMA, **load_args}
+    return SparkStreamingDataSet(str(tmp_path / "in"), "json", load_args=args)
+
+
+def sink(tmp_path: Path, file_format: str = "parquet", **save_args: Any) -> SparkStreamingDataSet:
+    args = {"checkpoint": str(tmp_path / "checkpoint"), **save_args}
+    return SparkStreamingDataSet(str(tmp_path / "out"), file_format, save_args=args)
+
+
+def ids(data_set: Any) -> list[int]:
+    return sorted(row["id"] for row in data_set.load().collect())
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "delta"])
+def test_a_save_has_all_and_the_next_one_goes_on(
+    session: SparkSession, tmp_path: Path, file_format: str
+) -> None:
+    write(tmp_path / "in", "a", 1, 2)
+    out = sink(tmp_path, file_format)
+    assert out.exists() is False
+    stream = source(tmp_path, maxFilesPerTrigger=1)
+    assert stream.exists() is True
+    out.save(stream.load())
+    batch = SparkDataSet(str(tmp_path / "out"), file_format)
+    assert out.exists() is True
+    assert ids(batch) == [1, 2]
+    write(tmp_path / "in", "b", 3)
+    write(tmp_path / "in", "c", 4)
+    out.save(stream.load())
+    assert ids(batch) == [1, 2, 3, 4]
+    out.save(stream.load())
+    assert ids(batch) == [1, 2, 3, 4]
+
+
+def test_in_a_run_the_nodes_after_it_find_what_it_has_saved(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    write(tmp_path / "in", "a", 1, 2, 3)
+    catalog = DataCatalog(
+        {
+            "in": source(tmp_path),
+            "out@stream": sink(tmp_path),
+            "out@batch": SparkDataSet(str(tmp_path / "out")),
+        }
+    )
+    pipe = pipeline(
+        [
+            node(lambda stream: stream.where("id > 1"), "in", "out@stream"),
+            node(lambda batch: batch.count(), "out@batch", "count"),
+        ]
+    )
+    assert SequentialRunner().run(pipe, catalog) == {"count": 2}
+
+
+def test_complete_mode_into_memory(spark: SparkSession, tmp_path: Path) -> None:
+    write(tmp_path / "in", "a", 1, 1, 2)
+    counts = SparkStreamingDataSet(
+        file_format="memory", save_args={"output_mode": "complete", "queryName": "sparkpipe_counts"}
+    )
+    counts.save(source(tmp_path).load().groupBy("id").count())
+    try:
+        found = spark.read.table("sparkpipe_counts").collect()
+        assert sorted(map(tuple, found)) == [(1, 2), (2, 1)]
+    finally:
+        spark.catalog.dropTempView("sparkpipe_counts")
+
+
+def test_a_query_that_fails_is_an_error_with_its_reason(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    write(tmp_path / "in", "a", 1)
+    failing = source(tmp_path).load().selectExpr("id", "raise_error(concat('boom ', id)) AS x")
+    with pytest.raises(DataSetError, match="boom 1") as caught:
+        sink(tmp_path).save(failing)
+    assert len(str(caught.value).splitlines()) <= 3
+    assert session.streams.active == []
+
+
+def test_the_schema_may_be_in_a_file(session: SparkSession, tmp_path: Path) -> None:
+    write(tmp_path / "in", "a", 1)
+    (tmp_path / "schema.ddl").write_text(SCHEMA)
+    stream = source(tmp_path, schema={"filepath": str(tmp_path / "schema.ddl")})
+    assert stream.load().isStreaming
+    assert stream.load().columns == ["id", "name"]
+
+
+def test_without_a_schema_it_is_told_what_to_do(session: SparkSession, tmp_path: Path) -> None:
+    write(tmp_path / "in", "a", 1)
+    with pytest.raises(DataSetError, match="schema"):
+        SparkStreamingDataSet(str(tmp_path / "in"), "json").load()
+
+
+def test_without_a_checkpoint_it_is_told_what_to_do(spark: SparkSession, tmp_path: Path) -> None:
+    write(tmp_path / "in", "a", 1)
+    out = SparkStreamingDataSet(str(tmp_path / "out"), "parquet")
+    with pytest.raises(DataSetError, match=r"how far it has come. Give it in save_args, as checkp"):
+        out.save(source(tmp_path).load())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_frame_that_is_no_stream_is_refused(session: SparkSession, tmp_path: Path) -> None:
+    with pytest.raises(DataSetError, match=r"a streaming DataFrame is needed.*SparkDataSet"):
+        sink(tmp_path).save(session.range(1))
+    with pytest.raises(DataSetError, match="a Spark DataFrame is needed"):
+        sink(tmp_path).save([1])
+
+
+def test_a_missing_folder_is_found_before_the_run(tmp_path: Path) -> None:
+    pipe = pipeline([node(lambda x: x, "in", "out", name="copy")])
+    with pytest.raises(PreflightError, match=r"'in' of node 'copy' .*folder does not exist"):
+        SequentialRunner().run(pipe, DataCatalog({"in": source(tmp_path)}))
+
+
+def test_relative_paths_are_of_the_present_folder(
+    session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "in", "a", 1)
+    stream = SparkStreamingDataSet("in", "json", load_args={"schema": SCHEMA})
+    out = SparkStreamingDataSet("out", "parquet", save_args={"checkpoint": "checkpoint"})
+    out.save(stream.load())
+    assert (tmp_path / "checkpoint").is_dir()
+    assert ids(SparkDataSet("out")) == [1]
+
+
+def test_a_query_that_goes_on_ends_with_the_run(session: SparkSession, tmp_path: Path) -> None:
+    write(tmp_path / "in", "a", 1)
+    endless = sink(tmp_path, trigger={"processingTime": "1 second"})
+
+    def fail_later(x: int) -> None:
+        ends = time.monotonic() + 60
+        while not list((tmp_path / "out").glob("*.parquet")) and time.monotonic() < ends:
+            time.sleep(0.1)
+        raise ValueError("the other node failed")
+
+    catalog = DataCatalog({"in": source(tmp_path), "out": endless}, feed_dict={"x": 1})
+    pipe = pipeline(
+        [
+            node(lambda stream: stream, "in", "out", name="stream"),
+            node(fail_later, "x", None, name="other"),
+        ]
+    )
+    with pytest.raises(RunFailedError, match="the other node failed"):
+        ThreadRunner(max_workers=2).run(pipe, catalog)
+    assert session.streams.active == []
+    assert ids(SparkDataSet(str(tmp_path / "out"))) == [1]
+
+
+def test_what_is_secret_is_not_shown() -> None:
+    stream = SparkStreamingDataSet(
+        file_format="kafka",
+        load_args={"subscribe": "orders", "kafka.bootstrap.servers": "host:9092"},
+        credentials={"kafka.sasl.jaas.config": "x password=hunter2"},
+    )
+    assert "hunter2" not in str(stream)
+    assert "orders" in str(stream)
