@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import Version, check_version_name
 from sparkpipe.io.importing import import_object, install_hint
+from sparkpipe.io.patterns import Pattern, body_problems, filled, is_pattern
 
 #: Types by the names that a catalog uses; more are found by their dotted path.
 KNOWN_TYPES = (
     "CachedDataSet",
+    "IncrementalDataSet",
     "LambdaDataSet",
     "MemoryDataSet",
     "PartitionedDataSet",
     "json.JSONDataSet",
     "matplotlib.MatplotlibWriter",
     "pandas.CSVDataSet",
+    "pandas.ExcelDataSet",
+    "pandas.FeatherDataSet",
     "pandas.JSONDataSet",
     "pandas.ParquetDataSet",
+    "pandas.SQLQueryDataSet",
+    "pandas.SQLTableDataSet",
     "pickle.PickleDataSet",
     "spark.DeltaTableDataSet",
     "spark.SparkDataSet",
     "text.TextDataSet",
+    "yaml.YAMLDataSet",
 )
 
 # Keys of an entry that are for the catalog or other tools, not for the data set.
@@ -47,7 +55,7 @@ def find_class(type_name: Any) -> Any:
     if not isinstance(type_name, str) or not type_name.strip():
         raise DataSetError(
             f"'type' must name a class, not {type_name!r}.",
-            hint=f"For example {', '.join(KNOWN_TYPES[6:8])}.",
+            hint="For example pandas.CSVDataSet.",
         )
     exact = next((n for n in _spellings(type_name) if n in KNOWN_TYPES), None)
     if exact is not None:
@@ -141,10 +149,44 @@ def parse_config(
     }
     if config.get("credentials") is not None:
         arguments["credentials"] = resolve_credentials(config["credentials"], credentials or {})
-    if config.get("versioned"):
+    if "version" in arguments:
+        raise DataSetError(
+            "'version' cannot stand in an entry.",
+            hint="Write 'versioned: true', and choose a version by --load-versions.",
+        )
+    if config.get("versioned") or getattr(cls, "versioned", False) is True:
         arguments["version"] = version or Version(None, None)
     _check_arguments(cls, arguments, required)
     return cls, arguments
+
+
+def has_versions(config: Any) -> bool:
+    """Whether the data set of an entry keeps versions."""
+    if not isinstance(config, Mapping):
+        return False
+    if config.get("versioned"):
+        return True
+    try:
+        return getattr(find_class(config.get("type")), "versioned", False) is True
+    except DataSetError:  # told when the data set is made
+        return False
+
+
+def pattern_problems(
+    pattern: Pattern, body: Any, credentials: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Return what is wrong with the entry of a pattern, whatever its fields stand for."""
+    problems = body_problems(pattern, body)
+    if problems or not isinstance(body, Mapping) or is_pattern(body.get("type", "")):
+        return problems
+    sample = filled(body, dict.fromkeys(pattern.fields, "x"))
+    if is_pattern(body.get("credentials", "")):
+        del sample["credentials"]
+    try:
+        parse_config(sample, credentials)
+    except DataSetError as exc:
+        problems.append(str(exc))
+    return problems
 
 
 def _with_credentials(value: Any, credentials: Mapping[str, Any]) -> Any:
@@ -188,6 +230,8 @@ def _check_arguments(cls: Any, arguments: dict[str, Any], required: tuple[str, .
         for name, p in parameters.items()
         if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
     ]
+    if "metadata" not in known and not open_ended:
+        arguments = {name: a for name, a in arguments.items() if name != "metadata"}
     if "version" in arguments and "version" not in known and not open_ended:
         raise DataSetError(f"{cls.__name__} cannot be versioned.", hint="Remove 'versioned: true'.")
     unknown = [name for name in (*arguments, *required) if name not in known]
@@ -223,7 +267,7 @@ def build_data_set(
             check_version_name(number)
     cls, arguments = parse_config(config, credentials, version)
     try:
-        data_set = cls(**arguments)
+        data_set = _made(cls, arguments)
     except DataSetError:
         raise
     except Exception as exc:
@@ -231,3 +275,22 @@ def build_data_set(
             f"{cls.__name__} does not accept its options: {type(exc).__name__}: {exc}"
         ) from exc
     return data_set
+
+
+def _made(cls: Any, arguments: dict[str, Any]) -> Any:
+    if "metadata" not in arguments or _takes(cls, "metadata"):
+        return cls(**arguments)
+    # It is for other tools, which find it where data sets that do take it have it.
+    metadata = arguments.pop("metadata")
+    data_set = cls(**arguments)
+    with suppress(AttributeError):
+        data_set.metadata = metadata
+    return data_set
+
+
+def _takes(cls: Any, argument: str) -> bool:
+    try:
+        parameters = inspect.signature(cls).parameters
+    except (TypeError, ValueError):
+        return True
+    return argument in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
