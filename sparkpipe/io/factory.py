@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import Version, check_version_name
@@ -219,17 +220,36 @@ def resolve_credentials(named: Any, credentials: Mapping[str, Any]) -> dict[str,
     return dict(found) if isinstance(found, Mapping) else found
 
 
-def _check_arguments(cls: Any, arguments: dict[str, Any], required: tuple[str, ...]) -> None:
+class Options(NamedTuple):
+    """The arguments of a function that can be given by name, and which of them must be."""
+
+    known: tuple[str, ...]
+    needed: tuple[str, ...]
+    open_ended: bool
+
+
+# Catalogs have many entries of few classes, and a signature takes long to work out.
+@lru_cache(maxsize=1000)
+def options_of(function: Callable[..., Any]) -> Options:
+    """Return the arguments of a function or class; open-ended if nobody can tell."""
     try:
-        parameters = inspect.signature(cls).parameters
+        parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
-        return
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    known = [
-        name
+        return Options((), (), True)
+    named = {
+        name: p
         for name, p in parameters.items()
         if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    ]
+    }
+    return Options(
+        tuple(named),
+        tuple(name for name, p in named.items() if p.default is p.empty),
+        any(p.kind is p.VAR_KEYWORD for p in parameters.values()),
+    )
+
+
+def _check_arguments(cls: Any, arguments: dict[str, Any], required: tuple[str, ...]) -> None:
+    known, needed, open_ended = options_of(cls)
     if "metadata" not in known and not open_ended:
         arguments = {name: a for name, a in arguments.items() if name != "metadata"}
     if "version" in arguments and "version" not in known and not open_ended:
@@ -241,13 +261,7 @@ def _check_arguments(cls: Any, arguments: dict[str, Any], required: tuple[str, .
             f"{cls.__name__} has no option '{unknown[0]}'.",
             hint=did_you_mean(unknown[0], offered) or f"Options: {', '.join(offered)}.",
         )
-    missing = [
-        name
-        for name in known
-        if parameters[name].default is inspect.Parameter.empty
-        and name not in arguments
-        and name not in required
-    ]
+    missing = [name for name in needed if name not in arguments and name not in required]
     if missing:
         raise DataSetError(f"{cls.__name__} needs the option '{missing[0]}'.")
 
@@ -278,7 +292,8 @@ def build_data_set(
 
 
 def _made(cls: Any, arguments: dict[str, Any]) -> Any:
-    if "metadata" not in arguments or _takes(cls, "metadata"):
+    known, _, open_ended = options_of(cls)
+    if "metadata" not in arguments or "metadata" in known or open_ended:
         return cls(**arguments)
     # It is for other tools, which find it where data sets that do take it have it.
     metadata = arguments.pop("metadata")
@@ -286,11 +301,3 @@ def _made(cls: Any, arguments: dict[str, Any]) -> Any:
     with suppress(AttributeError):
         data_set.metadata = metadata
     return data_set
-
-
-def _takes(cls: Any, argument: str) -> bool:
-    try:
-        parameters = inspect.signature(cls).parameters
-    except (TypeError, ValueError):
-        return True
-    return argument in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from string import Formatter
-from typing import Any
+from typing import Any, TypeVar
 
 from sparkpipe.errors import DataSetError, did_you_mean
 
@@ -99,9 +99,6 @@ class Pattern:
 
     def match(self, name: str) -> dict[str, str] | None:
         """Return what the fields stand for in a name; None if it does not match."""
-        # Most patterns do not match most names, and this is the quickest way to tell.
-        if len(self.literals) > 2 and any(part not in name for part in self.literals[1:-1]):
-            return None
         found = self._expression.fullmatch(name)
         return None if found is None else found.groupdict()
 
@@ -140,13 +137,18 @@ class Patterns:
         if problems:
             raise DataSetError("\n".join(problems))
         self._sorted = tuple(sorted(patterns, key=lambda pattern: pattern.precedence))
-        # By what comes before the first field, then by what comes after the last.
-        self._index: dict[str, dict[str, list[tuple[int, Pattern]]]] = {}
+        # By what comes before the first field, after the last, and the longest between.
+        index: dict[str, dict[str, dict[str, list[tuple[int, Pattern]]]]] = {}
         for rank, pattern in enumerate(self._sorted):
-            by_end = self._index.setdefault(pattern.literals[0], {})
-            by_end.setdefault(pattern.literals[-1], []).append((rank, pattern))
-        self._starts = sorted({len(start) for start in self._index})
-        self._ends = {start: sorted({*map(len, ends)}) for start, ends in self._index.items()}
+            start, *between, end = pattern.literals
+            of_end = index.setdefault(start, {}).setdefault(end, {})
+            of_end.setdefault(max(between, key=len, default=""), []).append((rank, pattern))
+        self._index = _by_length(
+            {
+                start: _by_length({end: _by_length(middles) for end, middles in ends.items()})
+                for start, ends in index.items()
+            }
+        )
 
     def __iter__(self) -> Iterator[Pattern]:
         return iter(self._sorted)
@@ -161,19 +163,30 @@ class Patterns:
         """
         if name == "parameters" or name.startswith("params:"):
             return None
-        candidates: list[tuple[int, Pattern]] = []
-        for start in self._starts:
-            before = name[:start]
-            by_end = self._index.get(before)
-            if by_end is None:
-                continue
-            for end in self._ends[before]:
-                candidates += by_end.get(name[len(name) - end :], ()) if end <= len(name) else ()
-        for _, pattern in sorted(candidates, key=_rank):
+        for _, pattern in sorted(self._candidates(name), key=_rank):
             values = pattern.match(name)
             if values is not None:
                 return pattern, values
         return None
+
+    def _candidates(self, name: str) -> Iterator[tuple[int, Pattern]]:
+        size = len(name)
+        for start, by_start in self._index:
+            for end, by_end in by_start.get(name[:start], ()):
+                for middle, patterns in by_end.get(name[size - end :], ()) if end < size else ():
+                    for place in range(start, size - end - middle + 1) if middle else (0,):
+                        yield from patterns.get(name[place : place + middle], ())
+
+
+T = TypeVar("T")
+
+
+def _by_length(table: dict[str, T]) -> list[tuple[int, dict[str, T]]]:
+    """Part a table by the length of its keys, as a look-up has to know what length to look for."""
+    parted: dict[int, dict[str, T]] = {}
+    for key, value in table.items():
+        parted.setdefault(len(key), {})[key] = value
+    return sorted(parted.items(), key=lambda item: item[0])
 
 
 def _rank(candidate: tuple[int, Pattern]) -> int:
