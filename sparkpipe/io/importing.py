@@ -13,6 +13,8 @@ _EXTRAS = {
     "delta": "spark",
     "pandas": "pandas",
     "pyarrow": "pandas",
+    "openpyxl": "excel",
+    "sqlalchemy": "sql",
     "matplotlib": "matplotlib",
 }
 
@@ -41,6 +43,11 @@ def import_object(path: str) -> Any:
         ) from exc
     try:
         return getattr(module, name)
+    except ImportError as exc:  # a package may import its parts when they are asked for
+        raise DataSetError(
+            f"'{path}' cannot be imported: {exc}.",
+            hint=install_hint(exc.name or module_name),
+        ) from exc
     except AttributeError as exc:
         raise DataSetError(
             f"'{path}' cannot be imported: '{module_name}' has no '{name}'.",

@@ -89,21 +89,7 @@ class PartitionedDataSet(AbstractDataSet):
         return sorted(names)
 
     def _partition(self, name: str) -> AbstractDataSet:
-        relative = PurePosixPath(name)
-        if (
-            relative.is_absolute()
-            or ".." in relative.parts
-            or any(c in name for c in "\0\\:")
-            or not name.strip()
-        ):
-            raise DataSetError(
-                f"{name!r} cannot be the name of a partition: it would leave {self._folder}."
-            )
-        if str(relative) != name or not relative.name or relative.name.startswith((".", "_")):
-            raise DataSetError(
-                f"{name!r} cannot be the name of a partition: it would not be found again.",
-                hint="Names start with neither '.' nor '_', and have no empty parts.",
-            )
+        check_partition_name(name, self._folder)
         path = f"{self._path}/{name}{self._suffix}"
         partition: AbstractDataSet = self._class(**{**self._config, self._filepath_arg: path})
         return partition
@@ -146,3 +132,24 @@ class PartitionedDataSet(AbstractDataSet):
 
 
 PartitionedDataset = PartitionedDataSet
+
+
+def check_partition_name(name: str, folder: PurePosixPath) -> None:
+    """Refuse names of files that would lie outside their folder, or not be found again.
+
+    Raises:
+        DataSetError: The name is one of these.
+    """
+    relative = PurePosixPath(name)
+    if (
+        relative.is_absolute()
+        or ".." in relative.parts
+        or any(c in name for c in "\0\\:")
+        or not name.strip()
+    ):
+        raise DataSetError(f"{name!r} cannot be the name of a partition: it would leave {folder}.")
+    if str(relative) != name or not relative.name or relative.name.startswith((".", "_")):
+        raise DataSetError(
+            f"{name!r} cannot be the name of a partition: it would not be found again.",
+            hint="Names start with neither '.' nor '_', and have no empty parts.",
+        )
