@@ -82,10 +82,21 @@ def find_class(type_name: Any) -> Any:
                     and f"{spelling}.".startswith(f"{absent.name}.")
                 ):
                     continue
-                raise
+                raise _with_extra_of_kedro(exc, spelling) from exc
     raise DataSetError(
         f"there is no data set type '{type_name}' (looked for {', '.join(looked_for)}).",
         hint=_type_hint(type_name),
+    )
+
+
+def _with_extra_of_kedro(exc: DataSetError, path: str) -> DataSetError:
+    """Say how to get what a data set of kedro-datasets needs."""
+    package, *rest = path.split(".")
+    if package != "kedro_datasets" or not isinstance(exc.__cause__, ImportError) or len(rest) != 2:
+        return exc
+    extra = "-".join(rest).lower()
+    return DataSetError(
+        exc.message, hint=f"Install what it needs: pip install 'kedro-datasets[{extra}]'."
     )
 
 
@@ -108,8 +119,10 @@ def _nearest_type(name: str) -> str:
 
 
 def _type_hint(name: str) -> str:
+    from importlib.util import find_spec
+
     near = _nearest_type(name)
-    if name.count(".") == 1:
+    if name.count(".") == 1 and find_spec("kedro_datasets") is None:
         kedro = "If it is one of kedro-datasets, install that: pip install kedro-datasets."
         return f"{near} {kedro}".strip()
     if "." in name:
@@ -155,7 +168,7 @@ def parse_config(
             "'version' cannot stand in an entry.",
             hint="Write 'versioned: true', and choose a version by --load-versions.",
         )
-    if config.get("versioned") or getattr(cls, "versioned", False) is True:
+    if _asks_for_versions(cls, config):
         arguments["version"] = version or Version(None, None)
     _check_arguments(cls, arguments, required)
     return cls, arguments
@@ -165,12 +178,21 @@ def has_versions(config: Any) -> bool:
     """Whether the data set of an entry keeps versions."""
     if not isinstance(config, Mapping):
         return False
-    if config.get("versioned"):
-        return True
     try:
-        return getattr(find_class(config.get("type")), "versioned", False) is True
+        return _asks_for_versions(find_class(config.get("type")), config)
     except DataSetError:  # told when the data set is made
-        return False
+        return bool(config.get("versioned"))
+
+
+def _asks_for_versions(cls: Any, config: Mapping[str, Any]) -> bool:
+    if config.get("versioned") or getattr(cls, "versioned", False) is True:
+        return True
+    inside = config.get("dataset")  # of a cache, which has the versions of what it wraps
+    return (
+        isinstance(inside, Mapping)
+        and bool(inside.get("versioned"))
+        and "version" in options_of(cls).known
+    )
 
 
 def pattern_problems(
@@ -285,10 +307,19 @@ def build_data_set(
     except DataSetError:
         raise
     except Exception as exc:
-        raise DataSetError(
-            f"{cls.__name__} does not accept its options: {type(exc).__name__}: {exc}"
-        ) from exc
+        told = f"{cls.__name__} does not accept its options: {type(exc).__name__}: {exc}"
+        hidden = _without_secrets(told, arguments.get("credentials"))
+        raise DataSetError(hidden) from (exc if hidden == told else None)
     return data_set
+
+
+def _without_secrets(text: str, credentials: Any) -> str:
+    if isinstance(credentials, Mapping):
+        for value in credentials.values():
+            text = _without_secrets(text, value)
+    elif isinstance(credentials, str) and credentials:
+        text = text.replace(credentials, "***")
+    return text
 
 
 def _made(cls: Any, arguments: dict[str, Any]) -> Any:

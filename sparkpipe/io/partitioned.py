@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -28,13 +29,13 @@ class PartitionedDataSet(AbstractDataSet):
         filename_suffix: Only files that end so are partitions; not part of their names.
         credentials: For the file system and for the data set of a partition; never shown.
         load_args: Passed to the file system's ``find``.
-        fs_args: Arguments of the file system.
+        fs_args: Arguments of the file system, also for the data set of a partition.
         overwrite: Remove the partitions that were there, once the new ones are saved.
     """
 
     def __init__(
         self,
-        path: str,
+        path: str | os.PathLike[str],
         dataset: str | type[AbstractDataSet] | dict[str, Any],
         filepath_arg: str = "filepath",
         filename_suffix: str = "",
@@ -44,8 +45,9 @@ class PartitionedDataSet(AbstractDataSet):
         overwrite: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        from sparkpipe.io.factory import parse_config
+        from sparkpipe.io.factory import options_of, parse_config
 
+        path = os.fspath(path)
         config: dict[str, Any] = dict(dataset) if isinstance(dataset, dict) else {"type": dataset}
         if filepath_arg in config:
             raise DataSetError(
@@ -54,6 +56,13 @@ class PartitionedDataSet(AbstractDataSet):
         if credentials and "credentials" not in config:
             config["credentials"] = credentials
         self._class, self._config = parse_config(config, required=(filepath_arg,))
+        if "version" in self._config:
+            raise DataSetError(
+                "the data set of a partition cannot be versioned.",
+                hint="Remove 'versioned' from 'dataset'.",
+            )
+        if fs_args and "fs_args" in options_of(self._class).known:
+            self._config.setdefault("fs_args", fs_args)
         self._protocol, folder = split_protocol(path)
         self._folder = PurePosixPath(folder)
         self._path = path.rstrip("/\\")
@@ -128,7 +137,11 @@ class PartitionedDataSet(AbstractDataSet):
         return list(dict.fromkeys([*problems, *(own() if callable(own) else ())]))
 
     def _describe(self) -> dict[str, Any]:
-        return {"path": without_password(self._path), "dataset": self._class.__name__}
+        return {
+            "path": without_password(self._path),
+            "dataset": self._class.__name__,
+            "options": {name: v for name, v in self._config.items() if v} or None,
+        }
 
 
 PartitionedDataset = PartitionedDataSet

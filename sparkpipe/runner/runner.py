@@ -125,9 +125,11 @@ class AbstractRunner(ABC):
             PreflightError: As of :meth:`run`.
             RunFailedError: As of :meth:`run`.
         """
-        free_outputs = pipeline.outputs() - set(catalog)
-        missing = {name for name in catalog if name in pipeline.data_sets()} & {
-            name for name in pipeline.all_outputs() if not catalog.exists(name)
+        free_outputs = {name for name in pipeline.outputs() if name not in catalog}
+        missing = {
+            name
+            for name in pipeline.all_outputs()
+            if name in catalog and not catalog.exists(name)
         }
         to_make = free_outputs | missing
         needed = pipeline.only_nodes_with_outputs(*to_make) if to_make else Pipeline([])
