@@ -204,7 +204,7 @@ def pattern_problems(
         return problems
     sample = filled(body, dict.fromkeys(pattern.fields, "x"))
     if is_pattern(body.get("credentials", "")):
-        del sample["credentials"]
+        sample["credentials"] = {}  # which of them, only a name tells
     try:
         parse_config(sample, credentials)
     except DataSetError as exc:
