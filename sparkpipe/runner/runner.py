@@ -127,9 +127,7 @@ class AbstractRunner(ABC):
         """
         free_outputs = {name for name in pipeline.outputs() if name not in catalog}
         missing = {
-            name
-            for name in pipeline.all_outputs()
-            if name in catalog and not catalog.exists(name)
+            name for name in pipeline.all_outputs() if name in catalog and not catalog.exists(name)
         }
         to_make = free_outputs | missing
         needed = pipeline.only_nodes_with_outputs(*to_make) if to_make else Pipeline([])

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import building, fairness, imports, many_tables, overhead, polling, tpch
+from tests.benchmarks import (
+    building,
+    catalog_size,
+    fairness,
+    imports,
+    many_tables,
+    overhead,
+    polling,
+    tpch,
+)
 from tests.benchmarks.report import Report
 
 BENCHMARKS = {
     "imports": imports.run,
     "building": building.run,
+    "catalog": catalog_size.run,
     "overhead": overhead.run,
     "polling": polling.run,
     "tables": many_tables.run,

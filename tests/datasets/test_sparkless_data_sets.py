@@ -242,7 +242,7 @@ def test_misspelt_options_are_found_before_loading(
 ) -> None:
     from sparkpipe.datasets.pickle import pickle_data_set
 
-    monkeypatch.setattr(pickle_data_set, "find_spec", lambda name: None if name == "dill" else name)
+    monkeypatch.setattr(pickle_data_set, "is_installed", lambda name: name != "dill")
     catalog = DataCatalog.from_config_lazily({"x": {**entry, "filepath": "nowhere/a"}})
     (problem,) = catalog.problems()
     assert "'x'" in problem

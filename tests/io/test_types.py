@@ -138,7 +138,7 @@ def test_extra_that_brings_a_package_is_told(module: str, extra: str) -> None:
 def test_missing_pandas_is_told_before_loading(monkeypatch: pytest.MonkeyPatch) -> None:
     from sparkpipe.datasets.pandas import options
 
-    monkeypatch.setattr(options, "find_spec", lambda name: None)
+    monkeypatch.setattr(options, "is_installed", lambda name: False)
     (problem,) = build_data_set({"type": "pandas.CSVDataSet", "filepath": "a.csv"})._problems()
     assert "the package pandas is not installed" in problem
     assert "pip install 'sparkpipe[pandas]'" in problem

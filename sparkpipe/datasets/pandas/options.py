@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from typing import Any
 
 from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import is_spark_frame
 from sparkpipe.io.factory import options_of
-from sparkpipe.io.importing import install_hint
+from sparkpipe.io.importing import install_hint, is_installed
 
 
 def missing_packages(modules: tuple[str, ...]) -> list[str]:
     """Tell the first of these modules that is not installed."""
     for module in modules:
-        if find_spec(module) is None:
+        if not is_installed(module):
             return [f"the package {module} is not installed. {install_hint(module)}"]
     return []
 
