@@ -429,6 +429,18 @@ def test_credentials_are_resolved_by_name_also_inside() -> None:
     assert catalog.load("literal") == "t"
 
 
+def test_constructor_that_tells_its_credentials_does_not_tell_them_here() -> None:
+    class Talks(Bare):
+        def __init__(self, credentials: dict[str, Any]) -> None:
+            raise ValueError(f"cannot use {credentials}")
+
+    with pytest.raises(DataSetError) as error:
+        DataCatalog.from_config({"x": {"type": Talks, "credentials": {"a": {"b": SECRET}}}})
+    told = error.value.__cause__ or error.value
+    assert "Talks does not accept its options: ValueError: cannot use" in str(error.value)
+    assert SECRET not in f"{error.value} {told} {told.__cause__}"
+
+
 def test_credentials_are_resolved_in_a_data_set_inside_another() -> None:
     inner = {"type": "text.TextDataSet", "filepath": "memory://n.txt", "credentials": "mine"}
     DataCatalog.from_config(

@@ -76,10 +76,13 @@ def test_versions_of_an_own_data_set(tmp_path: Path) -> None:
         DataCatalog.from_config(config, save_version="v2").save("x", "again")
 
 
-def test_version_that_is_no_longer_whole_is_not_the_latest(tmp_path: Path) -> None:
-    config = entry(tmp_path / "a.txt", versioned=True)
-    DataCatalog.from_config(config, save_version="v1").save("x", "old")
+@pytest.mark.parametrize("kind", [Upper, "text.TextDataSet"])
+def test_version_that_cannot_be_loaded_is_not_the_latest(tmp_path: Path, kind: Any) -> None:
+    config = {"x": {"type": kind, "filepath": str(tmp_path / "a.txt"), "versioned": True}}
+    DataCatalog.from_config(config, save_version="v1").save("x", "OLD")
     (tmp_path / "a.txt" / "v2").mkdir()
+    (tmp_path / "a.txt" / "v3").mkdir()
+    (tmp_path / "a.txt" / "v3" / "a.txt").symlink_to(tmp_path / "gone")
     assert DataCatalog.from_config(config).load("x") == "OLD"
 
 

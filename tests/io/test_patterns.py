@@ -385,7 +385,7 @@ class Slow(AbstractDataSet):
     made: ClassVar[list[str]] = []
 
     def __init__(self, name: str) -> None:
-        threading.Event().wait(0.01)
+        threading.Event().wait(0.001)
         Slow.made.append(name)
 
     def _load(self) -> Any:
@@ -397,7 +397,17 @@ class Slow(AbstractDataSet):
         return {}
 
 
-def test_one_name_is_made_once_for_all_threads_and_copies() -> None:
+def test_one_name_is_made_once_for_all_threads_and_copies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    find = Patterns.find
+
+    def slowly(patterns: Patterns, name: str) -> Any:
+        found = find(patterns, name)
+        threading.Event().wait(0.001)
+        return found
+
+    monkeypatch.setattr(Patterns, "find", slowly)
     Slow.made.clear()
     catalog = DataCatalog.from_config_lazily({"{a}.{b}": {"type": Slow, "name": "{b}"}})
     copies = [catalog, catalog.shallow_copy(), catalog.shallow_copy().shallow_copy()]
@@ -405,11 +415,11 @@ def test_one_name_is_made_once_for_all_threads_and_copies() -> None:
 
     def resolve(number: int) -> list[Any]:
         start.wait()
-        return [copies[number % 3][f"x.{i}"] for i in range(8)]
+        return [copies[number % 3][f"x.{i:02}"] for i in range(8)]
 
     with ThreadPoolExecutor(16) as pool:
         found = list(pool.map(resolve, range(16)))
-    assert sorted(Slow.made) == [str(i) for i in range(8)]
+    assert sorted(Slow.made) == [f"{i:02}" for i in range(8)]
     assert all(one is other for row in found for one, other in zip(row, found[0], strict=True))
 
 
