@@ -32,9 +32,12 @@ from sparkpipe.runner import SequentialRunner
 TABLE = pd.DataFrame({"name": ['é, "x"', "b\nc", ""], "n": [1, -2, 3], "x": [0.5, 1e300, 2.0]})
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", "file", "memory"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return str(tmp_path / "deep" / "er") if request.param == "local" else f"memory://{uuid4().hex}"
+    path = str(tmp_path / "deep" / "er")
+    return {"local": path, "file": f"file://{path}", "memory": f"memory://{uuid4().hex}"}[
+        request.param
+    ]
 
 
 # One contract for all that can be saved and loaded
@@ -169,15 +172,30 @@ def test_compressed_tables_come_back(folder: str, cls: Any, name: str) -> None:
     assert_frame_equal(data_set.load(), pd.DataFrame({"a": [1, 2]}))
 
 
-def test_folder_of_parquet_files_is_one_table(tmp_path: Path) -> None:
-    folder = tmp_path / "table.parquet"
-    folder.mkdir()
-    pd.DataFrame({"a": [1]}).to_parquet(folder / "part-0.parquet")
-    pd.DataFrame({"a": [2]}).to_parquet(folder / "part-1.parquet")
-    (folder / "_SUCCESS").touch()
-    loaded = ParquetDataSet(folder).load()
+def test_folder_of_parquet_files_is_one_table(folder: str) -> None:
+    import fsspec
+
+    ParquetDataSet(f"{folder}/table/part-0.parquet").save(pd.DataFrame({"a": [1]}))
+    ParquetDataSet(f"{folder}/table/part-1.parquet").save(pd.DataFrame({"a": [2]}))
+    for marker in ("_SUCCESS", ".part-0.parquet.crc"):
+        with fsspec.open(f"{folder}/table/{marker}", "w") as file:
+            file.write("")
+    loaded = ParquetDataSet(f"{folder}/table").load()
     assert sorted(loaded["a"]) == [1, 2]
-    assert list(ParquetDataSet(folder, load_args={"columns": []}).load().columns) == []
+    assert list(ParquetDataSet(f"{folder}/table", load_args={"columns": []}).load().columns) == []
+
+
+@pytest.mark.spark
+def test_folder_that_spark_wrote_is_one_table(spark: Any, tmp_path: Path) -> None:
+    frame = spark.createDataFrame([(1, "x"), (2, "y"), (3, "x")], "n bigint, kind string")
+    frame.repartition(2).write.parquet(str(tmp_path / "plain"))
+    frame.write.partitionBy("kind").parquet(str(tmp_path / "parted"))
+    for name in ("plain", "parted"):
+        loaded = ParquetDataSet(tmp_path / name).load().sort_values("n", ignore_index=True)
+        assert loaded["n"].tolist() == [1, 2, 3]
+        assert loaded["kind"].astype(str).tolist() == ["x", "y", "x"]
+    some = ParquetDataSet(tmp_path / "parted", load_args={"filters": [("kind", "=", "y")]}).load()
+    assert some["n"].tolist() == [2]
 
 
 def test_parquet_options_reach_pandas(tmp_path: Path) -> None:

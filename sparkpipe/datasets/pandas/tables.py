@@ -85,6 +85,8 @@ class ParquetDataSet(TableDataSet):
     def _load(self) -> Any:
         path = str(self._get_load_path())
         if self._fs.isdir(path):
+            # As the file system lists it, for PyArrow compares the two.
+            path = str(self._fs._strip_protocol(path))
             return self._reader()(path, filesystem=self._fs, **self._load_args)
         return super()._load()
 
