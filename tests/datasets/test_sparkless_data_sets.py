@@ -494,6 +494,17 @@ def test_many_pictures_are_saved_as_a_folder(
             assert file.read(5) == (b"<?xml" if name.endswith(".svg") else PNG[:5])
 
 
+def test_old_pictures_stay_unless_overwritten(folder: str, figure: Any) -> None:
+    def saved(name: str, overwrite: bool) -> list[str]:
+        writer = MatplotlibWriter(f"{folder}/plots", overwrite=overwrite)
+        writer.save({name: figure})
+        return sorted(str(path).rpartition("/")[2] for path in writer._fs.find(f"{folder}/plots"))
+
+    assert saved("a.png", False) == ["a.png"]
+    assert saved("b.png", False) == ["a.png", "b.png"]
+    assert saved("c.png", True) == ["c.png"]
+
+
 @pytest.mark.parametrize("name", ["../a.png", "/a.png", "a/../../b.png", ""])
 def test_pictures_never_leave_their_folder(tmp_path: Path, figure: Any, name: str) -> None:
     with pytest.raises(DataSetError, match="cannot be the name"):
