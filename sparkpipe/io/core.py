@@ -360,6 +360,28 @@ def get_filepath_str(path: PurePath, protocol: str) -> str:
     return f"{protocol}://{path.as_posix()}" if protocol in _WEB else path.as_posix()
 
 
+def check_path(name: str, path: Any) -> None:
+    """Refuse what is no path.
+
+    Raises:
+        DataSetError: It is of another type, or empty.
+    """
+    if not isinstance(path, (str, os.PathLike)) or not str(path).strip():
+        raise DataSetError(f"{name} must be a path, not {path!r}.")
+
+
+def check_mappings(**options: Any) -> None:
+    """Refuse options that are neither mappings nor None.
+
+    Raises:
+        DataSetError: One is something else.
+    """
+    for name, value in options.items():
+        if value is not None and not isinstance(value, Mapping):
+            shown = f"a {type(value).__name__}" if _is_secret(name) else repr(value)
+            raise DataSetError(f"{name} must be a mapping, not {shown}.")
+
+
 def generate_timestamp() -> str:
     """Return the present time in UTC as a name for a run or version, fit for every file system.
 

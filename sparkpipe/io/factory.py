@@ -200,10 +200,11 @@ def pattern_problems(
 ) -> list[str]:
     """Return what is wrong with the entry of a pattern, whatever its fields stand for."""
     problems = body_problems(pattern, body)
-    if problems or not isinstance(body, Mapping) or is_pattern(body.get("type", "")):
+    known = body if isinstance(body, Mapping) else {}
+    if problems or is_pattern(known.get("type", "")):
         return problems
     sample = filled(body, dict.fromkeys(pattern.fields, "x"))
-    if is_pattern(body.get("credentials", "")):
+    if is_pattern(known.get("credentials", "")):
         sample["credentials"] = {}  # which of them, only a name tells
     try:
         parse_config(sample, credentials)

@@ -16,6 +16,8 @@ from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import (
     AbstractVersionedDataSet,
     Version,
+    check_mappings,
+    check_path,
     get_filepath_str,
     get_protocol_and_path,
     glob_paths,
@@ -102,11 +104,9 @@ class FileDataSet(AbstractVersionedDataSet):
         fs_args: Mapping[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        if not isinstance(filepath, (str, os.PathLike)) or not str(filepath).strip():
-            raise DataSetError(f"filepath must be a path, not {filepath!r}.")
-        for name, options in (("load_args", load_args), ("save_args", save_args)):
-            if options is not None and not isinstance(options, Mapping):
-                raise DataSetError(f"{name} must be a mapping, not {options!r}.")
+        check_path("filepath", filepath)
+        check_mappings(load_args=load_args, save_args=save_args, fs_args=fs_args)
+        check_mappings(credentials=credentials)
         self._protocol, path = get_protocol_and_path(filepath, version)
         super().__init__(PurePosixPath(path), version, self._there, self._find)
         self._load_args = {**deepcopy(self.DEFAULT_LOAD_ARGS), **(load_args or {})}

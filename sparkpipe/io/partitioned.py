@@ -9,7 +9,13 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractDataSet, is_single_process, reason_of
+from sparkpipe.io.core import (
+    AbstractDataSet,
+    check_mappings,
+    check_path,
+    is_single_process,
+    reason_of,
+)
 from sparkpipe.io.files import protocol_problems, split_protocol, without_password
 
 if TYPE_CHECKING:
@@ -47,6 +53,8 @@ class PartitionedDataSet(AbstractDataSet):
     ) -> None:
         from sparkpipe.io.factory import options_of, parse_config
 
+        check_path("path", path)
+        check_mappings(load_args=load_args, fs_args=fs_args, credentials=credentials)
         path = os.fspath(path)
         config: dict[str, Any] = dict(dataset) if isinstance(dataset, dict) else {"type": dataset}
         if filepath_arg in config:

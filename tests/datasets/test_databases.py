@@ -115,6 +115,15 @@ def test_table_takes_frames_only(shop: dict[str, Any], data: Any) -> None:
         ({"type": "pandas.SQLTableDataSet", "table_name": "", "credentials": "db"}, "table_name"),
         ({"type": "pandas.SQLQueryDataSet", "credentials": "db"}, "needs 'sql' or 'filepath'"),
         (
+            {
+                "type": "pandas.SQLTableDataSet",
+                "table_name": "a",
+                "credentials": "db",
+                "save_args": [1],
+            },
+            "save_args must be a mapping, not [1]",
+        ),
+        (
             {"type": "pandas.SQLQueryDataSet", "sql": "a", "filepath": "b", "credentials": "db"},
             "needs 'sql' or 'filepath', and not both",
         ),

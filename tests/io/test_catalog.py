@@ -429,6 +429,20 @@ def test_credentials_are_resolved_by_name_also_inside() -> None:
     assert catalog.load("literal") == "t"
 
 
+@pytest.mark.parametrize("kind", ["text.TextDataSet", "PartitionedDataSet"])
+def test_credentials_that_are_no_mapping_are_refused_and_not_shown(kind: str) -> None:
+    options = (
+        {"filepath": "a"}
+        if kind == "text.TextDataSet"
+        else {"path": "a", "dataset": "text.TextDataSet"}
+    )
+    with pytest.raises(DataSetError, match=r"credentials must be a mapping, not a str") as error:
+        DataCatalog.from_config(
+            {"x": {"type": kind, "credentials": "db", **options}}, {"db": SECRET}
+        )
+    assert SECRET not in str(error.value)
+
+
 def test_constructor_that_tells_its_credentials_does_not_tell_them_here() -> None:
     class Talks(Bare):
         def __init__(self, credentials: dict[str, Any]) -> None:

@@ -180,6 +180,21 @@ def test_impossible_partitions_are_found_before_loading(dataset: Any, told: str)
     assert told in str(error.value)
 
 
+@pytest.mark.parametrize("kind", ["PartitionedDataSet", "IncrementalDataSet"])
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"path": ""}, "path must be a path, not ''"),
+        ({"path": 3}, "path must be a path, not 3"),
+        ({"path": "x", "load_args": [1]}, r"load_args must be a mapping, not \[1\]"),
+        ({"path": "x", "fs_args": "a"}, "fs_args must be a mapping, not 'a'"),
+    ],
+)
+def test_odd_options_are_refused(kind: str, options: Any, told: str) -> None:
+    with pytest.raises(DataSetError, match=told):
+        DataCatalog.from_config({"x": {"type": kind, "dataset": "text.TextDataSet", **options}})
+
+
 def test_unknown_protocol_is_found_before_loading() -> None:
     with pytest.raises(DataSetError, match="nosuch:// cannot be used"):
         DataCatalog.from_config(

@@ -178,13 +178,14 @@ def test_patterns_that_differ_only_in_their_fields_are_refused_with_both_places(
         ({"filepath": "{table}"}, "the entry has no 'type'"),
         ({"type": "text.TextDataSet", "filepath": "a", "credentials": "x"}, "no credentials 'x'"),
         ("text.TextDataSet", "the entry must be a mapping"),
+        (None, "the entry must be a mapping"),
     ],
 )  # fmt: skip
 def test_pattern_with_an_impossible_body_is_told_before_it_is_used(body: Any, told: str) -> None:
     catalog = DataCatalog.from_config_lazily(
         {"{layer}.{table}": body}, origins={"{layer}.{table}": "conf/base/catalog.yml:3"}
     )
-    if isinstance(body, str):
+    if body == "text.TextDataSet":
         (problem,) = catalog.problems(["raw.orders"])
         assert "'raw.orders' (pattern '{layer}.{table}', conf/base/catalog.yml:3)" in problem
     else:

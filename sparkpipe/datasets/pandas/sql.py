@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sparkpipe.datasets.pandas.options import check_frame, missing_packages, unknown_options
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractDataSet
+from sparkpipe.io.core import AbstractDataSet, check_mappings
 from sparkpipe.io.files import protocol_problems, split_protocol, without_password
 from sparkpipe.io.target import table_target
 
@@ -42,6 +42,7 @@ class SQLDataSet(AbstractDataSet):
                 "credentials need 'con', the address of the database.",
                 hint=f"In conf/local/credentials.yml: con: {_FORM}.",
             )
+        check_mappings(load_args=load_args)
         self._engine_args = dict(credentials)
         self._con = str(self._engine_args.pop("con"))
         self._load_args = dict(load_args or {})
@@ -133,6 +134,7 @@ class SQLTableDataSet(SQLDataSet):
     ) -> None:
         if not isinstance(table_name, str) or not table_name.strip():
             raise DataSetError(f"table_name must be the name of a table, not {table_name!r}.")
+        check_mappings(save_args=save_args)
         super().__init__(credentials, load_args, metadata)
         self._table_name = table_name
         self._save_args = {**self.DEFAULT_SAVE_ARGS, **(save_args or {})}
@@ -218,6 +220,7 @@ class SQLQueryDataSet(SQLDataSet):
                 "it needs 'sql' or 'filepath', and not both.",
                 hint="'sql' is the query itself, 'filepath' a file that holds it.",
             )
+        check_mappings(fs_args=fs_args, execution_options=execution_options)
         super().__init__(credentials or {}, load_args, metadata)
         self._sql = sql
         self._query_file = str(filepath) if filepath else ""
