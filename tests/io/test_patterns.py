@@ -443,3 +443,36 @@ def test_catalog_is_shown_while_names_are_made_and_added() -> None:
     assert catalog.load("x1.1") == 1
     assert catalog.layers is not None
     assert sum(map(len, catalog.layers.values())) == 500
+
+
+# Spark
+
+
+def forms(folder: Path) -> DataCatalog:
+    path = f"{folder}/{{table}}"
+    return DataCatalog.from_config(
+        {
+            "{table}@spark": {"type": "spark.SparkDataSet", "filepath": path},
+            "{table}@pandas": {"type": "pandas.ParquetDataSet", "filepath": path},
+        }
+    )
+
+
+def test_spark_data_sets_of_patterns_are_refused_where_they_cannot_go(tmp_path: Path) -> None:
+    pipeline = Pipeline([node(len, "rows", "orders@spark")])
+    with pytest.raises(PreflightError, match=r"'orders@spark'.*ThreadRunner"):
+        ParallelRunner().run(pipeline, forms(tmp_path))
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("runner", [SequentialRunner, ThreadRunner])
+def test_forms_of_one_table_are_made_of_patterns(spark: Any, runner: Any, tmp_path: Path) -> None:
+    def make() -> Any:
+        return spark.range(5).repartition(2)
+
+    nodes = [
+        node(make, None, "numbers@spark"),
+        node(lambda frame: int(frame["id"].sum()), "numbers@pandas", "total"),
+    ]
+    assert runner().run(Pipeline(nodes), forms(tmp_path)) == {"total": 10}
+    assert (tmp_path / "numbers" / "_SUCCESS").exists()
