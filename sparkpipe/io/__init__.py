@@ -21,6 +21,7 @@ from sparkpipe.io.memory import MemoryDataSet, MemoryDataset
 
 if TYPE_CHECKING:
     from sparkpipe.io.cached import CachedDataSet, CachedDataset
+    from sparkpipe.io.incremental import IncrementalDataSet, IncrementalDataset
     from sparkpipe.io.lambda_data_set import LambdaDataSet, LambdaDataset
     from sparkpipe.io.partitioned import PartitionedDataSet, PartitionedDataset
 
@@ -42,6 +43,8 @@ __all__ = [
     "DatasetAlreadyExistsError",
     "DatasetError",
     "DatasetNotFoundError",
+    "IncrementalDataSet",
+    "IncrementalDataset",
     "LambdaDataSet",
     "LambdaDataset",
     "MemoryDataSet",
@@ -56,6 +59,8 @@ __all__ = [
 _ON_DEMAND = {
     "CachedDataSet": "cached",
     "CachedDataset": "cached",
+    "IncrementalDataSet": "incremental",
+    "IncrementalDataset": "incremental",
     "LambdaDataSet": "lambda_data_set",
     "LambdaDataset": "lambda_data_set",
     "PartitionedDataSet": "partitioned",

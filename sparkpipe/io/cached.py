@@ -15,7 +15,8 @@ class CachedDataSet(AbstractDataSet):
 
     Args:
         dataset: A data set, or its configuration.
-        version: Versions to load and save, for the data set inside.
+        version: Versions to load and save, for the data set inside: ``versioned: true`` may stand
+            in the entry or in ``dataset``.
         copy_mode: As of :class:`MemoryDataSet`.
     """
 
@@ -28,11 +29,12 @@ class CachedDataSet(AbstractDataSet):
     ) -> None:
         from sparkpipe.io.factory import build_data_set
 
-        self._dataset: AbstractDataSet
-        if isinstance(dataset, AbstractDataSet):
+        self._dataset: Any
+        if isinstance(dataset, dict):
+            versioned = {"versioned": True} if version is not None else {}
+            self._dataset = build_data_set({**dataset, **versioned}, version=version)
+        elif hasattr(dataset, "load") and hasattr(dataset, "save"):
             self._dataset = dataset
-        elif isinstance(dataset, dict):
-            self._dataset = build_data_set(dataset, version=version)
         else:
             raise DataSetError(
                 f"'dataset' must be a data set or its configuration, not {type(dataset).__name__}."
@@ -54,23 +56,29 @@ class CachedDataSet(AbstractDataSet):
         self._cache.save(data)
 
     def _exists(self) -> bool:
-        return self._cache.exists() or self._dataset.exists()
+        return self._cache.exists() or bool(self._dataset.exists())
 
     def _release(self) -> None:
         self._cache.release()
-        self._dataset.release()
+        if hasattr(self._dataset, "release"):
+            self._dataset.release()
 
     def _problems(self) -> list[str]:
-        return self._dataset._problems()
+        own = getattr(self._dataset, "_problems", None)
+        return own() if callable(own) else []
 
     def _missing(self) -> str:
-        return "" if self._cache.exists() else self._dataset._missing()
+        own = getattr(self._dataset, "_missing", None)
+        return own() if callable(own) and not self._cache.exists() else ""
 
     def _target(self) -> str:
         return target_of(self._dataset)
 
     def _describe(self) -> dict[str, Any]:
-        return {"dataset": str(self._dataset)}
+        # A data set of another library may tell more of itself than can be shown.
+        ours = isinstance(self._dataset, AbstractDataSet)
+        shown = str(self._dataset) if ours else type(self._dataset).__name__
+        return {"dataset": shown}
 
     def __getstate__(self) -> dict[str, Any]:
         # The cache stays where it was filled; another process loads for itself.

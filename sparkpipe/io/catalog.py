@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from sparkpipe.errors import (
@@ -15,43 +14,16 @@ from sparkpipe.errors import (
     DataSetNotFoundError,
     did_you_mean,
 )
+from sparkpipe.io.attributes import DataSets
 from sparkpipe.io.core import Version, check_version_name, generate_timestamp, location_of
-from sparkpipe.io.factory import build_data_set
+from sparkpipe.io.entries import Entry, PatternEntries
+from sparkpipe.io.factory import has_versions
 from sparkpipe.io.memory import MemoryDataSet
+from sparkpipe.io.patterns import filled, is_pattern
 
 _logger = logging.getLogger(__name__)
 
-
-class _Entry:
-    """A data set that is made from its configuration when first asked for, once for all threads."""
-
-    def __init__(
-        self,
-        name: str,
-        config: Mapping[str, Any],
-        credentials: Mapping[str, Any],
-        version: Version,
-        origin: str,
-    ) -> None:
-        self._made: Any = None
-        self._lock = threading.Lock()
-        self._name = name
-        self._arguments = (config, credentials, version)
-        self._origin = origin
-
-    def data_set(self) -> Any:
-        if self._made is not None:
-            return self._made
-        with self._lock:
-            if self._made is None:
-                try:
-                    self._made = build_data_set(*self._arguments)
-                except DataSetError as exc:
-                    where = f" ({self._origin})" if self._origin else ""
-                    raise DataSetError(
-                        f"Data set '{self._name}'{where}: {exc.message}", hint=exc.hint
-                    ) from exc
-            return self._made
+Layers = dict[str, set[str]]
 
 
 class DataCatalog:
@@ -60,6 +32,11 @@ class DataCatalog:
     Args:
         data_sets: Data sets by name.
         feed_dict: Data by name, each kept in memory.
+        layers: Names of data sets by layer, for tools that draw them.
+        dataset_patterns: Entries by pattern, for names that are not among the data sets; see
+            :mod:`sparkpipe.io.patterns`.
+        load_versions: Version to load, by name of a data set that a pattern makes.
+        save_version: Version under which versioned data sets of patterns save.
 
     >>> catalog = DataCatalog(feed_dict={"xs": [1, 2, 3]})
     >>> catalog.load("xs")
@@ -72,9 +49,23 @@ class DataCatalog:
         self,
         data_sets: Mapping[str, Any] | None = None,
         feed_dict: Mapping[str, Any] | None = None,
+        layers: Mapping[str, set[str]] | None = None,
+        dataset_patterns: Mapping[str, Mapping[str, Any]] | None = None,
+        load_versions: Mapping[str, str] | None = None,
+        save_version: str | None = None,
     ) -> None:
         self._data_sets: dict[str, Any] = {}
         self._origins: Mapping[str, str] = {}
+        self._layers = {layer: set(names) for layer, names in (layers or {}).items()}
+        self._patterned: PatternEntries | None = None
+        if dataset_patterns:
+            self._patterned = PatternEntries(
+                dataset_patterns,
+                {},
+                load_versions or {},
+                save_version or generate_timestamp(),
+                {},
+            )
         self._scope: Callable[[], AbstractContextManager[object]] = nullcontext
         self.add_all(data_sets or {})
         self.add_feed_dict(feed_dict or {})
@@ -124,47 +115,104 @@ class DataCatalog:
 
         Raises:
             DataSetNotFoundError: A load version names a data set that is not there.
-            DataSetError: A load version names a data set that is not versioned.
+            DataSetError: A load version names a data set that is not versioned, or patterns are
+                not possible.
         """
-        catalog = {n: c for n, c in (catalog or {}).items() if not str(n).startswith("_")}
+        credentials = credentials or {}
         load_versions = load_versions or {}
         save_version = save_version or generate_timestamp()
-        unknown = [name for name in load_versions if name not in catalog]
-        if unknown:
-            raise DataSetNotFoundError(
-                f"A load version is given for '{unknown[0]}', which is not in the catalog.",
-                hint=did_you_mean(unknown[0], catalog),
-            )
-        fixed = [name for name in load_versions if not _is_versioned(catalog[name])]
-        if fixed:
-            raise DataSetError(
-                f"A load version is given for '{fixed[0]}', which is not versioned.",
-                hint="Add 'versioned: true' to its entry, or leave out the version.",
-            )
         origins = origins or {}
         made = cls()
-        made._data_sets.update(
-            {
-                name: _Entry(
-                    name,
-                    config,
-                    credentials or {},
-                    Version(load_versions.get(name), save_version),
-                    origins.get(name, ""),
-                )
-                for name, config in catalog.items()
-            }
-        )
         made._origins = origins
+        patterns: dict[str, Any] = {}
+        for name, config in (catalog or {}).items():
+            if str(name).startswith("_"):
+                continue
+            if is_pattern(name):
+                patterns[name] = config
+                continue
+            version = Version(load_versions.get(name), save_version)
+            made._data_sets[name] = Entry(name, config, credentials, version, origins.get(name, ""))
+            if isinstance(config, Mapping) and config.get("layer") is not None:
+                made._layers.setdefault(str(config["layer"]), set()).add(name)
+        if patterns:
+            made._patterned = PatternEntries(
+                patterns, credentials, load_versions, save_version, origins
+            )
+        for name in load_versions:
+            made._check_versioned(name)
         return made
+
+    def _check_versioned(self, name: str) -> None:
+        """Refuse a load version for what has none."""
+        entry = self._entry(name)
+        if not isinstance(entry, Entry):
+            raise DataSetNotFoundError(
+                f"A load version is given for '{name}', which is not in the catalog.",
+                hint=did_you_mean(name, self._data_sets),
+            )
+        if not has_versions(entry.raw):
+            raise DataSetError(
+                f"A load version is given for '{name}', which is not versioned.",
+                hint="Add 'versioned: true' to its entry, or leave out the version.",
+            )
+
+    @property
+    def layers(self) -> Layers | None:
+        """Names of data sets by the ``layer:`` of their entries; None if no entry has one."""
+        layers = {layer: set(names) for layer, names in self._layers.items()}
+        for name, entry in (self._patterned.entries() if self._patterned else {}).items():
+            layer = entry.raw.get("layer") if isinstance(entry.raw, Mapping) else None
+            if layer is not None:
+                with suppress(DataSetError):  # told when the data set is made
+                    layers.setdefault(str(filled(layer, entry.values)), set()).add(name)
+        return layers or None
+
+    @property
+    def datasets(self) -> DataSets:
+        """The data sets as attributes: ``catalog.datasets.orders``."""
+        return DataSets(self)
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The patterns in order of precedence: the first that matches a name makes its data set."""
+        return tuple(p.name for p in self._patterned.patterns) if self._patterned else ()
+
+    def match_pattern(self, name: str) -> str | None:
+        """Return the pattern that makes the data set of a name; None for entries and unknown names.
+
+        >>> catalog = DataCatalog.from_config({"{layer}.{table}": {"type": "MemoryDataSet"}})
+        >>> catalog.match_pattern("raw.orders"), catalog.match_pattern("orders")
+        ('{layer}.{table}', None)
+        """
+        if name in self._data_sets or self._patterned is None:
+            return None
+        entry = self._patterned.entry(name)
+        return None if entry is None else entry.pattern
+
+    def config_of(self, name: str) -> dict[str, Any] | None:
+        """Return the entry of a data set, the fields of its pattern filled; None if it has none.
+
+        Credentials that stand in the entry are part of it: redact before showing it.
+
+        Raises:
+            DataSetError: The name cannot fill the fields of its pattern.
+        """
+        entry = self._entry(name)
+        if not isinstance(entry, Entry):
+            return None
+        config = entry.config()
+        return dict(config) if isinstance(config, Mapping) else None
 
     def problems(self, names: Iterable[str] | None = None) -> list[str]:
         """Return what is known to be wrong with data sets before anything is loaded.
 
         Args:
-            names: Data sets to look at; by default all.
+            names: Data sets to look at; by default all, and the patterns.
         """
-        problems = []
+        problems: list[str] = []
+        if names is None and self._patterned is not None:
+            problems += self._patterned.problems()
         for name in list(self._data_sets) if names is None else names:
             try:
                 data_set = self._get_dataset(name)
@@ -175,20 +223,33 @@ class DataCatalog:
                 continue
             own = getattr(data_set, "_problems", None)
             for problem in own() if callable(own) else ():
-                where = self._origins.get(name) or _kind(data_set)
+                where = self._origin(name) or _kind(data_set)
                 problems.append(f"Data set '{name}' ({where}): {problem}")
         return problems
 
     def _get_dataset(self, name: str) -> Any:
         """Return the data set of a name, made on first use."""
-        try:
-            data_set = self._data_sets[name]
-        except KeyError:
+        data_set = self._entry(name)
+        if data_set is None:
             raise DataSetNotFoundError(
-                f"The catalog has no data set '{name}'.", hint=did_you_mean(name, self._data_sets)
-            ) from None
+                f"The catalog has no data set '{name}'.", hint=did_you_mean(name, [*self])
+            )
         # The entry stays: copies of the catalog share it, and another thread may have replaced it.
-        return data_set.data_set() if type(data_set) is _Entry else data_set
+        return data_set.data_set() if isinstance(data_set, Entry) else data_set
+
+    def _entry(self, name: str) -> Any:
+        """Return the data set of a name, or the entry that makes it; None if there is none."""
+        found = self._data_sets.get(name)
+        if found is None and self._patterned is not None:
+            return self._patterned.entry(name)
+        return found
+
+    def _origin(self, name: str) -> str:
+        """Return where the entry of a data set stands, for messages; may be empty."""
+        if name in self._data_sets or self._patterned is None:
+            return self._origins.get(name, "")
+        entry = self._patterned.entry(name)
+        return "" if entry is None else entry.origin
 
     def load(self, name: str, version: str | None = None) -> Any:
         """Return the data of a data set.
@@ -230,10 +291,9 @@ class DataCatalog:
 
     def exists(self, name: str) -> bool:
         """Whether a data set is in the catalog and has data; a warning if it cannot tell."""
-        try:
-            data_set = self._get_dataset(name)
-        except DataSetNotFoundError:
+        if name not in self:
             return False
+        data_set = self._get_dataset(name)
         if not hasattr(data_set, "exists"):
             _logger.warning("'%s' (%s) has no 'exists'.", name, _kind(data_set))
             return False
@@ -320,6 +380,9 @@ class DataCatalog:
         names = [*self._data_sets]
         if regex_search is None:
             return names
+        if not regex_search.strip():
+            _logger.warning("An empty regular expression finds no data sets.")
+            return []
         try:
             pattern = re.compile(regex_search, re.IGNORECASE)
         except re.error as exc:
@@ -340,7 +403,9 @@ class DataCatalog:
         self.add_feed_dict({name: data}, replace=True)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._data_sets
+        if name in self._data_sets:
+            return True
+        return self._patterned is not None and self._patterned.entry(name) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter([*self._data_sets])
@@ -351,7 +416,11 @@ class DataCatalog:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, DataCatalog):
             return NotImplemented
-        return self._data_sets == other._data_sets
+        return (
+            self._data_sets == other._data_sets
+            and self.layers == other.layers
+            and _bodies(self) == _bodies(other)
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -359,8 +428,8 @@ class DataCatalog:
         return f"DataCatalog({', '.join(self)})"
 
 
-def _is_versioned(config: Any) -> bool:
-    return isinstance(config, Mapping) and bool(config.get("versioned"))
+def _bodies(catalog: DataCatalog) -> Mapping[str, Any]:
+    return catalog._patterned.bodies if catalog._patterned else {}
 
 
 def _kind(data_set: Any) -> str:

@@ -8,16 +8,31 @@ import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
-from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from pathlib import PurePath, PurePosixPath
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 from sparkpipe.errors import DataSetError, SparkpipeError, VersionNotFoundError
 from sparkpipe.io.target import described_target
 from sparkpipe.spark.errors import spark_reason
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    _Saved = TypeVar("_Saved", default=Any)
+    _Loaded = TypeVar("_Loaded", default=Any)
+else:  # before Python 3.13 a type variable has no default
+    from typing import TypeVar
+
+    _Saved = TypeVar("_Saved")
+    _Loaded = TypeVar("_Loaded")
+
 #: Keys whose values are never shown.
 _SECRET_WORDS = ("credential", "password", "secret", "token", "key", "account", "storage_options")
+
+#: Protocols of web servers, whose file system takes whole addresses.
+_WEB = ("http", "https")
 
 _VERSION = re.compile(r"\w[\w.+-]*", re.ASCII)
 
@@ -29,8 +44,10 @@ class Version(NamedTuple):
     save: str | None
 
 
-class AbstractDataSet(ABC):
+class AbstractDataSet(ABC, Generic[_Saved, _Loaded]):
     """Something that can be loaded and saved under a name.
+
+    ``AbstractDataSet[A, B]`` is one to which an ``A`` is saved and from which a ``B`` is loaded.
 
     A subclass writes ``_load``, ``_save``, ``_describe`` and, where it can, ``_exists`` and
     ``_release``. Abilities are declared on the class:
@@ -45,23 +62,54 @@ class AbstractDataSet(ABC):
     _SINGLE_PROCESS: bool = False
     _EPHEMERAL: bool = False
 
-    @abstractmethod
-    def _load(self) -> Any: ...
+    @classmethod
+    def from_config(
+        cls,
+        name: str,
+        config: Mapping[str, Any],
+        load_version: str | None = None,
+        save_version: str | None = None,
+    ) -> Any:
+        """Make the data set that an entry of a catalog stands for.
+
+        Args:
+            name: The name of the entry, for messages.
+            config: The entry, its credentials in place.
+            load_version: Version to load where it is versioned; by default the latest.
+            save_version: Version to save where it is versioned; by default the time.
+
+        Raises:
+            DataSetError: The entry is not possible.
+        """
+        from sparkpipe.io.factory import build_data_set
+
+        version = Version(load_version, save_version or generate_timestamp())
+        try:
+            return build_data_set(config, version=version)
+        except DataSetError as exc:
+            raise DataSetError(f"Data set '{name}': {exc.message}", hint=exc.hint) from exc
+
+    @property
+    def _logger(self) -> logging.Logger:
+        return logging.getLogger(type(self).__module__)
 
     @abstractmethod
-    def _save(self, data: Any) -> None: ...
+    def _load(self) -> _Loaded: ...
+
+    @abstractmethod
+    def _save(self, data: _Saved) -> None: ...
 
     @abstractmethod
     def _describe(self) -> dict[str, Any]:
         """Return what identifies the data set: its path and options."""
 
     def _exists(self) -> bool:
-        logging.getLogger(__name__).warning(
+        self._logger.warning(
             "%s cannot tell whether its data exists; it is taken as absent.", type(self).__name__
         )
         return False
 
-    def _release(self) -> None:  # noqa: B027 - most data sets hold nothing
+    def _release(self) -> None:
         """Let go of what is held in memory."""
 
     def _problems(self) -> list[str]:
@@ -79,7 +127,7 @@ class AbstractDataSet(ABC):
         """
         return "" if self._EPHEMERAL else described_target(self)
 
-    def load(self) -> Any:
+    def load(self) -> _Loaded:
         """Return the data.
 
         Raises:
@@ -92,7 +140,7 @@ class AbstractDataSet(ABC):
         except Exception as exc:
             raise DataSetError(reason_of(exc), hint=_hint_of(exc)) from exc
 
-    def save(self, data: Any) -> None:
+    def save(self, data: _Saved) -> None:
         """Store the data.
 
         Raises:
@@ -143,7 +191,7 @@ class AbstractDataSet(ABC):
 AbstractDataset = AbstractDataSet
 
 
-class AbstractVersionedDataSet(AbstractDataSet):
+class AbstractVersionedDataSet(AbstractDataSet[_Saved, _Loaded]):
     """A data set in files, which keeps each saved version when it is given a :class:`Version`.
 
     Version ``v`` of ``a/b.csv`` is the file ``a/b.csv/v/b.csv``.
@@ -167,18 +215,19 @@ class AbstractVersionedDataSet(AbstractDataSet):
         for number in version or ():
             if number is not None:
                 check_version_name(number)
-        self._path_exists = exists_function or os.path.exists
-        self._path_glob = glob_function or glob_paths
+        self._exists_function = exists_function or os.path.exists
+        self._glob_function = glob_function or glob_paths
 
     @cached_property
     def _latest_version(self) -> str:
         from glob import escape
 
         pattern = f"{escape(str(self._filepath))}/*/{escape(self._filepath.name)}"
-        versions = sorted(PurePosixPath(path).parent.name for path in self._path_glob(pattern))
-        if not versions:
-            raise VersionNotFoundError(f"No version of {self._filepath} has been saved yet.")
-        return versions[-1]
+        found = {PurePosixPath(path).parent.name: path for path in self._glob_function(pattern)}
+        for version in sorted(found, reverse=True):
+            if self._exists_function(str(found[version])):
+                return version
+        raise VersionNotFoundError(f"No version of {self._filepath} has been saved yet.")
 
     @cached_property
     def _new_version(self) -> str:
@@ -198,19 +247,19 @@ class AbstractVersionedDataSet(AbstractDataSet):
         """Return the version that a save writes; None for a data set that is not versioned."""
         return None if self._version is None else self._new_version
 
-    def _versioned_path(self, version: str) -> PurePosixPath:
+    def _get_versioned_path(self, version: str) -> PurePosixPath:
         return self._filepath / version / self._filepath.name
 
     def _get_load_path(self) -> PurePosixPath:
         version = self.resolve_load_version()
-        return self._filepath if version is None else self._versioned_path(version)
+        return self._filepath if version is None else self._get_versioned_path(version)
 
     def _get_save_path(self) -> PurePosixPath:
         version = self.resolve_save_version()
         if version is None:
             return self._filepath
-        path = self._versioned_path(version)
-        if self._path_exists(str(path)):
+        path = self._get_versioned_path(version)
+        if self._exists_function(str(path)):
             raise DataSetError(
                 f"version {version} is there already, and versions are never overwritten.",
                 hint="Start a new run, or give another save version.",
@@ -220,7 +269,26 @@ class AbstractVersionedDataSet(AbstractDataSet):
     def save(self, data: Any) -> None:
         """Store the data, as a new version if versioned."""
         self.__dict__.pop("_latest_version", None)
-        super().save(data)
+        try:
+            super().save(data)
+        except DataSetError as exc:
+            in_the_way = isinstance(exc.__cause__, (FileExistsError, NotADirectoryError))
+            if self._version is None or not in_the_way:
+                raise
+            raise DataSetError(
+                f"there is a file {self._filepath}, and versions are kept in a folder of that name",
+                hint=f"Move it to {self._get_versioned_path('<version>')}, or remove it.",
+            ) from exc
+        if self._version is not None:
+            with suppress(VersionNotFoundError):
+                saved, loads = self.resolve_save_version(), self.resolve_load_version()
+                if saved != loads:
+                    self._logger.warning(
+                        "Version %s of %s was saved, but a load reads version %s.",
+                        saved,
+                        self._filepath,
+                        loads,
+                    )
 
     def exists(self) -> bool:
         """Whether there is something to load, in the version asked for."""
@@ -256,6 +324,62 @@ def check_version_name(version: str) -> None:
             f"{version!r} cannot be a version.",
             hint="Versions look like 2026-11-23T10.15.30.123Z.",
         )
+
+
+def get_protocol_and_path(
+    filepath: str | os.PathLike[str], version: Version | None = None
+) -> tuple[str, str]:
+    """Part a path into fsspec's protocol and the path for its file system.
+
+    Args:
+        filepath: A path or an address.
+        version: The version of the data set, which web servers cannot have.
+
+    Raises:
+        DataSetError: There is a version, and the protocol is that of the web.
+
+    >>> get_protocol_and_path("s3://bucket/a.csv"), get_protocol_and_path("data/a.csv")
+    (('s3', 'bucket/a.csv'), ('file', 'data/a.csv'))
+    """
+    from sparkpipe.io.files import split_protocol
+
+    protocol, path = split_protocol(os.fspath(filepath))
+    if protocol in _WEB and version is not None:
+        raise DataSetError(
+            f"what lies at {protocol}:// cannot be versioned.", hint="Remove 'versioned: true'."
+        )
+    return protocol, path
+
+
+def get_filepath_str(path: PurePath, protocol: str) -> str:
+    """Return a path as its file system wants it: of web servers it is the whole address.
+
+    >>> get_filepath_str(PurePosixPath("host/a.csv"), "https")
+    'https://host/a.csv'
+    """
+    return f"{protocol}://{path.as_posix()}" if protocol in _WEB else path.as_posix()
+
+
+def check_path(name: str, path: Any) -> None:
+    """Refuse what is no path.
+
+    Raises:
+        DataSetError: It is of another type, or empty.
+    """
+    if not isinstance(path, (str, os.PathLike)) or not str(path).strip():
+        raise DataSetError(f"{name} must be a path, not {path!r}.")
+
+
+def check_mappings(**options: Any) -> None:
+    """Refuse options that are neither mappings nor None.
+
+    Raises:
+        DataSetError: One is something else.
+    """
+    for name, value in options.items():
+        if value is not None and not isinstance(value, Mapping):
+            shown = f"a {type(value).__name__}" if _is_secret(name) else repr(value)
+            raise DataSetError(f"{name} must be a mapping, not {shown}.")
 
 
 def generate_timestamp() -> str:

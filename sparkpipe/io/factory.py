@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import Version, check_version_name
 from sparkpipe.io.importing import import_object, install_hint
+from sparkpipe.io.patterns import Pattern, body_problems, filled, is_pattern
 
 #: Types by the names that a catalog uses; more are found by their dotted path.
 KNOWN_TYPES = (
     "CachedDataSet",
+    "IncrementalDataSet",
     "LambdaDataSet",
     "MemoryDataSet",
     "PartitionedDataSet",
     "json.JSONDataSet",
     "matplotlib.MatplotlibWriter",
     "pandas.CSVDataSet",
+    "pandas.ExcelDataSet",
+    "pandas.FeatherDataSet",
     "pandas.JSONDataSet",
     "pandas.ParquetDataSet",
+    "pandas.SQLQueryDataSet",
+    "pandas.SQLTableDataSet",
     "pickle.PickleDataSet",
     "spark.DeltaTableDataSet",
     "spark.SparkDataSet",
@@ -30,6 +38,7 @@ KNOWN_TYPES = (
     "spark.SparkTableDataSet",
     "text.TextDataSet",
     "databricks.ManagedTableDataSet",
+    "yaml.YAMLDataSet",
 )
 
 # Keys of an entry that are for the catalog or other tools, not for the data set.
@@ -52,7 +61,7 @@ def find_class(type_name: Any) -> Any:
     if not isinstance(type_name, str) or not type_name.strip():
         raise DataSetError(
             f"'type' must name a class, not {type_name!r}.",
-            hint=f"For example {', '.join(KNOWN_TYPES[6:8])}.",
+            hint="For example pandas.CSVDataSet.",
         )
     exact = next((n for n in _spellings(type_name) if n in KNOWN_TYPES), None)
     if exact is not None:
@@ -78,10 +87,21 @@ def find_class(type_name: Any) -> Any:
                     and f"{spelling}.".startswith(f"{absent.name}.")
                 ):
                     continue
-                raise
+                raise _with_extra_of_kedro(exc, spelling) from exc
     raise DataSetError(
         f"there is no data set type '{type_name}' (looked for {', '.join(looked_for)}).",
         hint=_type_hint(type_name),
+    )
+
+
+def _with_extra_of_kedro(exc: DataSetError, path: str) -> DataSetError:
+    """Say how to get what a data set of kedro-datasets needs."""
+    package, *rest = path.split(".")
+    if package != "kedro_datasets" or not isinstance(exc.__cause__, ImportError) or len(rest) != 2:
+        return exc
+    extra = "-".join(rest).lower()
+    return DataSetError(
+        exc.message, hint=f"Install what it needs: pip install 'kedro-datasets[{extra}]'."
     )
 
 
@@ -104,8 +124,10 @@ def _nearest_type(name: str) -> str:
 
 
 def _type_hint(name: str) -> str:
+    from importlib.util import find_spec
+
     near = _nearest_type(name)
-    if name.count(".") == 1:
+    if name.count(".") == 1 and find_spec("kedro_datasets") is None:
         kedro = "If it is one of kedro-datasets, install that: pip install kedro-datasets."
         return f"{near} {kedro}".strip()
     if "." in name:
@@ -146,10 +168,54 @@ def parse_config(
     }
     if config.get("credentials") is not None:
         arguments["credentials"] = resolve_credentials(config["credentials"], credentials or {})
-    if config.get("versioned"):
+    if "version" in arguments:
+        raise DataSetError(
+            "'version' cannot stand in an entry.",
+            hint="Write 'versioned: true', and choose a version by --load-versions.",
+        )
+    if _asks_for_versions(cls, config):
         arguments["version"] = version or Version(None, None)
     _check_arguments(cls, arguments, required)
     return cls, arguments
+
+
+def has_versions(config: Any) -> bool:
+    """Whether the data set of an entry keeps versions."""
+    if not isinstance(config, Mapping):
+        return False
+    try:
+        return _asks_for_versions(find_class(config.get("type")), config)
+    except DataSetError:  # told when the data set is made
+        return bool(config.get("versioned"))
+
+
+def _asks_for_versions(cls: Any, config: Mapping[str, Any]) -> bool:
+    if config.get("versioned") or getattr(cls, "versioned", False) is True:
+        return True
+    inside = config.get("dataset")  # of a cache, which has the versions of what it wraps
+    return (
+        isinstance(inside, Mapping)
+        and bool(inside.get("versioned"))
+        and "version" in options_of(cls).known
+    )
+
+
+def pattern_problems(
+    pattern: Pattern, body: Any, credentials: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Return what is wrong with the entry of a pattern, whatever its fields stand for."""
+    problems = body_problems(pattern, body)
+    known = body if isinstance(body, Mapping) else {}
+    if problems or is_pattern(known.get("type", "")):
+        return problems
+    sample = filled(body, dict.fromkeys(pattern.fields, "x"))
+    if is_pattern(known.get("credentials", "")):
+        sample["credentials"] = {}  # which of them, only a name tells
+    try:
+        parse_config(sample, credentials)
+    except DataSetError as exc:
+        problems.append(str(exc))
+    return problems
 
 
 def _with_credentials(value: Any, credentials: Mapping[str, Any]) -> Any:
@@ -182,17 +248,38 @@ def resolve_credentials(named: Any, credentials: Mapping[str, Any]) -> dict[str,
     return dict(found) if isinstance(found, Mapping) else found
 
 
-def _check_arguments(cls: Any, arguments: dict[str, Any], required: tuple[str, ...]) -> None:
+class Options(NamedTuple):
+    """The arguments of a function that can be given by name, and which of them must be."""
+
+    known: tuple[str, ...]
+    needed: tuple[str, ...]
+    open_ended: bool
+
+
+# Catalogs have many entries of few classes, and a signature takes long to work out.
+@lru_cache(maxsize=1000)
+def options_of(function: Callable[..., Any]) -> Options:
+    """Return the arguments of a function or class; open-ended if nobody can tell."""
     try:
-        parameters = inspect.signature(cls).parameters
+        parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
-        return
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    known = [
-        name
+        return Options((), (), True)
+    named = {
+        name: p
         for name, p in parameters.items()
         if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    ]
+    }
+    return Options(
+        tuple(named),
+        tuple(name for name, p in named.items() if p.default is p.empty),
+        any(p.kind is p.VAR_KEYWORD for p in parameters.values()),
+    )
+
+
+def _check_arguments(cls: Any, arguments: dict[str, Any], required: tuple[str, ...]) -> None:
+    known, needed, open_ended = options_of(cls)
+    if "metadata" not in known and not open_ended:
+        arguments = {name: a for name, a in arguments.items() if name != "metadata"}
     if "version" in arguments and "version" not in known and not open_ended:
         raise DataSetError(f"{cls.__name__} cannot be versioned.", hint="Remove 'versioned: true'.")
     unknown = [name for name in (*arguments, *required) if name not in known]
@@ -202,13 +289,7 @@ def _check_arguments(cls: Any, arguments: dict[str, Any], required: tuple[str, .
             f"{cls.__name__} has no option '{unknown[0]}'.",
             hint=did_you_mean(unknown[0], offered) or f"Options: {', '.join(offered)}.",
         )
-    missing = [
-        name
-        for name in known
-        if parameters[name].default is inspect.Parameter.empty
-        and name not in arguments
-        and name not in required
-    ]
+    missing = [name for name in needed if name not in arguments and name not in required]
     if missing:
         raise DataSetError(f"{cls.__name__} needs the option '{missing[0]}'.")
 
@@ -228,11 +309,32 @@ def build_data_set(
             check_version_name(number)
     cls, arguments = parse_config(config, credentials, version)
     try:
-        data_set = cls(**arguments)
+        data_set = _made(cls, arguments)
     except DataSetError:
         raise
     except Exception as exc:
-        raise DataSetError(
-            f"{cls.__name__} does not accept its options: {type(exc).__name__}: {exc}"
-        ) from exc
+        told = f"{cls.__name__} does not accept its options: {type(exc).__name__}: {exc}"
+        hidden = _without_secrets(told, arguments.get("credentials"))
+        raise DataSetError(hidden) from (exc if hidden == told else None)
+    return data_set
+
+
+def _without_secrets(text: str, credentials: Any) -> str:
+    if isinstance(credentials, Mapping):
+        for value in credentials.values():
+            text = _without_secrets(text, value)
+    elif isinstance(credentials, str) and credentials:
+        text = text.replace(credentials, "***")
+    return text
+
+
+def _made(cls: Any, arguments: dict[str, Any]) -> Any:
+    known, _, open_ended = options_of(cls)
+    if "metadata" not in arguments or "metadata" in known or open_ended:
+        return cls(**arguments)
+    # It is for other tools, which find it where data sets that do take it have it.
+    metadata = arguments.pop("metadata")
+    data_set = cls(**arguments)
+    with suppress(AttributeError):
+        data_set.metadata = metadata
     return data_set

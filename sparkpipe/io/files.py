@@ -13,7 +13,15 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractVersionedDataSet, Version, glob_paths
+from sparkpipe.io.core import (
+    AbstractVersionedDataSet,
+    Version,
+    check_mappings,
+    check_path,
+    get_filepath_str,
+    get_protocol_and_path,
+    glob_paths,
+)
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -96,12 +104,10 @@ class FileDataSet(AbstractVersionedDataSet):
         fs_args: Mapping[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        if not isinstance(filepath, (str, os.PathLike)) or not str(filepath).strip():
-            raise DataSetError(f"filepath must be a path, not {filepath!r}.")
-        for name, options in (("load_args", load_args), ("save_args", save_args)):
-            if options is not None and not isinstance(options, Mapping):
-                raise DataSetError(f"{name} must be a mapping, not {options!r}.")
-        self._protocol, path = split_protocol(os.fspath(filepath))
+        check_path("filepath", filepath)
+        check_mappings(load_args=load_args, save_args=save_args, fs_args=fs_args)
+        check_mappings(credentials=credentials)
+        self._protocol, path = get_protocol_and_path(filepath, version)
         super().__init__(PurePosixPath(path), version, self._there, self._find)
         self._load_args = {**deepcopy(self.DEFAULT_LOAD_ARGS), **(load_args or {})}
         self._save_args = {**deepcopy(self.DEFAULT_SAVE_ARGS), **(save_args or {})}
@@ -132,8 +138,7 @@ class FileDataSet(AbstractVersionedDataSet):
         return {name: value for name, value in self.__dict__.items() if name != "_fs"}
 
     def _address(self, path: object) -> str:
-        """Return a path as its file system wants it: of web servers it is the whole address."""
-        return f"{self._protocol}://{path}" if self._protocol in ("http", "https") else str(path)
+        return get_filepath_str(PurePosixPath(str(path)), self._protocol)
 
     def _there(self, path: str) -> bool:
         return Path(path).exists() if self._is_local else bool(self._fs.exists(self._address(path)))
@@ -160,7 +165,7 @@ class FileDataSet(AbstractVersionedDataSet):
                 self._write(file, data)
             self._fs.invalidate_cache(path)
             return
-        if mode.startswith("x") and self._path_exists(path):
+        if mode.startswith("x") and self._exists_function(path):
             raise FileExistsError(f"{path} is there already (mode {mode})")
         with self._replacing(path) as beside, open(beside, mode, **self._text(options)) as file:
             self._write(file, data)
@@ -188,10 +193,10 @@ class FileDataSet(AbstractVersionedDataSet):
             yield beside
 
     def _exists(self) -> bool:
-        return self._path_exists(str(self._get_load_path()))
+        return self._exists_function(str(self._get_load_path()))
 
     def _missing(self) -> str:
-        if self._is_local and not self._path_exists(str(self._filepath)):
+        if self._is_local and not self._exists_function(str(self._filepath)):
             return f"the file does not exist: {self._filepath}"
         return ""
 

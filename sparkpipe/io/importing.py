@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import lru_cache
 from typing import Any
 
 from sparkpipe.errors import DataSetError, did_you_mean, place_of, told_with_place
@@ -13,6 +14,8 @@ _EXTRAS = {
     "delta": "spark",
     "pandas": "pandas",
     "pyarrow": "pandas",
+    "openpyxl": "excel",
+    "sqlalchemy": "sql",
     "matplotlib": "matplotlib",
 }
 
@@ -41,11 +44,34 @@ def import_object(path: str) -> Any:
         ) from exc
     try:
         return getattr(module, name)
+    except ImportError as exc:  # a package may import its parts when they are asked for
+        raise DataSetError(
+            f"'{path}' cannot be imported: {exc}.",
+            hint=install_hint(exc.name or module_name),
+        ) from exc
     except AttributeError as exc:
         raise DataSetError(
             f"'{path}' cannot be imported: '{module_name}' has no '{name}'.",
             hint=did_you_mean(name, (n for n in dir(module) if not n.startswith("_"))),
         ) from exc
+
+
+def is_installed(module_name: str) -> bool:
+    """Whether a top-level module can be imported; imports nothing."""
+    try:
+        return _found(module_name)
+    except ModuleNotFoundError:
+        return False
+
+
+# What is found stays; what is absent is looked for again, as it may be installed meanwhile.
+@lru_cache(maxsize=100)
+def _found(module_name: str) -> bool:
+    from importlib.util import find_spec
+
+    if find_spec(module_name) is None:
+        raise ModuleNotFoundError(module_name)
+    return True
 
 
 def install_hint(module_name: str) -> str:

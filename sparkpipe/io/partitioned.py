@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractDataSet, is_single_process, reason_of
+from sparkpipe.io.core import (
+    AbstractDataSet,
+    check_mappings,
+    check_path,
+    is_single_process,
+    reason_of,
+)
 from sparkpipe.io.files import protocol_problems, split_protocol, without_password
 
 if TYPE_CHECKING:
@@ -28,13 +35,13 @@ class PartitionedDataSet(AbstractDataSet):
         filename_suffix: Only files that end so are partitions; not part of their names.
         credentials: For the file system and for the data set of a partition; never shown.
         load_args: Passed to the file system's ``find``.
-        fs_args: Arguments of the file system.
+        fs_args: Arguments of the file system, also for the data set of a partition.
         overwrite: Remove the partitions that were there, once the new ones are saved.
     """
 
     def __init__(
         self,
-        path: str,
+        path: str | os.PathLike[str],
         dataset: str | type[AbstractDataSet] | dict[str, Any],
         filepath_arg: str = "filepath",
         filename_suffix: str = "",
@@ -44,8 +51,11 @@ class PartitionedDataSet(AbstractDataSet):
         overwrite: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        from sparkpipe.io.factory import parse_config
+        from sparkpipe.io.factory import options_of, parse_config
 
+        check_path("path", path)
+        check_mappings(load_args=load_args, fs_args=fs_args, credentials=credentials)
+        path = os.fspath(path)
         config: dict[str, Any] = dict(dataset) if isinstance(dataset, dict) else {"type": dataset}
         if filepath_arg in config:
             raise DataSetError(
@@ -54,6 +64,13 @@ class PartitionedDataSet(AbstractDataSet):
         if credentials and "credentials" not in config:
             config["credentials"] = credentials
         self._class, self._config = parse_config(config, required=(filepath_arg,))
+        if "version" in self._config:
+            raise DataSetError(
+                "the data set of a partition cannot be versioned.",
+                hint="Remove 'versioned' from 'dataset'.",
+            )
+        if fs_args and "fs_args" in options_of(self._class).known:
+            self._config.setdefault("fs_args", fs_args)
         self._protocol, folder = split_protocol(path)
         self._folder = PurePosixPath(folder)
         self._path = path.rstrip("/\\")
@@ -89,21 +106,7 @@ class PartitionedDataSet(AbstractDataSet):
         return sorted(names)
 
     def _partition(self, name: str) -> AbstractDataSet:
-        relative = PurePosixPath(name)
-        if (
-            relative.is_absolute()
-            or ".." in relative.parts
-            or any(c in name for c in "\0\\:")
-            or not name.strip()
-        ):
-            raise DataSetError(
-                f"{name!r} cannot be the name of a partition: it would leave {self._folder}."
-            )
-        if str(relative) != name or not relative.name or relative.name.startswith((".", "_")):
-            raise DataSetError(
-                f"{name!r} cannot be the name of a partition: it would not be found again.",
-                hint="Names start with neither '.' nor '_', and have no empty parts.",
-            )
+        check_partition_name(name, self._folder)
         path = f"{self._path}/{name}{self._suffix}"
         partition: AbstractDataSet = self._class(**{**self._config, self._filepath_arg: path})
         return partition
@@ -142,7 +145,32 @@ class PartitionedDataSet(AbstractDataSet):
         return list(dict.fromkeys([*problems, *(own() if callable(own) else ())]))
 
     def _describe(self) -> dict[str, Any]:
-        return {"path": without_password(self._path), "dataset": self._class.__name__}
+        return {
+            "path": without_password(self._path),
+            "dataset": self._class.__name__,
+            "options": {name: v for name, v in self._config.items() if v} or None,
+        }
 
 
 PartitionedDataset = PartitionedDataSet
+
+
+def check_partition_name(name: str, folder: PurePosixPath) -> None:
+    """Refuse names of files that would lie outside their folder, or not be found again.
+
+    Raises:
+        DataSetError: The name is one of these.
+    """
+    relative = PurePosixPath(name)
+    if (
+        relative.is_absolute()
+        or ".." in relative.parts
+        or any(c in name for c in "\0\\:")
+        or not name.strip()
+    ):
+        raise DataSetError(f"{name!r} cannot be the name of a partition: it would leave {folder}.")
+    if str(relative) != name or not relative.name or relative.name.startswith((".", "_")):
+        raise DataSetError(
+            f"{name!r} cannot be the name of a partition: it would not be found again.",
+            hint="Names start with neither '.' nor '_', and have no empty parts.",
+        )

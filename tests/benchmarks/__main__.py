@@ -6,6 +6,9 @@ import sys
 
 from tests.benchmarks import (
     building,
+from tests.benchmarks import (
+    building,
+    catalog_size,
     fairness,
     imports,
     many_tables,
@@ -15,12 +18,20 @@ from tests.benchmarks import (
     start,
     tpch,
 )
+    fairness,
+    imports,
+    many_tables,
+    overhead,
+    polling,
+    tpch,
+)
 from tests.benchmarks.report import Report
 
 BENCHMARKS = {
     "imports": imports.run,
     "building": building.run,
     "size": size.run,
+    "catalog": catalog_size.run,
     "overhead": overhead.run,
     "start": start.run,
     "polling": polling.run,

@@ -19,10 +19,11 @@ from pandas.testing import assert_frame_equal
 
 from sparkpipe.datasets.json import JSONDataSet
 from sparkpipe.datasets.matplotlib import MatplotlibWriter
-from sparkpipe.datasets.pandas import CSVDataSet, ParquetDataSet
+from sparkpipe.datasets.pandas import CSVDataSet, ExcelDataSet, FeatherDataSet, ParquetDataSet
 from sparkpipe.datasets.pandas import JSONDataSet as TableJSONDataSet
 from sparkpipe.datasets.pickle import PickleDataSet
 from sparkpipe.datasets.text import TextDataSet
+from sparkpipe.datasets.yaml import YAMLDataSet
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog, Version
 from sparkpipe.pipeline import Pipeline, node
@@ -31,9 +32,12 @@ from sparkpipe.runner import SequentialRunner
 TABLE = pd.DataFrame({"name": ['é, "x"', "b\nc", ""], "n": [1, -2, 3], "x": [0.5, 1e300, 2.0]})
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", "file", "memory"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return str(tmp_path / "deep" / "er") if request.param == "local" else f"memory://{uuid4().hex}"
+    path = str(tmp_path / "deep" / "er")
+    return {"local": path, "file": f"file://{path}", "memory": f"memory://{uuid4().hex}"}[
+        request.param
+    ]
 
 
 # One contract for all that can be saved and loaded
@@ -42,12 +46,16 @@ ROUND_TRIPS: list[Any] = [
     pytest.param(CSVDataSet, {"load_args": {"keep_default_na": False}}, TABLE, id="csv"),
     pytest.param(TableJSONDataSet, {}, TABLE, id="table as json"),
     pytest.param(ParquetDataSet, {}, TABLE, id="parquet"),
+    pytest.param(FeatherDataSet, {}, TABLE, id="feather"),
+    pytest.param(ExcelDataSet, {"load_args": {"keep_default_na": False}}, TABLE, id="excel"),
+    pytest.param(YAMLDataSet, {}, {"a": [1, None, "é: #"], "b": {"c": 0.1}}, id="yaml"),
     pytest.param(JSONDataSet, {}, {"a": [1, None, "é"], "b": {"c": 0.1}}, id="json"),
     pytest.param(TextDataSet, {}, "é\r\nb\rc\n", id="text"),
     pytest.param(TextDataSet, {}, "", id="empty text"),
     pytest.param(PickleDataSet, {}, {"a": {1, 2}, "b": range(3)}, id="pickle"),
     pytest.param(PickleDataSet, {"backend": "joblib"}, [1, "a"], id="joblib"),
     pytest.param(PickleDataSet, {"backend": "cloudpickle"}, [1, "a"], id="cloudpickle"),
+    pytest.param(PickleDataSet, {"backend": "dill"}, [1, "a"], id="dill"),
 ]
 round_trips = pytest.mark.parametrize(("cls", "options", "data"), ROUND_TRIPS)
 
@@ -101,6 +109,9 @@ def test_none_is_refused(tmp_path: Path, cls: Any, options: Any, data: Any) -> N
         (TableJSONDataSet, b"{"),
         (CSVDataSet, b""),
         (ParquetDataSet, b"not parquet"),
+        (FeatherDataSet, b"not feather"),
+        (ExcelDataSet, b"not a workbook"),
+        (YAMLDataSet, b"a: [1"),
         (PickleDataSet, b"not a pickle"),
         (TextDataSet, b"\xff\xfe\xfa"),
     ],
@@ -113,7 +124,9 @@ def test_broken_file_is_told_with_the_reason(tmp_path: Path, cls: Any, content: 
     assert type(error.value.__cause__).__name__ in str(error.value)
 
 
-@pytest.mark.parametrize("cls", [CSVDataSet, TableJSONDataSet, ParquetDataSet, TextDataSet])
+@pytest.mark.parametrize(
+    "cls", [CSVDataSet, TableJSONDataSet, ParquetDataSet, FeatherDataSet, TextDataSet]
+)
 def test_data_of_the_wrong_kind_is_refused(tmp_path: Path, cls: Any) -> None:
     (tmp_path / "data").write_text("old")
     with pytest.raises(DataSetError, match="not dict"):
@@ -159,15 +172,30 @@ def test_compressed_tables_come_back(folder: str, cls: Any, name: str) -> None:
     assert_frame_equal(data_set.load(), pd.DataFrame({"a": [1, 2]}))
 
 
-def test_folder_of_parquet_files_is_one_table(tmp_path: Path) -> None:
-    folder = tmp_path / "table.parquet"
-    folder.mkdir()
-    pd.DataFrame({"a": [1]}).to_parquet(folder / "part-0.parquet")
-    pd.DataFrame({"a": [2]}).to_parquet(folder / "part-1.parquet")
-    (folder / "_SUCCESS").touch()
-    loaded = ParquetDataSet(folder).load()
+def test_folder_of_parquet_files_is_one_table(folder: str) -> None:
+    import fsspec
+
+    ParquetDataSet(f"{folder}/table/part-0.parquet").save(pd.DataFrame({"a": [1]}))
+    ParquetDataSet(f"{folder}/table/part-1.parquet").save(pd.DataFrame({"a": [2]}))
+    for marker in ("_SUCCESS", ".part-0.parquet.crc"):
+        with fsspec.open(f"{folder}/table/{marker}", "w") as file:
+            file.write("")
+    loaded = ParquetDataSet(f"{folder}/table").load()
     assert sorted(loaded["a"]) == [1, 2]
-    assert list(ParquetDataSet(folder, load_args={"columns": []}).load().columns) == []
+    assert list(ParquetDataSet(f"{folder}/table", load_args={"columns": []}).load().columns) == []
+
+
+@pytest.mark.spark
+def test_folder_that_spark_wrote_is_one_table(spark: Any, tmp_path: Path) -> None:
+    frame = spark.createDataFrame([(1, "x"), (2, "y"), (3, "x")], "n bigint, kind string")
+    frame.repartition(2).write.parquet(str(tmp_path / "plain"))
+    frame.write.partitionBy("kind").parquet(str(tmp_path / "parted"))
+    for name in ("plain", "parted"):
+        loaded = ParquetDataSet(tmp_path / name).load().sort_values("n", ignore_index=True)
+        assert loaded["n"].tolist() == [1, 2, 3]
+        assert loaded["kind"].astype(str).tolist() == ["x", "y", "x"]
+    some = ParquetDataSet(tmp_path / "parted", load_args={"filters": [("kind", "=", "y")]}).load()
+    assert some["n"].tolist() == [2]
 
 
 def test_parquet_options_reach_pandas(tmp_path: Path) -> None:
@@ -198,6 +226,26 @@ def test_table_is_not_replaced_by_a_file_where_a_folder_is(tmp_path: Path) -> No
             "load_args: read_json has no option 'orientation'. Did you mean 'orient'?",
         ),
         (
+            {"type": "pandas.ExcelDataSet", "load_args": {"sheet": 1}},
+            "load_args: read_excel has no option 'sheet'",
+        ),
+        (
+            {"type": "pandas.ExcelDataSet", "save_args": {"writer": {"mode": "a"}}},
+            "sheets cannot be added to a workbook. Save all its sheets together",
+        ),
+        (
+            {"type": "pandas.ExcelDataSet", "engine": "xlsxwriter"},
+            "the package xlsxwriter is not installed",
+        ),
+        (
+            {"type": "pandas.ParquetDataSet", "save_args": {"partition_cols": ["a"]}},
+            "save_args: ParquetDataSet writes one file, which has no partition_cols",
+        ),
+        (
+            {"type": "yaml.YAMLDataSet", "load_args": {"x": 1}},
+            "load_args: YAMLDataSet has none",
+        ),
+        (
             {"type": "pickle.PickleDataSet", "backend": "picle"},
             "backend 'picle' is not known. It is one of pickle,",
         ),
@@ -212,7 +260,7 @@ def test_misspelt_options_are_found_before_loading(
 ) -> None:
     from sparkpipe.datasets.pickle import pickle_data_set
 
-    monkeypatch.setattr(pickle_data_set, "find_spec", lambda name: None if name == "dill" else name)
+    monkeypatch.setattr(pickle_data_set, "is_installed", lambda name: name != "dill")
     catalog = DataCatalog.from_config_lazily({"x": {**entry, "filepath": "nowhere/a"}})
     (problem,) = catalog.problems()
     assert "'x'" in problem
@@ -232,7 +280,7 @@ def test_right_options_are_no_problem() -> None:
                 "type": "pandas.ParquetDataSet",
                 "filepath": "a",
                 "load_args": {"filters": []},
-                "save_args": {"partition_cols": ["a"]},
+                "save_args": {"compression": "zstd"},
             },
         }
     )
@@ -413,7 +461,10 @@ def test_picture_is_saved_through_fsspec(figure: Any) -> None:
 def test_picture_cannot_be_loaded_and_takes_figures_only(tmp_path: Path, figure: Any) -> None:
     writer = MatplotlibWriter(tmp_path / "a.png")
     with pytest.raises(DataSetError, match="a matplotlib Figure is needed, not list"):
-        writer.save([figure])
+        writer.save([[figure]])
+    with pytest.raises(DataSetError, match="a matplotlib Figure is needed, not int"):
+        writer.save({"a.png": figure, "b.png": 1})
+    assert not list(tmp_path.iterdir())
     writer.save(figure)
     with pytest.raises(DataSetError, match="cannot be loaded again"):
         writer.load()
@@ -423,3 +474,88 @@ def test_unknown_picture_format_is_told(tmp_path: Path, figure: Any) -> None:
     with pytest.raises(DataSetError, match="'foo' is not supported"):
         MatplotlibWriter(tmp_path / "a.foo").save(figure)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "figures", [lambda f: {"a.png": f, "deep/b.svg": f}, lambda f: [f, f], lambda f: (f,)]
+)
+@pytest.mark.parametrize("version", [None, Version(None, "v1")])
+def test_many_pictures_are_saved_as_a_folder(
+    folder: str, figure: Any, figures: Any, version: Any
+) -> None:
+    import fsspec
+
+    data = figures(figure)
+    MatplotlibWriter(f"{folder}/plots", version=version).save(data)
+    names = list(data) if isinstance(data, dict) else [f"{i}.png" for i in range(len(data))]
+    inside = f"{folder}/plots/v1/plots" if version else f"{folder}/plots"
+    for name in names:
+        with fsspec.open(f"{inside}/{name}", "rb") as file:
+            assert file.read(5) == (b"<?xml" if name.endswith(".svg") else PNG[:5])
+
+
+def test_old_pictures_stay_unless_overwritten(folder: str, figure: Any) -> None:
+    def saved(name: str, overwrite: bool) -> list[str]:
+        writer = MatplotlibWriter(f"{folder}/plots", overwrite=overwrite)
+        writer.save({name: figure})
+        return sorted(str(path).rpartition("/")[2] for path in writer._fs.find(f"{folder}/plots"))
+
+    assert saved("a.png", False) == ["a.png"]
+    assert saved("b.png", False) == ["a.png", "b.png"]
+    assert saved("c.png", True) == ["c.png"]
+
+
+@pytest.mark.parametrize("name", ["../a.png", "/a.png", "a/../../b.png", ""])
+def test_pictures_never_leave_their_folder(tmp_path: Path, figure: Any, name: str) -> None:
+    with pytest.raises(DataSetError, match="cannot be the name"):
+        MatplotlibWriter(tmp_path / "in" / "plots").save({name: figure})
+    assert not list(tmp_path.iterdir())
+
+
+# Workbooks
+
+
+def test_sheets_are_a_dictionary(folder: str) -> None:
+    sheets = {"one": pd.DataFrame({"a": [1]}), "two": pd.DataFrame({"b": [2, 3]})}
+    ExcelDataSet(f"{folder}/a.xlsx").save(sheets)
+    loaded = ExcelDataSet(f"{folder}/a.xlsx", load_args={"sheet_name": None}).load()
+    assert list(loaded) == ["one", "two"]
+    for name, sheet in sheets.items():
+        assert_frame_equal(loaded[name], sheet)
+    second = ExcelDataSet(f"{folder}/a.xlsx", load_args={"sheet_name": "two"}).load()
+    assert_frame_equal(second, sheets["two"])
+
+
+def test_options_reach_the_sheet(tmp_path: Path) -> None:
+    options = {"sheet_name": "mine", "startrow": 2, "writer": {"date_format": "YYYY"}}
+    ExcelDataSet(tmp_path / "a.xlsx", save_args=options).save(pd.DataFrame({"a": [1]}))
+    loaded = ExcelDataSet(tmp_path / "a.xlsx", load_args={"sheet_name": "mine", "header": 2}).load()
+    assert_frame_equal(loaded, pd.DataFrame({"a": [1]}))
+
+
+@pytest.mark.parametrize("data", [{"a": 1}, {}, [1]])
+def test_workbook_of_something_else_leaves_what_was_there(tmp_path: Path, data: Any) -> None:
+    ExcelDataSet(tmp_path / "a.xlsx").save(TABLE)
+    with pytest.raises(DataSetError, match=r"DataFrame is needed|at least one sheet"):
+        ExcelDataSet(tmp_path / "a.xlsx").save(data)
+    assert len(ExcelDataSet(tmp_path / "a.xlsx").load()) == 3
+
+
+# YAML
+
+
+def test_yaml_holds_plain_values_only(tmp_path: Path) -> None:
+    data_set = YAMLDataSet(tmp_path / "a.yml")
+    data_set.save({"b": [1], "a": "é"})
+    assert (tmp_path / "a.yml").read_text(encoding="utf-8") == "a: é\nb:\n- 1\n"
+    with pytest.raises(DataSetError, match="YAML cannot hold a PosixPath"):
+        data_set.save({"a": tmp_path})
+    assert data_set.load() == {"a": "é", "b": [1]}
+    (tmp_path / "a.yml").write_text("!!python/object/apply:os.getcwd []")
+    with pytest.raises(DataSetError, match="ConstructorError"):
+        data_set.load()
+
+
+def test_yaml_options_reach_the_writer(tmp_path: Path) -> None:
+    YAMLDataSet(tmp_path / "a.yml", save_args={"sort_keys": False}).save({"b": 1, "a": 2})
+    assert (tmp_path / "a.yml").read_text() == "b: 1\na: 2\n"

@@ -115,3 +115,15 @@ def test_cache_does_not_travel_to_another_process(tmp_path: Path) -> None:
     (tmp_path / "n.txt").write_text("new")
     assert pickle.loads(pickle.dumps(cached)).load() == "new"
     assert cached.load() == "old"
+
+
+@pytest.mark.parametrize("where", ["outside", "inside"])
+def test_versions_are_those_of_the_data_set_inside(tmp_path: Path, where: str) -> None:
+    inside = {"type": "text.TextDataSet", "filepath": str(tmp_path / "a.txt")}
+    entry: dict[str, Any] = {"type": "CachedDataSet", "dataset": inside}
+    (entry if where == "outside" else inside)["versioned"] = True  # type: ignore[index]
+    for version in ("v1", "v2"):
+        DataCatalog.from_config({"x": entry}, save_version=version).save("x", version)
+    assert DataCatalog.from_config({"x": entry}).load("x") == "v2"
+    assert DataCatalog.from_config({"x": entry}, load_versions={"x": "v1"}).load("x") == "v1"
+    assert (tmp_path / "a.txt" / "v1" / "a.txt").read_text() == "v1"

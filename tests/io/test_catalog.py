@@ -232,6 +232,7 @@ def test_list_finds_by_expression_in_either_case(catalog: DataCatalog) -> None:
     assert catalog.list() == ["orders", "customers", "Order_items"]
     assert catalog.list("^order") == ["orders", "Order_items"]
     assert catalog.list("nothing") == []
+    assert catalog.list(" ") == []
 
 
 def test_list_refuses_what_is_no_expression(catalog: DataCatalog) -> None:
@@ -269,7 +270,64 @@ def test_shallow_copy_keeps_the_class() -> None:
     assert type(Own().shallow_copy()) is Own
 
 
+# Attributes
+
+
+def test_data_sets_are_attributes_too() -> None:
+    catalog = DataCatalog(feed_dict={"orders": 1, "params:rate": 2, "a.b@pandas": 3})
+    assert catalog.datasets.orders is catalog["orders"]
+    assert catalog.datasets.params__rate.load() == 2
+    assert catalog.datasets.a__b__pandas.load() == 3
+    assert {"orders", "params__rate", "a__b__pandas"} <= set(dir(catalog.datasets))
+    catalog.add_feed_dict({"later": 4})
+    assert catalog.datasets.later.load() == 4
+
+
+def test_name_itself_comes_before_one_that_is_written_alike() -> None:
+    catalog = DataCatalog(feed_dict={"a.b": 1, "a__b": 2})
+    assert catalog.datasets.a__b.load() == 2
+
+
+def test_data_set_of_a_pattern_is_an_attribute() -> None:
+    catalog = DataCatalog.from_config({"{x}_table": {"type": "MemoryDataSet"}})
+    assert catalog.datasets.orders_table is catalog["orders_table"]
+
+
+def test_unknown_attribute_is_told_with_the_nearest(catalog: DataCatalog) -> None:
+    with pytest.raises(AttributeError, match=r"'ordres'.*Did you mean 'orders'\?"):
+        _ = catalog.datasets.ordres
+    assert not hasattr(catalog.datasets, "nowhere")
+
+
+def test_attributes_cannot_be_set(catalog: DataCatalog) -> None:
+    with pytest.raises(AttributeError, match=r"catalog\['orders'\]"):
+        catalog.datasets.orders = MemoryDataSet(2)
+    assert catalog.load("orders") == [1]
+
+
 # From configuration
+
+
+def test_layers_are_kept() -> None:
+    entries: dict[str, Any] = {
+        "a": {"type": "MemoryDataSet", "layer": "raw"},
+        "b": {"type": "MemoryDataSet", "layer": "raw"},
+        "c": {"type": "MemoryDataSet", "layer": "clean"},
+        "d": {"type": "MemoryDataSet"},
+    }
+    catalog = DataCatalog.from_config(entries)
+    assert catalog.layers == {"raw": {"a", "b"}, "clean": {"c"}}
+    assert catalog.shallow_copy().layers == catalog.layers
+    assert DataCatalog.from_config({"d": entries["d"]}).layers is None
+    assert DataCatalog({}, layers={"raw": {"x"}}).layers == {"raw": {"x"}}
+
+
+def test_entry_can_be_asked_for(tmp_path: Path) -> None:
+    entry = {"type": "text.TextDataSet", "filepath": str(tmp_path / "a"), "layer": "raw"}
+    catalog = DataCatalog.from_config({"a": entry})
+    catalog.add_feed_dict({"b": 1})
+    assert catalog.config_of("a") == entry
+    assert catalog.config_of("b") is catalog.config_of("nowhere") is None
 
 
 def test_entries_are_made_with_their_options(tmp_path: Path) -> None:
@@ -369,6 +427,32 @@ def test_credentials_are_resolved_by_name_also_inside() -> None:
     )
     assert catalog.load("plain") == SECRET
     assert catalog.load("literal") == "t"
+
+
+@pytest.mark.parametrize("kind", ["text.TextDataSet", "PartitionedDataSet"])
+def test_credentials_that_are_no_mapping_are_refused_and_not_shown(kind: str) -> None:
+    options = (
+        {"filepath": "a"}
+        if kind == "text.TextDataSet"
+        else {"path": "a", "dataset": "text.TextDataSet"}
+    )
+    with pytest.raises(DataSetError, match=r"credentials must be a mapping, not a str") as error:
+        DataCatalog.from_config(
+            {"x": {"type": kind, "credentials": "db", **options}}, {"db": SECRET}
+        )
+    assert SECRET not in str(error.value)
+
+
+def test_constructor_that_tells_its_credentials_does_not_tell_them_here() -> None:
+    class Talks(Bare):
+        def __init__(self, credentials: dict[str, Any]) -> None:
+            raise ValueError(f"cannot use {credentials}")
+
+    with pytest.raises(DataSetError) as error:
+        DataCatalog.from_config({"x": {"type": Talks, "credentials": {"a": {"b": SECRET}}}})
+    told = error.value.__cause__ or error.value
+    assert "Talks does not accept its options: ValueError: cannot use" in str(error.value)
+    assert SECRET not in f"{error.value} {told} {told.__cause__}"
 
 
 def test_credentials_are_resolved_in_a_data_set_inside_another() -> None:

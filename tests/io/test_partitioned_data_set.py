@@ -135,6 +135,22 @@ def test_data_must_be_a_dictionary(tmp_path: Path, data: Any) -> None:
         texts(str(tmp_path)).save(data)
 
 
+def test_arguments_of_the_file_system_reach_each_partition(tmp_path: Path) -> None:
+    data_set = texts(str(tmp_path), fs_args={"auto_mkdir": True})
+    assert data_set._partition("a")._storage_options == {"auto_mkdir": True}
+    own = {"type": "text.TextDataSet", "fs_args": {"auto_mkdir": False}}
+    data_set = PartitionedDataSet(str(tmp_path), own, fs_args={"auto_mkdir": True})
+    assert data_set._partition("a")._storage_options == {"auto_mkdir": False}
+
+
+def test_partitions_may_be_data_sets_of_another_library(tmp_path: Path) -> None:
+    pytest.importorskip("kedro_datasets")
+    data_set = PartitionedDataSet(str(tmp_path), "kedro_datasets.text.TextDataset")
+    data_set.save({"a.txt": "1"})
+    assert loaded(data_set) == {"a.txt": "1"}
+    assert data_set._problems() == []
+
+
 def test_options_reach_each_partition(tmp_path: Path) -> None:
     import pandas as pd
 
@@ -162,6 +178,21 @@ def test_impossible_partitions_are_found_before_loading(dataset: Any, told: str)
         )
     assert "'parts'" in str(error.value)
     assert told in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["PartitionedDataSet", "IncrementalDataSet"])
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"path": ""}, "path must be a path, not ''"),
+        ({"path": 3}, "path must be a path, not 3"),
+        ({"path": "x", "load_args": [1]}, r"load_args must be a mapping, not \[1\]"),
+        ({"path": "x", "fs_args": "a"}, "fs_args must be a mapping, not 'a'"),
+    ],
+)
+def test_odd_options_are_refused(kind: str, options: Any, told: str) -> None:
+    with pytest.raises(DataSetError, match=told):
+        DataCatalog.from_config({"x": {"type": kind, "dataset": "text.TextDataSet", **options}})
 
 
 def test_unknown_protocol_is_found_before_loading() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def test_both_spellings_are_the_same_class(name: str) -> None:
     assert getattr(sparkpipe.io, name) is getattr(sparkpipe.io, other)
 
 
-@pytest.mark.parametrize("module", ["pandas", "json", "text", "pickle"])
+@pytest.mark.parametrize("module", ["pandas", "json", "text", "pickle", "yaml"])
 def test_both_spellings_can_be_imported_from_the_packages(module: str) -> None:
     from importlib import import_module
 
@@ -73,6 +74,8 @@ def test_classes_of_kedro_datasets_are_found_by_their_short_name(
         "    def save(self, data): pass\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "kedro_datasets"]:
+        monkeypatch.delitem(sys.modules, name)  # that which is installed
     made = build_data_set({"type": "fancy.FancyDataSet", "filepath": "a"})
     assert made.load() == "a"
 
@@ -88,8 +91,8 @@ def test_classes_of_kedro_datasets_are_found_by_their_short_name(
         ("CSVDataSet", ["Did you mean 'pandas.CSVDataSet'?"]),
         ("MemoryDatset", ["Did you mean 'MemoryDataSet'?"]),
         ("nonsense", ["Types: CachedDataSet, "]),
-        ("video.VideoDataSet", ["pip install kedro-datasets"]),
-        ("pandas.ExcelDataSet", ["pip install kedro-datasets"]),
+        ("video.VideoDataSet", ["kedro_datasets.video.VideoDataSet"]),
+        ("pandas.ExcelSheet", ["Did you mean 'pandas.ExcelDataSet'?"]),
         ("no_such_package.sub.Thing", ["no_such_package.sub.Thing", "install the package"]),
         ("delta_nope.x.Y", ["install the package"]),
     ],
@@ -133,9 +136,9 @@ def test_extra_that_brings_a_package_is_told(module: str, extra: str) -> None:
 
 
 def test_missing_pandas_is_told_before_loading(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sparkpipe.datasets.pandas import tables
+    from sparkpipe.datasets.pandas import options
 
-    monkeypatch.setattr(tables, "find_spec", lambda name: None)
+    monkeypatch.setattr(options, "is_installed", lambda name: False)
     (problem,) = build_data_set({"type": "pandas.CSVDataSet", "filepath": "a.csv"})._problems()
     assert "the package pandas is not installed" in problem
     assert "pip install 'sparkpipe[pandas]'" in problem

@@ -2,26 +2,83 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import IO, Any, ClassVar
 
 from sparkpipe.errors import DataSetError
+from sparkpipe.io.core import Version
 from sparkpipe.io.files import FileDataSet
+from sparkpipe.io.partitioned import check_partition_name
 
 
 class MatplotlibWriter(FileDataSet):
     """A figure saved as an image; ``save_args`` go to ``Figure.savefig``. It cannot be loaded.
 
-    The format is that of the file's ending (``.png``, ``.svg``, ``.pdf``).
+    The format is that of the file's ending (``.png``, ``.svg``, ``.pdf``). A dictionary of figures
+    is saved as a folder: its keys are the names of the files. A list is saved so, too, as
+    ``0.png``, ``1.png``.
+
+    Args:
+        filepath: Path or address of the file or folder.
+        fs_args: Arguments of the file system.
+        credentials: For the file system; never shown.
+        load_args: Not used.
+        save_args: Options of ``Figure.savefig``.
+        version: The version to save.
+        overwrite: Remove the files that were in the folder, once the new ones are saved.
+        metadata: Kept for other tools.
     """
 
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {}
 
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        fs_args: Mapping[str, Any] | None = None,
+        credentials: Mapping[str, Any] | None = None,
+        load_args: Mapping[str, Any] | None = None,
+        save_args: Mapping[str, Any] | None = None,
+        version: Version | None = None,
+        overwrite: bool = False,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(filepath, load_args, save_args, version, credentials, fs_args, metadata)
+        self._overwrite = overwrite
+
     def _read(self, file: IO[Any]) -> Any:
         raise DataSetError("a figure that was saved as an image cannot be loaded again.")
 
+    def _save(self, data: Any) -> None:
+        if isinstance(data, (list, tuple)):
+            suffix = self._save_args.get("format", "png")
+            data = {f"{number}.{suffix}": figure for number, figure in enumerate(data)}
+        if not isinstance(data, dict):
+            super()._save(data)
+            return
+        folder = self._get_save_path()
+        for name, figure in data.items():
+            check_partition_name(str(name), folder)
+            _check_figure(figure)
+        for name, figure in data.items():
+            with self._replacing(f"{folder}/{name}") as beside, open(beside, "wb") as file:
+                self._save_figure(figure, file, PurePosixPath(str(name)).suffix)
+        if self._overwrite:
+            saved = {self._fs._strip_protocol(f"{folder}/{name}") for name in data}
+            for old in self._fs.find(str(folder)):
+                if old not in saved:
+                    self._fs.rm(old)
+
     def _write(self, file: IO[Any], data: Any) -> None:
-        if not hasattr(data, "savefig"):
-            raise DataSetError(f"a matplotlib Figure is needed, not {type(data).__name__}.")
+        _check_figure(data)
+        self._save_figure(data, file, self._filepath.suffix)
+
+    def _save_figure(self, figure: Any, file: IO[Any], suffix: str) -> None:
         # The file being written has a name of its own, so the format must be said.
-        suffix = self._filepath.suffix.lstrip(".") or "png"
-        data.savefig(file, **{"format": suffix, **self._save_args})
+        figure.savefig(file, **{"format": suffix.lstrip(".") or "png", **self._save_args})
+
+
+def _check_figure(data: Any) -> None:
+    if not hasattr(data, "savefig"):
+        raise DataSetError(f"a matplotlib Figure is needed, not {type(data).__name__}.")

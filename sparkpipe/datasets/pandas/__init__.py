@@ -1,8 +1,17 @@
 """Tables by pandas, which is imported when the first one is loaded or saved."""
 
+from sparkpipe.datasets.pandas.excel import ExcelDataSet, ExcelDataset
+from sparkpipe.datasets.pandas.sql import (
+    SQLQueryDataSet,
+    SQLQueryDataset,
+    SQLTableDataSet,
+    SQLTableDataset,
+)
 from sparkpipe.datasets.pandas.tables import (
     CSVDataSet,
     CSVDataset,
+    FeatherDataSet,
+    FeatherDataset,
     JSONDataSet,
     JSONDataset,
     ParquetDataSet,
@@ -12,8 +21,16 @@ from sparkpipe.datasets.pandas.tables import (
 __all__ = [
     "CSVDataSet",
     "CSVDataset",
+    "ExcelDataSet",
+    "ExcelDataset",
+    "FeatherDataSet",
+    "FeatherDataset",
     "JSONDataSet",
     "JSONDataset",
     "ParquetDataSet",
     "ParquetDataset",
+    "SQLQueryDataSet",
+    "SQLQueryDataset",
+    "SQLTableDataSet",
+    "SQLTableDataset",
 ]

@@ -1,21 +1,17 @@
-"""CSV, JSON and Parquet files by pandas."""
+"""CSV, JSON, Parquet and Feather files by pandas."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
-from importlib.util import find_spec
+from collections.abc import Callable
 from typing import IO, Any, ClassVar
 
-from sparkpipe.errors import DataSetError, did_you_mean
-from sparkpipe.io.core import is_spark_frame
+from sparkpipe.datasets.pandas.options import check_frame, missing_packages, unknown_options
 from sparkpipe.io.files import FileDataSet
-from sparkpipe.io.importing import install_hint
 
 _COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zip": "zip", ".xz": "xz", ".zst": "zstd"}
 
 
-class _TableDataSet(FileDataSet):
+class TableDataSet(FileDataSet):
     """A file read by ``pandas.read_<format>`` and written by ``DataFrame.to_<format>``."""
 
     _FORMAT: ClassVar[str]
@@ -36,44 +32,48 @@ class _TableDataSet(FileDataSet):
         return {"compression": name} if name else {}
 
     def _write(self, file: IO[Any], data: Any) -> None:
-        if is_spark_frame(data):
-            raise DataSetError(
-                f"a pandas DataFrame is needed for {type(self).__name__}, this is one of Spark.",
-                hint="Use spark.SparkDataSet, or return frame.toPandas().",
-            )
-        writer = getattr(data, f"to_{self._FORMAT}", None)
-        if writer is None:
-            raise DataSetError(f"a pandas DataFrame is needed, not {type(data).__name__}.")
-        writer(file, **{**self._compression(), **self._save_args})
+        method = f"to_{self._FORMAT}"
+        check_frame(data, self, method)
+        getattr(data, method)(file, **{**self._compression(), **self._save_args})
 
     def _problems(self) -> list[str]:
-        for module in self._REQUIRES:
-            if find_spec(module) is None:
-                return [f"the package {module} is not installed. {install_hint(module)}"]
+        missing = missing_packages(self._REQUIRES)
+        if missing:
+            return missing
         problems = super()._problems()
         if self._load_args or self._save_args != self.DEFAULT_SAVE_ARGS:
             import pandas
 
             writer = getattr(pandas.DataFrame, f"to_{self._FORMAT}")
-            problems += _unknown_options("load_args", self._load_args, self._reader())
-            problems += _unknown_options("save_args", self._save_args, writer)
+            problems += unknown_options("load_args", self._load_args, self._reader())
+            problems += unknown_options("save_args", self._save_args, writer)
         return problems
 
 
-class CSVDataSet(_TableDataSet):
+class CSVDataSet(TableDataSet):
     """A CSV file, by ``pandas.read_csv`` (load_args) and ``DataFrame.to_csv`` (save_args)."""
 
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"index": False}
     _FORMAT = "csv"
 
 
-class JSONDataSet(_TableDataSet):
+class JSONDataSet(TableDataSet):
     """A table as JSON, by ``pandas.read_json`` and ``DataFrame.to_json``."""
 
     _FORMAT = "json"
 
 
-class ParquetDataSet(_TableDataSet):
+class FeatherDataSet(TableDataSet):
+    """A Feather file, by pandas and PyArrow."""
+
+    _FORMAT = "feather"
+    _REQUIRES = ("pandas", "pyarrow")
+
+    def _compression(self) -> dict[str, str]:
+        return {}  # that of Feather is inside the file
+
+
+class ParquetDataSet(TableDataSet):
     """A Parquet file, or a folder of them as Spark writes; by pandas and PyArrow."""
 
     _FORMAT = "parquet"
@@ -85,23 +85,22 @@ class ParquetDataSet(_TableDataSet):
     def _load(self) -> Any:
         path = str(self._get_load_path())
         if self._fs.isdir(path):
+            # As the file system lists it, for PyArrow compares the two.
+            path = str(self._fs._strip_protocol(path))
             return self._reader()(path, filesystem=self._fs, **self._load_args)
         return super()._load()
 
+    def _problems(self) -> list[str]:
+        problems = super()._problems()
+        if self._save_args.get("partition_cols"):
+            problems.append(
+                f"save_args: {type(self).__name__} writes one file, which has no partition_cols. "
+                "Use spark.SparkDataSet or PartitionedDataSet."
+            )
+        return problems
+
 
 CSVDataset = CSVDataSet
+FeatherDataset = FeatherDataSet
 JSONDataset = JSONDataSet
 ParquetDataset = ParquetDataSet
-
-
-def _unknown_options(
-    what: str, options: Mapping[str, Any], function: Callable[..., Any]
-) -> list[str]:
-    parameters = inspect.signature(function).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return []
-    return [
-        f"{what}: {function.__name__} has no option '{option}'. {did_you_mean(option, parameters)}"
-        for option in options
-        if option not in parameters
-    ]

@@ -6,13 +6,12 @@ import os
 import pickle
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.util import find_spec
 from typing import IO, Any, ClassVar
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import Version, holds_spark
 from sparkpipe.io.files import FileDataSet
-from sparkpipe.io.importing import install_hint
+from sparkpipe.io.importing import install_hint, is_installed
 
 _BACKENDS = ("pickle", "cloudpickle", "joblib", "dill", "compress_pickle")
 
@@ -70,7 +69,7 @@ class PickleDataSet(FileDataSet):
             ) from exc
 
     def _problems(self) -> list[str]:
-        if find_spec(self._backend) is None:
+        if not is_installed(self._backend):
             return [f"backend {self._backend} is not installed. {install_hint(self._backend)}"]
         return super()._problems()
 

@@ -1,0 +1,48 @@
+"""Data sets as attributes of ``catalog.datasets``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from sparkpipe.io.catalog import DataCatalog
+
+
+class DataSets:
+    """The data sets of a catalog as attributes, for use at a prompt.
+
+    In names that are no identifiers, ``__`` stands for the other characters:
+    ``catalog.datasets.params__rate``.
+    """
+
+    def __init__(self, catalog: DataCatalog) -> None:
+        self.__dict__["_catalog"] = catalog
+
+    def __getattr__(self, attribute: str) -> Any:
+        catalog: DataCatalog = self.__dict__["_catalog"]
+        if attribute.startswith("__") and attribute.endswith("__"):
+            raise AttributeError(attribute)  # Python asks for such names, people do not
+        if attribute in list(catalog):
+            return catalog[attribute]
+        names = {_as_attribute(name): name for name in catalog}
+        if attribute in names:
+            return catalog[names[attribute]]
+        if attribute in catalog:  # made of a pattern
+            return catalog[attribute]
+        near = did_you_mean(attribute, names)
+        raise AttributeError(f"The catalog has no data set '{attribute}'. {near}".rstrip())
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        raise AttributeError(
+            f"'{attribute}' cannot be set here. Use catalog['{attribute}'] = ... or catalog.add()."
+        )
+
+    def __dir__(self) -> list[str]:
+        return sorted(map(_as_attribute, self.__dict__["_catalog"]))
+
+
+def _as_attribute(name: str) -> str:
+    return re.sub(r"\W+", "__", name)

@@ -1,0 +1,141 @@
+"""Entries of a catalog: data sets that are made when they are first asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from sparkpipe.errors import DataSetError
+from sparkpipe.io.core import Version
+from sparkpipe.io.factory import build_data_set, pattern_problems
+from sparkpipe.io.patterns import Patterns, filled
+
+
+class Entry:
+    """A data set that is made from its configuration when first asked for, once for all threads."""
+
+    def __init__(
+        self,
+        name: str,
+        config: Mapping[str, Any],
+        credentials: Mapping[str, Any],
+        version: Version,
+        origin: str,
+    ) -> None:
+        self._made: Any = None
+        self._lock = threading.Lock()
+        self._name = name
+        self.raw = config
+        self._arguments = (credentials, version)
+        self.origin = origin
+
+    def config(self) -> Mapping[str, Any]:
+        """Return the entry as it stands in the configuration."""
+        return self.raw
+
+    def data_set(self) -> Any:
+        """Return the data set; the same one each time.
+
+        Raises:
+            DataSetError: The entry is not possible.
+        """
+        if self._made is not None:
+            return self._made
+        with self._lock:
+            if self._made is None:
+                try:
+                    self._made = build_data_set(self.config(), *self._arguments)
+                except DataSetError as exc:
+                    where = f" ({self.origin})" if self.origin else ""
+                    raise DataSetError(
+                        f"Data set '{self._name}'{where}: {exc.message}", hint=exc.hint
+                    ) from exc
+            return self._made
+
+
+class PatternEntry(Entry):
+    """An entry whose fields are filled by parts of the name of the data set."""
+
+    def __init__(self, values: Mapping[str, str], pattern: str, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.values = values
+        self.pattern = pattern
+
+    def config(self) -> Mapping[str, Any]:
+        """Return the entry with its fields filled.
+
+        Raises:
+            DataSetError: The name has parts that cannot fill them.
+        """
+        found: Mapping[str, Any] = filled(self.raw, self.values)
+        return found
+
+
+class PatternEntries:
+    """The entries that patterns make, one for each name, shared by all copies of a catalog."""
+
+    def __init__(
+        self,
+        bodies: Mapping[str, Any],
+        credentials: Mapping[str, Any],
+        load_versions: Mapping[str, str],
+        save_version: str,
+        origins: Mapping[str, str],
+    ) -> None:
+        self.bodies = bodies
+        self.patterns = Patterns(bodies, origins)
+        self.origins = origins
+        self._credentials = credentials
+        self._load_versions = load_versions
+        self._save_version = save_version
+        self._entries: dict[str, PatternEntry | None] = {}
+        self._lock = threading.Lock()
+
+    def entry(self, name: object) -> PatternEntry | None:
+        """Return the entry of a name, the same for all threads; None if no pattern matches."""
+        if not isinstance(name, str):
+            return None
+        try:
+            return self._entries[name]
+        except KeyError:
+            pass
+        with self._lock:
+            if name not in self._entries:
+                self._entries[name] = self._made(name)
+            return self._entries[name]
+
+    def entries(self) -> dict[str, PatternEntry]:
+        """Return the entries that have been asked for so far."""
+        with self._lock:
+            return {name: entry for name, entry in self._entries.items() if entry is not None}
+
+    def _made(self, name: str) -> PatternEntry | None:
+        found = self.patterns.find(name)
+        if found is None:
+            return None
+        pattern, values = found
+        origin = self.origins.get(pattern.name)
+        return PatternEntry(
+            values,
+            pattern.name,
+            name,
+            self.bodies[pattern.name],
+            self._credentials,
+            Version(self._load_versions.get(name), self._save_version),
+            f"pattern '{pattern.name}'{f', {origin}' if origin else ''}",
+        )
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the patterns, whatever names they will be asked for."""
+        told = []
+        for pattern in self.patterns:
+            origin = self.origins.get(pattern.name)
+            where = f" ({origin})" if origin else ""
+            told += [
+                f"Pattern '{pattern.name}'{where}: {problem}"
+                for problem in pattern_problems(
+                    pattern, self.bodies[pattern.name], self._credentials
+                )
+            ]
+        return told

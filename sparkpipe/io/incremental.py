@@ -1,0 +1,141 @@
+"""A folder of partitions of which only the new ones are loaded."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sparkpipe.errors import DataSetError
+from sparkpipe.io.core import AbstractDataSet
+from sparkpipe.io.files import split_protocol
+from sparkpipe.io.importing import import_object
+from sparkpipe.io.partitioned import PartitionedDataSet
+
+_CHECKPOINT = "CHECKPOINT"
+
+
+class IncrementalDataSet(PartitionedDataSet):
+    """Loads those partitions of a folder that come after the last one that was dealt with.
+
+    Unlike :class:`PartitionedDataSet` it loads the data itself, and an empty dictionary if nothing
+    is new. ``confirm`` (a node's ``confirms``) writes the name of the last partition loaded to the
+    checkpoint, from which the next load goes on. Until ``release``, loads give the same partitions.
+
+    Args:
+        path: As of :class:`PartitionedDataSet`, like all that is not told here.
+        dataset: Configuration, or dotted type, of the data set of one partition.
+        checkpoint: What was dealt with: text that counts as the checkpoint now
+            (``force_checkpoint``), or a mapping of it, of ``comparison_func`` (whether a partition
+            comes after the checkpoint; by default that of the alphabet) and of the configuration of
+            the data set that keeps the checkpoint; by default text in the file ``CHECKPOINT`` of
+            the folder.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        dataset: str | type[AbstractDataSet] | dict[str, Any],
+        checkpoint: str | dict[str, Any] | None = None,
+        filepath_arg: str = "filepath",
+        filename_suffix: str = "",
+        credentials: dict[str, Any] | None = None,
+        load_args: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(
+            path,
+            dataset,
+            filepath_arg,
+            filename_suffix,
+            credentials,
+            load_args,
+            fs_args,
+            metadata=metadata,
+        )
+        config = self._checkpoint_config(checkpoint, credentials)
+        self._force_checkpoint = config.pop("force_checkpoint", None)
+        compare = config.pop("comparison_func", operator.gt)
+        if isinstance(compare, str):
+            compare = import_object(compare)
+        if not callable(compare):
+            raise DataSetError(f"comparison_func must be a function, not {compare!r}.")
+        self._compare: Callable[[str, Any], Any] = compare
+        self._checkpoint_path = split_protocol(str(config.get(filepath_arg, "")))[1]
+        self._checkpoint = self._checkpoint_data_set(config)
+        self._new: list[str] | None = None
+        self._loaded: list[str] | None = None
+
+    def _checkpoint_config(
+        self, checkpoint: str | dict[str, Any] | None, credentials: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        given = checkpoint if isinstance(checkpoint, Mapping) else {"force_checkpoint": checkpoint}
+        if given.get("versioned"):
+            raise DataSetError(
+                "a checkpoint cannot be versioned.", hint="Remove 'versioned' from 'checkpoint'."
+            )
+        config = {
+            "type": "text.TextDataSet",
+            self._filepath_arg: f"{self._path}/{_CHECKPOINT}",
+            **given,
+        }
+        if credentials:
+            config.setdefault("credentials", credentials)
+        return config
+
+    def _checkpoint_data_set(self, config: dict[str, Any]) -> Any:
+        from sparkpipe.io.factory import build_data_set
+
+        try:
+            return build_data_set(config)
+        except DataSetError as exc:
+            raise DataSetError(f"checkpoint: {exc.message}", hint=exc.hint) from exc
+
+    def _partitions(self) -> list[str]:
+        if self._new is None:
+            checkpoint = self._read_checkpoint()
+            self._new = [
+                name
+                for name in super()._partitions()
+                if f"{self._folder}/{name}{self._suffix}" != self._checkpoint_path
+                and (checkpoint is None or self._compare(name, checkpoint))
+            ]
+        return self._new
+
+    def _read_checkpoint(self) -> Any:
+        if self._force_checkpoint is not None:
+            # YAML reads 2026-11-24 as a date.
+            plain = self._compare is operator.gt
+            return str(self._force_checkpoint) if plain else self._force_checkpoint
+        # What is there and cannot be read is an error, and no reason to begin anew.
+        return self._checkpoint.load() if self._checkpoint.exists() else None
+
+    def _load(self) -> dict[str, Any]:
+        names = self._partitions()
+        data = {name: self._partition(name).load() for name in names}
+        self._loaded = names
+        return data
+
+    def confirm(self) -> None:
+        """Note that what was loaded has been dealt with.
+
+        Raises:
+            DataSetError: The checkpoint cannot be written.
+        """
+        # Not what is there by now: it may have come after the load.
+        names = self._partitions() if self._loaded is None else self._loaded
+        if names:
+            self._checkpoint.save(names[-1])
+
+    def _release(self) -> None:
+        super()._release()
+        self._new = None
+        self._checkpoint.release()
+
+    def _describe(self) -> dict[str, Any]:
+        return {**super()._describe(), "checkpoint": self._checkpoint_path}
+
+
+IncrementalDataset = IncrementalDataSet

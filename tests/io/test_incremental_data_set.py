@@ -1,0 +1,172 @@
+"""A folder of partitions of which only the new ones are loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from sparkpipe.errors import DataSetError
+from sparkpipe.io import DataCatalog, IncrementalDataSet, PartitionedDataSet
+from sparkpipe.pipeline import Pipeline, node
+from sparkpipe.runner import ParallelRunner, SequentialRunner, ThreadRunner
+
+
+@pytest.fixture(params=["local", "memory"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return str(tmp_path / "parts") if request.param == "local" else f"memory://{uuid4().hex}/parts"
+
+
+def texts(path: str, **options: Any) -> IncrementalDataSet:
+    return IncrementalDataSet(path, "text.TextDataSet", filename_suffix=".txt", **options)
+
+
+def backwards(name: str, checkpoint: str) -> bool:
+    return name < checkpoint
+
+
+def test_what_was_confirmed_is_not_loaded_again(folder: str) -> None:
+    texts(folder).save({"2026-01": "1", "2026-02": "2"})
+    data_set = texts(folder)
+    assert data_set.load() == {"2026-01": "1", "2026-02": "2"}
+    data_set.confirm()
+    assert data_set.load() == {"2026-01": "1", "2026-02": "2"}  # until released
+    data_set.release()
+    assert data_set.load() == {}
+    assert not data_set.exists()
+    texts(folder).save({"2026-03": "3"})
+    assert texts(folder).exists()
+    assert texts(folder).load() == {"2026-03": "3"}
+    assert texts(folder).load() == {"2026-03": "3"}
+
+
+def test_what_came_after_the_load_is_not_confirmed(folder: str) -> None:
+    texts(folder).save({"a": "1"})
+    data_set = texts(folder)
+    data_set.load()
+    texts(folder).save({"b": "2"})
+    data_set.release()
+    data_set.confirm()
+    assert texts(folder).load() == {"b": "2"}
+    data_set.confirm()
+    assert texts(folder).load() == {"b": "2"}
+
+
+def test_confirming_without_a_load_confirms_all_that_is_there(folder: str) -> None:
+    texts(folder).confirm()
+    texts(folder).save({"a": "1", "b": "2"})
+    texts(folder).confirm()
+    assert texts(folder).load() == {}
+
+
+def test_checkpoint_is_text_beside_the_partitions(tmp_path: Path) -> None:
+    texts(str(tmp_path)).save({"a": "1", "b": "2"})
+    texts(str(tmp_path)).confirm()
+    assert (tmp_path / "CHECKPOINT").read_text() == "b"
+    bare = IncrementalDataSet(str(tmp_path), "text.TextDataSet", checkpoint="")
+    assert bare.load() == {"a.txt": "1", "b.txt": "2"}  # the checkpoint is no partition
+
+
+def test_checkpoint_may_be_forced(folder: str) -> None:
+    import datetime
+
+    texts(folder).save({"2026-01-01": "1", "2026-01-02": "2"})
+    texts(folder).confirm()
+    assert list(texts(folder, checkpoint="").load()) == ["2026-01-01", "2026-01-02"]
+    assert list(texts(folder, checkpoint="2026-01-01").load()) == ["2026-01-02"]
+    day = datetime.date(2026, 1, 1)  # as YAML reads it
+    assert list(texts(folder, checkpoint={"force_checkpoint": day}).load()) == ["2026-01-02"]
+
+
+def test_comparison_may_be_another(folder: str) -> None:
+    texts(folder).save({"a": "1", "b": "2", "c": "3"})
+    checkpoint = {"force_checkpoint": "c", "comparison_func": backwards}
+    assert list(texts(folder, checkpoint=checkpoint).load()) == ["a", "b"]
+    checkpoint = {"force_checkpoint": "b", "comparison_func": "operator.ge"}
+    assert list(texts(folder, checkpoint=checkpoint).load()) == ["b", "c"]
+
+
+def test_checkpoint_may_lie_elsewhere(folder: str, tmp_path: Path) -> None:
+    texts(folder).save({"a": "1"})
+    checkpoint = {"type": "json.JSONDataSet", "filepath": str(tmp_path / "seen.json")}
+    texts(folder, checkpoint=checkpoint).confirm()
+    assert (tmp_path / "seen.json").read_text() == '"a"'
+    assert texts(folder, checkpoint=checkpoint).load() == {}
+    assert texts(folder).load() == {"a": "1"}
+
+
+def test_checkpoint_that_cannot_be_read_is_no_reason_to_begin_anew(tmp_path: Path) -> None:
+    texts(str(tmp_path)).save({"a": "1"})
+    (tmp_path / "CHECKPOINT").write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(DataSetError, match="UnicodeDecodeError"):
+        texts(str(tmp_path)).load()
+
+
+def test_failed_load_confirms_nothing(tmp_path: Path) -> None:
+    texts(str(tmp_path)).save({"a": "1"})
+    (tmp_path / "b.txt").write_bytes(b"\xff\xfe\xfa")
+    data_set = texts(str(tmp_path))
+    with pytest.raises(DataSetError):
+        data_set.load()
+    assert not (tmp_path / "CHECKPOINT").exists()
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "told"),
+    [
+        ({"type": "text.TxtDataSet"}, "checkpoint: there is no data set type 'text.TxtDataSet'"),
+        ({"filepaht": "x"}, "checkpoint: TextDataSet has no option 'filepaht'"),
+        ({"versioned": True}, "a checkpoint cannot be versioned"),
+        ({"comparison_func": "operator.nope"}, "'operator' has no 'nope'"),
+        ({"comparison_func": 3}, "comparison_func must be a function, not 3"),
+    ],
+)
+def test_impossible_checkpoint_is_told_before_loading(checkpoint: Any, told: str) -> None:
+    entry = {"type": "IncrementalDataSet", "path": "x", "dataset": "text.TextDataSet"}
+    with pytest.raises(DataSetError) as error:
+        DataCatalog.from_config({"new": {**entry, "checkpoint": checkpoint}})
+    assert "'new'" in str(error.value)
+    assert told in str(error.value)
+
+
+@pytest.mark.parametrize("kind", [IncrementalDataSet, PartitionedDataSet])
+def test_partitions_cannot_be_versioned(kind: Any) -> None:
+    with pytest.raises(DataSetError, match="a partition cannot be versioned"):
+        kind("x", {"type": "text.TextDataSet", "versioned": True})
+
+
+def join(parts: dict[str, str]) -> str:
+    return ",".join(parts)
+
+
+def fail(parts: dict[str, str]) -> str:
+    raise ValueError("no")
+
+
+@pytest.mark.parametrize("runner", [SequentialRunner, ThreadRunner, ParallelRunner])
+def test_node_confirms_when_it_is_done(runner: Any, tmp_path: Path) -> None:
+    entry = {
+        "type": "IncrementalDataset",
+        "path": str(tmp_path / "parts"),
+        "dataset": "text.TextDataset",
+    }
+
+    def run(function: Any) -> Any:
+        pipeline = Pipeline([node(function, "new", "names", confirms="new")])
+        return runner().run(pipeline, DataCatalog.from_config({"new": entry}))["names"]
+
+    texts(entry["path"]).save({"a": "1"})
+    with pytest.raises(Exception, match="no"):
+        run(fail)
+    assert run(join) == "a.txt"
+    texts(entry["path"]).save({"b": "2"})
+    assert run(join) == "b.txt"
+    assert run(join) == ""
+
+
+def test_credentials_reach_the_checkpoint_and_are_not_shown() -> None:
+    data_set = texts(f"memory://{uuid4().hex}", credentials={"token": "hunter2"})
+    assert data_set._checkpoint._storage_options == {"token": "hunter2"}
+    assert "hunter2" not in repr(data_set)
