@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import building, fairness, imports, many_tables, overhead, polling, tpch
+from tests.benchmarks import (
+    building,
+    fairness,
+    imports,
+    many_tables,
+    overhead,
+    polling,
+    startup,
+    tpch,
+)
 from tests.benchmarks.report import Report
 
 BENCHMARKS = {
     "imports": imports.run,
+    "startup": startup.run,
     "building": building.run,
     "overhead": overhead.run,
     "polling": polling.run,

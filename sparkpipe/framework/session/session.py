@@ -1,0 +1,7 @@
+"""See :mod:`sparkpipe.session`."""
+
+from sparkpipe.session import Session
+from sparkpipe.session import Session as KedroSession
+from sparkpipe.session_store import BaseSessionStore
+
+__all__ = ["BaseSessionStore", "KedroSession", "Session"]
