@@ -30,7 +30,7 @@ from sparkpipe.hooks import create_hook_manager, installed_hooks
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp, is_single_process, reason_of
 from sparkpipe.io.importing import import_object
-from sparkpipe.logging import apply_logging_config
+from sparkpipe.logging import apply_logging_config, checked_logging_config
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.project import DEFAULT_PIPELINE, Project, make_importable
 from sparkpipe.runner import AbstractRunner, SequentialRunner
@@ -521,6 +521,12 @@ class Session:
         )
         _attempt(problems, lambda: self.hook_manager)
         _attempt(problems, lambda: self.spark)
+        _attempt(
+            problems,
+            lambda: checked_logging_config(
+                configuration(self.config_loader, "logging"), self.project.path
+            ),
+        )
         problems += self._settings_problems
         pipelines, registry_problems = self._registry
         problems += registry_problems

@@ -668,6 +668,116 @@ def test_logging_of_the_project_is_set_up_by_create_only(project: Path) -> None:
     (project / "conf/base/logging.yml").write_text("handlers: {a: {'()': os.mkdir}}\n")
     with pytest.raises(ConfigError, match="would call a function"):
         Session.create(project_path=project)
+    (problem,) = Session(project).check()
+    assert "would call a function" in problem
+
+
+HOOKS = """
+import os
+from pathlib import Path
+from sparkpipe.hooks import hook_impl
+
+class Notes:
+    def __init__(self, path):
+        self.path = path
+
+    def note(self, *told):
+        with open(self.path, "a") as file:
+            file.write(" ".join(told) + "\\n")
+
+    @hook_impl
+    def before_node_run(self, node): self.note("before", node.name)
+    @hook_impl
+    def after_node_run(self, node): self.note("after", node.name)
+    @hook_impl
+    def on_node_error(self, node, error): self.note("failed", node.name, str(error))
+    @hook_impl
+    def before_dataset_loaded(self, dataset_name): self.note("load", dataset_name)
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name): self.note("loaded", dataset_name)
+    @hook_impl
+    def before_dataset_saved(self, dataset_name): self.note("save", dataset_name)
+    @hook_impl
+    def after_dataset_saved(self, dataset_name): self.note("saved", dataset_name)
+    @hook_impl
+    def on_dataset_error(self, dataset_name, operation): self.note(operation, "of", dataset_name)
+    @hook_impl
+    def before_pipeline_run(self): self.note("begins")
+    @hook_impl
+    def after_pipeline_run(self): self.note("ends")
+    @hook_impl
+    def on_pipeline_error(self): self.note("fails")
+"""
+
+
+def test_hooks_are_the_same_under_every_runner(project: Path) -> None:
+    package = package_of(project)
+    (package / "hooks.py").write_text(HOOKS)
+    told = project / "told.txt"
+    settings(project, f"from {package.name}.hooks import Notes\nHOOKS = (Notes({str(told)!r}),)\n")
+    (project / "data" / "broken.json").write_text("[")
+    with (project / "conf/base/catalog.yml").open("a") as file:
+        file.write("broken:\n  type: json.JSONDataSet\n  filepath: data/broken.json\n")
+    with (package / "pipeline_registry.py").open("a") as file:
+        file.write(
+            "_all = register_pipelines\n"
+            "def register_pipelines():\n"
+            "    unread = pipeline([node(describe, ['broken', 'parameters'], 'x')])\n"
+            "    return {**_all(), 'unread': unread}\n"
+        )
+    notes = {}
+    for runner in (SequentialRunner(), ThreadRunner(), ParallelRunner(max_workers=1)):
+        session = Session(project)
+        session.run(runner=runner)
+        for name in ("broken", "unread"):
+            with pytest.raises(RunFailedError):
+                session.run(name, runner=runner)
+        notes[type(runner).__name__] = told.read_text().splitlines()
+        told.unlink()
+    assert notes["SequentialRunner"].count("begins") == 3
+    (failed,) = (line for line in notes["SequentialRunner"] if line.startswith("failed"))
+    assert failed.endswith("the barrel is empty")
+    assert "load of broken" in notes["SequentialRunner"]
+    assert notes["ThreadRunner"] == notes["SequentialRunner"]
+    assert notes["ParallelRunner"] == notes["SequentialRunner"]
+
+
+def test_hooks_of_packages_come_first_unless_they_are_left_out(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path_factory.mktemp("site")
+    (site / "a_plugin-1.0.dist-info").mkdir()
+    for name, text in {
+        "a_plugin-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: a-plugin\nVersion: 1\n",
+        "a_plugin-1.0.dist-info/entry_points.txt": "[sparkpipe.hooks]\nown = a_plugin:hooks\n",
+        "a_plugin.py": (
+            "from sparkpipe.hooks import hook_impl\n"
+            "class Plugged:\n    notes = []\n    @hook_impl\n"
+            "    def before_pipeline_run(self):\n        self.notes.append('plugged')\n"
+            "hooks = Plugged()\n"
+        ),
+    }.items():
+        (site / name).write_text(text)
+    monkeypatch.syspath_prepend(str(site))
+    settings(
+        project,
+        """
+        from a_plugin import hooks
+        from sparkpipe.hooks import hook_impl
+        class Own:
+            @hook_impl
+            def before_pipeline_run(self):
+                hooks.notes.append("own")
+        HOOKS = (Own(),)
+        """,
+    )
+    Session(project).run()
+    assert sys.modules["a_plugin"].hooks.notes == ["plugged", "own"]
+    with (package_of(project) / "settings.py").open("a") as file:
+        file.write("DISABLE_HOOKS_FOR_PLUGINS = ('a-plugin',)\n")
+    del sys.modules[f"{package_of(project).name}.settings"]
+    Session(project).run()
+    assert sys.modules.pop("a_plugin").hooks.notes == ["plugged", "own", "own"]
 
 
 # Spark sessions that hooks start or hear of

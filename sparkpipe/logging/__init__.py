@@ -11,7 +11,7 @@ from sparkpipe.errors import ConfigError, DataSetError, did_you_mean
 if TYPE_CHECKING:
     from sparkpipe.logging.rich_handler import RichHandler
 
-__all__ = ["RichHandler", "apply_logging_config"]
+__all__ = ["RichHandler", "apply_logging_config", "checked_logging_config"]
 
 _STREAMS = ("ext://sys.stdout", "ext://sys.stderr", "ext://sys.stdin")
 _FILES = ("filename", "filepath", "path")
@@ -37,7 +37,11 @@ def apply_logging_config(config: Mapping[str, Any], folder: Path) -> None:
     """
     import logging.config
 
-    checked = _checked(config, folder)
+    checked = checked_logging_config(config, folder)
+    for handler in checked["handlers"].values():
+        for key in _FILES:
+            if isinstance(handler.get(key), str):
+                Path(handler[key]).parent.mkdir(parents=True, exist_ok=True)
     try:
         logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, **checked})
     except (ValueError, TypeError, AttributeError, ImportError) as exc:
@@ -45,7 +49,16 @@ def apply_logging_config(config: Mapping[str, Any], folder: Path) -> None:
         raise ConfigError(f"The logging configuration cannot be used: {exc} ({reason}).") from exc
 
 
-def _checked(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def checked_logging_config(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return what can be given to :func:`logging.config.dictConfig`; sets up nothing.
+
+    Args:
+        config: As of :func:`apply_logging_config`.
+        folder: See there.
+
+    Raises:
+        ConfigError: See there.
+    """
     for where, key, value in _leaves(config, ""):
         if key == "()":
             raise ConfigError(
@@ -117,7 +130,5 @@ def _checked_class(
     for key in _FILES:
         value = config.get(key)
         if isinstance(value, str):
-            file = folder / value
-            file.parent.mkdir(parents=True, exist_ok=True)
-            checked[key] = str(file)
+            checked[key] = str(folder / value)
     return checked
