@@ -649,6 +649,38 @@ def test_resolvers_of_ones_own(write: Write) -> None:
     assert omega(custom_resolvers={**resolvers, "own_sum_1": max})["a"] == 2
 
 
+@pytest.mark.parametrize(
+    ("resolvers", "told"),
+    [({"x": 3}, "must be a function"), ({"globals": max}, "is a resolver of")],
+)
+def test_resolvers_that_cannot_be_are_refused(write: Write, resolvers: Any, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        OmegaConfigLoader("conf", custom_resolvers=resolvers)
+
+
+def test_project_may_allow_environment_variables_everywhere(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from omegaconf.resolvers import oc
+
+    monkeypatch.setenv("SHOP_DAY", "monday")
+    write("base/parameters.yml", "day: '${oc.env:SHOP_DAY}'")
+    assert omega(custom_resolvers={"oc.env": oc.env}) == {"day": "monday"}
+    assert "only credentials may" in omega_refused()
+
+
+def test_omegaconf_of_others_is_left_as_it_is(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from omegaconf import OmegaConf
+
+    write("base/parameters.yml", "a: '${b}'\nb: 1\n")
+    omega()
+    monkeypatch.setenv("SHOP_DAY", "monday")
+    mine = OmegaConf.create({"x": "${oc.env:SHOP_DAY}", "y": "${oc.env:SHOP_NIGHT,null}"})
+    assert (mine.x, mine.y) == ("monday", None)
+
+
 def test_loaders_in_threads_have_their_own_globals(tmp_path: Path) -> None:
     def load(number: int) -> set[Any]:
         conf = tmp_path / f"conf{number}"

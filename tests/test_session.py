@@ -542,6 +542,23 @@ def test_settings_name_the_classes(project: Path) -> None:
     assert (project / "kept" / session.session_id / "store.json").exists()
 
 
+def test_catalog_class_with_its_own_from_config_is_asked(project: Path) -> None:
+    settings(
+        project,
+        """
+        from sparkpipe.io import DataCatalog, MemoryDataSet
+        class MyCatalog(DataCatalog):
+            @classmethod
+            def from_config(cls, catalog, credentials=None, load_versions=None, save_version=None):
+                made = super().from_config(catalog, credentials, load_versions, save_version)
+                made.add("source", MemoryDataSet(1), replace=True)
+                return made
+        DATA_CATALOG_CLASS = MyCatalog
+        """,
+    )
+    assert Session(project).run()["told"].startswith("2 of")
+
+
 def test_store_is_kept_when_the_session_is_closed(project: Path) -> None:
     settings(
         project,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
@@ -174,7 +174,8 @@ def _register(sources: Sources) -> None:
     for name, function in sources.resolvers.items():
         if not OmegaConf.has_resolver(name):
             own = _own_resolver(name, function)
-            OmegaConf.register_resolver(name, own, annotation_validation="off")
+            with suppress(ValueError):  # another thread was faster
+                OmegaConf.register_resolver(name, own, annotation_validation="off")
 
 
 def _asked() -> Sources:

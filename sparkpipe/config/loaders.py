@@ -213,7 +213,8 @@ class OmegaConfigLoader(ConfigLoader):
         config_patterns: See there.
         base_env: See there.
         default_run_env: See there.
-        custom_resolvers: Functions for ``${name:arguments}`` by name.
+        custom_resolvers: Functions for ``${name:arguments}`` by name. With ``oc.env`` among them
+            environment variables may be used everywhere.
         merge_strategy: By kind ``destructive`` (the default: a first-level key replaces that of
             base) or ``soft`` (mappings are merged at every level).
 
@@ -251,8 +252,9 @@ class OmegaConfigLoader(ConfigLoader):
                     or "It is 'destructive' or 'soft'.",
                 )
         for name, function in self._resolvers.items():
-            if not callable(function):
-                raise ConfigError(f"custom_resolvers: '{name}' must be a function.")
+            if not callable(function) or name in ("globals", "runtime_params"):
+                reason = "is a resolver of ours" if callable(function) else "must be a function"
+                raise ConfigError(f"custom_resolvers: '{name}' {reason}.")
 
     def _read(self, kind: str, patterns: Iterable[str]) -> Configuration:
         read = super()._read(kind, patterns)
@@ -271,7 +273,7 @@ class OmegaConfigLoader(ConfigLoader):
             globals=None if is_of_globals else self["globals"],
             runtime_params=None if is_of_globals else self.runtime_params,
             resolvers=self._resolvers,
-            reads_environment=kind == "credentials",
+            reads_environment=kind == "credentials" or "oc.env" in self._resolvers,
             protects_type=kind != "parameters",
         )
         resolved = interpolated(seen, origins, sources)
