@@ -165,6 +165,15 @@ def configure_project(package_name: str) -> Project:
     return project
 
 
+def validate_settings() -> None:
+    """Look at the settings of the current project.
+
+    Raises:
+        PreflightError: One is wrong.
+    """
+    _ = current().settings
+
+
 class _Pipelines(Mapping[str, Pipeline]):
     """The pipelines of the current project by name."""
 

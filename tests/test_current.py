@@ -12,7 +12,12 @@ from typing import Any
 
 import pytest
 
-from sparkpipe.current import bootstrap_project, configure_project, project_of
+from sparkpipe.current import (
+    bootstrap_project,
+    configure_project,
+    project_of,
+    validate_settings,
+)
 from sparkpipe.errors import ConfigError, PreflightError, ProjectNotFoundError
 from sparkpipe.framework.project import pipelines
 from sparkpipe.framework.project import settings as current_settings
@@ -59,6 +64,7 @@ def test_bootstrapped_project_is_the_current_one(shop: Path) -> None:
         assert len(pipelines) == 1
         assert "nothing" not in pipelines
         assert current_settings.CONF_SOURCE == "conf"
+        assert importlib.import_module("sparkpipe.framework.project").PACKAGE_NAME == PACKAGE
 
     alone(work)
     assert alone(project_of).package_name != PACKAGE
@@ -85,6 +91,8 @@ def test_wrong_project_is_told_when_it_is_asked(shop: Path) -> None:
         bootstrap_project(shop)
         with pytest.raises(PreflightError, match="no setting 'HOOK'"):
             _ = current_settings.HOOKS
+        with pytest.raises(PreflightError, match="no setting 'HOOK'"):
+            validate_settings()
 
     alone(work)
 
@@ -139,12 +147,16 @@ def test_program_of_kedros_form_runs(shop: Path) -> None:
         "framework.context.context.KedroContext",
         "framework.hooks.hook_impl",
         "framework.hooks.markers.hook_impl",
+        "framework.project.configure_logging",
         "framework.project.configure_project",
+        "framework.project.PACKAGE_NAME",
+        "framework.project.validate_settings",
         "framework.project.find_pipelines",
         "framework.project.pipelines",
         "framework.project.settings",
         "framework.session.KedroSession",
         "framework.session.session.KedroSession",
+        "framework.session.session.KedroSessionError",
         "framework.session.shelvestore.ShelveStore",
         "framework.session.store.BaseSessionStore",
         "framework.startup.bootstrap_project",

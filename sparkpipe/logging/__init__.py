@@ -25,19 +25,19 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def apply_logging_config(config: Mapping[str, Any], folder: Path) -> None:
+def apply_logging_config(config: Mapping[str, Any], folder: Path | None = None) -> None:
     """Set up logging by a dictionary of the form of :func:`logging.config.dictConfig`.
 
     Args:
         config: What ``logging.yml`` says. Loggers that are not named stay as they are.
-        folder: Relative paths of log files begin there.
+        folder: Relative paths of log files begin there; by default in the working folder.
 
     Raises:
         ConfigError: It is wrong, or names something that would be called.
     """
     import logging.config
 
-    checked = checked_logging_config(config, folder)
+    checked = checked_logging_config(config, folder or Path())
     for handler in checked["handlers"].values():
         for key in _FILES:
             if isinstance(handler.get(key), str):
