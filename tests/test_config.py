@@ -635,6 +635,36 @@ def test_what_cannot_be_resolved_is_told_with_its_place(write: Write, text: str,
     assert told in omega_refused()
 
 
+@given(
+    st.dictionaries(st.sampled_from("abc"), VALUES, min_size=3),
+    st.lists(
+        st.sampled_from(
+            ["${globals:a}", "${globals:b}", "${globals:c,x}", "${globals:d,5}", "-", "$", " x"]
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+)
+def test_what_is_resolved_once_is_what_omegaconf_says(
+    known: dict[str, Any], parts: list[str]
+) -> None:
+    text = "".join(parts)
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "base").mkdir()
+        # With a reference in one key OmegaConf resolves the whole of it.
+        (Path(folder) / "base" / "catalog.json").write_text(
+            json.dumps({"quick": {"x": text}, "whole": {"x": text, "y": "${whole.z}", "z": 1}})
+        )
+        loader = OmegaConfigLoader(folder)
+        loader["globals"] = known
+        try:
+            found = loader["catalog"]
+        except ConfigError:
+            return
+        assert found["quick"]["x"] == found["whole"]["x"]
+        assert type(found["quick"]["x"]) is type(found["whole"]["x"])
+
+
 def test_globals_do_not_depend_on_the_run(write: Write) -> None:
     write("base/globals.yml", "a: '${runtime_params:x,1}'\n")
     assert "not allowed here" in omega_refused("globals", runtime_params={"x": 1})
