@@ -2,23 +2,35 @@
 
 A hook is a method marked with :data:`hook_impl` on any object; it may ask for any subset of the
 arguments named in :class:`HookSpecs`. Errors raised in a hook end the run like errors of a node.
+
+Calls of one hook object come one after the other, whichever thread a node runs on, so that it
+needs no locks of its own. Two hook objects are called beside each other.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
-from functools import cached_property
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from sparkpipe.errors import ConfigError, did_you_mean
+from sparkpipe.errors import ConfigError, did_you_mean, told_with_place
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from sparkpipe.context import ProjectContext
     from sparkpipe.io import DataCatalog
     from sparkpipe.pipeline import Pipeline
     from sparkpipe.pipeline.node import Node
+
+#: The group of entry points by which an installed package offers hooks.
+ENTRY_POINTS = "sparkpipe.hooks"
 
 hook_spec = pluggy.HookspecMarker("sparkpipe")
 hook_impl = pluggy.HookimplMarker("sparkpipe")
@@ -26,6 +38,10 @@ hook_impl = pluggy.HookimplMarker("sparkpipe")
 
 class HookSpecs:
     """The hooks that there are, with the arguments that an implementation may ask for."""
+
+    @hook_spec
+    def after_context_created(self, context: ProjectContext) -> None:
+        """A session has made its context; nothing of the configuration has been used yet."""
 
     @hook_spec
     def after_catalog_created(
@@ -101,6 +117,23 @@ class HookSpecs:
         """The function of a node has raised ``error``."""
 
     @hook_spec
+    def on_dataset_error(
+        self,
+        error: Exception,
+        dataset_name: str,
+        operation: str,
+        node: Node,
+        catalog: DataCatalog,
+        is_async: bool,
+        session_id: str | None,
+    ) -> None:
+        """A data set of ``node`` has raised ``error``; ``operation`` is ``load`` or ``save``."""
+
+    @hook_spec
+    def on_spark_session_created(self, spark: SparkSession) -> None:
+        """The Spark session of the run is there: started, connected, or found running."""
+
+    @hook_spec
     def before_dataset_loaded(self, dataset_name: str, node: Node) -> None:
         """An input of ``node`` is about to be loaded."""
 
@@ -142,21 +175,152 @@ def create_hook_manager(hooks: Iterable[object] = ()) -> pluggy.PluginManager:
                 f"The hook {hook.__name__} is a class; an instance is needed.",
                 hint=f"Write {hook.__name__}() in HOOKS.",
             )
+        _refuse_what_does_not_fit(manager, hook)
         try:
             manager.register(hook)
         except (pluggy.PluginValidationError, ValueError) as exc:
-            raise ConfigError(f"The hook {type(hook).__name__} does not fit: {exc}") from exc
-    _refuse_unknown_hooks(manager)
+            raise ConfigError(f"The hook {_name_of(hook)} does not fit: {exc}") from exc
+        _serialise(manager, hook)
     return manager
 
 
-def _refuse_unknown_hooks(manager: _Manager) -> None:
+def _name_of(hook: object) -> str:
+    return hook.__name__ if inspect.ismodule(hook) else type(hook).__name__
+
+
+def _refuse_what_does_not_fit(manager: _Manager, hook: object) -> None:
     known = [name for name in vars(HookSpecs) if not name.startswith("_")]
-    for plugin in manager.get_plugins():
-        for name in dir(plugin):
-            marked = manager.parse_hookimpl_opts(plugin, name)
-            if marked and name not in known:
+    for name in dir(hook):
+        if not manager.parse_hookimpl_opts(hook, name):
+            continue
+        if name not in known:
+            raise ConfigError(
+                f"The hook {_name_of(hook)} implements '{name}', which is no hook.",
+                hint=did_you_mean(name, known) or f"Hooks: {', '.join(known)}.",
+            )
+        offered = list(inspect.signature(getattr(HookSpecs, name)).parameters)[1:]
+        for argument, parameter in inspect.signature(getattr(hook, name)).parameters.items():
+            if argument not in offered and parameter.default is parameter.empty:
                 raise ConfigError(
-                    f"The hook {type(plugin).__name__} implements '{name}', which is no hook.",
-                    hint=did_you_mean(name, known) or f"Hooks: {', '.join(known)}.",
+                    f"The hook {_name_of(hook)} asks in '{name}' for '{argument}', which does not "
+                    "exist there.",
+                    hint=did_you_mean(argument, offered) or f"There are: {', '.join(offered)}.",
                 )
+
+
+# Calls of one hook object come one after the other
+
+
+class _HookLock:
+    """The lock of a hook object, kept on it: sessions share the object. A copy has its own."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()  # a hook may run a pipeline that calls it again
+
+    def __reduce__(self) -> tuple[type[_HookLock], tuple[()]]:
+        return _HookLock, ()
+
+
+_within_hook: ContextVar[bool] = ContextVar("_within_hook", default=False)
+
+
+def is_within_hook() -> bool:
+    """Whether this thread is in a call of a hook: it holds a lock that others may wait for."""
+    return _within_hook.get()
+
+
+@contextmanager
+def _held(lock: Any) -> Iterator[None]:
+    with lock:
+        token = _within_hook.set(True)
+        try:
+            yield
+        finally:
+            _within_hook.reset(token)
+
+
+def _serialise(manager: _Manager, hook: object) -> None:
+    try:
+        lock = vars(hook).setdefault("_sparkpipe_lock", _HookLock()).lock
+    except (TypeError, AttributeError):  # of slots
+        lock = _HookLock().lock
+    for caller in manager.get_hookcallers(hook) or ():
+        for implementation in caller.get_hookimpls():
+            if implementation.plugin is hook:
+                is_wrapper = implementation.wrapper or implementation.hookwrapper
+                make: Any = _serialised_wrapper if is_wrapper else _serialised
+                implementation.function = make(implementation.function, lock)  # type: ignore[misc]
+
+
+def _serialised(function: Callable[..., Any], lock: Any) -> Callable[..., Any]:
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with _held(lock):
+            return function(*args, **kwargs)
+
+    return call
+
+
+def _serialised_wrapper(function: Callable[..., Any], lock: Any) -> Callable[..., Any]:
+    """Hold the lock before and after what is wrapped, not while it runs."""
+
+    @wraps(function)
+    def steps(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        generator = function(*args, **kwargs)
+        go_on: Callable[[], Any] = lambda: next(generator)  # noqa: E731
+        while True:
+            try:
+                with _held(lock):
+                    given = go_on()
+            except StopIteration as stop:
+                return stop.value
+            try:
+                sent = yield given
+            except BaseException as exc:
+                go_on = _bound(generator.throw, exc)
+            else:
+                go_on = _bound(generator.send, sent)
+
+    return steps
+
+
+def _bound(function: Callable[[Any], Any], argument: Any) -> Callable[[], Any]:
+    return lambda: function(argument)
+
+
+# Hooks of installed packages
+
+
+def installed_hooks(disabled: Iterable[str] = ()) -> tuple[object, ...]:
+    """Return the hooks that installed packages offer by entry points of ``sparkpipe.hooks``.
+
+    Args:
+        disabled: Names of packages, or of entry points, to leave out.
+
+    Raises:
+        ConfigError: One cannot be imported.
+    """
+    from importlib.metadata import entry_points
+
+    left_out = {_normal(name) for name in disabled}
+    hooks: list[object] = []
+    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
+        package = entry.dist.name if entry.dist is not None else entry.name
+        if left_out & {_normal(package), _normal(entry.name)}:
+            continue
+        try:
+            hook = entry.load()
+        except Exception as exc:
+            raise ConfigError(
+                f"The hook '{entry.value}' of the package {package} cannot be imported: "
+                f"{told_with_place(exc)}.",
+                hint=f"Repair it, or write DISABLE_HOOKS_FOR_PLUGINS = ('{package}',) in the "
+                "project's settings.",
+            ) from exc
+        if not any(hook is known for known in hooks):
+            hooks.append(hook)
+    return tuple(hooks)
+
+
+def _normal(name: str) -> str:
+    return name.replace("_", "-").replace(".", "-").lower()

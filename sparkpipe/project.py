@@ -48,12 +48,19 @@ class Project:
         package_name: The dotted name of the package with the pipelines.
         source_dir: The folder to import it from.
         conf_source: The folder of configuration.
+        project_name: A name for people; by default that of the folder.
     """
 
     path: Path
     package_name: str
     source_dir: Path
     conf_source: Path
+    project_name: str = ""
+
+    @property
+    def project_path(self) -> Path:
+        """The folder, by the name that Kedro gives it."""
+        return self.path
 
 
 def find_project(start: str | Path | None = None) -> Project:
@@ -118,6 +125,7 @@ def _project(path: Path, table: dict[str, Any]) -> Project:
         package_name=package_name,
         source_dir=(path / table.get("source_dir", default_source)).resolve(),
         conf_source=(path / table.get("conf_source", "conf")).resolve(),
+        project_name=table.get("project_name", path.name),
     )
 
 
@@ -157,6 +165,7 @@ def _registered(project: Project) -> dict[str, Pipeline]:
             f"The package '{project.package_name}' was not found in {project.source_dir}.",
             hint="Check package_name and source_dir in [tool.sparkpipe] of pyproject.toml.",
         )
+    _refuse_other_package(project)
     registry = _import(name)
     if registry is None:
         return find_pipelines()
@@ -183,41 +192,29 @@ def _registered(project: Project) -> dict[str, Pipeline]:
     return pipelines
 
 
-def load_hooks(project: Project) -> tuple[Any, ...]:
-    """Return the hooks in ``HOOKS`` of ``<package>.settings``; none where there is no such module.
+def import_from(project: Project, name: str) -> ModuleType | None:
+    """Import a module of a project's package; None if it is not there.
 
     Raises:
-        ConfigError: The module cannot be imported, or HOOKS is no tuple or list.
+        ConfigError: It cannot be imported, or the package of another project was imported before.
     """
     make_importable(project)
-    settings = _import(f"{project.package_name}.settings")
-    hooks = getattr(settings, "HOOKS", ())
-    if not isinstance(hooks, (tuple, list)):
+    module = _import(f"{project.package_name}.{name}")
+    if module is not None:
+        _refuse_other_package(project)
+    return module
+
+
+def _refuse_other_package(project: Project) -> None:
+    """Refuse to work with the package of another project that has the same name."""
+    expected = project.source_dir.joinpath(*project.package_name.split("."))
+    found = getattr(sys.modules[project.package_name], "__path__", ())
+    if expected.is_dir() and not any(Path(path).resolve() == expected for path in found):
         raise ConfigError(
-            f"{project.package_name}.settings: HOOKS must be a tuple of hooks, "
-            f"not {type(hooks).__name__}.",
-            hint="For one hook write HOOKS = (MyHook(),).",
+            f"The package '{project.package_name}' of {project.path} cannot be imported: this "
+            f"process has one of the same name, from {', '.join(found) or 'elsewhere'}.",
+            hint="Run each project in a process of its own, or rename one package.",
         )
-    return tuple(hooks)
-
-
-def load_spark_session(project: Project) -> Any:
-    """Return ``SPARK_SESSION`` of ``<package>.settings``: what gives the project's Spark session.
-
-    Returns:
-        A session, or a function that returns one; None where there is none.
-
-    Raises:
-        ConfigError: The module cannot be imported, or SPARK_SESSION is neither.
-    """
-    make_importable(project)
-    given = getattr(_import(f"{project.package_name}.settings"), "SPARK_SESSION", None)
-    if given is None or callable(given) or hasattr(given, "createDataFrame"):
-        return given
-    raise ConfigError(
-        f"{project.package_name}.settings: SPARK_SESSION must be a function that returns a "
-        f"SparkSession, not {type(given).__name__}."
-    )
 
 
 _package: ContextVar[str | None] = ContextVar("_package", default=None)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe import __version__
-from sparkpipe.config import ConfigLoader, Configuration, merged
+from sparkpipe.config import AbstractConfigLoader
+from sparkpipe.context import ProjectContext, absolute_path, configuration
+from sparkpipe.current import Current, project_of, working_for
 from sparkpipe.errors import (
     ConfigError,
     DataSetError,
@@ -21,23 +26,16 @@ from sparkpipe.errors import (
     did_you_mean,
     first_line,
 )
-from sparkpipe.hooks import create_hook_manager
+from sparkpipe.hooks import create_hook_manager, installed_hooks
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp, is_single_process, reason_of
-from sparkpipe.io.files import split_protocol
 from sparkpipe.io.importing import import_object
+from sparkpipe.logging import apply_logging_config, checked_logging_config
 from sparkpipe.pipeline import Pipeline
-from sparkpipe.project import (
-    DEFAULT_PIPELINE,
-    Project,
-    find_project,
-    load_hooks,
-    load_pipelines,
-    load_spark_session,
-    make_importable,
-)
+from sparkpipe.project import DEFAULT_PIPELINE, Project, make_importable
 from sparkpipe.runner import AbstractRunner, SequentialRunner
 from sparkpipe.runner.runner import accepts
+from sparkpipe.settings import Settings
 from sparkpipe.spark.java import java_hint, java_problem
 from sparkpipe.spark.run import pipeline_named
 from sparkpipe.spark.session import SparkProvider, activated
@@ -50,7 +48,9 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _RUNNERS = ("SequentialRunner", "ThreadRunner", "ParallelRunner", "HybridRunner", "DryRunner")
-_PATH_KEYS = ("filepath", "path")
+
+#: The environment where none is given.
+ENVIRONMENT_VARIABLE = "SPARKPIPE_ENV"
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Selection:
     to_nodes: tuple[str, ...] = ()
     from_inputs: tuple[str, ...] = ()
     to_outputs: tuple[str, ...] = ()
+    namespace: str | None = None
 
     @property
     def name(self) -> str:
@@ -72,7 +73,10 @@ class Selection:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by the names of the arguments of :meth:`Pipeline.filter`."""
-        return {name: value for name, value in asdict(self).items() if name != "pipeline_name"}
+        filters = asdict(self)
+        del filters["pipeline_name"]
+        filters["node_namespace"] = filters.pop("namespace")
+        return filters
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class PreparedRun:
     run_params: dict[str, Any]
     hook_manager: PluginManager
     spark: SparkProvider = field(repr=False)
+    scope: Callable[[], AbstractContextManager[object]] = field(repr=False)
 
     def run(self) -> dict[str, Any]:
         """Run the nodes.
@@ -102,7 +107,7 @@ class PreparedRun:
             "catalog": self.catalog,
         }
         started = time.perf_counter()
-        with activated(self.spark), pipeline_named(self.run_params["pipeline_name"]):
+        with self.scope(), pipeline_named(self.run_params["pipeline_name"]):
             hook.before_pipeline_run(**context)
             try:
                 outputs = self.runner.run(
@@ -122,16 +127,24 @@ class PreparedRun:
 
 
 class Session:
-    """A project ready to run.
+    """A project ready to run, any number of times.
 
     Args:
         project_path: A folder of the project; by default the working folder.
-        env: The configuration environment on top of base; by default ``local``.
+        env: The configuration environment on top of base; by default that of the environment
+            variable ``SPARKPIPE_ENV``, or ``local``.
         extra_params: Parameters on top of those of the files.
         conf_source: A folder of configuration instead of the project's.
         spark: A Spark session, or a function that returns one; by default ``SPARK_SESSION`` of the
             project's settings, the active one, else one made from ``spark.yml`` when first needed.
-        hooks: Hooks beside those of the project's settings.
+        hooks: Hooks beside those of the project's settings and of installed packages.
+        package_name: The package of an installed project, where ``project_path`` has only its
+            configuration.
+
+    Attributes:
+        project: The project.
+        session_id: The name of this session. Each run has a name of its own.
+        store: What is known of the session, for ``SESSION_STORE_CLASS`` of the settings.
 
     Raises:
         ProjectNotFoundError: There is no project there.
@@ -147,17 +160,55 @@ class Session:
         conf_source: str | Path | None = None,
         spark: SparkSession | Callable[[], SparkSession] | None = None,
         hooks: Iterable[object] = (),
+        package_name: str | None = None,
     ) -> None:
-        self.project: Project = find_project(project_path)
-        self.env = env
+        self.project: Project = project_of(project_path, package_name)
+        self.env = env or os.environ.get(ENVIRONMENT_VARIABLE) or None
         self.extra_params = dict(extra_params or {})
-        self.config_loader = ConfigLoader(
-            Path(conf_source) if conf_source is not None else self.project.conf_source,
-            env,
-            runtime_params=self.extra_params,
-        )
+        self.session_id = generate_timestamp()
+        self._current = Current(self.project)
+        # What is wrong with the settings is told with all else, before a run.
+        self._settings, self._settings_problems = self._current.checked_settings
+        self._conf_source = Path(conf_source) if conf_source is not None else None
         self._hooks = tuple(hooks)
         self._spark = spark
+        self._lock = threading.RLock()
+        self._context: ProjectContext | None = None
+        self._closing = ExitStack()
+        if not self._settings_problems:
+            _ = self.config_loader  # a wrong folder or environment is told at once
+
+    @classmethod
+    def create(
+        cls,
+        package_name: str | None = None,
+        project_path: str | Path | None = None,
+        save_on_close: bool = True,
+        env: str | None = None,
+        extra_params: Mapping[str, Any] | None = None,
+        conf_source: str | Path | None = None,
+    ) -> Session:
+        """Make a session as a program of its own does: with logging, and with its store.
+
+        Args:
+            package_name: The package of an installed project.
+            project_path: A folder of the project; by default the working folder.
+            save_on_close: Save the store when the session is closed.
+            env: The configuration environment on top of base.
+            extra_params: Parameters on top of those of the files.
+            conf_source: A folder of configuration instead of the project's.
+
+        Raises:
+            ProjectNotFoundError: There is no project there.
+            ConfigError: The project's configuration is wrong.
+        """
+        session = cls(
+            project_path, env, extra_params, conf_source=conf_source, package_name=package_name
+        )
+        session.set_up_logging()
+        if save_on_close and hasattr(session.store, "save"):
+            session._closing.callback(session.store.save)
+        return session
 
     def __enter__(self) -> Session:
         return self
@@ -165,10 +216,137 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.project.path)!r}, env={self.env!r})"
+
     def close(self) -> None:
         """Stop the Spark session if it was started here; leaving ``with Session()`` does so too."""
         if "spark" in self.__dict__:
             self.spark.stop()
+        self._closing.close()
+
+    @property
+    def settings(self) -> Settings:
+        """What the project's ``settings.py`` says.
+
+        Raises:
+            PreflightError: Something in it is wrong; all that is wrong is told.
+        """
+        return self._current.settings
+
+    @cached_property
+    def config_loader(self) -> AbstractConfigLoader:
+        """Reads the configuration.
+
+        Raises:
+            ConfigError: There is no such folder or environment, or an argument is wrong.
+        """
+        settings, project = self._settings, self.project
+        source = self._conf_source or (
+            project.path / settings.CONF_SOURCE if settings.CONF_SOURCE else project.conf_source
+        )
+        kind = settings.CONFIG_LOADER_CLASS
+        try:
+            return kind(
+                conf_source=str(source),
+                env=self.env,
+                runtime_params=self.extra_params,
+                **settings.CONFIG_LOADER_ARGS,
+            )
+        except TypeError as exc:
+            raise ConfigError(
+                f"The config loader {kind.__name__} could not be made: {exc}.",
+                hint="Check CONFIG_LOADER_ARGS in the project's settings.",
+            ) from exc
+
+    @cached_property
+    def store(self) -> Any:
+        """What is known of the session.
+
+        Raises:
+            ConfigError: ``SESSION_STORE_CLASS`` of the settings cannot be made.
+        """
+        known = {
+            "session_id": self.session_id,
+            "package_name": self.project.package_name,
+            "project_path": str(self.project.path),
+            "env": self.env,
+            "extra_params": self.extra_params,
+        }
+        kind = self._settings.SESSION_STORE_CLASS
+        if kind is None:
+            return known
+        arguments = {"path": "sessions", **self._settings.SESSION_STORE_ARGS}
+        arguments["path"] = absolute_path(str(arguments["path"]), self.project.path)
+        try:
+            store = kind(**arguments, session_id=self.session_id)
+        except TypeError as exc:
+            raise ConfigError(
+                f"The session store could not be made: {exc}.",
+                hint="Check SESSION_STORE_CLASS and SESSION_STORE_ARGS in the project's settings.",
+            ) from exc
+        store.update(known)
+        return store
+
+    def set_up_logging(self) -> dict[str, Any]:
+        """Set up logging as ``logging.yml`` says.
+
+        Returns:
+            What it says; nothing if there is none.
+
+        Raises:
+            ConfigError: It is wrong.
+        """
+        config = configuration(self.config_loader, "logging")
+        if config:
+            apply_logging_config(config, self.project.path)
+        return config
+
+    @property
+    def context(self) -> ProjectContext:
+        """The context, made when first asked for; ``after_context_created`` is called then, once.
+
+        Raises:
+            ConfigError: The project's settings are wrong.
+        """
+        with self._lock:
+            if self._context is None:
+                self._context = self._make_context()
+            return self._context
+
+    def load_context(self) -> ProjectContext:
+        """Return the context, by the name that Kedro gives it."""
+        return self.context
+
+    def _make_context(self) -> ProjectContext:
+        hook_manager = self.hook_manager
+        make_importable(self.project)  # entries may name the project's own classes
+        kind = self._settings.CONTEXT_CLASS
+        with self._scope():
+            try:
+                context = kind(
+                    package_name=self.project.package_name,
+                    project_path=self.project.path,
+                    config_loader=self.config_loader,
+                    hook_manager=hook_manager,
+                    env=self.env,
+                    extra_params=self.extra_params,
+                )
+            except TypeError as exc:
+                raise ConfigError(
+                    f"The context {kind.__name__} could not be made: {exc}.",
+                    hint="Its constructor must take what that of ProjectContext takes.",
+                ) from exc
+            context._catalog_class = self._settings.DATA_CATALOG_CLASS
+            context._scope = self._scope
+            hook_manager.hook.after_context_created(context=context)
+        return context
+
+    @contextmanager
+    def _scope(self) -> Iterator[None]:
+        """Within it, Spark and the current project are those of this session."""
+        with working_for(self._current), activated(self.spark):
+            yield
 
     @cached_property
     def params(self) -> dict[str, Any]:
@@ -177,11 +355,12 @@ class Session:
         Raises:
             ConfigError: A file is wrong.
         """
-        return merged(self.config_loader["parameters"], self.extra_params)
+        return self.context.params
 
-    @cached_property
+    @property
     def _registry(self) -> tuple[dict[str, Pipeline], list[str]]:
-        return load_pipelines(self.project)
+        with self._lock:
+            return self._current.registry
 
     @property
     def pipelines(self) -> dict[str, Pipeline]:
@@ -190,35 +369,43 @@ class Session:
         Raises:
             PreflightError: Something is wrong with one; all that is wrong is told.
         """
-        pipelines, problems = self._registry
-        if problems:
-            raise PreflightError(problems)
-        return pipelines
+        with self._lock:
+            return self._current.pipelines
 
     @cached_property
     def hook_manager(self) -> PluginManager:
-        """The hooks of the project's settings and of this session.
+        """The hooks of installed packages, of the project's settings and of this session.
 
         Raises:
             ConfigError: A hook does not fit.
+            PreflightError: The settings are wrong.
         """
-        return create_hook_manager((*load_hooks(self.project), *self._hooks))
+        settings = self.settings
+        own = (*settings.HOOKS, *self._hooks)
+        installed = installed_hooks(settings.DISABLE_HOOKS_FOR_PLUGINS)
+        return create_hook_manager(
+            (*(hook for hook in installed if not any(hook is one for one in own)), *own)
+        )
 
     @cached_property
     def spark(self) -> SparkProvider:
         """Gives the Spark session, started when first asked for.
 
         Raises:
-            ConfigError: ``spark.yml`` is wrong, or ``SPARK_SESSION`` of the settings.
-            PreflightError: More than one setting is.
+            ConfigError: ``spark.yml`` is wrong.
+            PreflightError: More than one setting is, or the project's settings are.
         """
-        given = self._spark if self._spark is not None else load_spark_session(self.project)
+        given = self._spark if self._spark is not None else self.settings.SPARK_SESSION
         return SparkProvider(
-            self.config_loader["spark"],
+            configuration(self.config_loader, "spark"),
             given,
             self.project.path / "logs" / "spark.log",
             WarmFolder(self.project.path / FOLDER),
+            self._tell_of_spark,
         )
+
+    def _tell_of_spark(self, session: SparkSession) -> None:
+        self.hook_manager.hook.on_spark_session_created(spark=session)
 
     @cached_property
     def catalog(self) -> DataCatalog:
@@ -244,46 +431,9 @@ class Session:
             ConfigError: A file is wrong.
             DataSetNotFoundError: A load version names a data set that is not there.
         """
-        config: Configuration = self.config_loader["catalog"]
-        absolute = {name: self._with_absolute_paths(entry) for name, entry in config.items()}
-        credentials = self.config_loader["credentials"]
-        save_version = save_version or generate_timestamp()
-        make_importable(self.project)  # entries may name the project's own classes
-        catalog = DataCatalog.from_config_lazily(
-            absolute, credentials, load_versions, save_version, config.origins
-        )
-        # Also outside a run, what is loaded is loaded with the settings of this project.
-        catalog._scope = partial(activated, self.spark)
-        feed_dict = _feed_of_params(self.params)
-        catalog.add_feed_dict(feed_dict)
-        self.hook_manager.hook.after_catalog_created(
-            catalog=catalog,
-            conf_catalog=absolute,
-            conf_creds=credentials,
-            feed_dict=feed_dict,
-            save_version=save_version,
-            load_versions=dict(load_versions or {}),
-        )
-        return catalog
-
-    def _with_absolute_paths(self, entry: Any) -> Any:
-        """Resolve relative local paths in the project's folder, wherever the run was started."""
-        if isinstance(entry, dict):
-            return {
-                key: self._absolute(value)
-                if key in _PATH_KEYS and isinstance(value, str)
-                else self._with_absolute_paths(value)
-                for key, value in entry.items()
-            }
-        return entry
-
-    def _absolute(self, path: str) -> str:
-        if ":" in path.partition("/")[0]:  # a protocol or a Windows drive
-            return path
-        protocol, local = split_protocol(path)
-        if protocol != "file" or not local.strip() or Path(local).is_absolute():
-            return path
-        return (self.project.path / local).as_posix()
+        context = self.context
+        with self._scope():
+            return context._get_catalog(save_version=save_version, load_versions=load_versions)
 
     def prepare(
         self,
@@ -312,6 +462,7 @@ class Session:
         made_runner = _attempt(
             problems, lambda: load_runner(runner, self.project, **runner_options)
         )
+        problems += self._settings_problems
         pipelines, registry_problems = self._registry
         problems += registry_problems
         # Where nothing could be registered, that no pipeline has the name asked for tells nothing.
@@ -339,16 +490,22 @@ class Session:
             {
                 "session_id": session_id,
                 "project_path": str(self.project.path),
-                "env": self.config_loader.env,
+                "env": self.config_loader.env or self.env,
                 "sparkpipe_version": __version__,
                 "runner": type(made_runner).__name__,
                 "extra_params": self.extra_params,
                 "load_versions": dict(load_versions or {}),
                 "pipeline_name": selection.name,
-                **{name: list(names) for name, names in selection.filters().items()},
+                "namespace": selection.namespace,
+                **{
+                    name: list(names)
+                    for name, names in selection.filters().items()
+                    if name != "node_namespace"
+                },
             },
             self.hook_manager,
             self.spark,
+            self._scope,
         )
 
     def check(self, runner: AbstractRunner | str | None = None, **runner_options: Any) -> list[str]:
@@ -364,6 +521,13 @@ class Session:
         )
         _attempt(problems, lambda: self.hook_manager)
         _attempt(problems, lambda: self.spark)
+        _attempt(
+            problems,
+            lambda: checked_logging_config(
+                configuration(self.config_loader, "logging"), self.project.path
+            ),
+        )
+        problems += self._settings_problems
         pipelines, registry_problems = self._registry
         problems += registry_problems
         catalog = _attempt(problems, self.create_catalog)
@@ -393,6 +557,7 @@ class Session:
         from_inputs: str | Iterable[str] | None = None,
         to_outputs: str | Iterable[str] | None = None,
         load_versions: Mapping[str, str] | None = None,
+        namespace: str | None = None,
         *,
         inputs: Mapping[str, Any] | None = None,
         **runner_options: Any,
@@ -409,6 +574,7 @@ class Session:
             from_inputs: Keep the nodes that read these data sets and what depends on them.
             to_outputs: Keep the nodes that write these data sets and what they depend on.
             load_versions: Version to load, by name of a versioned data set.
+            namespace: Keep the nodes of this namespace.
             inputs: Data to use in place of what the catalog has under these names.
             runner_options: For a runner given by name: arguments of its class, such as
                 ``is_async``, ``max_workers`` and ``continue_on_failure``.
@@ -428,6 +594,7 @@ class Session:
             _names(to_nodes),
             _names(from_inputs),
             _names(to_outputs),
+            namespace,
         )
         return self.prepare(
             selection,
@@ -441,7 +608,7 @@ class Session:
         """Tell each kind of configuration that cannot be read, not only the first."""
         problems: list[str] = []
         for kind in ("catalog", "parameters", "credentials", "spark"):
-            _attempt(problems, partial(self.config_loader.__getitem__, kind))
+            _attempt(problems, partial(configuration, self.config_loader, kind))
         return problems
 
     def _unread_params(self, pipeline: Pipeline) -> list[str]:
@@ -571,20 +738,6 @@ def _attempt(problems: list[str], make: Callable[[], Any]) -> Any:
     except SparkpipeError as exc:
         problems.append(str(exc))
     return None
-
-
-def _feed_of_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what nodes may read: ``parameters``, and ``params:x`` for each value and group."""
-    feed: dict[str, Any] = {"parameters": dict(params)}
-
-    def add(prefix: str, values: Mapping[str, Any]) -> None:
-        for key, value in values.items():
-            feed[f"params:{prefix}{key}"] = value
-            if isinstance(value, Mapping):
-                add(f"{prefix}{key}.", value)
-
-    add("", params)
-    return feed
 
 
 def _leaves(params: Mapping[str, Any], prefix: str = "") -> list[str]:

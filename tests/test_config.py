@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import datetime
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkpipe.config import ConfigLoader, merged, parse_params
+from sparkpipe.config import (
+    ConfigLoader,
+    MissingConfigException,
+    OmegaConfigLoader,
+    TemplatedConfigLoader,
+    merged,
+    parse_params,
+    to_yaml,
+)
 from sparkpipe.errors import ConfigError
 
 Write = Callable[[str, str], Path]
@@ -403,3 +415,356 @@ def test_merging_changes_neither() -> None:
     below, above = {"a": {"b": 1}}, {"a": {"c": 2}}
     assert merged(below, above) == {"a": {"b": 1, "c": 2}}
     assert (below, above) == ({"a": {"b": 1}}, {"a": {"c": 2}})
+
+
+# What is serialised is read back
+
+DOCUMENTS = st.dictionaries(
+    st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=8).filter(
+        lambda key: not key.startswith("_")
+    ),
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.dates()
+        | st.from_regex(r"[-+]?\d{1,3}(\.\d?)?[eE][-+]?\d{1,2}", fullmatch=True)
+        | st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+        max_leaves=6,
+    ),
+    max_size=4,
+)
+
+
+@given(DOCUMENTS)
+def test_what_is_written_as_yaml_is_read_back(values: dict[str, Any]) -> None:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "base").mkdir()
+        text = to_yaml(values)
+        (Path(folder) / "base" / "catalog.yml").write_text(text, encoding="utf-8", newline="")
+        assert ConfigLoader(folder)["catalog"] == values
+
+
+@given(st.dictionaries(NAMES.filter(lambda name: name[0] != "_"), VALUES, max_size=4))
+def test_what_is_written_as_a_json_file_is_read_back(values: dict[str, Any]) -> None:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "base").mkdir()
+        (Path(folder) / "base" / "catalog.json").write_text(json.dumps(values), encoding="utf-8")
+        assert ConfigLoader(folder)["catalog"] == values
+
+
+# What is set, patterns, and names that begin with '_'
+
+
+def test_what_is_set_is_given_in_place_of_what_files_say(write: Write) -> None:
+    write("base/credentials.yml", "db: {password: old}\n")
+    loader = ConfigLoader("conf")
+    loader["credentials"] = {**loader["credentials"], "vault": {"password": "s3cret"}}
+    assert loader["credentials"] == {"db": {"password": "old"}, "vault": {"password": "s3cret"}}
+    assert "s3cret" not in repr(loader)
+
+
+def test_kinds_of_ones_own_have_patterns(write: Write) -> None:
+    write("base/mlflow.yml", "a: 1")
+    write("base/model/deep/params.yml", "b: 2")
+    loader = ConfigLoader(
+        "conf", config_patterns={"mlflow": ["mlflow*"], "parameters": ["model/**"]}
+    )
+    assert loader["mlflow"] == {"a": 1}
+    assert loader["parameters"] == {"b": 2}
+    loader.config_patterns["late"] = ["mlflow*"]
+    assert loader["late"] == {"a": 1}
+
+
+def test_get_takes_patterns_or_a_kind(write: Write) -> None:
+    write("base/spark.yml", "spark.ui.enabled: false")
+    loader = OmegaConfigLoader("conf")
+    wanted = {"spark.ui.enabled": False}
+    assert loader["spark"] == loader.get("spark*", "spark*/**") == loader.get("spark") == wanted
+
+
+@pytest.mark.parametrize("pattern", ["../*", "/etc/*", "a/../../b", "\0"])
+def test_pattern_that_leads_elsewhere_is_refused(write: Write, pattern: str) -> None:
+    with pytest.raises(ConfigError, match="leads out of its environment"):
+        ConfigLoader("conf", config_patterns={"x": [pattern]})
+    with pytest.raises(ConfigError, match="leads out of its environment"):
+        ConfigLoader("conf").get(pattern)
+
+
+@pytest.mark.parametrize("patterns", ["mlflow*", [1], [""]])
+def test_patterns_that_are_no_list_are_refused(write: Write, patterns: Any) -> None:
+    with pytest.raises(ConfigError, match="must be a list of texts"):
+        ConfigLoader("conf", config_patterns={"x": patterns})
+
+
+def test_names_with_an_underscore_are_for_use_within_files(write: Write) -> None:
+    write("base/catalog.yml", "_csv: &csv {type: x}\na: *csv\n")
+    write("base/catalog_more.yml", "_csv: &csv {type: y}\nb: *csv\n")
+    write("base/parameters.yml", "_kept: 1\n")
+    loader = ConfigLoader("conf")
+    assert loader["catalog"] == {"a": {"type": "x"}, "b": {"type": "y"}}
+    assert loader["parameters"] == {"_kept": 1}
+
+
+def test_missing_configuration_has_the_kind_of_error_of_kedro(write: Write) -> None:
+    with pytest.raises(MissingConfigException):
+        ConfigLoader("conf", "nowhere")
+    with pytest.raises(KeyError):
+        _ = ConfigLoader("conf")["nothing"]
+
+
+# Interpolation
+
+
+def omega(kind: str = "parameters", **arguments: Any) -> Any:
+    return OmegaConfigLoader("conf", **arguments)[kind]
+
+
+def omega_refused(kind: str = "parameters", **arguments: Any) -> str:
+    with pytest.raises(ConfigError) as error:
+        omega(kind, **arguments)
+    return str(error.value)
+
+
+def test_values_refer_to_others_of_their_environment(write: Write) -> None:
+    write("base/parameters.yml", "a: {b: 1, c: '${a.b}'}\nd: '${e}'\nf: 'x${a.b}y'\n")
+    write("base/parameters_e.yml", "e: [1, {g: 2026-01-02}]\nh: '${e[1].g}'\ni: '${.a.b}'\n")
+    assert omega() == {
+        "a": {"b": 1, "c": 1},
+        "d": [1, {"g": datetime.date(2026, 1, 2)}],
+        "f": "x1y",
+        "e": [1, {"g": datetime.date(2026, 1, 2)}],
+        "h": datetime.date(2026, 1, 2),
+        "i": 1,
+    }
+
+
+def test_escaped_text_stays_text(write: Write) -> None:
+    write("base/parameters.yml", "a: '\\${HOME}'\nb: '$HOME'\nc: '{x}'\n")
+    assert omega() == {"a": "${HOME}", "b": "$HOME", "c": "{x}"}
+
+
+def test_without_interpolation_the_text_stays(write: Write) -> None:
+    write("base/parameters.yml", "a: '${b}'\n")
+    assert ConfigLoader("conf")["parameters"] == {"a": "${b}"}
+
+
+def test_globals_are_those_of_the_environment_on_top(write: Write) -> None:
+    write("base/globals.yml", "bucket: s3://dev\nfolders: {raw: '${bucket}/01'}\nn: 5\n")
+    write("prod/globals.yml", "bucket: s3://prod\n")
+    write("base/catalog.yml", "a: {filepath: '${globals:folders.raw}/${globals:bucket}'}\n")
+    write("base/parameters.yml", "n: '${globals:n}'\nm: '${globals:nothing,7}'\n")
+    assert omega("catalog") == {"a": {"filepath": "s3://dev/01/s3://dev"}}
+    assert omega("catalog", env="prod") == {"a": {"filepath": "s3://dev/01/s3://prod"}}
+    assert omega() == {"n": 5, "m": 7}
+
+
+def test_parameters_of_the_run_are_put_in_and_on_top(write: Write) -> None:
+    write("base/parameters.yml", "m: {a: 1, b: 2}\nc: '${m.a}'\nd: '${runtime_params:x.y,0}'\n")
+    write("local/parameters.yml", "e: '${runtime_params:m.a,9}'\n")
+    assert omega() == {"m": {"a": 1, "b": 2}, "c": 1, "d": 0, "e": 9}
+    given = {"m": {"a": 5}, "x": {"y": 3}}
+    assert omega(runtime_params=given) == {
+        **given,
+        "m": {"a": 5, "b": 2},
+        "c": 5,
+        "d": 3,
+        "e": 5,
+    }
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "a: {type: '${runtime_params:t}'}",
+        "a: {type: 'x.${_t}'}\n_t: '${runtime_params:t}'",
+        "a: '${runtime_params:entry}'",
+        "a: {dataset: {type: '${_all.t}'}}\n_all: {t: '${runtime_params:t}'}",
+        "a: '${oc.decode:${runtime_params:text}}'",
+    ],
+)
+def test_a_type_never_comes_from_the_parameters_of_the_run(write: Write, entry: str) -> None:
+    write("base/catalog.yml", entry)
+    given = {"t": "os.system", "entry": {"type": "os.system"}, "text": "{type: os.system}"}
+    assert "depends on the parameter" in omega_refused("catalog", runtime_params=given)
+
+
+def test_other_options_may_come_from_the_parameters_of_the_run(write: Write) -> None:
+    write("base/catalog.yml", "a: {type: x.Y, filepath: 'data/${runtime_params:day}.csv'}")
+    assert omega("catalog", runtime_params={"day": "mon"})["a"]["filepath"] == "data/mon.csv"
+
+
+def test_environment_variables_are_for_credentials(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_PASSWORD", "s3cret")
+    monkeypatch.delenv("SHOP_USER", raising=False)
+    text = "db: {password: '${oc.env:SHOP_PASSWORD}', user: '${oc.env:SHOP_USER,me}'}\n"
+    write("base/credentials.yml", text)
+    assert omega("credentials") == {"db": {"password": "s3cret", "user": "me"}}
+    for kind in ("parameters", "catalog", "globals"):
+        write(f"base/{kind}.yml", f"{text}_name: 'oc.env'\nx: '${{${{_name}}:SHOP_PASSWORD}}'\n")
+        told = omega_refused(kind)
+        assert f"conf/base/{kind}.yml:1: 'db.password'" in told
+        assert "'SHOP_PASSWORD', which only credentials may" in told
+        write(f"base/{kind}.yml", "")
+    write("base/parameters.yml", "_name: 'oc.env'\nx: '${${_name}:SHOP_PASSWORD}'\n")
+    assert "only credentials may" in omega_refused()
+    write("base/credentials.yml", "db: '${oc.env:SHOP_USER}'\n")
+    assert "'SHOP_USER', which is not set" in omega_refused("credentials")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x: 1\na: {b: '${nothing}'}", "parameters.yml:2: 'a.b' cannot be resolved"),
+        ("a: '${globals:buckt}'", "'a' asks for the global 'buckt', which is not set"),
+        ("a: '${globals:buckt}'", "Did you mean 'bucket'?"),
+        ("a: '${globals:_x}'", "begins with '_'"),
+        ("a: '${runtime_params:x}'", "the parameter 'x' of the run, which is not given"),
+        ("a: '${unheard_of:x}'", "cannot be resolved"),
+        ("a: '${x'", "cannot be resolved"),
+        ("a: '${b}'\nb: '${a}'", "parameters.yml:1"),
+    ],
+)
+def test_what_cannot_be_resolved_is_told_with_its_place(write: Write, text: str, told: str) -> None:
+    write("base/globals.yml", "bucket: x\n_x: 1\n")
+    write("base/parameters.yml", text)
+    assert told in omega_refused()
+
+
+@given(
+    st.dictionaries(st.sampled_from("abc"), VALUES, min_size=3),
+    st.lists(
+        st.sampled_from(
+            ["${globals:a}", "${globals:b}", "${globals:c,x}", "${globals:d,5}", "-", "$", " x"]
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+)
+def test_what_is_resolved_once_is_what_omegaconf_says(
+    known: dict[str, Any], parts: list[str]
+) -> None:
+    text = "".join(parts)
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "base").mkdir()
+        # With a reference in one key OmegaConf resolves the whole of it.
+        (Path(folder) / "base" / "catalog.json").write_text(
+            json.dumps({"quick": {"x": text}, "whole": {"x": text, "y": "${whole.z}", "z": 1}})
+        )
+        loader = OmegaConfigLoader(folder)
+        loader["globals"] = known
+        try:
+            found = loader["catalog"]
+        except ConfigError:
+            return
+        assert found["quick"]["x"] == found["whole"]["x"]
+        assert type(found["quick"]["x"]) is type(found["whole"]["x"])
+
+
+def test_globals_do_not_depend_on_the_run(write: Write) -> None:
+    write("base/globals.yml", "a: '${runtime_params:x,1}'\n")
+    assert "not allowed here" in omega_refused("globals", runtime_params={"x": 1})
+
+
+def test_resolvers_of_ones_own(write: Write) -> None:
+    write("base/parameters.yml", "a: '${own_sum_1:1,2}'\nb: '${own_today_1:}'\n")
+    resolvers = {"own_sum_1": lambda *xs: sum(xs), "own_today_1": lambda: datetime.date(2026, 1, 2)}
+    assert omega(custom_resolvers=resolvers) == {"a": 3, "b": datetime.date(2026, 1, 2)}
+    # Another loader in the same process has none, or others.
+    assert "none of the custom_resolvers" in omega_refused()
+    assert omega(custom_resolvers={**resolvers, "own_sum_1": max})["a"] == 2
+
+
+@pytest.mark.parametrize(
+    ("resolvers", "told"),
+    [({"x": 3}, "must be a function"), ({"globals": max}, "is a resolver of")],
+)
+def test_resolvers_that_cannot_be_are_refused(write: Write, resolvers: Any, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        OmegaConfigLoader("conf", custom_resolvers=resolvers)
+
+
+def test_project_may_allow_environment_variables_everywhere(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from omegaconf.resolvers import oc
+
+    monkeypatch.setenv("SHOP_DAY", "monday")
+    write("base/parameters.yml", "day: '${oc.env:SHOP_DAY}'")
+    assert omega(custom_resolvers={"oc.env": oc.env}) == {"day": "monday"}
+    assert "only credentials may" in omega_refused()
+
+
+def test_omegaconf_of_others_is_left_as_it_is(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from omegaconf import OmegaConf
+
+    write("base/parameters.yml", "a: '${b}'\nb: 1\n")
+    omega()
+    monkeypatch.setenv("SHOP_DAY", "monday")
+    mine = OmegaConf.create({"x": "${oc.env:SHOP_DAY}", "y": "${oc.env:SHOP_NIGHT,null}"})
+    assert (mine.x, mine.y) == ("monday", None)
+
+
+def test_loaders_in_threads_have_their_own_globals(tmp_path: Path) -> None:
+    def load(number: int) -> set[Any]:
+        conf = tmp_path / f"conf{number}"
+        (conf / "base").mkdir(parents=True)
+        (conf / "base" / "globals.yml").write_text(f"n: {number}")
+        (conf / "base" / "catalog.yml").write_text("a: {x: '${globals:n}'}")
+        return {OmegaConfigLoader(conf)["catalog"]["a"]["x"] for _ in range(20)}
+
+    with ThreadPoolExecutor(4) as executor:
+        assert list(executor.map(load, range(4))) == [{n} for n in range(4)]
+
+
+def test_merge_strategy(write: Write) -> None:
+    write("base/parameters.yml", "a: {b: 1, c: 2}\n")
+    write("local/parameters.yml", "a: {b: 3}\n")
+    assert omega() == {"a": {"b": 3}}
+    assert omega(merge_strategy={"parameters": "soft"}) == {"a": {"b": 3, "c": 2}}
+    with pytest.raises(ConfigError, match=r"'sofd'.*Did you mean 'soft'\?"):
+        omega(merge_strategy={"parameters": "sofd"})
+
+
+def test_omegaconf_is_loaded_only_where_a_file_uses_it(write: Write, tmp_path: Path) -> None:
+    write("base/parameters.yml", "a: $x {y}\n")
+    code = (
+        "import sys; from sparkpipe.config import OmegaConfigLoader as L; "
+        "L('conf')['parameters']; print('omegaconf' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"
+    write("base/parameters.yml", "a: ${b}\nb: 1\n")
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("True\n", "")
+
+
+# Templates
+
+
+def test_templates_are_filled_from_globals(write: Write) -> None:
+    write("base/my_globals.yml", "bucket: b\nfolders: {raw: 01, n: 5}\ntypes: {csv: pandas.C}\n")
+    write("local/my_globals.yml", "bucket: c\n")
+    write(
+        "base/catalog.yml",
+        "'${bucket}_x':\n  type: '${types.csv}'\n  path: 's3://${bucket}/${folders.raw}'\n"
+        "  n: '${folders.n}'\n  d: '${nothing|a b}'\n  l: ['${extra}']\n",
+    )
+    loader = TemplatedConfigLoader(
+        "conf", globals_pattern="*globals.yml", globals_dict={"extra": [1]}
+    )
+    assert loader["catalog"] == {
+        "c_x": {"type": "pandas.C", "path": "s3://c/1", "n": 5, "d": "a b", "l": [[1]]}
+    }
+
+
+def test_template_without_a_value_is_told(write: Write) -> None:
+    write("base/catalog.yml", "a:\n  b: 'x${buckt}'\n")
+    with pytest.raises(ConfigError, match=r"catalog.yml:1: '\$\{buckt\}'.*Did you mean 'bucket'"):
+        _ = TemplatedConfigLoader("conf", globals_dict={"bucket": 1})["catalog"]

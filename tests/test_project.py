@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 
 from sparkpipe.errors import ConfigError, ProjectNotFoundError
-from sparkpipe.project import find_pipelines, find_project, load_hooks, load_pipelines
+from sparkpipe.project import find_pipelines, find_project, load_pipelines
 
 TABLE = '[tool.sparkpipe]\npackage_name = "shop_under_test"\n'
 GOOD = """
@@ -345,33 +345,6 @@ def test_pipelines_that_do_not_add_up_are_told(shop: Write, tmp_path: Path) -> N
     _, problems = pipelines(tmp_path)
     assert len(problems) == 1
     assert "Two nodes write 'out'" in problems[0]
-
-
-# Hooks
-
-
-def test_hooks_are_those_of_the_settings(shop: Write, tmp_path: Path) -> None:
-    assert load_hooks(find_project(tmp_path)) == ()
-    shop("shop_under_test/settings.py", "class H: pass\nHOOKS = (H(),)\n")
-    (hook,) = load_hooks(find_project(tmp_path))
-    assert type(hook).__name__ == "H"
-
-
-@pytest.mark.parametrize(
-    ("settings", "told"),
-    [
-        ("HOOKS = 3", "HOOKS must be a tuple of hooks, not int"),
-        ("HOOKS = {1}", "HOOKS must be a tuple of hooks, not set"),
-        ("1 / 0", "ZeroDivisionError"),
-        ("import nothing_of_this_name", "no module 'nothing_of_this_name'"),
-    ],
-)
-def test_broken_settings_are_told(shop: Write, tmp_path: Path, settings: str, told: str) -> None:
-    shop("shop_under_test/settings.py", settings)
-    with pytest.raises(ConfigError) as error:
-        load_hooks(find_project(tmp_path))
-    assert told in str(error.value)
-    assert "shop_under_test" in str(error.value)
 
 
 def test_importing_a_project_twice_adds_its_folder_once(shop: Write, tmp_path: Path) -> None:

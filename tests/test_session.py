@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import json
+import logging
+import shutil
 import sys
 import textwrap
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,9 +24,13 @@ from sparkpipe.errors import (
     RunFailedError,
 )
 from sparkpipe.hooks import hook_impl
+from sparkpipe.pipeline import Pipeline, node
 from sparkpipe.runner import ParallelRunner, SequentialRunner, ThreadRunner
 from sparkpipe.session import Selection, Session, load_runner
 from sparkpipe.spark.session import get_spark
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 _number = itertools.count()
 
@@ -395,12 +405,12 @@ def test_the_settings_of_a_project_may_give_it(project: Path) -> None:
     (package,) = {path.parent for path in project.glob("*/pipeline_registry.py")}
     (package / "settings.py").write_text(
         "class Theirs:\n    def createDataFrame(self): ...\n"
-        "MADE = []\n"
-        "def SPARK_SESSION():\n    MADE.append(Theirs())\n    return MADE[-1]\n"
+        "_MADE = []\n"
+        "def SPARK_SESSION():\n    _MADE.append(Theirs())\n    return _MADE[-1]\n"
     )
     session = Session(project)
     outputs = session.run("spark")
-    (made,) = sys.modules[f"{package.name}.settings"].MADE
+    (made,) = sys.modules[f"{package.name}.settings"]._MADE
     assert outputs == {"identity": id(made)}
     given = Given()
     assert Session(project, spark=given).run("spark") == {"identity": id(given)}  # type: ignore[arg-type]
@@ -432,3 +442,451 @@ def test_after_a_run_the_session_is_no_longer_active(
     Session(project, spark=given).run("spark")  # type: ignore[arg-type]
     monkeypatch.setattr(spark_session.SparkProvider, "get", lambda self: self._given)
     assert get_spark() is None
+
+
+# Context, settings and the names of Kedro
+
+
+def package_of(project: Path) -> Path:
+    (registry,) = project.glob("*/pipeline_registry.py")
+    return registry.parent
+
+
+def settings(project: Path, text: str) -> None:
+    (package_of(project) / "settings.py").write_text(textwrap.dedent(text))
+
+
+class Contexts:
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    @hook_impl
+    def after_context_created(self, context: Any) -> None:
+        time.sleep(0.02)
+        self.seen.append(context)
+
+
+def test_context_is_made_once_and_told_to_hooks(project: Path) -> None:
+    (project / "conf/base/spark.yml").write_text("spark.ui.enabled: false\n")
+    hook = Contexts()
+    session = Session(project, "prod", {"limit": 1}, hooks=[hook])
+    session.run()
+    session.run()
+    (context,) = hook.seen
+    assert session.context is session.load_context() is context
+    assert context.project_path == project
+    assert context.env == "prod"
+    assert context.config_loader["spark"] == {"spark.ui.enabled": False}
+    assert context.params == {"model": {"factor": 100}, "limit": 1}
+    assert context.catalog.load("source") == 21
+
+
+def test_threads_that_share_a_session_make_one_context(project: Path) -> None:
+    hook = Contexts()
+    session = Session(project, hooks=[hook])
+    with ThreadPoolExecutor(4) as executor:
+        outputs = list(executor.map(lambda _: session.run(runner="ThreadRunner"), range(4)))
+    assert outputs == [{"told": "42 of ['limit', 'model']"}] * 4
+    assert len(hook.seen) == 1
+
+
+def test_hook_may_set_credentials(project: Path) -> None:
+    class Vault:
+        @hook_impl
+        def after_context_created(self, context: Any) -> None:
+            context.config_loader["credentials"] = {"db": {"password": "s3cret"}}
+
+        @hook_impl
+        def after_catalog_created(self, conf_creds: Any) -> None:
+            self.creds = conf_creds
+
+    hook = Vault()
+    Session(project, hooks=[hook]).run()
+    assert hook.creds == {"db": {"password": "s3cret"}}
+
+
+def test_settings_name_the_classes(project: Path) -> None:
+    (project / "conf").rename(project / "configuration")
+    (project / "configuration/base").rename(project / "configuration/common")
+    settings(
+        project,
+        """
+        from sparkpipe.config import ConfigLoader
+        from sparkpipe.context import ProjectContext
+        from sparkpipe.framework.session.shelvestore import ShelveStore
+        from sparkpipe.io import DataCatalog
+
+        class MyLoader(ConfigLoader): ...
+        class MyContext(ProjectContext):
+            def __init__(self, package_name, project_path, config_loader, hook_manager,
+                         env=None, extra_params=None):
+                super().__init__(package_name, project_path, config_loader, hook_manager,
+                                 env, extra_params)
+                self.started = True
+        class MyCatalog(DataCatalog): ...
+
+        CONF_SOURCE = "configuration"
+        CONFIG_LOADER_CLASS = MyLoader
+        CONFIG_LOADER_ARGS = {"base_env": "common"}
+        CONTEXT_CLASS = MyContext
+        DATA_CATALOG_CLASS = MyCatalog
+        SESSION_STORE_CLASS = ShelveStore
+        SESSION_STORE_ARGS = {"path": "./kept"}
+        """,
+    )
+    with Session.create(project_path=project, extra_params={"limit": 3}) as session:
+        assert session.run()["told"] == "42 of ['limit', 'model']"
+        assert session.context.started is True  # type: ignore[attr-defined]
+    assert type(session.config_loader).__name__ == "MyLoader"
+    assert type(session.catalog).__name__ == "MyCatalog"
+    assert (project / "kept" / session.session_id / "store.json").exists()
+
+
+def test_catalog_class_with_its_own_from_config_is_asked(project: Path) -> None:
+    settings(
+        project,
+        """
+        from sparkpipe.io import DataCatalog, MemoryDataSet
+        class MyCatalog(DataCatalog):
+            @classmethod
+            def from_config(cls, catalog, credentials=None, load_versions=None, save_version=None):
+                made = super().from_config(catalog, credentials, load_versions, save_version)
+                made.add("source", MemoryDataSet(1), replace=True)
+                return made
+        DATA_CATALOG_CLASS = MyCatalog
+        """,
+    )
+    assert Session(project).run()["told"].startswith("2 of")
+
+
+def test_store_is_kept_when_the_session_is_closed(project: Path) -> None:
+    settings(
+        project,
+        f"""
+        from sparkpipe.framework.session.shelvestore import ShelveStore
+        SESSION_STORE_CLASS = ShelveStore
+        SESSION_STORE_ARGS = {{"path": {str(project / "kept")!r}}}
+        """,
+    )
+    with Session.create(project_path=project, env="prod", extra_params={"limit": 3}) as session:
+        assert session.store["env"] == "prod"
+    kept = json.loads((project / "kept" / session.session_id / "store.json").read_text())
+    assert kept["extra_params"] == {"limit": 3}
+    assert kept["package_name"] == package_of(project).name
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("HOOK = ()", "Did you mean 'HOOKS'?"),
+        ("CONFIG_LOADER_ARGS = {'base_evn': 'x'}", "Check CONFIG_LOADER_ARGS"),
+        ("CONFIG_LOADER_ARGS = {'config_patterns': {'catalog': 'x'}}", "must be a list of texts"),
+        (
+            "from sparkpipe.context import ProjectContext\n"
+            "class C(ProjectContext):\n    def __init__(self, x): ...\nCONTEXT_CLASS = C\n",
+            "The context C could not be made",
+        ),
+        (
+            "from sparkpipe.hooks import hook_impl\nclass H:\n    @hook_impl\n"
+            "    def before_node_run(self, nod): ...\nHOOKS = (H(),)\n",
+            "for 'nod', which does not exist there. Did you mean 'node'?",
+        ),
+    ],
+)
+def test_wrong_settings_are_told_before_a_run(project: Path, text: str, told: str) -> None:
+    settings(project, text)
+    with pytest.raises(ConfigError if "LOADER" in text else PreflightError) as error:
+        Session(project).run()
+    assert told in str(error.value)
+
+
+def test_wrong_settings_are_told_with_all_else(project: Path) -> None:
+    settings(project, "HOOK = ()\n")
+    (project / "conf/base/parameters.yml").write_text("a: [\n")
+    problems = Session(project).check()
+    assert any("'HOOK'" in problem for problem in problems)
+    assert any("parameters.yml:2" in problem for problem in problems)
+
+
+def test_loader_that_knows_of_nothing_is_taken(project: Path) -> None:
+    settings(
+        project,
+        """
+        from sparkpipe.config import AbstractConfigLoader, MissingConfigException
+        class MyLoader(AbstractConfigLoader):
+            def __getitem__(self, kind):
+                if kind == "parameters":
+                    return {"model": {"factor": 3}}
+                raise MissingConfigException(kind)
+        CONFIG_LOADER_CLASS = MyLoader
+        """,
+    )
+    assert Session(project).run(inputs={"source": 2})["told"] == "6 of ['model']"
+
+
+def test_environment_may_be_named_by_a_variable(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARKPIPE_ENV", "prod")
+    assert Session(project).params["model"]["factor"] == 100
+    assert Session(project, env="local").params["model"]["factor"] == 2
+
+
+def test_namespace_is_a_filter(project: Path) -> None:
+    register(
+        project,
+        "'__default__': pipeline([node(abs, 'source', 'a', namespace='one', name='n'), "
+        "node(abs, 'source', 'b', namespace='two', name='n')])",
+    )
+    assert Session(project).run(namespace="two") == {"b": 21}
+
+
+def test_sessions_of_two_projects_run_beside_each_other(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    package = f"session_project_{next(_number)}"
+    shutil.copytree(project, other, dirs_exist_ok=True)
+    (other / package_of(project).name).rename(other / package)
+    (other / "pyproject.toml").write_text(f'[tool.sparkpipe]\npackage_name = "{package}"\n')
+    (other / "data" / "source.json").write_text("1")
+    for folder in (project, other):
+        (package_of(folder) / "pipeline_registry.py").write_text(
+            "from sparkpipe.pipeline import node, pipeline\n"
+            "from sparkpipe.framework.project import pipelines, settings\n"
+            "def told(x):\n    return x, sorted(pipelines), settings.CONF_SOURCE\n"
+            "def register_pipelines():\n"
+            f"    return {{'__default__': pipeline([node(told, 'source', 'x')]), "
+            f"'{folder.name}': pipeline([])}}\n"
+        )
+    settings(other, "CONF_SOURCE = 'conf'")
+    with ThreadPoolExecutor(2) as executor:
+        runs = [
+            executor.submit(Session(folder).run, runner="ThreadRunner")
+            for folder in (project, other) * 3
+        ]
+        mine, others = runs[0].result()["x"], runs[1].result()["x"]
+        assert [run.result()["x"] for run in runs] == [mine, others] * 3
+    assert mine == (21, sorted(["__default__", project.name]), None)
+    assert others == (1, sorted(["__default__", other.name]), "conf")
+
+
+def test_logging_of_the_project_is_set_up_by_create_only(project: Path) -> None:
+    name = package_of(project).name
+    (project / "conf/base/logging.yml").write_text(
+        "handlers:\n  file: {class: logging.FileHandler, filename: logs/own.log}\n"
+        f"loggers:\n  {name}: {{handlers: [file], level: INFO}}\n"
+    )
+    Session(project)
+    assert not logging.getLogger(name).handlers
+    with Session.create(project_path=project):
+        logging.getLogger(name).info("hello")
+    assert (project / "logs" / "own.log").read_text() == "hello\n"
+    (project / "conf/base/logging.yml").write_text("handlers: {a: {'()': os.mkdir}}\n")
+    with pytest.raises(ConfigError, match="would call a function"):
+        Session.create(project_path=project)
+    (problem,) = Session(project).check()
+    assert "would call a function" in problem
+
+
+HOOKS = """
+import os
+from pathlib import Path
+from sparkpipe.hooks import hook_impl
+
+class Notes:
+    def __init__(self, path):
+        self.path = path
+
+    def note(self, *told):
+        with open(self.path, "a") as file:
+            file.write(" ".join(told) + "\\n")
+
+    @hook_impl
+    def before_node_run(self, node): self.note("before", node.name)
+    @hook_impl
+    def after_node_run(self, node): self.note("after", node.name)
+    @hook_impl
+    def on_node_error(self, node, error): self.note("failed", node.name, str(error))
+    @hook_impl
+    def before_dataset_loaded(self, dataset_name): self.note("load", dataset_name)
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name): self.note("loaded", dataset_name)
+    @hook_impl
+    def before_dataset_saved(self, dataset_name): self.note("save", dataset_name)
+    @hook_impl
+    def after_dataset_saved(self, dataset_name): self.note("saved", dataset_name)
+    @hook_impl
+    def on_dataset_error(self, dataset_name, operation): self.note(operation, "of", dataset_name)
+    @hook_impl
+    def before_pipeline_run(self): self.note("begins")
+    @hook_impl
+    def after_pipeline_run(self): self.note("ends")
+    @hook_impl
+    def on_pipeline_error(self): self.note("fails")
+"""
+
+
+def test_hooks_are_the_same_under_every_runner(project: Path) -> None:
+    package = package_of(project)
+    (package / "hooks.py").write_text(HOOKS)
+    told = project / "told.txt"
+    settings(project, f"from {package.name}.hooks import Notes\nHOOKS = (Notes({str(told)!r}),)\n")
+    (project / "data" / "broken.json").write_text("[")
+    with (project / "conf/base/catalog.yml").open("a") as file:
+        file.write("broken:\n  type: json.JSONDataSet\n  filepath: data/broken.json\n")
+    with (package / "pipeline_registry.py").open("a") as file:
+        file.write(
+            "_all = register_pipelines\n"
+            "def register_pipelines():\n"
+            "    unread = pipeline([node(describe, ['broken', 'parameters'], 'x')])\n"
+            "    return {**_all(), 'unread': unread}\n"
+        )
+    notes = {}
+    for runner in (SequentialRunner(), ThreadRunner(), ParallelRunner(max_workers=1)):
+        session = Session(project)
+        session.run(runner=runner)
+        for name in ("broken", "unread"):
+            with pytest.raises(RunFailedError):
+                session.run(name, runner=runner)
+        notes[type(runner).__name__] = told.read_text().splitlines()
+        told.unlink()
+    assert notes["SequentialRunner"].count("begins") == 3
+    (failed,) = (line for line in notes["SequentialRunner"] if line.startswith("failed"))
+    assert failed.endswith("the barrel is empty")
+    assert "load of broken" in notes["SequentialRunner"]
+    assert notes["ThreadRunner"] == notes["SequentialRunner"]
+    assert notes["ParallelRunner"] == notes["SequentialRunner"]
+
+
+def test_hooks_of_packages_come_first_unless_they_are_left_out(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path_factory.mktemp("site")
+    (site / "a_plugin-1.0.dist-info").mkdir()
+    for name, text in {
+        "a_plugin-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: a-plugin\nVersion: 1\n",
+        "a_plugin-1.0.dist-info/entry_points.txt": "[sparkpipe.hooks]\nown = a_plugin:hooks\n",
+        "a_plugin.py": (
+            "from sparkpipe.hooks import hook_impl\n"
+            "class Plugged:\n    notes = []\n    @hook_impl\n"
+            "    def before_pipeline_run(self):\n        self.notes.append('plugged')\n"
+            "hooks = Plugged()\n"
+        ),
+    }.items():
+        (site / name).write_text(text)
+    monkeypatch.syspath_prepend(str(site))
+    settings(
+        project,
+        """
+        from a_plugin import hooks
+        from sparkpipe.hooks import hook_impl
+        class Own:
+            @hook_impl
+            def before_pipeline_run(self):
+                hooks.notes.append("own")
+        HOOKS = (Own(),)
+        """,
+    )
+    Session(project).run()
+    assert sys.modules["a_plugin"].hooks.notes == ["plugged", "own"]
+    with (package_of(project) / "settings.py").open("a") as file:
+        file.write("DISABLE_HOOKS_FOR_PLUGINS = ('a-plugin',)\n")
+    del sys.modules[f"{package_of(project).name}.settings"]
+    Session(project).run()
+    assert sys.modules.pop("a_plugin").hooks.notes == ["plugged", "own", "own"]
+
+
+# Spark sessions that hooks start or hear of
+
+
+class Hears:
+    def __init__(self) -> None:
+        self.sessions: list[Any] = []
+
+    @hook_impl
+    def on_spark_session_created(self, spark: Any) -> None:
+        assert get_spark() is spark  # it may ask itself
+        self.sessions.append(spark)
+
+
+@pytest.mark.parametrize("runner", ["SequentialRunner", "ThreadRunner"])
+def test_hook_hears_of_the_session_once(project: Path, runner: str) -> None:
+    register(
+        project,
+        "'__default__': pipeline([node(which, 'source', f'b{i}', name=f'n{i}') for i in range(6)])",
+    )
+    with (package_of(project) / "pipeline_registry.py").open("a") as file:
+        file.write(
+            "from sparkpipe.spark.session import get_spark\n"
+            "def which(x):\n    return id(get_spark())\n"
+        )
+    hook, given = Hears(), Given()
+    session = Session(project, spark=lambda: given, hooks=[hook])  # type: ignore[arg-type, return-value]
+    for _ in range(2):
+        assert set(session.run(runner=runner).values()) == {id(given)}
+    assert hook.sessions == [given]
+
+
+def test_hook_that_asks_for_spark_waits_for_nobody(project: Path) -> None:
+    """It holds its lock while it asks, and is to be told by who has found the session."""
+    ran, in_hook, found = threading.Event(), threading.Event(), threading.Event()
+
+    class Both(Hears):
+        @hook_impl
+        def before_node_run(self, node: Any) -> None:
+            if node.name == "late":
+                in_hook.set()
+                assert found.wait(5)
+                time.sleep(0.05)  # the other one now waits for this hook
+                assert get_spark() is given
+
+    class Waits:
+        def load(self) -> int:
+            assert ran.wait(5)
+            return 1
+
+        def save(self, data: Any) -> None: ...
+        def exists(self) -> bool:
+            return True
+
+    def give() -> Any:
+        assert in_hook.wait(5)
+        found.set()
+        return given
+
+    def early(x: Any) -> bool:
+        ran.set()
+        return get_spark() is given
+
+    hook, given = Both(), Given()
+    session = Session(project, spark=give, hooks=[hook])
+    pipe = Pipeline([node(early, "source", "a", name="early"), node(abs, "w", "b", name="late")])
+    session.pipelines["waiting"] = pipe
+    outputs = session.run("waiting", runner=ThreadRunner(max_workers=2), inputs={"w": Waits()})
+    assert outputs == {"a": True, "b": 1}
+    assert hook.sessions == [given]
+
+
+def test_session_that_a_hook_starts_is_the_one_of_the_run(
+    project: Path, spark: SparkSession
+) -> None:
+    class SparkHooks:
+        @hook_impl
+        def after_context_created(self, context: Any) -> None:
+            from pyspark import SparkConf
+            from pyspark.sql import SparkSession
+
+            conf = SparkConf().setAll(context.config_loader["spark"].items())
+            builder = SparkSession.builder.appName(context.project_path.name).config(conf=conf)
+            self.session = builder.getOrCreate()
+            self.session.sparkContext.setLogLevel("WARN")
+
+    (project / "conf/base/spark.yml").write_text("spark.sql.shuffle.partitions: 3\n")
+    hook, hears = SparkHooks(), Hears()
+    for runner in ("SequentialRunner", "ThreadRunner"):
+        outputs = Session(project, hooks=[hook, hears]).run("spark", runner=runner)
+        assert outputs == {"identity": id(hook.session)}
+    assert hook.session is spark
+    assert hears.sessions == [spark, spark]
+    spark.conf.set("spark.sql.shuffle.partitions", "2")

@@ -26,7 +26,7 @@ def check(
     env: str | None,
     conf_source: str | None,
     verbose: bool,
-    **filters: tuple[str, ...],
+    **filters: Any,
 ) -> None:
     """Find everything that is wrong before it runs, without running anything or starting Spark.
 

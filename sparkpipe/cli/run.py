@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def run(
     env: str | None,
     conf_source: str | None,
     verbose: bool,
-    **filters: tuple[str, ...],
+    **filters: Any,
 ) -> None:
     """Run a pipeline, or the part of it that the given filters all keep."""
     from sparkpipe.cli.logs import configure_logging, traceback_logger
@@ -109,12 +110,19 @@ def run(
 
     extra_params = parse_params(",".join(params))
     project = find_project()
-    log = configure_logging(
-        project.path / "logs", (project.package_name, runner or ""), verbose=verbose
+    set_up = partial(
+        configure_logging,
+        project.path / "logs",
+        (project.package_name, runner or ""),
+        verbose=verbose,
     )
+    log = set_up()
     versions = parse_versions(load_versions)
     try:
         session = Session(project.path, env, extra_params, conf_source=conf_source)
+        own = session.set_up_logging()
+        if own:  # all handlers that there were are closed
+            log = None if "root" in own else set_up()
         prepared = session.prepare(
             Selection(pipeline, **filters),
             runner,

@@ -270,6 +270,16 @@ class _Task:
         except Exception as broken:  # must not hide why the node failed
             _logger.error("The hook 'on_node_error' failed: %s", first_line(reason_of(broken)))
 
+    def _tell_dataset_error(self, exc: Exception, name: str, operation: str) -> None:
+        if self._hook is None:
+            return
+        try:
+            self._hook.on_dataset_error(
+                error=exc, dataset_name=name, operation=operation, **self._context
+            )
+        except Exception as broken:  # must not hide why the data set failed
+            _logger.error("The hook 'on_dataset_error' failed: %s", first_line(reason_of(broken)))
+
     def _load_inputs(self, describe: Callable[[str], None]) -> dict[str, Any]:
         names = self._node.input_names
         if self._is_async and len(names) > 1:
@@ -285,7 +295,11 @@ class _Task:
         hook = self._hook
         if hook is not None:
             hook.before_dataset_loaded(dataset_name=name, node=self._node)
-        data = self._catalog.load(name)
+        try:
+            data = self._catalog.load(name)
+        except Exception as exc:
+            self._tell_dataset_error(exc, name, "load")
+            raise
         if self._run is not None and is_spark_frame(data):
             data_set = self._catalog._get_dataset(name)
             if is_ephemeral(data_set):
@@ -310,7 +324,11 @@ class _Task:
         hook = self._hook
         if hook is not None:
             hook.before_dataset_saved(dataset_name=name, data=data, node=self._node)
-        self._catalog.save(name, data)
+        try:
+            self._catalog.save(name, data)
+        except Exception as exc:
+            self._tell_dataset_error(exc, name, "save")
+            raise
         if is_spark_frame(data) and is_ephemeral(self._catalog._get_dataset(name)):
             self._lazy_outputs[name] = None
         if hook is not None:

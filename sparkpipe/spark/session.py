@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import SparkStartError
+from sparkpipe.hooks import is_within_hook
 from sparkpipe.spark.active import active_session, forget_removed_jars, is_stopped
 from sparkpipe.spark.fingerprint import fingerprint
 from sparkpipe.spark.jars import spark_jars
@@ -52,6 +53,7 @@ class SparkProvider:
         session: A session, or a function that returns one.
         log_file: Where the output of Spark's JVM goes; by default a temporary file.
         warm: Where the warm session of the project is known; by default there is none.
+        on_session: Called once with each session that is given out, before it is used.
 
     Attributes:
         options: Our own options among the settings.
@@ -68,6 +70,7 @@ class SparkProvider:
         session: SparkSession | Callable[[], SparkSession] | None = None,
         log_file: Path | None = None,
         warm: WarmFolder | None = None,
+        on_session: Callable[[SparkSession], None] | None = None,
     ) -> None:
         self.options: SparkOptions
         self.settings: dict[str, str]
@@ -78,6 +81,10 @@ class SparkProvider:
         self._warm = warm
         self._lock = threading.Lock()
         self._built = False
+        self._on_session = on_session
+        self._told: SparkSession | None = None
+        self._is_telling = False
+        self._telling = threading.RLock()  # who is told may ask for the session
 
     def capture(self) -> None:
         """Remember the session that is active in this thread; other threads would not see it."""
@@ -116,7 +123,25 @@ class SparkProvider:
             if self._session is None or is_stopped(self._session):
                 self._built = False
                 self._session = self._find()
-            return self._session
+            session = self._session
+        if self._on_session is not None and self._told is not session:
+            self._tell(session)
+        return session
+
+    def _tell(self, session: SparkSession) -> None:
+        assert self._on_session is not None
+        # Who is in a hook holds a lock that the hook told of the session may wait for.
+        if not self._telling.acquire(blocking=not is_within_hook()):
+            return
+        try:
+            if self._told is not session and not self._is_telling:
+                self._is_telling = True
+                try:
+                    self._on_session(session)
+                finally:
+                    self._told, self._is_telling = session, False
+        finally:
+            self._telling.release()
 
     def _find(self) -> SparkSession:
         forget_removed_jars()

@@ -16,6 +16,7 @@ from tests.benchmarks import (
     polling,
     size,
     start,
+    startup,
     tpch,
 )
     fairness,
@@ -33,6 +34,7 @@ BENCHMARKS = {
     "size": size.run,
     "catalog": catalog_size.run,
     "overhead": overhead.run,
+    "startup": startup.run,
     "start": start.run,
     "polling": polling.run,
     "tables": many_tables.run,

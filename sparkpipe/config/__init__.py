@@ -1,0 +1,31 @@
+"""Configuration: YAML and JSON files of ``conf/<environment>``, read by the safe loader only."""
+
+from sparkpipe.config.files import read_file, to_yaml
+from sparkpipe.config.loaders import (
+    PATTERNS,
+    AbstractConfigLoader,
+    BadConfigException,
+    ConfigLoader,
+    Configuration,
+    MissingConfigError,
+    MissingConfigException,
+    OmegaConfigLoader,
+    TemplatedConfigLoader,
+)
+from sparkpipe.config.params import merged, parse_params
+
+__all__ = [
+    "PATTERNS",
+    "AbstractConfigLoader",
+    "BadConfigException",
+    "ConfigLoader",
+    "Configuration",
+    "MissingConfigError",
+    "MissingConfigException",
+    "OmegaConfigLoader",
+    "TemplatedConfigLoader",
+    "merged",
+    "parse_params",
+    "read_file",
+    "to_yaml",
+]

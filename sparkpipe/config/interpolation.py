@@ -1,0 +1,327 @@
+"""``${...}`` in configuration, resolved by OmegaConf: loaded only where a file uses it.
+
+OmegaConf keeps its resolvers for the whole process. Ours look up, in one context variable, for
+whom they work: two sessions in two threads do not see each other's globals and parameters.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+from sparkpipe.errors import ConfigError, did_you_mean
+
+_NOTHING = object()
+
+
+@dataclass
+class Sources:
+    """Where values come from that are not in the files themselves.
+
+    Attributes:
+        globals: What ``${globals:name}`` gives; None where globals themselves are read.
+        runtime_params: What ``${runtime_params:name}`` gives; None where it must not be used.
+        resolvers: Functions of the user, for ``${name:arguments}``.
+        reads_environment: Whether ``${oc.env:NAME}`` may be used.
+        protects_type: Whether ``type`` must not depend on parameters of the run.
+        used_params: Whether a parameter of the run was asked for.
+        refusal: Why a resolver of ours has refused; OmegaConf keeps no causes.
+    """
+
+    globals: Mapping[str, Any] | None = None
+    runtime_params: Mapping[str, Any] | None = None
+    resolvers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    reads_environment: bool = False
+    protects_type: bool = False
+    used_params: bool = False
+    refusal: ConfigError | None = None
+
+    def refuse(self, message: str, hint: str = "") -> ConfigError:
+        """Return the error to raise."""
+        self.refusal = ConfigError(message, hint=hint)
+        return self.refusal
+
+
+_sources: ContextVar[Sources | None] = ContextVar("_sources", default=None)
+
+
+def has_interpolation(value: Any) -> bool:
+    """Whether a text somewhere in a value has ``${`` in it."""
+    seen: set[int] = set()
+    to_visit = [value]
+    while to_visit:
+        one = to_visit.pop()
+        if isinstance(one, str):
+            if "${" in one:
+                return True
+        elif isinstance(one, (Mapping, list)) and id(one) not in seen:
+            seen.add(id(one))  # anchors may share one value a billion times
+            to_visit += one.values() if isinstance(one, Mapping) else one
+    return False
+
+
+def interpolated(
+    values: Mapping[str, Any], origins: Mapping[str, str], sources: Sources
+) -> dict[str, Any]:
+    """Return the values with every ``${...}`` in them resolved.
+
+    Args:
+        values: What the files of one environment say.
+        origins: File and line of each key, for messages.
+        sources: Where other values come from.
+
+    Raises:
+        ConfigError: Something is asked for that there is not.
+    """
+    result = dict(values)
+    keys = [key for key, value in values.items() if has_interpolation(value)]
+    if not keys:
+        return result
+    from omegaconf import OmegaConf
+
+    _register(sources)
+    with _using(sources):
+        quick = _Quick()
+        for key in keys[:]:
+            with suppress(_NotQuickError):
+                result[key] = quick.resolved(values[key])
+                keys.remove(key)
+        if not keys:
+            return result
+        with _told(origins):
+            # Dates are values of YAML and not of OmegaConf.
+            root = OmegaConf.create(dict(values), flags={"allow_objects": True})
+        for key in keys:
+            sources.used_params, sources.refusal = False, None
+            with _told(origins, key, sources):
+                result[key] = _plain(root[key])
+                if sources.protects_type and sources.used_params:
+                    _check_types(root, key, result[key], sources)
+    return result
+
+
+class _NotQuickError(Exception):
+    """A value is not as simple as that, or wrong, which is for OmegaConf to tell with its place."""
+
+
+class _Quick:
+    """Resolves each distinct ``${globals:...}`` and ``${oc.env:...}`` once.
+
+    OmegaConf takes half a millisecond for a text. Of a thousand entries that begin with one
+    ``${globals:folder}`` this leaves one to it.
+    """
+
+    _FIELD = re.compile(r"\$\{(?:globals|oc\.env):[\w ./,:-]*\}", re.ASCII)
+
+    def __init__(self) -> None:
+        self._fields: dict[str, Any] = {}
+        self._known: dict[int, Any] = {}
+
+    def resolved(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._text(value) if "${" in value else value
+        if not isinstance(value, (dict, list)):
+            return value
+        if id(value) not in self._known:  # what anchors share stays shared
+            self._known[id(value)] = (
+                {key: self.resolved(inner) for key, inner in value.items()}
+                if isinstance(value, dict)
+                else [self.resolved(inner) for inner in value]
+            )
+        return self._known[id(value)]
+
+    def _text(self, text: str) -> Any:
+        fields = self._FIELD.findall(text)
+        if text.count("${") != len(fields) or "\\" in text or "$$" in text:
+            raise _NotQuickError
+        if fields[0] == text:
+            return self._field(text)
+        for field_ in dict.fromkeys(fields):
+            text = text.replace(field_, self._shown(field_))
+        return text
+
+    def _shown(self, field_: str) -> str:
+        value = self._field(field_)
+        # What is put in is not looked at again.
+        if isinstance(value, (dict, list)) or "${" in str(value):
+            raise _NotQuickError
+        return str(value)
+
+    def _field(self, field_: str) -> Any:
+        if field_ not in self._fields:
+            from omegaconf import OmegaConf
+
+            try:
+                root = OmegaConf.create({"x": field_}, flags={"allow_objects": True})
+                self._fields[field_] = _plain(root["x"])
+            except Exception as exc:
+                raise _NotQuickError from exc
+        return self._fields[field_]
+
+
+def _plain(value: Any) -> Any:
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
+def _check_types(root: Any, key: str, value: Any, sources: Sources) -> None:
+    """Refuse a ``type`` that needs the parameters of the run: it names code that is imported."""
+    params, sources.runtime_params = sources.runtime_params, None
+    try:
+        for path in _paths_of_type(value):
+            node = root[key]
+            for step in path:
+                node = node[step]
+    finally:
+        sources.runtime_params = params
+
+
+def _paths_of_type(value: Any) -> Iterator[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in items:
+        if key == "type":
+            yield (key,)
+        if isinstance(inner, (dict, list)):
+            for path in _paths_of_type(inner):
+                yield (key, *path)
+
+
+@contextmanager
+def _using(sources: Sources) -> Iterator[None]:
+    token = _sources.set(sources)
+    try:
+        yield
+    finally:
+        _sources.reset(token)
+
+
+@contextmanager
+def _told(
+    origins: Mapping[str, str], key: str | None = None, sources: Sources | None = None
+) -> Iterator[None]:
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        yield
+    except OmegaConfBaseException as exc:
+        full_key = str(getattr(exc, "full_key", None) or key or "")
+        first = re.split(r"[.\[]", full_key)[0] if key is None else key
+        where = f"{origins.get(first, first)}: '{full_key}'"
+        refusal = sources.refusal if sources is not None else None
+        if refusal is not None:
+            raise ConfigError(f"{where} {refusal.message}", hint=refusal.hint) from exc
+        reason = str(exc).partition("\n")[0].rstrip(".")
+        raise ConfigError(
+            f"{where} cannot be resolved: {reason}.",
+            hint="Values may refer to others of the same environment, and to ${globals:name}. "
+            r"For the text itself write \${...}.",
+        ) from exc
+    except RecursionError as exc:
+        raise ConfigError(f"{origins.get(str(key), key)}: '{key}' refers to itself.") from exc
+
+
+def _register(sources: Sources) -> None:
+    from omegaconf import OmegaConf
+
+    for name, function in (
+        ("globals", _of_globals),
+        ("runtime_params", _of_runtime_params),
+        # As OmegaConf's own, but for where we say no.
+        ("oc.env", _of_environment),
+    ):
+        OmegaConf.register_resolver(name, function, replace=True, annotation_validation="off")
+    for name, function in sources.resolvers.items():
+        if not OmegaConf.has_resolver(name):
+            own = _own_resolver(name, function)
+            with suppress(ValueError):  # another thread was faster
+                OmegaConf.register_resolver(name, own, annotation_validation="off")
+
+
+def _asked() -> Sources:
+    """Return for whom a resolver works; outside our files it knows of nothing."""
+    return _sources.get() or Sources(reads_environment=True)
+
+
+def _own_resolver(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)  # OmegaConf looks at the names of the arguments
+    def resolve(*args: Any, **kwargs: Any) -> Any:
+        sources = _asked()
+        if name not in sources.resolvers:
+            raise sources.refuse(f"asks for '{name}', which is none of the custom_resolvers.")
+        return sources.resolvers[name](*args, **kwargs)
+
+    return resolve
+
+
+def _of_globals(name: Any, default: Any = _NOTHING) -> Any:
+    sources = _asked()
+    if sources.globals is None:
+        raise sources.refuse(
+            f"asks for the global '{name}', which is not possible here.",
+            "In globals.yml write ${name}.",
+        )
+    if str(name).startswith("_"):
+        raise sources.refuse(
+            f"asks for the global '{name}', which begins with '_': it is for use in its file only."
+        )
+    value = _at(sources.globals, str(name), default)
+    if value is _NOTHING:
+        raise sources.refuse(
+            f"asks for the global '{name}', which is not set.",
+            did_you_mean(str(name), sources.globals)
+            or f"Set it in globals.yml, or give a default: ${{globals:{name},default}}.",
+        )
+    return value
+
+
+def _of_runtime_params(name: Any, default: Any = _NOTHING) -> Any:
+    sources = _asked()
+    if sources.runtime_params is None:
+        raise sources.refuse(
+            f"depends on the parameter '{name}' of the run, which is not allowed here.",
+            "A type, and what is in globals.yml, must not come from there.",
+        )
+    sources.used_params = True
+    value = _at(sources.runtime_params, str(name), default)
+    if value is _NOTHING:
+        raise sources.refuse(
+            f"asks for the parameter '{name}' of the run, which is not given.",
+            f"Give --params {name}:..., or a default: ${{runtime_params:{name},default}}.",
+        )
+    return value
+
+
+def _of_environment(name: str, default: Any = _NOTHING) -> Any:
+    sources = _asked()
+    if not sources.reads_environment:
+        raise sources.refuse(
+            f"asks for the environment variable '{name}', which only credentials may.",
+            "Write it into credentials.yml, or give the value by --params and "
+            "${runtime_params:name}.",
+        )
+    value = os.environ.get(name, default)
+    if value is _NOTHING:
+        raise sources.refuse(
+            f"asks for the environment variable '{name}', which is not set.",
+            f"Set it, or give a default: ${{oc.env:{name},default}}.",
+        )
+    return value if value is None else str(value)
+
+
+def _at(values: Any, path: str, default: Any) -> Any:
+    """Return what lies at a path of names with dots between them."""
+    for step in path.split("."):
+        if isinstance(values, Mapping) and step in values:
+            values = values[step]
+        elif isinstance(values, list) and step.isdigit() and int(step) < len(values):
+            values = values[int(step)]
+        else:
+            return default
+    return values

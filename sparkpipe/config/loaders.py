@@ -1,0 +1,453 @@
+"""Loaders: the files of a base environment, and those of another one on top of it."""
+
+from __future__ import annotations
+
+import re
+from collections import UserDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+from sparkpipe.config.files import SUFFIXES, read_file
+from sparkpipe.config.interpolation import Sources, has_interpolation, interpolated
+from sparkpipe.config.params import merged
+from sparkpipe.errors import ConfigError, did_you_mean
+
+_ENVIRONMENT = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
+
+#: What may be asked for, and the files in which it lies.
+PATTERNS: dict[str, tuple[str, ...]] = {
+    "catalog": ("catalog*", "catalog*/**/*", "**/catalog*"),
+    "parameters": ("parameters*", "parameters*/**/*", "**/parameters*"),
+    "credentials": ("credentials*", "credentials*/**/*", "**/credentials*"),
+    "spark": ("spark*", "spark*/**/*"),
+    "logging": ("logging*", "logging*/**/*", "**/logging*"),
+    "globals": ("globals.yml", "globals.yaml", "globals.json"),
+}
+
+_MERGE_STRATEGIES = ("destructive", "soft")
+
+
+class MissingConfigError(ConfigError, KeyError):
+    """There is no such configuration: no kind of that name, no folder, no environment."""
+
+
+#: The names of Kedro.
+MissingConfigException = MissingConfigError
+BadConfigException = ConfigError
+
+
+class Configuration(dict[str, Any]):
+    """What was read, with the file and line of each of its first-level keys."""
+
+    def __init__(self, values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+        super().__init__(values)
+        self.origins = dict(origins)
+
+
+class AbstractConfigLoader(UserDict[str, Any]):
+    """What a project's configuration is asked for: ``config_loader["catalog"]``.
+
+    A loader of one's own overrides ``__getitem__``. What is set, as in
+    ``config_loader["credentials"] = {...}``, is given in place of what the files say.
+
+    Args:
+        conf_source: The folder of environments.
+        env: The environment on top.
+        runtime_params: Parameters given for this run.
+        kwargs: What a loader of one's own takes.
+    """
+
+    def __init__(
+        self,
+        conf_source: str | Path,
+        env: str | None = None,
+        runtime_params: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__()
+        self.conf_source = str(conf_source)
+        self.env = env
+        self.runtime_params = dict(runtime_params or {})
+
+    def __repr__(self) -> str:
+        # Not what was set: that may be credentials.
+        return f"{type(self).__name__}(conf_source={self.conf_source!r}, env={self.env!r})"
+
+
+class ConfigLoader(AbstractConfigLoader):
+    """Reads a project's configuration: the base environment, and another one on top of it.
+
+    A first-level key of the other environment replaces that of base. Within an environment a key
+    may stand in one file only. Keys that begin with ``_`` are for use within the files; only
+    parameters keep them. ``${...}`` is a text like any other: :class:`OmegaConfigLoader` and
+    :class:`TemplatedConfigLoader` resolve it.
+
+    Args:
+        conf_source: The folder of environments.
+        env: The environment on top; by default that of ``default_run_env``.
+        runtime_params: Parameters given for this run.
+        config_patterns: Patterns of files by kind, beside those of :data:`PATTERNS` or in place of
+            them.
+        base_env: The environment below.
+        default_run_env: The environment on top where none is given; it need not be there.
+
+    Raises:
+        ConfigError: An argument is wrong.
+        MissingConfigError: There is no such folder or environment.
+    """
+
+    def __init__(
+        self,
+        conf_source: str | Path,
+        env: str | None = None,
+        runtime_params: Mapping[str, Any] | None = None,
+        config_patterns: Mapping[str, Sequence[str]] | None = None,
+        *,
+        base_env: str = "base",
+        default_run_env: str = "local",
+    ) -> None:
+        super().__init__(conf_source, env or default_run_env, runtime_params)
+        self.base_env = base_env
+        self.default_run_env = default_run_env
+        self.config_patterns: dict[str, list[str]] = {
+            kind: list(patterns) for kind, patterns in PATTERNS.items()
+        }
+        self.config_patterns.update(_checked_patterns(config_patterns or {}))
+        self._folder = Path(conf_source)
+        for name in (env or default_run_env, base_env):
+            if not isinstance(name, str) or not _ENVIRONMENT.fullmatch(name):
+                raise ConfigError(
+                    f"{name!r} cannot be an environment.",
+                    hint="It is the name of a folder in conf, such as 'local'.",
+                )
+        if not self._folder.is_dir():
+            raise MissingConfigError(
+                f"There is no configuration folder {self._folder}.",
+                hint="Make it, with a folder 'base' in it, or name another by --conf-source.",
+            )
+        if env is not None and not (self._folder / env).is_dir():
+            known = [path.name for path in self._folder.iterdir() if path.is_dir()]
+            raise MissingConfigError(
+                f"There is no environment '{env}' in {self._folder}.",
+                hint=did_you_mean(env, known) or f"Environments: {', '.join(sorted(known))}.",
+            )
+
+    @property
+    def conf_paths(self) -> list[str]:
+        """The folders that are read, the base environment first."""
+        return [str(self._folder / name) for name in self._environments()]
+
+    def __getitem__(self, kind: str) -> Any:
+        """Return the configuration of a kind: what was set, or else what the files say.
+
+        Raises:
+            MissingConfigError: There is no such kind.
+            ConfigError: A file cannot be read, or a key stands in two files of one environment.
+        """
+        if kind in self.data:
+            return self.data[kind]
+        if kind not in self.config_patterns:
+            raise MissingConfigError(
+                f"There is no configuration '{kind}'.",
+                hint=did_you_mean(kind, self.config_patterns)
+                or f"Kinds: {', '.join(self.config_patterns)}. "
+                "For one of your own give config_patterns.",
+            )
+        return self._read(kind, self.config_patterns[kind])
+
+    def get(self, *patterns: Any) -> Any:
+        """Return what the files that match any of the patterns say, base below environment.
+
+        The name of a kind stands for its patterns: ``get("spark")``.
+
+        Raises:
+            ConfigError: As of indexing.
+        """
+        names = [pattern for pattern in patterns if isinstance(pattern, str)]
+        if names and (names[0] in self.data or names[0] in self.config_patterns):
+            return self[names[0]]
+        return self._read("", _checked_patterns({"get": names})["get"])
+
+    def _environments(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self.base_env, self.env or self.default_run_env)))
+
+    def _read(self, kind: str, patterns: Iterable[str]) -> Configuration:
+        values: dict[str, Any] = {}
+        origins: dict[str, str] = {}
+        for name in self._environments():
+            read, read_origins = _read_environment(self._folder / name, patterns)
+            of_env = {
+                key: value
+                for key, value in self._resolve(kind, read, read_origins).items()
+                if kind == "parameters" or not key.startswith("_")
+            }
+            values = self._put_on_top(kind, values, of_env)
+            origins.update({key: read_origins[key] for key in of_env if key in read_origins})
+        return Configuration(values, origins)
+
+    def _resolve(
+        self, kind: str, values: dict[str, Any], origins: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Resolve ``${...}`` in what the files of one environment say."""
+        return values
+
+    def _put_on_top(
+        self, kind: str, below: dict[str, Any], above: dict[str, Any]
+    ) -> dict[str, Any]:
+        return {**below, **above}
+
+
+class OmegaConfigLoader(ConfigLoader):
+    """The default: resolves ``${...}``, by OmegaConf, which is loaded only if a file uses it.
+
+    ``${a.b}`` is a value of the same kind and environment; ``${globals:a.b,default}`` one of
+    ``globals.yml``; ``${runtime_params:a.b,default}`` a parameter given for this run;
+    ``${oc.env:NAME,default}`` an environment variable, in credentials only. Parameters given for
+    this run are merged into the parameters before they are resolved.
+
+    Args:
+        conf_source: As of :class:`ConfigLoader`, like the arguments that are not named here.
+        env: See there.
+        runtime_params: See there.
+        config_patterns: See there.
+        base_env: See there.
+        default_run_env: See there.
+        custom_resolvers: Functions for ``${name:arguments}`` by name. With ``oc.env`` among them
+            environment variables may be used everywhere.
+        merge_strategy: By kind ``destructive`` (the default: a first-level key replaces that of
+            base) or ``soft`` (mappings are merged at every level).
+
+    Raises:
+        ConfigError: As of :class:`ConfigLoader`.
+    """
+
+    def __init__(
+        self,
+        conf_source: str | Path,
+        env: str | None = None,
+        runtime_params: Mapping[str, Any] | None = None,
+        config_patterns: Mapping[str, Sequence[str]] | None = None,
+        *,
+        base_env: str = "base",
+        default_run_env: str = "local",
+        custom_resolvers: Mapping[str, Callable[..., Any]] | None = None,
+        merge_strategy: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(
+            conf_source,
+            env,
+            runtime_params,
+            config_patterns,
+            base_env=base_env,
+            default_run_env=default_run_env,
+        )
+        self._resolvers = dict(custom_resolvers or {})
+        self.merge_strategy = dict(merge_strategy or {})
+        for kind, strategy in self.merge_strategy.items():
+            if strategy not in _MERGE_STRATEGIES:
+                raise ConfigError(
+                    f"merge_strategy: {strategy!r} for '{kind}' is no way to merge.",
+                    hint=did_you_mean(str(strategy), _MERGE_STRATEGIES)
+                    or "It is 'destructive' or 'soft'.",
+                )
+        for name, function in self._resolvers.items():
+            if not callable(function) or name in ("globals", "runtime_params"):
+                reason = "is a resolver of ours" if callable(function) else "must be a function"
+                raise ConfigError(f"custom_resolvers: '{name}' {reason}.")
+
+    def _read(self, kind: str, patterns: Iterable[str]) -> Configuration:
+        read = super()._read(kind, patterns)
+        if kind == "parameters" and self.runtime_params:
+            return Configuration(merged(read, self.runtime_params), read.origins)
+        return read
+
+    def _resolve(
+        self, kind: str, values: dict[str, Any], origins: Mapping[str, str]
+    ) -> dict[str, Any]:
+        if not has_interpolation(values):
+            return values
+        seen = merged(values, self.runtime_params) if kind == "parameters" else values
+        is_of_globals = kind == "globals"
+        sources = Sources(
+            globals=None if is_of_globals else self["globals"],
+            runtime_params=None if is_of_globals else self.runtime_params,
+            resolvers=self._resolvers,
+            reads_environment=kind == "credentials" or "oc.env" in self._resolvers,
+            protects_type=kind != "parameters",
+        )
+        resolved = interpolated(seen, origins, sources)
+        return {key: resolved[key] for key in values}
+
+    def _put_on_top(
+        self, kind: str, below: dict[str, Any], above: dict[str, Any]
+    ) -> dict[str, Any]:
+        if self.merge_strategy.get(kind) == "soft":
+            return merged(below, above)
+        return super()._put_on_top(kind, below, above)
+
+
+class TemplatedConfigLoader(ConfigLoader):
+    """Puts values of globals in for ``${a.b}`` and ``${a.b|default}``, in keys and texts.
+
+    Args:
+        conf_source: As of :class:`ConfigLoader`, like the arguments that are not named here.
+        env: See there.
+        runtime_params: See there.
+        config_patterns: See there.
+        base_env: See there.
+        default_run_env: See there.
+        globals_pattern: Pattern of the files of globals, such as ``*globals.yml``.
+        globals_dict: Globals on top of those of the files.
+
+    Raises:
+        ConfigError: As of :class:`ConfigLoader`.
+    """
+
+    _FIELD = re.compile(r"\$\{([A-Za-z0-9_.]+)(?:\|([^}]*))?\}")
+
+    def __init__(
+        self,
+        conf_source: str | Path,
+        env: str | None = None,
+        runtime_params: Mapping[str, Any] | None = None,
+        config_patterns: Mapping[str, Sequence[str]] | None = None,
+        *,
+        base_env: str = "base",
+        default_run_env: str = "local",
+        globals_pattern: str | None = None,
+        globals_dict: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(
+            conf_source,
+            env,
+            runtime_params,
+            config_patterns,
+            base_env=base_env,
+            default_run_env=default_run_env,
+        )
+        self._globals: dict[str, Any] = {}
+        if globals_pattern is not None:
+            patterns = _checked_patterns({"globals_pattern": [globals_pattern]})
+            # Not yet resolved: globals hold no fields.
+            for name in self._environments():
+                self._globals |= _read_environment(
+                    self._folder / name, patterns["globals_pattern"]
+                )[0]
+        self._globals |= dict(globals_dict or {})
+
+    def _resolve(
+        self, kind: str, values: dict[str, Any], origins: Mapping[str, str]
+    ) -> dict[str, Any]:
+        known: dict[int, Any] = {}  # what anchors share is resolved once
+        result: dict[str, Any] = {}
+        for key, value in values.items():
+            where = origins.get(key, key)
+            result[self._filled_key(key, where)] = self._filled(value, where, known)
+        return result
+
+    def _filled(self, value: Any, where: str, known: dict[int, Any]) -> Any:
+        if isinstance(value, str):
+            return self._filled_text(value, where)
+        if not isinstance(value, (dict, list)):
+            return value
+        if id(value) not in known:
+            known[id(value)] = (
+                {
+                    self._filled_key(key, where): self._filled(inner, where, known)
+                    for key, inner in value.items()
+                }
+                if isinstance(value, dict)
+                else [self._filled(inner, where, known) for inner in value]
+            )
+        return known[id(value)]
+
+    def _filled_key(self, key: Any, where: str) -> Any:
+        filled = self._filled_text(key, where) if isinstance(key, str) else key
+        if isinstance(key, str) and not isinstance(filled, str):
+            raise ConfigError(
+                f"{where}: the key '{key}' becomes a {type(filled).__name__}; it must be a text."
+            )
+        return filled
+
+    def _filled_text(self, text: str, where: str) -> Any:
+        whole = self._FIELD.fullmatch(text)
+        if whole:
+            return self._value_of(whole, where)
+        return self._FIELD.sub(lambda found: str(self._value_of(found, where)), text)
+
+    def _value_of(self, found: re.Match[str], where: str) -> Any:
+        value: Any = self._globals
+        for step in found[1].split("."):
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if value is None:
+            value = found[2]
+        if value is None:
+            raise ConfigError(
+                f"{where}: '{found[0]}' asks for a global that is not set.",
+                hint=did_you_mean(found[1], self._globals)
+                or "Set it in a file of globals_pattern or in globals_dict, or give a default: "
+                f"${{{found[1]}|default}}.",
+            )
+        return value
+
+
+def _checked_patterns(patterns: Mapping[str, Any]) -> dict[str, list[str]]:
+    for kind, of_kind in patterns.items():
+        if isinstance(of_kind, str) or not all(isinstance(one, str) and one for one in of_kind):
+            raise ConfigError(
+                f"The patterns of '{kind}' must be a list of texts, not {of_kind!r}.",
+                hint=f'Write {{"{kind}": ["{kind}*", "{kind}*/**"]}}.',
+            )
+        for one in of_kind:
+            if ".." in PurePath(one).parts or PurePath(one).is_absolute() or "\0" in one:
+                raise ConfigError(
+                    f"The pattern {one!r} of '{kind}' leads out of its environment.",
+                    hint="Patterns are relative to the folder of an environment.",
+                )
+    # Of '**' alone pathlib makes folders, others make files.
+    return {
+        kind: [f"{one}/*" if one.endswith("**") else one for one in of_kind]
+        for kind, of_kind in patterns.items()
+    }
+
+
+def _read_environment(
+    folder: Path, patterns: Iterable[str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for path in sorted(_matching(folder, patterns)):
+        shown = _shown(path)
+        read, lines = read_file(path, shown)
+        for key, value in read.items():
+            if key in values and not key.startswith("_"):
+                raise ConfigError(
+                    f"'{key}' is set twice in one environment: in {origins[key]} and in "
+                    f"{shown}:{lines[key]}.",
+                    hint="Remove one of them.",
+                )
+            values[key] = value
+            origins[key] = f"{shown}:{lines[key]}"
+    return values, origins
+
+
+def _matching(folder: Path, patterns: Iterable[str]) -> set[Path]:
+    if not folder.is_dir():
+        return set()
+    found: Iterable[Path] = (path for pattern in patterns for path in folder.glob(pattern))
+    hidden = (".", "_")
+    return {
+        path
+        for path in found
+        if path.suffix in SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(hidden) for part in path.relative_to(folder).parts)
+    }
+
+
+def _shown(path: Path) -> str:
+    try:
+        return path.resolve().relative_to(Path.cwd()).as_posix()
+    except (ValueError, FileNotFoundError):
+        return str(path)

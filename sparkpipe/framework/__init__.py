@@ -1,0 +1,1 @@
+"""The names of Kedro's ``framework``, for projects that come from there."""
