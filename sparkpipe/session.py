@@ -64,6 +64,7 @@ class Selection:
     to_nodes: tuple[str, ...] = ()
     from_inputs: tuple[str, ...] = ()
     to_outputs: tuple[str, ...] = ()
+    node_namespace: str | None = None
 
     @property
     def name(self) -> str:
@@ -125,7 +126,7 @@ class Session:
     """A project ready to run.
 
     Args:
-        project_path: A folder of the project; by default the working folder.
+        project_path: A folder of the project, or the project; by default the working folder.
         env: The configuration environment on top of base; by default ``local``.
         extra_params: Parameters on top of those of the files.
         conf_source: A folder of configuration instead of the project's.
@@ -140,7 +141,7 @@ class Session:
 
     def __init__(
         self,
-        project_path: str | Path | None = None,
+        project_path: str | Path | Project | None = None,
         env: str | None = None,
         extra_params: Mapping[str, Any] | None = None,
         *,
@@ -345,7 +346,10 @@ class Session:
                 "extra_params": self.extra_params,
                 "load_versions": dict(load_versions or {}),
                 "pipeline_name": selection.name,
-                **{name: list(names) for name, names in selection.filters().items()},
+                **{
+                    name: list(given) if isinstance(given, tuple) else given
+                    for name, given in selection.filters().items()
+                },
             },
             self.hook_manager,
             self.spark,
