@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     from sparkpipe.pipeline import Pipeline
 
 
-def silently(find: Callable[[], Iterable[str]]) -> list[str]:
-    """Return the names found, sorted; none, and no word on the terminal, if that fails."""
+T = TypeVar("T")
+
+
+def silently(make: Callable[[], T]) -> T | None:
+    """Return what ``make`` returns; None, and no word on the terminal, if it fails."""
     nowhere = io.StringIO()
     with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         try:
-            return sorted(find())
+            return make()
         except (Exception, SystemExit):
-            return []
+            return None
 
 
 def _pipelines() -> Mapping[str, Pipeline]:
@@ -90,7 +93,7 @@ def _completer(find: Callable[[click.Context], Iterable[str]]) -> Completer:
 
         # Options that may be given more than once take names parted by commas, too.
         before, comma, last = incomplete.rpartition(",") if param.multiple else ("", "", incomplete)
-        names = silently(lambda: find(ctx))
+        names = silently(lambda: sorted(find(ctx))) or ()
         return [CompletionItem(before + comma + n) for n in names if n.startswith(last)]
 
     return complete

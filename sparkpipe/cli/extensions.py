@@ -1,6 +1,7 @@
 """Commands that are not ours: of the project's ``<package>/cli.py``, and of installed plugins.
 
 A command of the project comes before one of a plugin, and that before one of ours of the same name.
+What ours do without a project, only a plugin for use everywhere can replace.
 """
 
 from __future__ import annotations
@@ -43,13 +44,17 @@ def has_cli(project: Project) -> bool:
     return (package / "cli.py").is_file() or (package / "cli" / "__init__.py").is_file()
 
 
-def extension_command(name: str) -> click.Command | None:
+def extension_command(name: str, *, needs_project: bool = True) -> click.Command | None:
     """Return the command that the project or a plugin has under a name.
+
+    Args:
+        name: The name.
+        needs_project: Look at the project, and at plugins for use in one, too.
 
     Raises:
         ConfigError: The module ``cli`` of the project cannot be used.
     """
-    project = project_here()
+    project = project_here() if needs_project else None
     if project is not None and name in (own := project_commands(project)):
         return own[name]
     return plugin_commands(in_project=project is not None).get(name)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import click
 
 from sparkpipe import __version__
 from sparkpipe.cli.groups import LazyGroup
+
+_WITHOUT_PROJECT = ("completion", "info", "new")
 
 
 class Commands(LazyGroup):
@@ -19,7 +22,12 @@ class Commands(LazyGroup):
         """Return a command of the project, of a plugin, or of ours."""
         from sparkpipe.cli.extensions import extension_command
 
-        return extension_command(cmd_name) or super().get_command(ctx, cmd_name)
+        find = partial(extension_command, cmd_name, needs_project=cmd_name not in _WITHOUT_PROJECT)
+        if ctx.resilient_parsing:  # a shell completes
+            from sparkpipe.cli.completing import silently
+
+            return silently(find) or super().get_command(ctx, cmd_name)
+        return find() or super().get_command(ctx, cmd_name)
 
     def known_names(self, ctx: click.Context) -> Iterable[str]:
         """Return the names of all commands that there are."""
@@ -27,7 +35,7 @@ class Commands(LazyGroup):
         from sparkpipe.cli.extensions import extension_names
 
         # They only complete or suggest a name, so what is broken is told elsewhere.
-        return {*self.list_commands(ctx), *silently(extension_names)}
+        return {*self.list_commands(ctx), *(silently(extension_names) or ())}
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Tell where more commands come from, without importing them."""
