@@ -42,8 +42,8 @@ def list_data_sets(
     in_files = _data_sets(entries.list())
     blocks = []
     for name, one in _chosen(session, pipeline).items():
-        used = _data_sets(one.data_sets())
-        rows = [(data_set, *_type_and_place(entries, data_set)) for data_set in used]
+        used = one.data_sets()
+        rows = [(found, *_type_and_place(entries, found)) for found in _data_sets(used)]
         blocks.append((name, rows, [entry for entry in in_files if entry not in used]))
     widest = max((len(row[0]) for _, rows, _ in blocks for row in rows), default=0)
     for name, rows, unused in blocks:

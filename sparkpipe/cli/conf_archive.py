@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import tarfile
@@ -38,19 +39,27 @@ def pack(conf_source: Path, target: Path) -> list[str]:
     Returns:
         The names of the files in it, below ``conf_source``.
     """
-    names = [
-        path.relative_to(conf_source).as_posix()
-        for path in sorted(conf_source.rglob("*"))
-        if path.is_file() and not _is_left_out(path.relative_to(conf_source))
-    ]
+    names = sorted(_names_in(conf_source))
     with tarfile.open(target, "w:gz", dereference=True) as archive:
         for name in names:
             archive.add(conf_source / name, f"conf/{name}", filter=_nobodys)
     return names
 
 
-def _is_left_out(path: Path) -> bool:
-    return path.parts[0] == _LOCAL or any(part.startswith((".", "__")) for part in path.parts)
+def _names_in(conf_source: Path) -> Iterator[str]:
+    """Name the files that belong into an archive; a linked environment is one, too."""
+    seen: set[str] = set()
+    for folder, folders, files in os.walk(conf_source, followlinks=True):
+        below = Path(folder).relative_to(conf_source)
+        seen.add(os.path.realpath(folder))
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith((".", "__"))
+            and below / name != Path(_LOCAL)
+            and os.path.realpath(Path(folder, name)) not in seen  # a link to what it lies in
+        ]
+        yield from ((below / name).as_posix() for name in files if not name.startswith("."))
 
 
 def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +43,9 @@ def run_package(package_name: str, args: Sequence[str] | None = None) -> None:
         show_error(exc, verbose=False)
         sys.exit(2)
     try:
-        with ending_on_signals():
+        # A notebook or service may call this from another thread, where no signal arrives.
+        is_main = threading.current_thread() is threading.main_thread()
+        with ending_on_signals() if is_main else nullcontext():
             ended = command.main(args, prog_name=package_name, obj=project, standalone_mode=False)
     except click.ClickException as exc:
         exc.show()

@@ -101,6 +101,18 @@ def test_package_makes_a_wheel_with_its_command_and_an_archive_without_local(
     ]
 
 
+def test_a_linked_environment_is_packed_and_a_loop_is_not(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared/catalog.yml").write_text("a: 1")
+    (tmp_path / "conf/base").mkdir(parents=True)
+    (tmp_path / "conf/prod").symlink_to(tmp_path / "shared")
+    (tmp_path / "shared/again").symlink_to(tmp_path / "shared")
+    assert pack(tmp_path / "conf", tmp_path / "conf.tgz") == ["prod/catalog.yml"]
+    (tmp_path / "to").mkdir()
+    unpacked = unpack(tmp_path / "conf.tgz", tmp_path / "to")
+    assert (unpacked / "prod/catalog.yml").read_text() == "a: 1"
+
+
 def test_credentials_beside_local_are_named(packable: ShopProject) -> None:
     packable.write("conf/prod/credentials.yml", "store: {key: other}\n")
     said = packable.command("package")
