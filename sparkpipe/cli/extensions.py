@@ -31,11 +31,16 @@ def project_here() -> Project | None:
         return None
 
 
-def plugins(group: str) -> list[EntryPoint]:
-    """Return what installed packages announce under a group of entry points; loads none of them."""
+def plugins(*groups: str) -> list[EntryPoint]:
+    """Return what installed packages announce under groups of entry points; loads none of them."""
     from importlib.metadata import entry_points
 
-    return sorted(entry_points(group=group), key=lambda entry: entry.name)
+    found = entry_points()  # which looks into every installed package
+    return [
+        entry
+        for group in groups
+        for entry in sorted(found.select(group=group), key=lambda entry: entry.name)
+    ]
 
 
 def has_cli(project: Project) -> bool:
@@ -100,12 +105,15 @@ def project_commands(project: Project) -> Mapping[str, click.Command]:
 
 def plugin_commands(*, in_project: bool) -> dict[str, click.Command]:
     """Return the commands of plugins; of one that is broken, a warning and nothing."""
-    groups = (GLOBAL_COMMANDS, PROJECT_COMMANDS) if in_project else (GLOBAL_COMMANDS,)
     found: dict[str, click.Command] = {}
-    for group in groups:
-        for entry in plugins(group):
-            found.update(commands_of(entry))
+    for entry in plugins(*groups_of(in_project=in_project)):
+        found.update(commands_of(entry))
     return found
+
+
+def groups_of(*, in_project: bool) -> tuple[str, ...]:
+    """Return the groups of entry points that count here."""
+    return (GLOBAL_COMMANDS, PROJECT_COMMANDS) if in_project else (GLOBAL_COMMANDS,)
 
 
 def commands_of(entry: EntryPoint) -> Mapping[str, click.Command]:

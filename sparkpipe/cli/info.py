@@ -87,9 +87,8 @@ def _project(project: Project | None) -> list[tuple[str, str]]:
 
 def _show_plugins(project: Project | None) -> None:
     from sparkpipe.cli.extensions import (
-        GLOBAL_COMMANDS,
-        PROJECT_COMMANDS,
         commands_of,
+        groups_of,
         has_cli,
         plugins,
         project_commands,
@@ -97,10 +96,9 @@ def _show_plugins(project: Project | None) -> None:
     from sparkpipe.errors import ConfigError
 
     rows = []
-    for group in (GLOBAL_COMMANDS, PROJECT_COMMANDS):
-        for entry in plugins(group):
-            commands = ", ".join(sorted(commands_of(entry))) or "none"
-            rows.append((f"  {entry.name}", _package_of(entry), f"commands: {commands}"))
+    for entry in plugins(*groups_of(in_project=True)):
+        commands = ", ".join(sorted(commands_of(entry))) or "none"
+        rows.append((f"  {entry.name}", _package_of(entry), f"commands: {commands}"))
     rows += [(f"  {entry.name}", _package_of(entry), "hooks") for entry in plugins(_HOOKS)]
     click.echo("Plugins:" if rows else "Plugins: none")
     echo_table(rows)

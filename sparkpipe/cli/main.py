@@ -39,18 +39,12 @@ class Commands(LazyGroup):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Tell where more commands come from, without importing them."""
-        from sparkpipe.cli.extensions import (
-            GLOBAL_COMMANDS,
-            PROJECT_COMMANDS,
-            has_cli,
-            plugins,
-            project_here,
-        )
+        from sparkpipe.cli.extensions import groups_of, has_cli, plugins, project_here
 
         project = project_here()
         sources = [f"{project.package_name}.cli"] if project and has_cli(project) else []
-        groups = (GLOBAL_COMMANDS, PROJECT_COMMANDS) if project else (GLOBAL_COMMANDS,)
-        sources += sorted({entry.name for group in groups for entry in plugins(group)})
+        groups = groups_of(in_project=project is not None)
+        sources += sorted({entry.name for entry in plugins(*groups)})
         if sources:
             formatter.write_paragraph()
             formatter.write_text(f"More commands, shown by 'sparkpipe info': {', '.join(sources)}.")

@@ -121,6 +121,8 @@ def new(
             if value
         }
     )
+    if config and "name" not in given:
+        raise ConfigError(f"{config} has no 'project_name'.", hint="Write project_name: My project")
     chosen = given if "name" in given else {**given, **_asked(given)}
     parent = Path(chosen.pop("directory", "."))
     project = NewProject(**chosen)
@@ -142,8 +144,6 @@ def _from_file(file: str) -> dict[str, str]:
         if not isinstance(value, str) or not value:
             raise ConfigError(f"{where} must be a text, not {value!r}.")
         found[_KEYS[key]] = value
-    if "name" not in found:
-        raise ConfigError(f"{file} has no 'project_name'.", hint="Write project_name: My project")
     return found
 
 
