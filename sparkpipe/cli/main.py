@@ -47,7 +47,9 @@ class Commands(LazyGroup):
         sources += sorted({entry.name for entry in plugins(*groups)})
         if sources:
             formatter.write_paragraph()
-            formatter.write_text(f"More commands, shown by 'sparkpipe info': {', '.join(sources)}.")
+            formatter.write_text(
+                f"More commands come from {', '.join(sources)}; 'sparkpipe info' lists them."
+            )
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; an error of one that is not ours is told in a few lines, too."""

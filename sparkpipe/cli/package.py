@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # How a backend is called is fixed by PEP 517.
 _BUILD = """\
 import importlib, sys
+sys.path = [folder for folder in sys.path if folder]
 module, _, names = sys.argv[1].partition(":")
 backend = importlib.import_module(module)
 for name in filter(None, names.split(".")):
@@ -79,15 +80,15 @@ def package(*, directory: Path | None, verbose: bool) -> None:
 
 def _build_wheel(project: Project, folder: Path, verbose: bool) -> Path:
     backend = _backend_of(project)
-    if find_spec(backend.partition(":")[0].partition(".")[0]) is not None:
+    tool = backend.partition(":")[0].partition(".")[0]
+    if _is_installed(tool):
         command = [sys.executable, "-c", _BUILD, backend, str(folder)]
-    elif find_spec("build") is not None:
+    elif _is_installed("build"):
         command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder)]
     else:
-        name = backend.partition(".")[0]
         raise ConfigError(
-            f"A wheel of this project is built by '{name}', which is not installed.",
-            hint=f"pip install {name}, or pip install build, which fetches it.",
+            f"A wheel of this project is built by '{tool}', which is not installed.",
+            hint=f"pip install {tool}, or pip install build, which fetches it.",
         )
     ended = subprocess.run(  # noqa: S603 - the project's own build
         command,
@@ -108,6 +109,12 @@ def _build_wheel(project: Project, folder: Path, verbose: bool) -> Path:
             hint="\nThe whole output: --verbose",
         )
     return wheels[0]
+
+
+def _is_installed(name: str) -> bool:
+    spec = find_spec(name)
+    # A folder 'build' of the project has a spec too, but no origin.
+    return spec is not None and spec.origin is not None
 
 
 def _backend_of(project: Project) -> str:

@@ -184,7 +184,7 @@ def test_help_and_version_load_neither_project_nor_plugin(
         ended = shop.command(*words)
         assert ended.status == 0
         assert "LOADED" not in ended.text
-    assert "More commands, shown by 'sparkpipe info': shop.cli, l, loud." in ended.out
+    assert "More commands come from shop.cli, l, loud; 'sparkpipe info'" in ended.out
 
 
 def test_what_needs_no_project_works_in_one_whose_cli_is_broken(shop: ShopProject) -> None:
