@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sparkpipe.cli.project import ProjectCommand, current_project
+from sparkpipe.cli.project import ProjectCommand, current_project, package_folder
 from sparkpipe.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -69,6 +69,14 @@ def package(*, directory: Path | None, verbose: bool) -> None:
         raise ConfigError(f"{exc.filename or target} cannot be written: {exc.strerror}.") from exc
     for path in (wheel, archive):
         click.echo(f"Made {shown(target / path.name)}")
+    if not (
+        project.source_dir.joinpath(*project.package_name.split(".")) / "__main__.py"
+    ).is_file():
+        click.echo(
+            f"Warning: {project.package_name} has no __main__.py, so the wheel has no command that "
+            "runs it. A project of 'sparkpipe new' shows one.",
+            err=True,
+        )
     secret = [name for name in names if "credentials" in Path(name).name]
     if secret:
         click.echo(

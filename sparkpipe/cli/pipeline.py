@@ -13,7 +13,7 @@ import click
 from sparkpipe.cli import completing
 from sparkpipe.cli.files import shown, write_new
 from sparkpipe.cli.groups import Group
-from sparkpipe.cli.project import ProjectCommand, current_project
+from sparkpipe.cli.project import ProjectCommand, current_project, package_folder
 from sparkpipe.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def check_pipeline_name(name: str) -> None:
 
 
 def _pipelines_folder(project: Project) -> Path:
-    package = project.source_dir.joinpath(*project.package_name.split("."))
+    package = package_folder(project)
     if not package.is_dir():
         raise ConfigError(
             f"There is no package folder {shown(package)}.",

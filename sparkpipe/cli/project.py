@@ -84,6 +84,11 @@ def current_project() -> Project:
     return packaged or find_project()
 
 
+def package_folder(project: Project) -> Path:
+    """Return the folder of a project's package, which need not be there."""
+    return project.source_dir.joinpath(*project.package_name.split("."))
+
+
 def open_session(
     env: str | None, conf_source: str | None, extra_params: Mapping[str, Any] | None = None
 ) -> Session:

@@ -101,6 +101,14 @@ def test_package_makes_a_wheel_with_its_command_and_an_archive_without_local(
     ]
 
 
+def test_a_package_that_cannot_be_run_is_told(packable: ShopProject) -> None:
+    assert "__main__" not in packable.command("package").err
+    (packable.path / "shop/__main__.py").unlink()
+    said = packable.command("package")
+    assert said.status == 0
+    assert "Warning: shop has no __main__.py" in said.err
+
+
 def test_a_linked_environment_is_packed_and_a_loop_is_not(tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared/catalog.yml").write_text("a: 1")
