@@ -69,9 +69,7 @@ def package(*, directory: Path | None, verbose: bool) -> None:
         raise ConfigError(f"{exc.filename or target} cannot be written: {exc.strerror}.") from exc
     for path in (wheel, archive):
         click.echo(f"Made {shown(target / path.name)}")
-    if not (
-        project.source_dir.joinpath(*project.package_name.split(".")) / "__main__.py"
-    ).is_file():
+    if not (package_folder(project) / "__main__.py").is_file():
         click.echo(
             f"Warning: {project.package_name} has no __main__.py, so the wheel has no command that "
             "runs it. A project of 'sparkpipe new' shows one.",
