@@ -79,7 +79,8 @@ def describe_data_set(
     kind, place = _type_and_place(entries, name)
     rows = [("Name", name), ("Type", kind), ("Place", place)]
     if name in config:
-        rows.append(("Entry in", config.origins.get(name, "")))
+        # A loader of the project's own may not know where an entry stands.
+        rows.append(("Entry in", getattr(config, "origins", {}).get(name, "")))
     users = _users(pipelines, name)
     rows += [(title, ", ".join(nodes) or "no node") for title, nodes in users.items()]
     rows.append(("Pipelines", ", ".join(_pipelines_with(pipelines, name)) or "none"))
