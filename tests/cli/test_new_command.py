@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from sparkpipe.cli.new import NewProject, make_project
 from sparkpipe.errors import ConfigError
+from sparkpipe.session import Session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -136,11 +138,23 @@ def test_a_project_that_cannot_be_written_whole_is_not_there(
     assert names_in(here.path) == []
 
 
-def test_new_project_runs_and_its_tests_pass(spark: SparkSession, starter: ShopProject) -> None:
-    # The fixture has seen to it that Spark starts here.
-    assert starter.command("run", "--runner=ThreadRunner").status == 0
-    assert '"largest": "FR"' in starter.read("data/03_report/summary.json")
+def test_new_project_runs(
+    spark: SparkSession, starter: ShopProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "modules", {**sys.modules})
 
+    Session(starter.path, spark=spark).run(runner="ThreadRunner")
+
+    assert json.loads(starter.read("data/03_report/summary.json")) == {
+        "orders": 6,
+        "amount": 573.5,
+        "largest": "FR",
+    }
+
+
+def test_tests_of_a_new_project_pass(spark: SparkSession, starter: ShopProject) -> None:
+    # In a process and a Spark of their own; the fixture has seen to it that one starts here.
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=starter.path,
