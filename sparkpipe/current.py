@@ -93,17 +93,21 @@ def current() -> Current:
     return _current.get() or Current(find_project())
 
 
-def project_of(path: str | Path | None = None, package_name: str | None = None) -> Project:
+def project_of(
+    path: str | Path | Project | None = None, package_name: str | None = None
+) -> Project:
     """Return the project of a folder.
 
     Args:
-        path: A folder of the project; by default the current project, or the working folder.
+        path: A folder of the project, or the project itself; by default the current project, or the working folder.
         package_name: The package of an installed project, whose folder has only configuration.
 
     Raises:
         ProjectNotFoundError: There is none.
         ConfigError: Its ``pyproject.toml`` is wrong.
     """
+    if isinstance(path, Project):
+        return path
     known = _current.get()
     if path is None and package_name is None and known is not None:
         return known.project

@@ -63,16 +63,19 @@ class Project:
         return self.path
 
 
-def find_project(start: str | Path | None = None) -> Project:
+def find_project(start: str | Path | Project | None = None) -> Project:
     """Find the project of a folder: the nearest ``pyproject.toml`` with ``[tool.sparkpipe]``.
 
     Args:
-        start: The folder to start from, and go up; by default the working folder.
+        start: The folder to start from, and go up; by default the working folder. A project that
+            has been found already is returned.
 
     Raises:
         ProjectNotFoundError: There is none.
         ConfigError: The file or the table is wrong.
     """
+    if isinstance(start, Project):
+        return start
     try:
         folder = Path(start or Path.cwd()).resolve()
     except FileNotFoundError as exc:

@@ -130,7 +130,7 @@ class Session:
     """A project ready to run, any number of times.
 
     Args:
-        project_path: A folder of the project; by default the working folder.
+        project_path: A folder of the project, or the project; by default the working folder.
         env: The configuration environment on top of base; by default that of the environment
             variable ``SPARKPIPE_ENV``, or ``local``.
         extra_params: Parameters on top of those of the files.
@@ -153,7 +153,7 @@ class Session:
 
     def __init__(
         self,
-        project_path: str | Path | None = None,
+        project_path: str | Path | Project | None = None,
         env: str | None = None,
         extra_params: Mapping[str, Any] | None = None,
         *,
@@ -192,7 +192,7 @@ class Session:
 
         Args:
             package_name: The package of an installed project.
-            project_path: A folder of the project; by default the working folder.
+            project_path: A folder of the project, or the project; by default the working folder.
             save_on_close: Save the store when the session is closed.
             env: The configuration environment on top of base.
             extra_params: Parameters on top of those of the files.

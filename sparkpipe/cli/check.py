@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from sparkpipe.cli.project import ProjectCommand, project_options, show_error
-from sparkpipe.cli.run import parse_versions, selection_options
+from sparkpipe.cli.options import parameters, selection_options
+from sparkpipe.cli.project import ProjectCommand, open_session, project_options, show_error
 from sparkpipe.errors import PreflightError
 
 
@@ -21,8 +22,9 @@ def check(
     is_async: bool,
     max_workers: int | None,
     continue_on_failure: bool,
-    params: tuple[str, ...],
-    load_versions: tuple[str, ...],
+    params: tuple[str | Mapping[str, Any], ...],
+    load_versions: dict[str, str],
+    config: str | None,
     env: str | None,
     conf_source: str | None,
     verbose: bool,
@@ -32,20 +34,18 @@ def check(
 
     Looks at every pipeline and catalog entry; with --pipeline or a filter, at that part alone.
     """
-    from sparkpipe.config import parse_params
-    from sparkpipe.session import Selection, Session
+    from sparkpipe.session import Selection
 
-    session = Session(None, env, parse_params(",".join(params)), conf_source=conf_source)
-    versions = parse_versions(load_versions)
+    session = open_session(env, conf_source, parameters(params))
     options: dict[str, Any] = {
         "is_async": is_async,
         "max_workers": max_workers,
         "continue_on_failure": continue_on_failure,
     }
     try:
-        if pipeline or versions or any(filters.values()):
+        if pipeline or load_versions or any(filters.values()):
             selection = Selection(pipeline, **filters)
-            prepared = session.prepare(selection, runner, load_versions=versions, **options)
+            prepared = session.prepare(selection, runner, load_versions=load_versions, **options)
             click.echo(f"No problems in {len(prepared.pipeline)} nodes.")
             return
         problems = session.check(runner, **options)

@@ -3,72 +3,82 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import click
 
 from sparkpipe import __version__
+from sparkpipe.cli.groups import LazyGroup
+
+_WITHOUT_PROJECT = ("completion", "info", "new")
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when one of them is needed.
-
-    Args:
-        commands_in: For each command, the module and the name in it, and its line of help.
-    """
-
-    def __init__(
-        self, *args: Any, commands_in: dict[str, tuple[str, str]] | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self._commands_in = commands_in or {}
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands."""
-        return sorted(self._commands_in)
+class Commands(LazyGroup):
+    """The commands of sparkpipe, of the project and of plugins; the latter two come first."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command."""
-        if cmd_name not in self._commands_in:
-            return None
-        module, _, name = self._commands_in[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), name)
-        return command
+        """Return a command of the project, of a plugin, or of ours."""
+        from sparkpipe.cli.extensions import extension_command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(
-                [(name, self._commands_in[name][1]) for name in sorted(self._commands_in)]
+        find = partial(extension_command, cmd_name, needs_project=cmd_name not in _WITHOUT_PROJECT)
+        if ctx.resilient_parsing:  # a shell completes
+            from sparkpipe.cli.completing import silently
+
+            return silently(find) or super().get_command(ctx, cmd_name)
+        return find() or super().get_command(ctx, cmd_name)
+
+    def known_names(self, ctx: click.Context) -> Iterable[str]:
+        """Return the names of all commands that there are."""
+        from sparkpipe.cli.completing import silently
+        from sparkpipe.cli.extensions import extension_names
+
+        # They only complete or suggest a name, so what is broken is told elsewhere.
+        return {*self.list_commands(ctx), *(silently(extension_names) or ())}
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Tell where more commands come from, without importing them."""
+        from sparkpipe.cli.extensions import groups_of, has_cli, plugins, project_here
+
+        project = project_here()
+        sources = [f"{project.package_name}.cli"] if project and has_cli(project) else []
+        groups = groups_of(in_project=project is not None)
+        sources += sorted({entry.name for entry in plugins(*groups)})
+        if sources:
+            formatter.write_paragraph()
+            formatter.write_text(
+                f"More commands come from {', '.join(sources)}; 'sparkpipe info' lists them."
             )
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Resolve a command; for one that does not exist, name the closest."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as exc:
-            from sparkpipe.errors import did_you_mean
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an error of one that is not ours is told in a few lines, too."""
+        from sparkpipe.cli.project import telling_errors
 
-            hint = did_you_mean(args[0], self._commands_in)
-            raise click.UsageError(f"There is no command '{args[0]}'. {hint}".strip(), ctx) from exc
+        verbose = bool(ctx.params.get("verbose"))
+        with telling_errors(ctx, verbose, "sparkpipe --verbose"):
+            return super().invoke(ctx)
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=Commands,
     commands_in={
         "run": ("sparkpipe.cli.run:run", "Run a pipeline, or a part of it."),
         "check": ("sparkpipe.cli.check:check", "Find what is wrong, without running anything."),
         "registry": ("sparkpipe.cli.registry:registry", "Show the registered pipelines."),
-        "catalog": ("sparkpipe.cli.catalog:catalog", "Show the data sets."),
+        "catalog": ("sparkpipe.cli.catalog:catalog", "Show the data sets, and add entries."),
         "session": ("sparkpipe.cli.session:session", "Make Spark start fast, or keep it warm."),
+        "new": ("sparkpipe.cli.new:new", "Make a new Spark project."),
+        "pipeline": ("sparkpipe.cli.pipeline:pipeline", "Add a pipeline, or delete one."),
+        "package": ("sparkpipe.cli.package:package", "Build a wheel and a configuration archive."),
+        "info": ("sparkpipe.cli.info:info", "Tell versions, places and plugins."),
+        "completion": ("sparkpipe.cli.completion:completion", "Print the completion of a shell."),
     },
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, "--version", "-V", message="sparkpipe %(version)s")
-def cli() -> None:
+@click.option("--verbose", is_flag=True, help="Show tracebacks.")
+def cli(verbose: bool) -> None:
     """Run pipelines of plain Python functions on Spark and beside it."""
 
 

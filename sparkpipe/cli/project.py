@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sparkpipe.cli import completing
 from sparkpipe.cli.interrupt import exit_status
-from sparkpipe.errors import PreflightError, RunFailedError, SparkpipeError
+from sparkpipe.errors import (
+    ConfigError,
+    PreflightError,
+    RunFailedError,
+    SparkpipeError,
+    did_you_mean,
+)
+
+if TYPE_CHECKING:
+    from sparkpipe.pipeline import Pipeline
+    from sparkpipe.project import Project
+    from sparkpipe.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,27 +42,116 @@ class ProjectCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        try:
+        with telling_errors(ctx, bool(ctx.params.get("verbose")), "--verbose"):
             return super().invoke(ctx)
-        except SparkpipeError as exc:
-            show_error(exc, verbose=bool(ctx.params.get("verbose")))
-            ctx.exit(1 if isinstance(exc, RunFailedError) else 2)
-        except KeyboardInterrupt as exc:
-            click.echo("Interrupted.", err=True)
-            ctx.exit(exit_status(exc))
-        except (click.exceptions.Exit, click.Abort, click.ClickException, BrokenPipeError):
-            raise
-        except Exception as exc:
-            show_unexpected(exc, verbose=bool(ctx.params.get("verbose")))
-            ctx.exit(1)
+
+
+@contextmanager
+def telling_errors(ctx: click.Context, verbose: bool, more: str) -> Iterator[None]:
+    """Within it, an error is told in a few lines and ends the command with its exit status.
+
+    Args:
+        ctx: Of the command.
+        verbose: Tell all, with tracebacks.
+        more: How to ask for that.
+    """
+    try:
+        yield
+    except SparkpipeError as exc:
+        show_error(exc, verbose)
+        ctx.exit(1 if isinstance(exc, RunFailedError) else 2)
+    except KeyboardInterrupt as exc:
+        click.echo("Interrupted.", err=True)
+        ctx.exit(exit_status(exc))
+    except (click.exceptions.Exit, click.Abort, click.ClickException, BrokenPipeError):
+        raise
+    except Exception as exc:
+        show_unexpected(exc, verbose, more=more)
+        ctx.exit(1)
+
+
+def current_project() -> Project:
+    """Return the project that the command is for: that of a packaged one, or of this folder.
+
+    Raises:
+        ProjectNotFoundError: There is none.
+        ConfigError: Its ``pyproject.toml`` is wrong.
+    """
+    from sparkpipe.project import Project, find_project
+
+    context = click.get_current_context(silent=True)
+    packaged = context.find_object(Project) if context is not None else None
+    return packaged or find_project()
+
+
+def package_folder(project: Project) -> Path:
+    """Return the folder of a project's package, which need not be there."""
+    return project.source_dir.joinpath(*project.package_name.split("."))
+
+
+def open_session(
+    env: str | None, conf_source: str | None, extra_params: Mapping[str, Any] | None = None
+) -> Session:
+    """Return a session of the current project.
+
+    Args:
+        env: The configuration environment on top of base.
+        conf_source: A folder of configuration, or an archive of one, which is unpacked for as
+            long as the command runs.
+        extra_params: Parameters on top of those of the files.
+
+    Raises:
+        ConfigError: The project or its configuration is wrong.
+    """
+    from sparkpipe.session import Session
+
+    project = current_project()
+    folder = _unpacked(Path(conf_source)) if conf_source else None
+    return Session(project, env, extra_params, conf_source=folder)
+
+
+def _unpacked(path: Path) -> Path:
+    import tempfile
+
+    from sparkpipe.cli.conf_archive import is_archive, remove, unpack
+
+    if not is_archive(path):
+        return path
+    if not path.exists():
+        raise ConfigError(f"There is no configuration archive {path}.")
+    folder = Path(tempfile.mkdtemp(prefix="sparkpipe-conf-"))
+    click.get_current_context().call_on_close(lambda: remove(folder))
+    return unpack(path, folder)
+
+
+def named_pipeline(pipelines: Mapping[str, Pipeline], name: str) -> Pipeline:
+    """Return the pipeline of a name.
+
+    Raises:
+        ConfigError: There is none; names the closest.
+    """
+    if name not in pipelines:
+        raise ConfigError(
+            f"There is no pipeline '{name}'.",
+            hint=did_you_mean(name, pipelines) or f"Pipelines: {', '.join(sorted(pipelines))}.",
+        )
+    return pipelines[name]
 
 
 def project_options(command: F) -> F:
     """Add the options that every command of a project has."""
     for option in reversed(
         (
-            click.option("--env", "-e", help="Configuration environment on top of base [local]."),
-            click.option("--conf-source", help="Folder of configuration [conf]."),
+            click.option(
+                "--env",
+                "-e",
+                help="Configuration environment on top of base [local].",
+                shell_complete=completing.environments,
+            ),
+            click.option(
+                "--conf-source",
+                help="Folder of configuration, or a .tar.gz or .zip of one [conf].",
+            ),
             click.option("--verbose", "-v", is_flag=True, help="Show all logs and tracebacks."),
         )
     ):
@@ -56,13 +159,10 @@ def project_options(command: F) -> F:
     return command
 
 
-def names(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Read an option of names parted by commas; it may be given more than once."""
-    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
-
-
 def echo_table(rows: Sequence[Sequence[str]]) -> None:
     """Print rows with their columns aligned."""
+    if not rows:
+        return
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
@@ -124,14 +224,16 @@ def _first_lines(text: str, most: int) -> str:
     return shown + (" ..." if len(lines) > most else "")
 
 
-def show_unexpected(error: Exception, verbose: bool, log: str = "") -> None:
+def show_unexpected(
+    error: Exception, verbose: bool, log: str = "", more: str = "--verbose"
+) -> None:
     """Tell an error that is not one of ours: of a hook or a runner, or a fault of sparkpipe."""
     if verbose:
         click.echo("".join(traceback.format_exception(error)), err=True)
     told = _first_lines(f"{type(error).__name__}: {error}", _MOST_LINES_OF_ONE - 2)
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"\n  at {frame.filename}:{frame.lineno} in {frame.name}"
-    hint = "" if verbose else f"\nFull traceback: {f'{log}, or ' if log else ''}--verbose"
+    hint = "" if verbose else f"\nFull traceback: {f'{log}, or ' if log else ''}{more}"
     _echo_red("Error: ", told + where + hint)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from sparkpipe.cli.project import ProjectCommand, project_options
+from sparkpipe.cli.groups import Group
+from sparkpipe.cli.project import ProjectCommand, current_project, open_session, project_options
 
 
-@click.group()
+@click.group(cls=Group)
 def session() -> None:
     """Make Spark start fast, or keep a Spark session warm for this project."""
 
@@ -21,11 +22,10 @@ def tune(*, env: str | None, conf_source: str | None, verbose: bool) -> None:
     minute; if all is there already, no time.
     """
     from sparkpipe.cli.logs import configure_logging
-    from sparkpipe.session import Session
     from sparkpipe.spark.tune import tune
 
     configure_logging(None, verbose=verbose)
-    of_project = Session(None, env, conf_source=conf_source)
+    of_project = open_session(env, conf_source)
     tuned = tune(of_project.spark.settings, of_project.project.path / "logs" / "spark-tune.log")
     made = f"made in {tuned.seconds:.0f} s" if tuned.seconds else "there already"
     size = tuned.archive.stat().st_size / 2**20
@@ -44,11 +44,10 @@ def tune(*, env: str | None, conf_source: str | None, verbose: bool) -> None:
 def start(*, idle_minutes: float, env: str | None, conf_source: str | None, verbose: bool) -> None:
     """Keep a Spark session warm; later runs in this project use it by themselves."""
     from sparkpipe.cli.logs import configure_logging
-    from sparkpipe.session import Session
     from sparkpipe.spark.warm import FOLDER, WarmFolder, start
 
     configure_logging(None, verbose=verbose)
-    of_project = Session(None, env, conf_source=conf_source)
+    of_project = open_session(env, conf_source)
     project = of_project.project
     server, is_new = start(
         WarmFolder(project.path / FOLDER),
@@ -70,10 +69,9 @@ def status() -> None:
     import time
 
     from sparkpipe.cli.project import echo_table
-    from sparkpipe.project import find_project
     from sparkpipe.spark.warm import FOLDER, WarmFolder
 
-    server = WarmFolder(find_project().path / FOLDER).server()
+    server = WarmFolder(current_project().path / FOLDER).server()
     if server is None:
         click.echo("No warm session runs in this project.")
         raise click.exceptions.Exit(1)
@@ -90,10 +88,9 @@ def status() -> None:
 @session.command(cls=ProjectCommand)
 def stop() -> None:
     """End the warm session of this project."""
-    from sparkpipe.project import find_project
     from sparkpipe.spark.warm import FOLDER, WarmFolder, stop
 
-    server = stop(WarmFolder(find_project().path / FOLDER))
+    server = stop(WarmFolder(current_project().path / FOLDER))
     click.echo(
         f"The warm session has ended (pid {server.pid})."
         if server

@@ -84,13 +84,14 @@ class ShopProject:
         assert old in text
         self.write(name, text.replace(old, new))
 
-    def command(self, *arguments: str) -> Ended:
+    def command(self, *arguments: str, module: str = "sparkpipe", given: str = "") -> Ended:
         ended = subprocess.run(
-            [sys.executable, "-m", "sparkpipe", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=self.path,
             capture_output=True,
             text=True,
             env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100"},
+            input=given,
             timeout=120,
             check=False,
         )

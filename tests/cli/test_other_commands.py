@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from cli_project import ShopProject
 
 from sparkpipe import __version__
@@ -121,11 +122,25 @@ def test_registry_list_and_describe(shop: ShopProject) -> None:
     assert "Did you mean 'first'?" in unknown.err
 
 
-def test_catalog_list_shows_types_places_and_what_is_in_memory(shop: ShopProject) -> None:
-    lines = shop.command("catalog", "list").out.splitlines()
+def test_info_tells_versions_places_and_java_also_without_a_project(
+    shop: ShopProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = shop.command("info")
+    assert told.status == 0
+    rows = dict(line.split(maxsplit=1) for line in told.out.splitlines() if "  " in line)
+    assert rows["sparkpipe"] == __version__
+    assert rows["Project"] == str(shop.path)
+    assert rows["Configuration"] == str(shop.path / "conf")
+    assert "Plugins" in told.out
 
-    assert any(line.split()[:2] == ["numbers", "JSONDataSet"] for line in lines)
-    assert any("shouted" in line and "in memory during the run" in line for line in lines)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    monkeypatch.setenv("SPARK_REMOTE", "sc://host:443/;token=s3cr3t")
+    elsewhere = ShopProject(tmp_path).command("info")
+    assert elsewhere.status == 0
+    assert "none: There is no sparkpipe project" in elsewhere.out
+    assert "has no bin/java" in elsewhere.out
+    assert "sc://host:443" in elsewhere.out
+    assert "s3cr3t" not in elsewhere.text
 
 
 def test_credentials_are_shown_nowhere(shop: ShopProject) -> None:
@@ -135,7 +150,15 @@ def test_credentials_are_shown_nowhere(shop: ShopProject) -> None:
 
     shown = [
         shop.command(*words).text
-        for words in (["run", "--verbose"], ["catalog", "list"], ["check"], ["registry", "list"])
+        for words in (
+            ["run", "--verbose"],
+            ["catalog", "list"],
+            ["catalog", "describe", "report"],
+            ["catalog", "resolve"],
+            ["check"],
+            ["registry", "list"],
+            ["info"],
+        )
     ]
     shown.append(shop.read("logs/sparkpipe.log"))
 

@@ -1,0 +1,151 @@
+"""``sparkpipe catalog``: what is shown, and the entries that it adds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from cli_project import CATALOG, ShopProject
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparkpipe.cli.redaction import redacted
+
+
+def test_list_shows_the_data_sets_of_each_pipeline_by_type(shop: ShopProject) -> None:
+    text = shop.command("catalog", "list").out
+    whole, first = text.split("Pipeline 'first':\n")
+
+    assert whole.startswith("Pipeline '__default__':\n  JSONDataSet\n    doubled  ")
+    assert f"    numbers  {shop.path}/data/numbers.json\n" in whole
+    memory = whole.split("  MemoryDataSet\n")[1]
+    assert memory == "    shouted  (not in the catalog: in memory during the run)\n"
+    assert first.endswith("  Not used: report\n")
+    assert "params:" not in text
+
+
+def test_list_of_chosen_pipelines(shop: ShopProject) -> None:
+    assert "__default__" not in shop.command("catalog", "list", "--pipeline", "first").out
+    said = shop.command("catalog", "list", "--pipeline", "first,frist")
+    assert said.status == 2
+    assert "There is no pipeline 'frist'. Did you mean 'first'?" in said.err
+
+
+def test_describe_tells_entry_type_place_and_users(shop: ShopProject) -> None:
+    said = shop.command("catalog", "describe", "doubled").out
+    rows, _, entry = said.partition("\n\n")
+
+    told = [line.split(maxsplit=2) for line in rows.splitlines()]
+    assert ["Entry", "in", "conf/base/catalog.yml:5"] in told
+    assert ["Written", "by", "double"] in told
+    assert ["Read", "by", "total"] in told
+    assert rows.endswith("__default__, first")
+    assert yaml.safe_load(entry)["doubled"]["type"] == "json.JSONDataSet"
+
+
+def test_describe_of_what_is_in_memory_only_and_of_nothing(shop: ShopProject) -> None:
+    assert "in memory during the run" in shop.command("catalog", "describe", "shouted").out
+    said = shop.command("catalog", "describe", "dubled")
+    assert said.status == 2
+    assert "has a data set 'dubled'. Did you mean 'doubled'?" in said.err
+
+
+def test_describe_of_a_transcoded_data_set_tells_who_writes_its_other_name(
+    shop: ShopProject,
+) -> None:
+    shop.replace("shop/pipeline_registry.py", '"doubled", tags', '"doubled@a", tags')
+    shop.replace("shop/pipeline_registry.py", 'total, "doubled"', 'total, "doubled@b"')
+    said = shop.command("catalog", "describe", "doubled@b").out
+    assert ["Written", "by", "double"] in [line.split() for line in said.splitlines()]
+
+
+def test_secrets_of_an_entry_are_hidden(shop: ShopProject) -> None:
+    shop.write(
+        "conf/base/catalog_store.yml",
+        "store:\n  type: json.JSONDataSet\n  filepath: ftp://me:s3cr3t-1@host/a.json\n"
+        "  credentials: {key: s3cr3t-2}\n  fs_args: {password: s3cr3t-3, timeout: 5}\n",
+    )
+    for words in (["describe", "store"], ["resolve"], ["list"]):
+        said = shop.command("catalog", *words)
+        assert said.status == 0, said.text
+        assert "s3cr3t" not in said.text
+    entry = shop.command("catalog", "describe", "store").out.partition("\n\n")[2]
+    assert yaml.safe_load(entry)["store"] == {
+        "type": "json.JSONDataSet",
+        "filepath": "ftp://[hidden]@host/a.json",
+        "credentials": {"key": "[hidden]"},
+        "fs_args": {"password": "[hidden]", "timeout": 5},
+    }
+
+
+SECRET_KEYS = st.sampled_from(
+    ["password", "secret", "client_secret", "token", "aws_secret_access_key", "api_key", "key"]
+)
+
+
+@given(
+    st.recursive(
+        st.dictionaries(SECRET_KEYS, st.just("s3cr3t"), min_size=1, max_size=2),
+        lambda inner: st.dictionaries(st.sampled_from("abc"), inner | st.lists(inner), min_size=1),
+        max_leaves=8,
+    )
+)
+def test_no_secret_is_left_at_any_depth(config: dict[str, Any]) -> None:
+    assert "s3cr3t" not in str(redacted(config))
+
+
+def test_create_adds_what_is_missing_and_never_overwrites(shop: ShopProject) -> None:
+    file = "conf/base/catalog_first.yml"
+    shop.write("conf/base/catalog.yml", CATALOG.partition("doubled:")[0])
+
+    said = shop.command("catalog", "create", "--pipeline", "first")
+    assert said.status == 0, said.text
+    assert said.out == f"Added to {file}: doubled\n"
+    assert shop.read(file) == "doubled:\n  type: MemoryDataSet\n"
+
+    shop.write(file, "# mine\ndoubled: {type: MemoryDataSet, copy_mode: assign}")
+    shop.replace(
+        "shop/pipeline_registry.py", 'only_nodes("double")', 'only_nodes("double", "total")'
+    )
+    assert shop.command("catalog", "create", "-p", "first").status == 0
+    assert shop.read(file) == (
+        "# mine\ndoubled: {type: MemoryDataSet, copy_mode: assign}\n\n"
+        "report:\n  type: MemoryDataSet\n"
+    )
+    before = shop.read(file)
+    said = shop.command("catalog", "create", "-p", "first")
+    assert said.out == "The catalog has an entry for each data set of 'first'.\n"
+    assert shop.read(file) == before
+
+
+def test_create_counts_what_another_environment_has(shop: ShopProject) -> None:
+    shop.write("conf/local/catalog.yml", "shouted: {type: MemoryDataSet}\n")
+    said = shop.command("catalog", "create", "-p", "__default__")
+    assert said.out == "The catalog has an entry for each data set of '__default__'.\n"
+
+
+def test_create_leaves_a_file_alone_that_it_cannot_add_to(shop: ShopProject, refused: Any) -> None:
+    text = "{doubled: {type: MemoryDataSet}}\n"
+    shop.write("conf/base/catalog.yml", CATALOG.partition("doubled:")[0])
+    shop.write("conf/base/catalog___default__.yml", text)
+    said = refused("catalog", "create", "-p", "__default__")
+    assert "catalog___default__.yml is no list of entries" in said
+    assert shop.read("conf/base/catalog___default__.yml") == text
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc/x", "a/b", "a\nb"])
+def test_create_refuses_names_that_leave_the_folder(
+    shop: ShopProject, refused: Any, name: str
+) -> None:
+    before = sorted(shop.path.rglob("*.yml"))
+    assert "cannot be part of the name of a file" in refused("catalog", "create", "-p", name)
+    assert sorted(shop.path.rglob("*.yml")) == before
+
+
+def test_resolve_shows_the_entries_of_a_pipeline_as_yaml(shop: ShopProject) -> None:
+    said = yaml.safe_load(shop.command("catalog", "resolve", "--pipeline", "first").out)
+    assert said == {
+        name: {"type": "json.JSONDataSet", "filepath": f"data/{name}.json"}
+        for name in ("doubled", "numbers")
+    }
