@@ -139,10 +139,15 @@ class Node:
         loaded = (*positional, *(data_set for _, data_set in by_keyword))
         set_("input_names", tuple(dict.fromkeys(loaded)))
         set_("output_names", _flat(outputs))
-        set_("reads", tuple(dict.fromkeys(map(strip_transcoding, self.input_names))))
-        set_("writes", tuple(map(strip_transcoding, self.output_names)))
-        names = {*self.input_names, *self.output_names}
-        set_("transcodes", frozenset({*self.reads, *self.writes} - names))
+        names = (*self.input_names, *self.output_names)
+        forms = [strip_transcoding(name) for name in names if TRANSCODING_SEPARATOR in name]
+        reads, writes = self.input_names, self.output_names
+        if forms:
+            reads = tuple(dict.fromkeys(map(strip_transcoding, reads)))
+            writes = tuple(map(strip_transcoding, writes))
+        set_("reads", reads)
+        set_("writes", writes)
+        set_("transcodes", frozenset(forms))
         shape = (_hashable(inputs), _hashable(outputs))
         key = (self.func, self._explicit_name, self.namespace, *shape)
         set_("_key", key)
@@ -188,7 +193,8 @@ class Node:
                 f"Node '{described}' has {', '.join(both)} both as input and as output.",
                 hint="Write the result to a data set of another name.",
             )
-        self._validate_forms()
+        if self.transcodes:
+            self._validate_forms()
 
     def _validate_tags(self) -> None:
         for tag in self.tags:
