@@ -63,10 +63,9 @@ def find_class(type_name: Any) -> Any:
             f"'type' must name a class, not {type_name!r}.",
             hint="For example pandas.CSVDataSet.",
         )
-    exact = next((n for n in _spellings(type_name) if n in KNOWN_TYPES), None)
-    if exact is not None:
-        package = "datasets" if "." in exact else "io"
-        return import_object(f"sparkpipe.{package}.{exact}")
+    known = _known_class(type_name)
+    if known is not None:
+        return known
     paths = [type_name] if "." in type_name else []
     looked_for = []
     if type_name.count(".") <= 1:  # the short form of a type: package.Class
@@ -92,6 +91,15 @@ def find_class(type_name: Any) -> Any:
         f"there is no data set type '{type_name}' (looked for {', '.join(looked_for)}).",
         hint=_type_hint(type_name),
     )
+
+
+# Unlike the classes of a project, these stay what they are.
+@lru_cache(maxsize=1000)
+def _known_class(type_name: str) -> Any:
+    exact = next((n for n in _spellings(type_name) if n in KNOWN_TYPES), None)
+    if exact is None:
+        return None
+    return import_object(f"sparkpipe.{'datasets' if '.' in exact else 'io'}.{exact}")
 
 
 def _with_extra_of_kedro(exc: DataSetError, path: str) -> DataSetError:
