@@ -142,9 +142,9 @@ def test_new_project_runs(
     spark: SparkSession, starter: ShopProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(sys, "modules", {**sys.modules})
-
     Session(starter.path, spark=spark).run(runner="ThreadRunner")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "corner_shop"]:
+        del sys.modules[name]
 
     assert json.loads(starter.read("data/03_report/summary.json")) == {
         "orders": 6,
