@@ -99,7 +99,8 @@ def project_of(
     """Return the project of a folder.
 
     Args:
-        path: A folder of the project, or the project itself; by default the current project, or the working folder.
+        path: A folder of the project, or the project itself; by default the current project, or
+            the working folder.
         package_name: The package of an installed project, whose folder has only configuration.
 
     Raises:

@@ -115,7 +115,7 @@ def create_entries(*, pipeline: str, env: str, verbose: bool) -> None:
     if not missing:
         click.echo(f"The catalog has an entry for each data set of '{pipeline}'.")
         return
-    path = session.config_loader.conf_source / env / f"catalog_{pipeline}.yml"
+    path = Path(session.config_loader.conf_source) / env / f"catalog_{pipeline}.yml"
     _append_entries(path, {name: {"type": "MemoryDataSet"} for name in missing})
     click.echo(f"Added to {shown(path)}: {', '.join(missing)}")
 
@@ -176,8 +176,7 @@ def _pipelines_with(pipelines: Mapping[str, Pipeline], name: str) -> list[str]:
 
 def _resolved(entries: DataCatalog, name: str) -> Any:
     """Return the entry that a name pattern gives a name; None where none does."""
-    resolve = getattr(entries, "resolve_pattern", None)
-    return resolve(name) if resolve is not None else None
+    return entries.config_of(name) if entries.match_pattern(name) is not None else None
 
 
 def _as_yaml(entries: Mapping[str, Any]) -> str:

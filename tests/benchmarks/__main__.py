@@ -6,8 +6,6 @@ import sys
 
 from tests.benchmarks import (
     building,
-from tests.benchmarks import (
-    building,
     catalog_size,
     fairness,
     imports,
@@ -17,13 +15,6 @@ from tests.benchmarks import (
     size,
     start,
     startup,
-    tpch,
-)
-    fairness,
-    imports,
-    many_tables,
-    overhead,
-    polling,
     tpch,
 )
 from tests.benchmarks.report import Report

@@ -1,4 +1,4 @@
-"""A node of a second beside a big one: alone, with sparkpipe's FAIR scheduler, and with Spark's FIFO."""
+"""A node of a second beside a big one: alone, by our FAIR scheduler, and by Spark's FIFO."""
 
 from __future__ import annotations
 
