@@ -94,7 +94,7 @@ def test_a_parallel_read(session: SparkSession, url: str) -> None:
 def test_credentials_are_used_and_never_shown(
     session: SparkSession, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="sparkpipe")  # py4j tells all that it sends
     entry = {
         "type": "spark.SparkJDBCDataSet",
         "url": url,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -30,6 +31,11 @@ _DATAFRAME_TYPES = ("spark", "pandas")
 
 #: Formats that know MERGE.
 _MERGED = ("delta", "iceberg", "hudi")
+
+# Where a catalog, or a database, is not there, nor is its table.
+_NOT_FOUND = ("SCHEMA_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND")
+# Spark takes a catalog that it does not know for a part of the database's name.
+_NO_CATALOG = ("CATALOG_NOT_FOUND", "REQUIRES_SINGLE_PART_NAMESPACE")
 
 # With them an overwrite replaces a part of a table, or says itself what becomes of its schema.
 _KEEPS_SCHEMA = ("replacewhere", "partitionoverwritemode", "mergeschema", "overwriteschema")
@@ -124,7 +130,8 @@ class SparkTableDataSet(AbstractDataSet):
         reader = get_spark().read.options(**self._load_args)
         if self._number is not None:
             reader = reader.option("versionAsOf", self._number)
-        frame = analysed(reader.table(self._table.sql))
+        with self._catalog_named():
+            frame = analysed(reader.table(self._table.sql))
         return frame.toPandas() if self._dataframe_type == "pandas" else frame
 
     def _save(self, data: Any) -> None:
@@ -180,7 +187,8 @@ class SparkTableDataSet(AbstractDataSet):
             writer = writer.option("overwriteSchema", True)
         if self._partition_columns:
             writer = writer.partitionBy(*self._partition_columns)
-        writer.saveAsTable(self._table.sql, **self._save_args)
+        with self._catalog_named():
+            writer.saveAsTable(self._table.sql, **self._save_args)
 
     def _upsert(self, frame: DataFrame) -> None:
         """Update rows of the same key and insert the others, in one transaction."""
@@ -209,7 +217,26 @@ class SparkTableDataSet(AbstractDataSet):
         return self._is_there(get_spark())
 
     def _is_there(self, session: SparkSession) -> bool:
-        return bool(session.catalog.tableExists(self._table.sql))
+        try:
+            return bool(session.catalog.tableExists(self._table.sql))
+        except Exception as exc:
+            if _condition(exc).startswith((*_NOT_FOUND, *_NO_CATALOG)):
+                return False
+            raise
+
+    @contextmanager
+    def _catalog_named(self) -> Iterator[None]:
+        """Within it, a catalog that is not there is told as such."""
+        try:
+            yield
+        except Exception as exc:
+            if len(self._table.parts) == 3 and _condition(exc).startswith(_NO_CATALOG):
+                catalog = self._table.parts[0]
+                raise DataSetError(
+                    f"Spark has no catalog '{catalog}'.",
+                    hint=f"Check its name, or set spark.sql.catalog.{catalog} in spark.yml.",
+                ) from exc
+            raise
 
     def _problems(self) -> list[str]:
         if find_spec("pyspark") is None:
@@ -254,6 +281,10 @@ class ManagedTableDataSet(SparkTableDataSet):
 
 SparkTableDataset = SparkTableDataSet
 ManagedTableDataset = ManagedTableDataSet
+
+
+def _condition(exc: Exception) -> str:
+    return getattr(exc, "getCondition", str)() or ""
 
 
 def _names(given: str | Sequence[str] | None) -> list[str]:
