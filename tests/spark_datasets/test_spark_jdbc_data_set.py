@@ -52,8 +52,9 @@ def test_what_is_saved_is_loaded(session: SparkSession, url: str) -> None:
 
 def test_modes(session: SparkSession, url: str) -> None:
     table(url).save(people(session, (1, "a")))
-    with pytest.raises(DataSetError, match="already exists"):
-        table(url).save(people(session, (2, "b")))
+    for kept in (table(url), table(url, mode="errorifexists")):
+        with pytest.raises(DataSetError, match="already exists"):
+            kept.save(people(session, (2, "b")))
     table(url, mode="append").save(people(session, (2, "b")))
     assert rows(table(url).load()) == [(1, "a"), (2, "b")]
     table(url, mode="overwrite", truncate=True).save(people(session, (3, "c")))

@@ -14,6 +14,7 @@ from sparkpipe.datasets.spark.options import (
     SAVE_MODES,
     format_problems,
     option_problems,
+    spark_mode,
     word_problems,
 )
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
@@ -180,7 +181,7 @@ class SparkTableDataSet(AbstractDataSet):
         return session.createDataFrame([], read_schema(self._schema, {})).schema
 
     def _write(self, frame: DataFrame, mode: str) -> None:
-        writer = frame.write.format(self._file_format).mode(mode)
+        writer = frame.write.format(self._file_format).mode(spark_mode(mode))
         given = {option.lower() for option in self._save_args}
         is_delta = self._file_format.lower() == "delta"
         if is_delta and mode == "overwrite" and given.isdisjoint(_KEEPS_SCHEMA):
