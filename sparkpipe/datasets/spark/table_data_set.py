@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -131,8 +130,16 @@ class SparkTableDataSet(AbstractDataSet):
         reader = get_spark().read.options(**self._load_args)
         if self._number is not None:
             reader = reader.option("versionAsOf", self._number)
-        with self._catalog_named():
+        try:
             frame = analysed(reader.table(self._table.sql))
+        except Exception as exc:
+            if len(self._table.parts) == 3 and _condition(exc).startswith(_NO_CATALOG):
+                catalog = self._table.parts[0]
+                raise DataSetError(
+                    f"Spark has no catalog '{catalog}'.",
+                    hint=f"Check its name, or set spark.sql.catalog.{catalog} in spark.yml.",
+                ) from exc
+            raise
         return frame.toPandas() if self._dataframe_type == "pandas" else frame
 
     def _save(self, data: Any) -> None:
@@ -188,8 +195,7 @@ class SparkTableDataSet(AbstractDataSet):
             writer = writer.option("overwriteSchema", True)
         if self._partition_columns:
             writer = writer.partitionBy(*self._partition_columns)
-        with self._catalog_named():
-            writer.saveAsTable(self._table.sql, **self._save_args)
+        writer.saveAsTable(self._table.sql, **self._save_args)
 
     def _upsert(self, frame: DataFrame) -> None:
         """Update rows of the same key and insert the others, in one transaction."""
@@ -223,20 +229,6 @@ class SparkTableDataSet(AbstractDataSet):
         except Exception as exc:
             if _condition(exc).startswith((*_NOT_FOUND, *_NO_CATALOG)):
                 return False
-            raise
-
-    @contextmanager
-    def _catalog_named(self) -> Iterator[None]:
-        """Within it, a catalog that is not there is told as such."""
-        try:
-            yield
-        except Exception as exc:
-            if len(self._table.parts) == 3 and _condition(exc).startswith(_NO_CATALOG):
-                catalog = self._table.parts[0]
-                raise DataSetError(
-                    f"Spark has no catalog '{catalog}'.",
-                    hint=f"Check its name, or set spark.sql.catalog.{catalog} in spark.yml.",
-                ) from exc
             raise
 
     def _problems(self) -> list[str]:
