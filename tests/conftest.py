@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sparkpipe.spark.jars import delta_package, kept_jars
 from sparkpipe.spark.session import SparkProvider
 
 if TYPE_CHECKING:
@@ -35,20 +38,21 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs Spark, also through another fixture: ``pytest -m "not spark"`` is quick.
-
-    Where tests run in two processes, all that share the session are in one, and the tests of a
-    module that start Spark by themselves stay together.
-    """
-    shared = {item.path for item in items if "spark" in getattr(item, "fixturenames", ())}
+    """Mark what needs Spark, also through another fixture: ``pytest -m "not spark"`` is quick."""
     for item in items:
         if "spark" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.spark)
-        if "spark" in item.keywords:
-            group = "session" if item.path in shared else str(item.path)
-            item.add_marker(pytest.mark.xdist_group(group))
+            item.add_marker(pytest.mark.session)
+
+
+@pytest.fixture(scope="session")
+def delta_jars() -> None:
+    """Delta's jars are kept, as they are after a first start of Spark."""
+    package = delta_package()
+    if package is not None and not kept_jars(package):
+        code = "from sparkpipe.spark.session import SparkProvider as P; p = P(); p.get(); p.stop()"
+        subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -125,10 +125,10 @@ def _shared(folder: Path) -> tuple[int, str]:
 @pytest.mark.spark
 @pytest.mark.timeout(900)
 def test_tuning_makes_an_archive_that_sessions_start_from(
-    spark: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    delta_jars: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = str(jars.delta_package())
-    kept = jars.kept_jars(package)  # by the session of the other tests
+    kept = jars.kept_jars(package)
     cache = tmp_path / "the cache"
     monkeypatch.setenv(jars.CACHE_VARIABLE, str(cache))
     for jar in kept:

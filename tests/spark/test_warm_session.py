@@ -189,7 +189,7 @@ def test_without_a_server_the_commands_say_so(tmp_path: Path) -> None:
 
 @posix
 @pytest.mark.spark
-def test_runs_use_the_warm_session_by_themselves(spark: object, project: Path) -> None:
+def test_runs_use_the_warm_session_by_themselves(delta_jars: None, project: Path) -> None:
     started = _sparkpipe(project, "session", "start")
     assert started.returncode == 0, started.stderr
     assert "runs already" in _sparkpipe(project, "session", "start").stdout

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from spark_jobs import properties
 
 from sparkpipe.io import DataCatalog
@@ -68,7 +69,8 @@ def test_200_nodes_on_16_threads_ten_times_over(spark: SparkSession) -> None:
         assert outputs == {f"m{i}_out": f"n{i} m{i}" for i in range(100)}
 
 
-def test_the_live_ui_tells_groups_descriptions_and_tags(spark: object, tmp_path: Path) -> None:
+@pytest.mark.spark
+def test_the_live_ui_tells_groups_descriptions_and_tags(delta_jars: None, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _WITH_UI, str(tmp_path)], capture_output=True, text=True, timeout=200
     )

@@ -146,11 +146,14 @@ def test_threads_do_not_run_in_the_callers_pool(
     spark: SparkSession, caller: dict[str, str]
 ) -> None:
     pools: list[str | None] = []
-    look = node(
-        lambda x: pools.append(properties(spark).get("spark.scheduler.pool")) or 1, "x", "y"
-    )
-    ThreadRunner().run(pipeline([look]), DataCatalog(feed_dict={"x": 1}))
-    assert pools == [None]
+
+    def look(x: int) -> int:
+        pools.append(properties(spark).get("spark.scheduler.pool"))
+        return x
+
+    pipe = pipeline([node(look, "x", f"y{n}", name=f"n{n}") for n in range(2)])
+    ThreadRunner().run(pipe, DataCatalog(feed_dict={"x": 1}))
+    assert pools == [None, None]
 
 
 def test_threads_have_an_active_session(spark: SparkSession) -> None:
