@@ -1,5 +1,6 @@
 """See :mod:`sparkpipe.current`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sparkpipe.current import (
@@ -9,7 +10,7 @@ from sparkpipe.current import (
     settings,
     validate_settings,
 )
-from sparkpipe.logging import apply_logging_config as configure_logging
+from sparkpipe.logging import apply_logging_config
 from sparkpipe.project import find_pipelines
 
 __all__ = [
@@ -20,6 +21,15 @@ __all__ = [
     "settings",
     "validate_settings",
 ]
+
+
+def configure_logging(logging_config: Mapping[str, Any]) -> None:
+    """Set up logging by a dictionary of the form of :func:`logging.config.dictConfig`.
+
+    Raises:
+        ConfigError: It is wrong, or names something that would be called.
+    """
+    apply_logging_config(logging_config)
 
 
 def __getattr__(name: str) -> Any:
