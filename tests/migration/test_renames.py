@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from migration import migrated_text
+from migration import PAGE, migrated_text
 
 RENAMED = {
     "from kedro.io import DataCatalog": "from sparkpipe.io import DataCatalog",
@@ -89,3 +91,11 @@ def test_second_time_changes_nothing() -> None:
 
 def test_telemetry_which_needs_kedro_is_left_out() -> None:
     assert migrated_text("kedro-telemetry~=0.2.0\npytest\n") == "pytest\n"
+
+
+def test_table_of_the_page_is_true() -> None:
+    section = PAGE.read_text(encoding="utf-8").partition("## What is renamed")[2]
+    rows = dict(re.findall(r"^\| `(.*?)` \| `(.*?)` \|$", section.partition("## ")[0], re.M))
+    assert len(rows) > 20
+    made = migrated_text("".join(f"{line}\n" for line in rows)).splitlines()
+    assert made == [*rows.values()]
