@@ -21,7 +21,7 @@ tune: $(STAMP) java
 	@$(BIN)/sparkpipe session tune || true
 
 test: $(STAMP) java  ## Run all tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 test-fast: $(STAMP)  ## Run the tests that need no Spark
 	$(BIN)/python -m pytest -q -m "not spark"

@@ -35,11 +35,20 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs Spark, also through another fixture: ``pytest -m "not spark"`` is quick."""
+    """Mark what needs Spark, also through another fixture: ``pytest -m "not spark"`` is quick.
+
+    Where tests run in two processes, all that share the session are in one, and the tests of a
+    module that start Spark by themselves stay together.
+    """
+    shared = {item.path for item in items if "spark" in getattr(item, "fixturenames", ())}
     for item in items:
         if "spark" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.spark)
+        if "spark" in item.keywords:
+            group = "session" if item.path in shared else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

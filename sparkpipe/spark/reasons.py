@@ -43,7 +43,10 @@ _MEMORY_CODES = ("137", "52")
 _TOO_BIG = "spark.driver.maxResultSize"
 
 # Conditions that only say that something failed: their cause says what.
-_SAYS_ONLY_THAT = ("FAILED_READ_FILE", "TASK_WRITE_FAILED", "STREAM_FAILED", "_LEGACY", "INTERNAL")
+_SAYS_ONLY_THAT = (
+    *("FAILED_READ_FILE", "FAILED_JDBC", "TASK_WRITE_FAILED", "STREAM_FAILED"),
+    *("_LEGACY", "INTERNAL"),
+)
 
 
 def tell(links: _Links) -> str:

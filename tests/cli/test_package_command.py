@@ -186,7 +186,7 @@ def test_conf_source_may_be_an_archive(shop: ShopProject, suffix: str) -> None:
     ("pyproject", "message"),
     [
         ("", "does not say how to build a wheel"),
-        (BUILD.replace("hatchling.build", "no_such_backend"), "'no_such_backend', which is not"),
+        (BUILD.replace("hatchling.build", "no_such_backend"), "'no_such_backend'"),
         (BUILD.replace('version = "1.2.3"', ""), "The wheel could not be built:"),
     ],
 )

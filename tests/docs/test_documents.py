@@ -46,6 +46,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 NOT_RUN = {
     "make demo": "sets up an environment and runs the whole example; tests/examples runs it",
     "make test": "would run this test in itself",
+    "make bench": "takes half an hour",
+    "python -m tests.benchmarks overhead": "is no test: what it measures depends on the machine",
     "pip install -e '.[spark]'": "changes the environment of the tests",
     documented_command().replace("\\\n", ""): "changes a whole project; tests/migration runs it",
     "sparkpipe session tune": "takes a minute; tests/spark/test_tune.py runs it",

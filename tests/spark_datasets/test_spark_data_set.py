@@ -140,11 +140,11 @@ def test_ignore_keeps_what_is_there(spark: SparkSession, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("mode", ["error", "errorifexists"])
-def test_error_refuses_what_is_there(spark: SparkSession, tmp_path: Path, mode: str) -> None:
+def test_error_refuses_what_is_there(session: SparkSession, tmp_path: Path, mode: str) -> None:
     data_set = SparkDataSet(str(tmp_path / "t"), save_args={"mode": mode})
-    data_set.save(spark.range(2))
+    data_set.save(session.range(2))
     with pytest.raises(DataSetError, match=r"(?i)already exists"):
-        data_set.save(spark.range(3))
+        data_set.save(session.range(3))
     assert numbers(data_set) == [0, 1]
 
 

@@ -59,5 +59,5 @@ def test_data_of_other_columns_is_told(session: SparkSession, database: str) -> 
 
 
 def test_without_hive_it_is_told(spark: SparkSession, database: str) -> None:
-    with pytest.raises(DataSetError, match="Hive support is required"):
+    with pytest.raises(DataSetError, match=r"spark.sql.catalogImplementation"):
         SparkHiveDataSet(database, "people").save(people(spark, (1, "a")))

@@ -68,9 +68,15 @@ def test_what_spark_writes_as_json_is_read_again(
     assert _load(table, _file(tmp_path, "s.json", text)).dtypes[1] == ("flights", "int")
 
 
+def test_a_struct_type_in_code(spark: SparkSession, table: Path) -> None:
+    struct = spark.createDataFrame([], DDL).schema
+    assert SparkDataSet(str(table), "csv", load_args={"schema": struct})._problems() == []
+    assert _load(table, struct).schema == struct
+
+
 def test_columns_with_odd_names(spark: SparkSession, table: Path) -> None:
-    loaded = _load(table, {"the carrier": "STRING", "flights-2013": "INT"})
-    assert loaded.columns == ["the carrier", "flights-2013"]
+    loaded = _load(table, {"the carrier": "STRING", "a`b-2013": "INT"})
+    assert loaded.columns == ["the carrier", "a`b-2013"]
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,8 @@ def test_a_query_that_goes_on_ends_with_the_run(session: SparkSession, tmp_path:
 
     def fail_later(x: int) -> None:
         ends = time.monotonic() + 60
-        while not list((tmp_path / "out").glob("*.parquet")) and time.monotonic() < ends:
+        committed = tmp_path / "out" / "_spark_metadata" / "0"
+        while not committed.exists() and time.monotonic() < ends:
             time.sleep(0.1)
         raise ValueError("the other node failed")
 
@@ -173,6 +174,22 @@ def test_a_query_that_goes_on_ends_with_the_run(session: SparkSession, tmp_path:
         ThreadRunner(max_workers=2).run(pipe, catalog)
     assert session.streams.active == []
     assert ids(SparkDataSet(str(tmp_path / "out"))) == [1]
+
+
+@pytest.mark.parametrize("trigger", ["availableNow", {"processingTime": "1 second"}])
+def test_a_query_ends_with_the_timeout_of_its_node(
+    session: SparkSession, tmp_path: Path, trigger: Any
+) -> None:
+    for number in range(30):
+        write(tmp_path / "in", f"f{number}", number)
+    sleep = "reflect('java.lang.Thread', 'sleep', CAST(500 AS BIGINT)) AS slept"
+    catalog = DataCatalog(
+        {"in": source(tmp_path, maxFilesPerTrigger=1), "out": sink(tmp_path, trigger=trigger)}
+    )
+    pipe = pipeline([node(lambda s: s.selectExpr("id", sleep), "in", "out", timeout=3)])
+    with pytest.raises(RunFailedError, match="longer than its timeout"):
+        ThreadRunner(max_workers=2).run(pipe, catalog)
+    assert session.streams.active == []
 
 
 def test_what_is_secret_is_not_shown() -> None:

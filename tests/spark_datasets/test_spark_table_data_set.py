@@ -220,7 +220,12 @@ def test_names_in_three_parts(session: SparkSession, database: str) -> None:
     parts = SparkTableDataSet("people", catalog="spark_catalog", database=database)
     assert parts.exists() is True
     assert rows(parts.load()) == rows(table(database).load()) == [(1, "a")]
-    assert SparkTableDataSet(f"no_catalog.{database}.people").exists() is False
+    absent = SparkTableDataSet(f"no_catalog.{database}.people", write_mode="append")
+    assert absent.exists() is False
+    with pytest.raises(DataSetError, match=r"no catalog 'no_catalog'. .*spark.sql.catalog"):
+        absent.load()
+    with pytest.raises(DataSetError, match=r"find a catalog .* no_catalog"):
+        absent.save(people(session, (1, "a")))
 
 
 def test_a_name_alone_is_of_the_present_database_and_may_be_a_view(session: SparkSession) -> None:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from sparkpipe.datasets.spark.frames import analysed, need_frame
-from sparkpipe.datasets.spark.options import mode_problems, option_problems
+from sparkpipe.datasets.spark.options import mode_problems, option_problems, spark_mode
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, reason_of
 from sparkpipe.io.files import without_password
@@ -96,9 +96,8 @@ class SparkJDBCDataSet(AbstractDataSet):
     def _save(self, data: DataFrame) -> None:
         frame = need_frame(data)
         arguments, properties = self._parted(self._save_args, _WRITER)
-        self._told(
-            lambda: frame.write.jdbc(self._url, self._table, properties=properties, **arguments)
-        )
+        mode = spark_mode(arguments.get("mode", "error"))
+        self._told(lambda: frame.write.jdbc(self._url, self._table, mode, properties))
 
     def _exists(self) -> bool:
         _, properties = self._parted(self._load_args, _READER)

@@ -100,6 +100,15 @@ def mode_problems(mode: Any) -> list[str]:
     return [f"save_args: mode '{mode}' is not known. {hint}"]
 
 
+def spark_mode(mode: Any) -> str:
+    """Return a save mode as both kinds of session take it: Connect does not know errorifexists.
+
+    >>> spark_mode("errorIfExists"), spark_mode("append")
+    ('error', 'append')
+    """
+    return "error" if str(mode).lower() == "errorifexists" else str(mode)
+
+
 def word_problems(what: str, word: Any, known: Iterable[str]) -> list[str]:
     """Tell a word that is none of those known."""
     known = tuple(known)

@@ -15,6 +15,7 @@ from sparkpipe.datasets.spark.options import (
     format_problems,
     mode_problems,
     option_problems,
+    spark_mode,
 )
 from sparkpipe.datasets.spark.paths import (
     is_glob,
@@ -148,7 +149,8 @@ class SparkDataSet(AbstractVersionedDataSet):
         return str(how).lower() != "dynamic"
 
     def _write(self, data: DataFrame, path: str) -> None:
-        data.write.save(path, self._file_format, **self._save_args)
+        options = {**self._save_args, "mode": spark_mode(self._save_args["mode"])}
+        data.write.save(path, self._file_format, **options)
 
     def _exists(self) -> bool:
         path = self._get_load_path()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -25,6 +27,8 @@ from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+_logger = logging.getLogger(__name__)
 
 _OUTPUT_MODES = ("append", "complete", "update")
 _TRIGGERS = ("availableNow", "once", "processingTime", "continuous", "realTime")
@@ -126,7 +130,7 @@ class SparkStreamingDataSet(AbstractDataSet):
         query = frame.writeStream.trigger(**trigger).start(
             self._path, self._file_format or None, mode, **options
         )
-        _wait_for(query)
+        _wait_for(query, ends=not trigger.keys().isdisjoint(_ENDS))
 
     def _exists(self) -> bool:
         if not self._path:
@@ -203,10 +207,15 @@ def _trigger_of(given: Any) -> dict[str, Any]:
     return {name: value}
 
 
-def _wait_for(query: Any) -> None:
+def _wait_for(query: Any, ends: bool) -> None:
     """Wait until a query has ended; stop it where the run is cancelled or this thread interrupted.
 
+    Args:
+        query: What runs.
+        ends: Whether it ends by itself.
+
     Raises:
+        DataSetError: It was stopped before it had all.
         Exception: Spark's, why the query failed.
     """
     run = current_run()
@@ -214,6 +223,19 @@ def _wait_for(query: Any) -> None:
         while not query.awaitTermination(_POLL_SECONDS):
             if run is not None and run.is_cancelled.is_set():
                 raise DataSetError("its query was stopped, as the run was cancelled.")
+        # On Connect a wait that is interrupted returns as if the query had ended.
+        if not ends or query.isActive:
+            raise DataSetError("its query was stopped before it had processed everything.")
     finally:
+        # On a thread of its own: what is asked on this one may be interrupted, like its jobs.
+        stopping = threading.Thread(target=_stop, args=(query,), name="sparkpipe-stop")
+        stopping.start()
+        stopping.join()
+
+
+def _stop(query: Any) -> None:
+    try:
         if query.isActive:
             query.stop()
+    except Exception as exc:  # Spark may be gone, or going
+        _logger.debug("A query could not be stopped: %s", exc)

@@ -13,6 +13,7 @@ from sparkpipe.datasets.spark.options import (
     SAVE_MODES,
     format_problems,
     option_problems,
+    spark_mode,
     word_problems,
 )
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
@@ -30,6 +31,11 @@ _DATAFRAME_TYPES = ("spark", "pandas")
 
 #: Formats that know MERGE.
 _MERGED = ("delta", "iceberg", "hudi")
+
+# Where a catalog, or a database, is not there, nor is its table.
+_NOT_FOUND = ("SCHEMA_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND")
+# Spark takes a catalog that it does not know for a part of the database's name.
+_NO_CATALOG = ("CATALOG_NOT_FOUND", "REQUIRES_SINGLE_PART_NAMESPACE")
 
 # With them an overwrite replaces a part of a table, or says itself what becomes of its schema.
 _KEEPS_SCHEMA = ("replacewhere", "partitionoverwritemode", "mergeschema", "overwriteschema")
@@ -124,7 +130,16 @@ class SparkTableDataSet(AbstractDataSet):
         reader = get_spark().read.options(**self._load_args)
         if self._number is not None:
             reader = reader.option("versionAsOf", self._number)
-        frame = analysed(reader.table(self._table.sql))
+        try:
+            frame = analysed(reader.table(self._table.sql))
+        except Exception as exc:
+            if len(self._table.parts) == 3 and _condition(exc).startswith(_NO_CATALOG):
+                catalog = self._table.parts[0]
+                raise DataSetError(
+                    f"Spark has no catalog '{catalog}'.",
+                    hint=f"Check its name, or set spark.sql.catalog.{catalog} in spark.yml.",
+                ) from exc
+            raise
         return frame.toPandas() if self._dataframe_type == "pandas" else frame
 
     def _save(self, data: Any) -> None:
@@ -173,7 +188,7 @@ class SparkTableDataSet(AbstractDataSet):
         return session.createDataFrame([], read_schema(self._schema, {})).schema
 
     def _write(self, frame: DataFrame, mode: str) -> None:
-        writer = frame.write.format(self._file_format).mode(mode)
+        writer = frame.write.format(self._file_format).mode(spark_mode(mode))
         given = {option.lower() for option in self._save_args}
         is_delta = self._file_format.lower() == "delta"
         if is_delta and mode == "overwrite" and given.isdisjoint(_KEEPS_SCHEMA):
@@ -209,7 +224,12 @@ class SparkTableDataSet(AbstractDataSet):
         return self._is_there(get_spark())
 
     def _is_there(self, session: SparkSession) -> bool:
-        return bool(session.catalog.tableExists(self._table.sql))
+        try:
+            return bool(session.catalog.tableExists(self._table.sql))
+        except Exception as exc:
+            if _condition(exc).startswith((*_NOT_FOUND, *_NO_CATALOG)):
+                return False
+            raise
 
     def _problems(self) -> list[str]:
         if find_spec("pyspark") is None:
@@ -254,6 +274,10 @@ class ManagedTableDataSet(SparkTableDataSet):
 
 SparkTableDataset = SparkTableDataSet
 ManagedTableDataset = ManagedTableDataSet
+
+
+def _condition(exc: Exception) -> str:
+    return getattr(exc, "getCondition", str)() or ""
 
 
 def _names(given: str | Sequence[str] | None) -> list[str]:
