@@ -1,9 +1,9 @@
-"""Run the migrated project in one process, and print what each runner made of it."""
+"""Run the migrated project under three runners in one process, and print what each made of it."""
 
 from __future__ import annotations
 
 import json
-import sys
+import shutil
 from pathlib import Path
 
 from sparkpipe.framework.session import KedroSession
@@ -16,9 +16,11 @@ RESULTS = (
     "guests.regressor",
     "station_report",
 )
+REPORTS = Path("data/08_reporting")
 
 
-def results_of(runner: str) -> dict[str, object]:
+def run_all(runner: str) -> dict[str, object]:
+    """Run the default pipeline as a program of the project's team does."""
     metadata = bootstrap_project(Path.cwd())
     with KedroSession.create(metadata.package_name, Path.cwd()) as session:
         outputs = session.run(runner=runner)
@@ -29,8 +31,31 @@ def results_of(runner: str) -> dict[str, object]:
             **{name: catalog.load(name) for name in RESULTS},
             "model_input": rows.values.tolist(),
             "spark": catalog.load("model_input@spark").count(),
+            "reports": reports(),
         }
 
 
+def run_main(*arguments: str) -> None:
+    """Run the project by its own ``__main__``, as ``python -m bike_hire`` does."""
+    from bike_hire.__main__ import main
+
+    main(arguments, standalone_mode=False)
+
+
+def reports() -> dict[str, str]:
+    """Return what the pipeline without Spark has written."""
+    return {
+        path.relative_to(REPORTS).as_posix(): path.read_text()
+        for path in sorted(REPORTS.glob("**/*.[ct]*"))
+    }
+
+
 if __name__ == "__main__":
-    print(json.dumps({runner: results_of(runner) for runner in sys.argv[1:]}))
+    made: dict[str, object] = {}
+    for runner in ("SequentialRunner", "ThreadRunner"):
+        shutil.rmtree(REPORTS, ignore_errors=True)
+        made[runner] = run_all(runner)
+    shutil.rmtree(REPORTS)
+    run_main("--pipeline", "reporting", "--runner", "ParallelRunner")
+    made["ParallelRunner"] = reports()
+    print(json.dumps(made))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import builtins
 import inspect
+import sys
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -241,6 +243,31 @@ def test_results_are_the_same() -> None:
     )
     assert (cls.__name__, options) == ("PickleDataSet", {"version": ("2024", "2025")})
     assert of("utils", "load_obj", "loads", "json")("[1]") == [1]
+
+
+def test_project_is_known_by_what_kedro_tells_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = (
+        '[tool.sparkpipe]\npackage_name = "p"\nproject_name = "P"\nkedro_init_version = "0.18.9"\n'
+    )
+    (tmp_path / "pyproject.toml").write_text(table)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    known = copy_context().run(of, "framework.startup", "bootstrap_project", tmp_path)
+    assert (known.project_path, known.source_dir) == (tmp_path, tmp_path)
+    assert (known.package_name, known.project_name) == ("p", "P")
+    assert known.config_file == tmp_path / "pyproject.toml"
+    assert known.project_version == known.kedro_init_version == "0.18.9"
+
+
+def test_settings_say_where_configuration_lies_if_settings_py_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = '[tool.sparkpipe]\npackage_name = "a_package_without_settings"\n'
+    for line, expected in (("", "conf"), ('conf_source = "etc/conf"\n', "etc/conf")):
+        (tmp_path / "pyproject.toml").write_text(table + line)
+        assert expected == counterpart("kedro.framework.project", "settings").CONF_SOURCE
 
 
 def test_commands_of_a_project_are_made_with_what_kedro_has() -> None:

@@ -1,4 +1,8 @@
-"""A Spark project of Kedro 0.18 runs after the one command of the page, without a further edit."""
+"""A Spark project of Kedro 0.18 runs after the one command of the page, without a further edit.
+
+Kedro 0.18.14 itself runs the project before the command, with what is expected here; try it again
+when the project is changed.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,12 @@ EXPECTED = {
     "spark": 6,
 }
 
+REPORTS = {
+    "stations.txt": "Harbour\nMarket\nStation",
+    "weather/rain.csv": "day,kind,degrees\n2024-01-01,rain,4\n2024-01-03,rain,6\n",
+    "weather/sun.csv": "day,kind,degrees\n2024-01-02,sun,7\n",
+}
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -38,25 +48,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.spark
-def test_runs_alike_one_by_one_and_in_threads(project: Path) -> None:
-    script = str(Path(__file__).with_name("runs_of_project.py"))
-    told = run_python(project, script, "SequentialRunner", "ThreadRunner")
-    results = json.loads(told.splitlines()[-1])
-    assert results == {"SequentialRunner": EXPECTED, "ThreadRunner": EXPECTED}
+def test_runs_alike_under_three_runners(project: Path) -> None:
+    """Under ParallelRunner the pipeline that has no Spark data set, by the project's own main."""
+    told = run_python(project, str(Path(__file__).with_name("runs_of_project.py")))
+    made = json.loads(told.splitlines()[-1])
+    whole = {**EXPECTED, "reports": REPORTS}
+    assert made == {"SequentialRunner": whole, "ThreadRunner": whole, "ParallelRunner": REPORTS}
     models = project / "data" / "06_models" / "members.pkl"
     assert len(list(models.glob("*/members.pkl"))) == 2
     assert "clean_rides_node made data_processing.clean_rides" in (project / "info.log").read_text()
-
-
-@pytest.mark.spark
-def test_its_own_main_runs_in_processes(project: Path) -> None:
-    """The pipeline has no Spark data set, though the project's hook starts Spark."""
-    run_python(project, "-m", "bike_hire", "--pipeline", "reporting", "--runner", "ParallelRunner")
-    reports = project / "data" / "08_reporting"
-    assert (reports / "stations.txt").read_text().splitlines() == EXPECTED["station_report"]
-    assert (reports / "weather" / "rain.csv").read_text() == (
-        "day,kind,degrees\n2024-01-01,rain,4\n2024-01-03,rain,6\n"
-    )
 
 
 @pytest.mark.spark

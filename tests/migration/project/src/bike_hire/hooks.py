@@ -13,10 +13,9 @@ class SparkHooks:
     def after_context_created(self, context) -> None:
         """Initialises a SparkSession using the config defined in project's conf folder."""
         parameters = context.config_loader["spark"]
-        assert parameters == context.config_loader.get("spark*", "spark*/**")
         spark_conf = SparkConf().setAll(parameters.items())
 
-        spark_session_conf = SparkSession.builder.appName(context._package_name).config(
+        spark_session_conf = SparkSession.builder.appName(context.project_path.name).config(
             conf=spark_conf
         )
         _spark_session = spark_session_conf.getOrCreate()

@@ -6,7 +6,7 @@ files named test_*.py. To run the tests, run ``pytest`` from the project root di
 from pathlib import Path
 
 import pytest
-from kedro.config import ConfigLoader, MissingConfigException
+from kedro.config import ConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import _create_hook_manager
 from kedro.framework.project import pipelines, settings
@@ -47,7 +47,9 @@ class TestProjectContext:
             catalog.load("nothing")
 
     def test_kinds_of_configuration(self, config_loader):
-        with pytest.raises(MissingConfigException):
+        config = config_loader.get("spark*", "spark*/**")
+        assert config["spark.scheduler.mode"] == "FAIR"
+        with pytest.raises(KeyError):
             config_loader["nothing"]
 
 

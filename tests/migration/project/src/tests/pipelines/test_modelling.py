@@ -21,4 +21,4 @@ def test_members(caplog):
     pipeline = create_pipeline().only_nodes_with_namespace("members")
     SequentialRunner().run(pipeline, catalog)
     assert catalog.load("members.metrics")["revenue"] == 34.0
-    assert "Running node: members.train_node" in caplog.text
+    assert "Loading data from 'members.X'" in caplog.text
