@@ -32,8 +32,11 @@ s/^([[:space:]]+)kedro:[[:space:]]*$/\1sparkpipe:/
 
 # pyproject.toml, requirements and the environment.
 s/^\[tool\.kedro\]/[tool.sparkpipe]/
-/^kedro-telemetry([^A-Za-z0-9_-]|$)/d
+/^([[:space:]]*-[[:space:]]*)?kedro-telemetry([^A-Za-z0-9_-]|$)/d
+/^[[:space:]]*["']kedro-telemetry[^"']*["'],?[[:space:]]*$/d
 s/^kedro(\[[^]]*\])?[[:space:]]*([~=<>!].*)?$/sparkpipe[spark,excel,sql]/
+s/^([[:space:]]*-[[:space:]]*)kedro(\[[^]]*\])?[[:space:]]*[~=<>!].*$/\1sparkpipe[spark,excel,sql]/
+s/(["'])kedro(\[[^]]*\])?[[:space:]]*[~=<>!][^"']*(["'])/\1sparkpipe[spark,excel,sql]\3/g
 s/KEDRO_ENV([^A-Za-z0-9_]|$)/SPARKPIPE_ENV\1/g
 
 # Commands, as written for a shell or as a list of arguments.

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from migration import migrated_text
 from public_names import EXPORTS, NAMES
 
@@ -268,6 +268,37 @@ def test_settings_say_where_configuration_lies_if_settings_py_does_not(
     for line, expected in (("", "conf"), ('conf_source = "etc/conf"\n', "etc/conf")):
         (tmp_path / "pyproject.toml").write_text(table + line)
         assert expected == counterpart("kedro.framework.project", "settings").CONF_SOURCE
+
+
+def test_run_command_is_for_the_project_that_was_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A project's ``__main__`` names it, and may be called from any folder."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    package = project / "src" / "project_of_main_tests"
+    package.mkdir(parents=True)
+    (project / "conf" / "base").mkdir(parents=True)
+    (project / "pyproject.toml").write_text(f'[tool.sparkpipe]\npackage_name = "{package.name}"\n')
+    (package / "__init__.py").touch()
+    (package / "pipeline_registry.py").write_text(
+        "from sparkpipe.pipeline import node, pipeline\n"
+        "def register_pipelines():\n"
+        "    return {'__default__': pipeline([node(lambda: 7, None, 'seven', name='n')])}\n"
+    )
+    monkeypatch.chdir(elsewhere)
+
+    def called() -> Result:
+        of("framework.startup", "bootstrap_project", project)
+        return CliRunner().invoke(
+            counterpart("kedro.framework.cli.project", "run"), ["--nodes", "n"]
+        )
+
+    result = copy_context().run(called)
+    assert result.exit_code == 0, result.output
+    assert "seven" in result.output
+    assert [*elsewhere.iterdir()] == []
 
 
 def test_commands_of_a_project_are_made_with_what_kedro_has() -> None:

@@ -49,6 +49,11 @@ RENAMED = {
     '[project.entry-points."kedro.hooks"]': '[project.entry-points."sparkpipe.hooks"]',
     "kedro~=0.18.14": "sparkpipe[spark,excel,sql]",
     "kedro[pandas.CSVDataSet]==0.18.3": "sparkpipe[spark,excel,sql]",
+    'dependencies = ["kedro~=0.18.14", "pandas"]': (
+        'dependencies = ["sparkpipe[spark,excel,sql]", "pandas"]'
+    ),
+    "    - kedro[spark]>=0.18,<0.19": "    - sparkpipe[spark,excel,sql]",
+    'CMD ["kedro", "run", "--env", "prod"]': 'CMD ["sparkpipe", "run", "--env", "prod"]',
     "KEDRO_ENV=prod kedro run --env prod": "SPARKPIPE_ENV=prod sparkpipe run --env prod",
     'subprocess.run(["kedro", "run"])': 'subprocess.run(["sparkpipe", "run"])',
     'run_params["kedro_version"]': 'run_params["sparkpipe_version"]',
@@ -61,6 +66,7 @@ KEPT = (
     "from mykedro.io import x",
     "my.kedro.io.thing",
     "kedro-viz~=6.0",
+    "- kedro",
     "kedro jupyter notebook",
     "dataset=kedro_datasets.pandas.XMLDataset",
     "[tool.kedro.micropkg.package]",
@@ -90,7 +96,8 @@ def test_second_time_changes_nothing() -> None:
 
 
 def test_telemetry_which_needs_kedro_is_left_out() -> None:
-    assert migrated_text("kedro-telemetry~=0.2.0\npytest\n") == "pytest\n"
+    for line in ("kedro-telemetry~=0.2.0", '    "kedro-telemetry>=0.2",', "  - kedro-telemetry"):
+        assert migrated_text(f"{line}\npytest\n") == "pytest\n"
 
 
 def test_table_of_the_page_is_true() -> None:
