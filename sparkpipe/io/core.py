@@ -40,6 +40,11 @@ _SECRET_WORDS = ("credential", "password", "secret", "token", "key", "account", 
 #: Protocols of web servers, whose file system takes whole addresses.
 _WEB = ("http", "https")
 
+# What data sets written for Kedro import from here.
+HTTP_PROTOCOLS = _WEB
+PROTOCOL_DELIMITER = "://"
+VERSIONED_FLAG_KEY = "versioned"
+VERSION_KEY = "version"
 DatasetAlreadyExistsError = DataSetAlreadyExistsError
 DatasetError = DataSetError
 DatasetNotFoundError = DataSetNotFoundError
