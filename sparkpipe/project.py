@@ -251,16 +251,19 @@ def _registering(package_name: str) -> Iterator[None]:
         _package.reset(token)
 
 
-def find_pipelines() -> dict[str, Pipeline]:
+def find_pipelines(package_name: str | None = None) -> dict[str, Pipeline]:
     """Find the pipelines of the project: ``create_pipeline()`` in each package of ``pipelines``.
 
     To be called in ``register_pipelines``. A single ``pipeline.py`` beside it is taken too, and
     ``__default__`` is the sum of all. What fails is reported, and the others are found.
 
+    Args:
+        package_name: The package of the project; by default that which registers its pipelines.
+
     Raises:
-        ConfigError: It is called outside ``register_pipelines``.
+        ConfigError: It is called outside ``register_pipelines`` without a name.
     """
-    package_name = _package.get()
+    package_name = package_name or _package.get()
     if package_name is None:
         raise ConfigError(
             "find_pipelines() knows its project only within register_pipelines().",

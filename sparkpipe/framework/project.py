@@ -11,7 +11,9 @@ from sparkpipe.current import (
     validate_settings,
 )
 from sparkpipe.logging import apply_logging_config
-from sparkpipe.project import find_pipelines
+from sparkpipe.pipeline import Pipeline
+from sparkpipe.project import find_pipelines as _find_pipelines
+from sparkpipe.project import make_importable
 
 __all__ = [
     "configure_logging",
@@ -30,6 +32,13 @@ def configure_logging(logging_config: Mapping[str, Any]) -> None:
         ConfigError: It is wrong, or names something that would be called.
     """
     apply_logging_config(logging_config)
+
+
+def find_pipelines() -> dict[str, Pipeline]:
+    """Find the pipelines of the current project; see :func:`sparkpipe.project.find_pipelines`."""
+    project = current().project
+    make_importable(project)
+    return _find_pipelines(project.package_name)
 
 
 def __getattr__(name: str) -> Any:

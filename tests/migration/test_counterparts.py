@@ -282,15 +282,17 @@ def test_run_command_is_for_the_project_that_was_named(
     (project / "conf" / "base").mkdir(parents=True)
     (project / "pyproject.toml").write_text(f'[tool.sparkpipe]\npackage_name = "{package.name}"\n')
     (package / "__init__.py").touch()
-    (package / "pipeline_registry.py").write_text(
+    (package / "pipelines" / "seven").mkdir(parents=True)
+    (package / "pipelines" / "seven" / "__init__.py").write_text(
         "from sparkpipe.pipeline import node, pipeline\n"
-        "def register_pipelines():\n"
-        "    return {'__default__': pipeline([node(lambda: 7, None, 'seven', name='n')])}\n"
+        "def create_pipeline():\n"
+        "    return pipeline([node(lambda: 7, None, 'seven', name='n')])\n"
     )
     monkeypatch.chdir(elsewhere)
 
     def called() -> Result:
         of("framework.startup", "bootstrap_project", project)
+        assert [*of("framework.project", "find_pipelines")] == ["__default__", "seven"]
         return CliRunner().invoke(
             counterpart("kedro.framework.cli.project", "run"), ["--nodes", "n"]
         )
