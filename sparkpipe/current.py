@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import cached_property
+from os.path import relpath
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -201,7 +202,11 @@ class _Settings:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        return getattr(current().settings, name)
+        found = current()
+        value = getattr(found.settings, name)
+        if name == "CONF_SOURCE" and value is None:  # elsewhere None means: where the project says
+            return relpath(found.project.conf_source, found.project.path)
+        return value
 
 
 #: The pipelines of the current project.

@@ -34,7 +34,10 @@ else:
 
 _logger = logging.getLogger(__name__)
 
-_TABLE_KEYS = ("package_name", "project_name", "source_dir", "conf_source")
+_TABLE_KEYS = ("package_name", "project_name", "source_dir", "conf_source", "project_version")
+
+#: What Kedro calls ``project_version``, too.
+_INIT_VERSION = "kedro_init_version"
 
 DEFAULT_PIPELINE = "__default__"
 
@@ -49,6 +52,8 @@ class Project:
         source_dir: The folder to import it from.
         conf_source: The folder of configuration.
         project_name: A name for people; by default that of the folder.
+        project_version: The version of the template that it was made from, for those who ask;
+            may be empty.
     """
 
     path: Path
@@ -56,11 +61,24 @@ class Project:
     source_dir: Path
     conf_source: Path
     project_name: str = ""
+    project_version: str = ""
+
+    # What follows are names that Kedro gives.
 
     @property
     def project_path(self) -> Path:
-        """The folder, by the name that Kedro gives it."""
+        """The folder."""
         return self.path
+
+    @property
+    def config_file(self) -> Path:
+        """The file that makes the folder a project."""
+        return self.path / "pyproject.toml"
+
+    @property
+    def kedro_init_version(self) -> str:
+        """The version of the template."""
+        return self.project_version
 
 
 def find_project(start: str | Path | Project | None = None) -> Project:
@@ -112,7 +130,7 @@ def _read_table(pyproject: Path) -> dict[str, Any] | None:
 def _project(path: Path, table: dict[str, Any]) -> Project:
     where = f"{path / 'pyproject.toml'}, [tool.sparkpipe]"
     for key, value in table.items():
-        if key not in _TABLE_KEYS:
+        if key not in (*_TABLE_KEYS, _INIT_VERSION):
             hint = did_you_mean(key, _TABLE_KEYS) or f"Keys: {', '.join(_TABLE_KEYS)}."
             raise ConfigError(f"{where}: there is no key '{key}'.", hint=hint)
         if not isinstance(value, str) or not value:
@@ -129,6 +147,7 @@ def _project(path: Path, table: dict[str, Any]) -> Project:
         source_dir=(path / table.get("source_dir", default_source)).resolve(),
         conf_source=(path / table.get("conf_source", "conf")).resolve(),
         project_name=table.get("project_name", path.name),
+        project_version=table.get("project_version", table.get(_INIT_VERSION, "")),
     )
 
 
@@ -232,16 +251,19 @@ def _registering(package_name: str) -> Iterator[None]:
         _package.reset(token)
 
 
-def find_pipelines() -> dict[str, Pipeline]:
+def find_pipelines(package_name: str | None = None) -> dict[str, Pipeline]:
     """Find the pipelines of the project: ``create_pipeline()`` in each package of ``pipelines``.
 
     To be called in ``register_pipelines``. A single ``pipeline.py`` beside it is taken too, and
     ``__default__`` is the sum of all. What fails is reported, and the others are found.
 
+    Args:
+        package_name: The package of the project; by default that which registers its pipelines.
+
     Raises:
-        ConfigError: It is called outside ``register_pipelines``.
+        ConfigError: It is called outside ``register_pipelines`` without a name.
     """
-    package_name = _package.get()
+    package_name = package_name or _package.get()
     if package_name is None:
         raise ConfigError(
             "find_pipelines() knows its project only within register_pipelines().",

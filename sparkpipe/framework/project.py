@@ -1,5 +1,6 @@
 """See :mod:`sparkpipe.current`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sparkpipe.current import (
@@ -9,8 +10,10 @@ from sparkpipe.current import (
     settings,
     validate_settings,
 )
-from sparkpipe.logging import apply_logging_config as configure_logging
-from sparkpipe.project import find_pipelines
+from sparkpipe.logging import apply_logging_config
+from sparkpipe.pipeline import Pipeline
+from sparkpipe.project import find_pipelines as _find_pipelines
+from sparkpipe.project import make_importable
 
 __all__ = [
     "configure_logging",
@@ -20,6 +23,22 @@ __all__ = [
     "settings",
     "validate_settings",
 ]
+
+
+def configure_logging(logging_config: Mapping[str, Any]) -> None:
+    """Set up logging by a dictionary of the form of :func:`logging.config.dictConfig`.
+
+    Raises:
+        ConfigError: It is wrong, or names something that would be called.
+    """
+    apply_logging_config(logging_config)
+
+
+def find_pipelines() -> dict[str, Pipeline]:
+    """Find the pipelines of the current project; see :func:`sparkpipe.project.find_pipelines`."""
+    project = current().project
+    make_importable(project)
+    return _find_pipelines(project.package_name)
 
 
 def __getattr__(name: str) -> Any:

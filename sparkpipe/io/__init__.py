@@ -15,6 +15,9 @@ from sparkpipe.io.core import (
     AbstractDataset,
     AbstractVersionedDataSet,
     AbstractVersionedDataset,
+    DatasetAlreadyExistsError,
+    DatasetError,
+    DatasetNotFoundError,
     Version,
 )
 from sparkpipe.io.memory import MemoryDataSet, MemoryDataset
@@ -24,10 +27,6 @@ if TYPE_CHECKING:
     from sparkpipe.io.incremental import IncrementalDataSet, IncrementalDataset
     from sparkpipe.io.lambda_data_set import LambdaDataSet, LambdaDataset
     from sparkpipe.io.partitioned import PartitionedDataSet, PartitionedDataset
-
-DatasetAlreadyExistsError = DataSetAlreadyExistsError
-DatasetError = DataSetError
-DatasetNotFoundError = DataSetNotFoundError
 
 __all__ = [
     "AbstractDataSet",

@@ -13,7 +13,13 @@ from functools import cached_property
 from pathlib import PurePath, PurePosixPath
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
-from sparkpipe.errors import DataSetError, SparkpipeError, VersionNotFoundError
+from sparkpipe.errors import (
+    DataSetAlreadyExistsError,
+    DataSetError,
+    DataSetNotFoundError,
+    SparkpipeError,
+    VersionNotFoundError,
+)
 from sparkpipe.io.target import described_target
 from sparkpipe.spark.errors import spark_reason
 
@@ -33,6 +39,15 @@ _SECRET_WORDS = ("credential", "password", "secret", "token", "key", "account", 
 
 #: Protocols of web servers, whose file system takes whole addresses.
 _WEB = ("http", "https")
+
+# What data sets written for Kedro import from here.
+HTTP_PROTOCOLS = _WEB
+PROTOCOL_DELIMITER = "://"
+VERSIONED_FLAG_KEY = "versioned"
+VERSION_KEY = "version"
+DatasetAlreadyExistsError = DataSetAlreadyExistsError
+DatasetError = DataSetError
+DatasetNotFoundError = DataSetNotFoundError
 
 _VERSION = re.compile(r"\w[\w.+-]*", re.ASCII)
 
@@ -380,6 +395,39 @@ def check_mappings(**options: Any) -> None:
         if value is not None and not isinstance(value, Mapping):
             shown = f"a {type(value).__name__}" if _is_secret(name) else repr(value)
             raise DataSetError(f"{name} must be a mapping, not {shown}.")
+
+
+def parse_dataset_definition(
+    config: Mapping[str, Any], load_version: str | None = None, save_version: str | None = None
+) -> tuple[Any, dict[str, Any]]:
+    """Return the class and the arguments that an entry of a catalog stands for.
+
+    Args:
+        config: The entry, its credentials in place.
+        load_version: Version to load where it is versioned; by default the latest.
+        save_version: Version to save where it is versioned; by default the time.
+
+    Raises:
+        DataSetError: The entry is not possible.
+    """
+    from sparkpipe.io.factory import find_class, options_of, parse_config
+
+    needed = options_of(
+        find_class(config.get("type"))
+    ).needed  # the caller may give what is missing
+    version = Version(load_version, save_version or generate_timestamp())
+    return parse_config(config, version=version, required=needed)
+
+
+def validate_on_forbidden_chars(**kwargs: str) -> None:
+    """Refuse texts with spaces or semicolons.
+
+    Raises:
+        DataSetError: One has them; says which.
+    """
+    for name, value in kwargs.items():
+        if " " in value or ";" in value:
+            raise DataSetError(f"'{name}' must have no spaces or semicolons.")
 
 
 def generate_timestamp() -> str:

@@ -20,12 +20,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 import pytest
 import yaml
+from migration import documented_command
 
 from sparkpipe.cli.run import run as run_command
 from sparkpipe.io.factory import find_class
@@ -47,6 +49,7 @@ NOT_RUN = {
     "make bench": "takes half an hour",
     "python -m tests.benchmarks overhead": "is no test: what it measures depends on the machine",
     "pip install -e '.[spark]'": "changes the environment of the tests",
+    documented_command().replace("\\\n", ""): "changes a whole project; tests/migration runs it",
     "sparkpipe session tune": "takes a minute; tests/spark/test_tune.py runs it",
     "sparkpipe session start": "starts a server; tests/spark/test_warm_session.py runs it",
     "sparkpipe session status": "ends with status 1 where none runs",
@@ -121,6 +124,7 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._names: dict[str, Any] = {"__name__": "__main__"}
+        self._context = copy_context()  # a document may say which project is the current one
 
     def follow(self, block: Block) -> None:
         parse = {"yaml": yaml.safe_load, "json": json.loads, "toml": tomllib.loads}
@@ -132,7 +136,7 @@ class Reader:
             path.write_text(block.code, encoding="utf-8")
             importlib.invalidate_caches()
         elif block.language == "python":
-            self._python(block)
+            self._context.run(self._python, block)
         elif block.language in ("bash", "console"):
             for command, shown in commands_of(block):
                 if command not in NOT_RUN:

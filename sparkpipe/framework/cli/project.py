@@ -1,0 +1,30 @@
+"""The command ``run``, for a project's own ``cli.py`` and ``__main__.py``."""
+
+from typing import Any
+
+import click
+
+from sparkpipe.cli.project import ProjectCommand
+from sparkpipe.cli.run import run as _run
+from sparkpipe.current import current
+
+
+class _RunOfCurrent(ProjectCommand):
+    """Runs the current project, which ``configure_project`` names."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Parse the options."""
+        if parent is None:
+            extra.setdefault("obj", current().project)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+run = _RunOfCurrent("run", callback=_run.callback, params=_run.params, help=_run.help)
+
+__all__ = ["run"]

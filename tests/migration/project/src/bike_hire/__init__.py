@@ -1,0 +1,3 @@
+"""Bike hire"""
+
+__version__ = "0.1"
