@@ -659,7 +659,7 @@ def test_sessions_of_two_projects_run_beside_each_other(
             f"    return {{'__default__': pipeline([node(told, 'source', 'x')]), "
             f"'{folder.name}': pipeline([])}}\n"
         )
-    settings(other, "CONF_SOURCE = 'conf'")
+    settings(other, "CONF_SOURCE = './conf'")
     with ThreadPoolExecutor(2) as executor:
         runs = [
             executor.submit(Session(folder).run, runner="ThreadRunner")
@@ -667,8 +667,8 @@ def test_sessions_of_two_projects_run_beside_each_other(
         ]
         mine, others = runs[0].result()["x"], runs[1].result()["x"]
         assert [run.result()["x"] for run in runs] == [mine, others] * 3
-    assert mine == (21, sorted(["__default__", project.name]), None)
-    assert others == (1, sorted(["__default__", other.name]), "conf")
+    assert mine == (21, sorted(["__default__", project.name]), "conf")
+    assert others == (1, sorted(["__default__", other.name]), "./conf")
 
 
 def test_logging_of_the_project_is_set_up_by_create_only(project: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable
+from io import FileIO
 from pathlib import Path
 
 _LARGEST_LOG = 10 * 1024 * 1024
@@ -83,10 +84,16 @@ class _File(_Lines):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
+        self._path = path
+        self._file = self._opened()
+
+    def _opened(self) -> FileIO:
         # Unbuffered: each line is in the file when a run is killed.
-        self._file = path.open("ab", buffering=0)
+        return self._path.open("ab", buffering=0)
 
     def write(self, line: str) -> None:
+        if self._file.closed:  # whoever sets up logging anew closes all handlers that there are
+            self._file = self._opened()
         self._file.write(line.encode(errors="backslashreplace"))
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import os
 import pickle
+import queue
 import signal
 import sys
 import threading
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from logging.handlers import QueueHandler, QueueListener
+from logging.handlers import QueueHandler
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from sparkpipe.errors import ConfigError, NodeRunError, SparkStartError
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 START_METHODS = ("spawn", "forkserver", "fork")
 # Windows waits for at most 63 handles, two of which the executor needs.
 _MOST_ON_WINDOWS = 61
+
+_LOG_PERIOD_SECONDS = 0.1
+_PATIENCE_SECONDS = 2.0
 
 
 class Workload(NamedTuple):
@@ -182,9 +186,9 @@ def _set_up_worker(payload: bytes, logs: tuple[Any, int] | None) -> None:
     # Ctrl-C reaches every process of the terminal; only the parent acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if logs is not None:
-        queue, level = logs
+        records, level = logs
         root = logging.getLogger()
-        root.handlers[:] = [QueueHandler(queue)]
+        root.handlers[:] = [QueueHandler(records)]
         root.setLevel(level)
     scope = ExitStack()
     # Before anything of the user's is imported: a module may ask for Spark.
@@ -199,28 +203,36 @@ def _work(node: Node) -> NodeReport:
 
 
 class _WorkerLogs:
-    """Brings what workers log to the handlers of the parent."""
+    """Brings what workers log to the handlers of the parent.
+
+    A worker that is killed while it writes holds the lock of the queue for ever, and may leave half
+    a record. So the parent writes nothing to the queue, and does not wait for its end for long.
+    """
 
     def __init__(self, method: Any) -> None:
-        queue = method.Queue()
-        level = logging.getLogger("sparkpipe").getEffectiveLevel()
-        self.arguments = (queue, level)
-        self._queue = queue
-        self._listener = _ToLoggers(queue)
+        self._queue = method.Queue()
+        self.arguments = (self._queue, logging.getLogger("sparkpipe").getEffectiveLevel())
+        self._have_ended = threading.Event()
+        self._thread = threading.Thread(target=self._listen, name="sparkpipe-logs", daemon=True)
 
     def __enter__(self) -> _WorkerLogs:
-        self._listener.start()
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._listener.stop()
-        # The queue has a thread of its own, which would else live until it is collected.
+        self._have_ended.set()
+        self._thread.join(_PATIENCE_SECONDS)
         self._queue.close()
-        self._queue.join_thread()
 
-
-class _ToLoggers(QueueListener):
-    def handle(self, record: logging.LogRecord) -> None:
-        logger = logging.getLogger(record.name)
-        if logger.isEnabledFor(record.levelno):
-            logger.handle(record)
+    def _listen(self) -> None:
+        while True:
+            have_ended = self._have_ended.is_set()
+            try:
+                record = self._queue.get(timeout=0 if have_ended else _LOG_PERIOD_SECONDS)
+            except queue.Empty:
+                if have_ended:
+                    return
+                continue
+            logger = logging.getLogger(record.name)
+            if logger.isEnabledFor(record.levelno):
+                logger.handle(record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import logging.config
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +47,14 @@ def test_lines_of_many_threads_are_whole(
     for text in (path.read_text(), capsys.readouterr().err):
         lines = Counter(line.split()[-1] for line in text.splitlines())
         assert lines == {str(number) * 300: 200 for number in range(8)}
+
+
+def test_the_file_takes_lines_after_it_was_closed_by_others(tmp_path: Path) -> None:
+    path = configure_logging(tmp_path)
+    assert path is not None
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
+    logging.getLogger("sparkpipe.runner").warning("still here")
+    assert "still here" in path.read_text()
 
 
 def test_text_that_is_no_unicode_is_escaped(tmp_path: Path) -> None:

@@ -155,6 +155,16 @@ def test_a_run_after_a_killed_one_works() -> None:
     }
 
 
+@pytest.mark.timeout(60)
+def test_a_worker_that_is_killed_while_it_logs_holds_nothing_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    pipe = _one_node(nodes.killed_while_it_logs)
+    with pytest.raises(RunFailedError, match="killed"):
+        ParallelRunner(max_workers=1).run(pipe, DataCatalog(feed_dict={"x": 1}))
+
+
 def _children() -> set[str]:
     tasks = Path("/proc/self/task")
     return {
