@@ -38,7 +38,7 @@ class _ConsoleFilter(logging.Filter):
         if record.name == "py.warnings" and "reached the error below" in record.getMessage():
             return False
         # py4j logs with a traceback, by the root logger too, what it then raises.
-        if record.module == "java_gateway" and not self._verbose:
+        if record.module in ("java_gateway", "clientserver") and not self._verbose:
             return False
         quiet = not self._verbose and record.name.startswith(_ONLY_FOR_THE_FILE)
         return not quiet or record.levelno >= logging.WARNING
