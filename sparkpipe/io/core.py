@@ -238,9 +238,9 @@ class AbstractVersionedDataSet(AbstractDataSet[_Saved, _Loaded]):
         from glob import escape
 
         pattern = f"{escape(str(self._filepath))}/*/{escape(self._filepath.name)}"
-        found = {PurePosixPath(path).parent.name: path for path in self._glob_function(pattern)}
+        found = {PurePosixPath(path).parent.name for path in self._glob_function(pattern)}
         for version in sorted(found, reverse=True):
-            if self._exists_function(str(found[version])):
+            if self._exists_function(str(self._get_versioned_path(version))):
                 return version
         raise VersionNotFoundError(f"No version of {self._filepath} has been saved yet.")
 

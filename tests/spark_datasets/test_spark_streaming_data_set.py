@@ -189,6 +189,9 @@ def test_a_query_ends_with_the_timeout_of_its_node(
     pipe = pipeline([node(lambda s: s.selectExpr("id", sleep), "in", "out", timeout=3)])
     with pytest.raises(RunFailedError, match="longer than its timeout"):
         ThreadRunner(max_workers=2).run(pipe, catalog)
+    ends = time.monotonic() + 20  # it is asked to end, and has a batch under way
+    while session.streams.active and time.monotonic() < ends:
+        time.sleep(0.1)
     assert session.streams.active == []
 
 
