@@ -6,7 +6,7 @@ import importlib.util
 import logging
 import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -212,6 +212,21 @@ def _registered(project: Project) -> dict[str, Pipeline]:
         elif not isinstance(value, Pipeline):
             raise ConfigError(f"{name}: '{key}' must be a Pipeline, not {type(value).__name__}.")
     return pipelines
+
+
+def named_pipeline(pipelines: Mapping[str, Pipeline], name: str) -> Pipeline:
+    """Return the pipeline of a name.
+
+    Raises:
+        ConfigError: There is none; names the closest.
+    """
+    if name not in pipelines:
+        raise ConfigError(
+            f"There is no pipeline '{name}'.",
+            hint=did_you_mean(name, pipelines)
+            or f"Pipelines: {', '.join(sorted(pipelines)) or 'none'}.",
+        )
+    return pipelines[name]
 
 
 def import_from(project: Project, name: str) -> ModuleType | None:

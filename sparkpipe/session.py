@@ -32,7 +32,7 @@ from sparkpipe.io.core import generate_timestamp, is_single_process, reason_of
 from sparkpipe.io.importing import import_object
 from sparkpipe.logging import apply_logging_config, checked_logging_config
 from sparkpipe.pipeline import Pipeline
-from sparkpipe.project import DEFAULT_PIPELINE, Project, make_importable
+from sparkpipe.project import DEFAULT_PIPELINE, Project, make_importable, named_pipeline
 from sparkpipe.runner import AbstractRunner, SequentialRunner
 from sparkpipe.runner.runner import accepts
 from sparkpipe.settings import Settings
@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_RUNNERS = ("SequentialRunner", "ThreadRunner", "ParallelRunner", "HybridRunner", "DryRunner")
+#: The runners of ours, by the names that need no path.
+RUNNERS = ("SequentialRunner", "ThreadRunner", "ParallelRunner", "HybridRunner", "DryRunner")
 
 #: The environment where none is given.
 ENVIRONMENT_VARIABLE = "SPARKPIPE_ENV"
@@ -467,7 +468,8 @@ class Session:
         problems += registry_problems
         # Where nothing could be registered, that no pipeline has the name asked for tells nothing.
         told = bool(registry_problems) and not pipelines
-        whole = None if told else _attempt(problems, lambda: _find(pipelines, selection.name))
+        find = partial(named_pipeline, pipelines, selection.name)
+        whole = None if told else _attempt(problems, find)
         pipeline = None if whole is None else _select(whole, selection, problems)
         catalog = _attempt(problems, lambda: self.create_catalog(load_versions, session_id))
         if catalog is None:
@@ -664,11 +666,11 @@ def load_runner(
     if isinstance(runner, AbstractRunner):
         return runner
     runner = runner or SequentialRunner.__name__
-    if "." not in runner and runner not in _RUNNERS:
+    if "." not in runner and runner not in RUNNERS:
         raise ConfigError(
             f"There is no runner '{runner}'.",
-            hint=did_you_mean(runner, _RUNNERS)
-            or f"Runners: {', '.join(_RUNNERS)}, or package.module.Class for one of your own.",
+            hint=did_you_mean(runner, RUNNERS)
+            or f"Runners: {', '.join(RUNNERS)}, or package.module.Class for one of your own.",
         )
     if project is not None:
         make_importable(project)
@@ -700,16 +702,6 @@ def load_runner(
 
 def _names(given: str | Iterable[str] | None) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given or ())
-
-
-def _find(pipelines: Mapping[str, Pipeline], name: str) -> Pipeline:
-    if name not in pipelines:
-        raise ConfigError(
-            f"There is no pipeline '{name}'.",
-            hint=did_you_mean(name, pipelines)
-            or f"Pipelines: {', '.join(sorted(pipelines)) or 'none'}.",
-        )
-    return pipelines[name]
 
 
 def _select(whole: Pipeline, selection: Selection, problems: list[str]) -> Pipeline | None:

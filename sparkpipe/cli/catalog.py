@@ -14,7 +14,6 @@ from sparkpipe.cli.options import names, pipeline_option
 from sparkpipe.cli.project import (
     ProjectCommand,
     echo_table,
-    named_pipeline,
     open_session,
     project_options,
 )
@@ -106,6 +105,7 @@ def create_entries(*, pipeline: str, env: str, verbose: bool) -> None:
     They go to catalog_<pipeline>.yml of the environment. What is there stays as it is.
     """
     from sparkpipe.cli.files import check_file_name, shown
+    from sparkpipe.project import named_pipeline
 
     check_file_name(pipeline, "part of the name of a file")
     session = open_session(None if env == "base" else env, None)
@@ -139,12 +139,16 @@ def resolve_names(
 
 
 def _chosen(session: Session, wanted: Iterable[str]) -> dict[str, Pipeline]:
+    from sparkpipe.project import named_pipeline
+
     pipelines = session.pipelines
     return {name: named_pipeline(pipelines, name) for name in wanted or sorted(pipelines)}
 
 
 def _data_sets(found: Iterable[str]) -> list[str]:
-    return sorted(n for n in found if n != "parameters" and not n.startswith("params:"))
+    from sparkpipe.pipeline.modular import is_parameter
+
+    return sorted(name for name in found if not is_parameter(name))
 
 
 def _type_and_place(entries: DataCatalog, name: str) -> tuple[str, str]:
@@ -180,11 +184,10 @@ def _resolved(entries: DataCatalog, name: str) -> Any:
 
 
 def _as_yaml(entries: Mapping[str, Any]) -> str:
-    import yaml
-
     from sparkpipe.cli.redaction import redacted
+    from sparkpipe.config import to_yaml
 
-    return yaml.safe_dump(redacted(entries), sort_keys=False, allow_unicode=True)
+    return to_yaml(redacted(entries))
 
 
 def _append_entries(path: Path, entries: Mapping[str, Any]) -> None:
@@ -192,9 +195,10 @@ def _append_entries(path: Path, entries: Mapping[str, Any]) -> None:
     import yaml
 
     from sparkpipe.cli.files import replace, shown, write_new
+    from sparkpipe.config import to_yaml
     from sparkpipe.errors import ConfigError
 
-    added = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True)
+    added = to_yaml(entries)
     if not path.exists():
         write_new({path: added})
         return

@@ -55,11 +55,13 @@ def _tags(ctx: click.Context) -> Iterable[str]:
 
 
 def _data_sets(ctx: click.Context) -> Iterable[str]:
+    from sparkpipe.pipeline.modular import is_parameter
+
     return {
         name
         for pipeline in _nodes_of(ctx)
         for name in pipeline.data_sets()
-        if name != "parameters" and not name.startswith("params:")
+        if not is_parameter(name)
     }
 
 
@@ -77,9 +79,9 @@ def _environments(_: click.Context) -> Iterable[str]:
 
 
 def _runners(_: click.Context) -> Iterable[str]:
-    from sparkpipe import runner
+    from sparkpipe.session import RUNNERS
 
-    return [name for name in runner.__all__ if name.endswith("Runner") and name[0] != "A"]
+    return RUNNERS
 
 
 Completer = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]

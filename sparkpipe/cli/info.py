@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _PACKAGES = ("pyspark", "delta-spark", "databricks-connect", "pandas", "pyarrow", "kedro-datasets")
 
-_HOOKS = "sparkpipe.hooks"
-
 
 @click.command(cls=ProjectCommand)
 @click.option("--verbose", "-v", is_flag=True, help="Show tracebacks.")
@@ -94,12 +92,13 @@ def _show_plugins(project: Project | None) -> None:
         project_commands,
     )
     from sparkpipe.errors import ConfigError
+    from sparkpipe.hooks import ENTRY_POINTS
 
     rows = []
     for entry in plugins(*groups_of(in_project=True)):
         commands = ", ".join(sorted(commands_of(entry))) or "none"
         rows.append((f"  {entry.name}", _package_of(entry), f"commands: {commands}"))
-    rows += [(f"  {entry.name}", _package_of(entry), "hooks") for entry in plugins(_HOOKS)]
+    rows += [(f"  {entry.name}", _package_of(entry), "hooks") for entry in plugins(ENTRY_POINTS)]
     click.echo("Plugins:" if rows else "Plugins: none")
     echo_table(rows)
     if project is None or not has_cli(project):

@@ -82,7 +82,6 @@ class RunDisplay:
         stream: TextIO | None = None,
         period: float = _PERIOD_SECONDS,
     ) -> None:
-        self._given_tasks = tasks
         self._tasks = tasks
         self._stream = stream
         self._period = period
@@ -94,9 +93,8 @@ class RunDisplay:
     def run_started(self, plan: Plan, run_id: str) -> None:
         """Start to look."""
         run = current_run()
-        if self._given_tasks is None and run is not None:
-            self._tasks = run.progress.task_counts
-        self._state = _State(run_id, len(plan.nodes), time.monotonic())
+        tasks = self._tasks or (run.progress.task_counts if run is not None else _no_tasks)
+        self._state = _State(run_id, len(plan.nodes), time.monotonic(), tasks)
         self._over.clear()
         self._thread = threading.Thread(target=self._watch, name="sparkpipe-progress", daemon=True)
         self._thread.start()
@@ -138,7 +136,7 @@ class RunDisplay:
             state = self._state
             running, ended = dict(state.running), dict(state.ended)
         groups = {name: f"{state.run_id}/{name}" for name in running}
-        tasks = self._tasks(groups.values()) if groups and self._tasks is not None else {}
+        tasks = state.tasks(groups.values()) if groups else {}
         nodes = [
             RunningNode(name, now - started, tasks.get(groups[name]))
             for name, started in running.items()
@@ -152,11 +150,16 @@ class RunDisplay:
         )
 
 
+def _no_tasks(groups: Collection[str]) -> Mapping[str, TaskCounts]:
+    return {}
+
+
 @dataclass
 class _State:
     run_id: str = ""
     total: int = 0
     started: float = 0.0
+    tasks: TaskSource = _no_tasks
     running: dict[str, float] = field(default_factory=dict)
     ended: Counter[NodeStatus] = field(default_factory=Counter)
 

@@ -18,11 +18,9 @@ from sparkpipe.errors import (
     PreflightError,
     RunFailedError,
     SparkpipeError,
-    did_you_mean,
 )
 
 if TYPE_CHECKING:
-    from sparkpipe.pipeline import Pipeline
     from sparkpipe.project import Project
     from sparkpipe.session import Session
 
@@ -122,20 +120,6 @@ def _unpacked(path: Path) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="sparkpipe-conf-"))
     click.get_current_context().call_on_close(lambda: remove(folder))
     return unpack(path, folder)
-
-
-def named_pipeline(pipelines: Mapping[str, Pipeline], name: str) -> Pipeline:
-    """Return the pipeline of a name.
-
-    Raises:
-        ConfigError: There is none; names the closest.
-    """
-    if name not in pipelines:
-        raise ConfigError(
-            f"There is no pipeline '{name}'.",
-            hint=did_you_mean(name, pipelines) or f"Pipelines: {', '.join(sorted(pipelines))}.",
-        )
-    return pipelines[name]
 
 
 def project_options(command: F) -> F:

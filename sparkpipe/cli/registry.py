@@ -9,7 +9,6 @@ from sparkpipe.cli.groups import Group
 from sparkpipe.cli.project import (
     ProjectCommand,
     echo_table,
-    named_pipeline,
     open_session,
     project_options,
 )
@@ -35,5 +34,7 @@ def describe_pipeline(
     *, name: str, env: str | None, conf_source: str | None, verbose: bool
 ) -> None:
     """Show the nodes of a pipeline in their order, its inputs and its outputs."""
+    from sparkpipe.project import named_pipeline
+
     pipeline = named_pipeline(open_session(env, conf_source).pipelines, name)
     click.echo(pipeline.describe(names_only=False))

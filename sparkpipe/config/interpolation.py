@@ -66,6 +66,33 @@ def has_interpolation(value: Any) -> bool:
     return False
 
 
+def with_texts(
+    value: Any,
+    text: Callable[[str], Any],
+    known: dict[int, Any],
+    key: Callable[[Any], Any] = lambda key: key,
+) -> Any:
+    """Return a value with each text in it replaced; what anchors share stays shared.
+
+    Args:
+        value: What a file says.
+        text: Returns what stands for a text.
+        known: What has been replaced so far, by identity.
+        key: Returns what stands for a key.
+    """
+    if isinstance(value, str):
+        return text(value)
+    if not isinstance(value, (dict, list)):
+        return value
+    if id(value) not in known:
+        known[id(value)] = (
+            {key(name): with_texts(inner, text, known, key) for name, inner in value.items()}
+            if isinstance(value, dict)
+            else [with_texts(inner, text, known, key) for inner in value]
+        )
+    return known[id(value)]
+
+
 def interpolated(
     values: Mapping[str, Any], origins: Mapping[str, str], sources: Sources
 ) -> dict[str, Any]:
@@ -124,19 +151,11 @@ class _Quick:
         self._known: dict[int, Any] = {}
 
     def resolved(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._text(value) if "${" in value else value
-        if not isinstance(value, (dict, list)):
-            return value
-        if id(value) not in self._known:  # what anchors share stays shared
-            self._known[id(value)] = (
-                {key: self.resolved(inner) for key, inner in value.items()}
-                if isinstance(value, dict)
-                else [self.resolved(inner) for inner in value]
-            )
-        return self._known[id(value)]
+        return with_texts(value, self._text, self._known)
 
     def _text(self, text: str) -> Any:
+        if "${" not in text:
+            return text
         fields = self._FIELD.findall(text)
         if text.count("${") != len(fields) or "\\" in text or "$$" in text:
             raise _NotQuickError

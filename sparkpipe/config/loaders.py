@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import UserDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
 from sparkpipe.config.files import SUFFIXES, read_file
-from sparkpipe.config.interpolation import Sources, has_interpolation, interpolated
+from sparkpipe.config.interpolation import Sources, has_interpolation, interpolated, with_texts
 from sparkpipe.config.params import merged
 from sparkpipe.errors import ConfigError, did_you_mean
 
@@ -343,24 +344,10 @@ class TemplatedConfigLoader(ConfigLoader):
         result: dict[str, Any] = {}
         for key, value in values.items():
             where = origins.get(key, key)
-            result[self._filled_key(key, where)] = self._filled(value, where, known)
+            text = partial(self._filled_text, where=where)
+            fill_key = partial(self._filled_key, where=where)
+            result[fill_key(key)] = with_texts(value, text, known, fill_key)
         return result
-
-    def _filled(self, value: Any, where: str, known: dict[int, Any]) -> Any:
-        if isinstance(value, str):
-            return self._filled_text(value, where)
-        if not isinstance(value, (dict, list)):
-            return value
-        if id(value) not in known:
-            known[id(value)] = (
-                {
-                    self._filled_key(key, where): self._filled(inner, where, known)
-                    for key, inner in value.items()
-                }
-                if isinstance(value, dict)
-                else [self._filled(inner, where, known) for inner in value]
-            )
-        return known[id(value)]
 
     def _filled_key(self, key: Any, where: str) -> Any:
         filled = self._filled_text(key, where) if isinstance(key, str) else key

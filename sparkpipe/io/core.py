@@ -412,9 +412,8 @@ def parse_dataset_definition(
     """
     from sparkpipe.io.factory import find_class, options_of, parse_config
 
-    needed = options_of(
-        find_class(config.get("type"))
-    ).needed  # the caller may give what is missing
+    # What is missing the caller may give.
+    needed = options_of(find_class(config.get("type"))).needed
     version = Version(load_version, save_version or generate_timestamp())
     return parse_config(config, version=version, required=needed)
 

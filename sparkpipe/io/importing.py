@@ -74,6 +74,14 @@ def _found(module_name: str) -> bool:
     return True
 
 
+def missing_packages(modules: tuple[str, ...]) -> list[str]:
+    """Tell the first of these modules that is not installed."""
+    for module in modules:
+        if not is_installed(module):
+            return [f"the package {module} is not installed. {install_hint(module)}"]
+    return []
+
+
 def install_hint(module_name: str) -> str:
     """Say how to get a module that is missing."""
     package = module_name.partition(".")[0]

@@ -105,7 +105,8 @@ def _with_prefix(parameters: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _is_parameter(name: str) -> bool:
+def is_parameter(name: str) -> bool:
+    """Whether a name is that of a parameter, or of all of them."""
     return name == _ALL_PARAMETERS or name.startswith(_PARAMETER)
 
 
@@ -151,13 +152,13 @@ def _new_name(name: str, given: Mapping[str, str], namespace: str | None) -> str
         return f"{given[base]}{TRANSCODING_SEPARATOR}{form}"
     if not namespace:
         return name
-    if _is_parameter(name):
+    if is_parameter(name):
         return f"{_PARAMETER}{namespace}.{name.removeprefix(_PARAMETER)}"
     return f"{namespace}.{name}"
 
 
 def _refuse_parameters(argument: str, names: Iterable[str]) -> None:
-    found = sorted(filter(_is_parameter, names))
+    found = sorted(filter(is_parameter, names))
     if found:
         raise ModularPipelineError(
             f"pipeline(): {argument} cannot have parameters: {_listed(found)}.",

@@ -136,9 +136,9 @@ def test_extra_that_brings_a_package_is_told(module: str, extra: str) -> None:
 
 
 def test_missing_pandas_is_told_before_loading(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sparkpipe.datasets.pandas import options
+    from sparkpipe.io import importing
 
-    monkeypatch.setattr(options, "is_installed", lambda name: False)
+    monkeypatch.setattr(importing, "is_installed", lambda name: False)
     (problem,) = build_data_set({"type": "pandas.CSVDataSet", "filepath": "a.csv"})._problems()
     assert "the package pandas is not installed" in problem
     assert "pip install 'sparkpipe[pandas]'" in problem

@@ -174,9 +174,9 @@ def test_problems_of_a_wrapped_data_set_are_found() -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sparkpipe.datasets.spark import spark_data_set
+    from sparkpipe.io import importing
 
-    monkeypatch.setattr(spark_data_set, "find_spec", lambda name: None if name == "delta" else 1)
+    monkeypatch.setattr(importing, "is_installed", lambda name: name != "delta")
     (problem,) = _problems(file_format="delta")
     assert "the package delta is not installed" in problem
     assert "pip install" in problem

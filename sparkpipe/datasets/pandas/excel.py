@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 from typing import IO, Any, ClassVar
 
-from sparkpipe.datasets.pandas.options import check_frame, missing_packages, unknown_options
+from sparkpipe.datasets.pandas.options import check_frame, unknown_options
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import Version
 from sparkpipe.io.files import FileDataSet
+from sparkpipe.io.importing import missing_packages
 
 # Engines of pandas that are not named after the package that they need.
 _PACKAGES = {"calamine": "python_calamine"}

@@ -8,15 +8,6 @@ from typing import Any
 from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import is_spark_frame
 from sparkpipe.io.factory import options_of
-from sparkpipe.io.importing import install_hint, is_installed
-
-
-def missing_packages(modules: tuple[str, ...]) -> list[str]:
-    """Tell the first of these modules that is not installed."""
-    for module in modules:
-        if not is_installed(module):
-            return [f"the package {module} is not installed. {install_hint(module)}"]
-    return []
 
 
 def unknown_options(

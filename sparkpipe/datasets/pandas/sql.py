@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sparkpipe.datasets.pandas.options import check_frame, missing_packages, unknown_options
+from sparkpipe.datasets.pandas.options import check_frame, unknown_options
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, check_mappings
 from sparkpipe.io.files import protocol_problems, split_protocol, without_password
+from sparkpipe.io.importing import missing_packages
 from sparkpipe.io.target import table_target
 
 if TYPE_CHECKING:

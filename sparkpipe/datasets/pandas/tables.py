@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import IO, Any, ClassVar
 
-from sparkpipe.datasets.pandas.options import check_frame, missing_packages, unknown_options
+from sparkpipe.datasets.pandas.options import check_frame, unknown_options
 from sparkpipe.io.files import FileDataSet
+from sparkpipe.io.importing import missing_packages
 
 _COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zip": "zip", ".xz": "xz", ".zst": "zstd"}
 

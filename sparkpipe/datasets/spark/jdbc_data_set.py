@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from sparkpipe.datasets.spark.frames import analysed, need_frame
@@ -13,7 +12,7 @@ from sparkpipe.datasets.spark.options import mode_problems, option_problems, spa
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, reason_of
 from sparkpipe.io.files import without_password
-from sparkpipe.io.importing import install_hint
+from sparkpipe.io.importing import missing_packages
 from sparkpipe.spark.errors import java_stack
 from sparkpipe.spark.session import get_spark
 
@@ -142,8 +141,9 @@ class SparkJDBCDataSet(AbstractDataSet):
         return sorted({str(value) for value in values if str(value)}, key=len, reverse=True)
 
     def _problems(self) -> list[str]:
-        if find_spec("pyspark") is None:
-            return [f"the package pyspark is not installed. {install_hint('pyspark')}"]
+        missing = missing_packages(("pyspark",))
+        if missing:
+            return missing
         problems = []
         if not self._url.startswith("jdbc:"):
             problems.append(f"url '{_shown_url(self._url)}' must start with jdbc:")
@@ -153,8 +153,8 @@ class SparkJDBCDataSet(AbstractDataSet):
         problems += option_problems("save_args", "jdbc", self._save_args, ("properties",))
         given = [name for name in _RANGE if self._load_args.get(name) is not None]
         if "column" in given and len(given) < len(_RANGE):
-            missing = ", ".join(name for name in _RANGE if name not in given)
-            problems.append(f"load_args: a parallel read by 'column' needs {missing}, too.")
+            lacking = ", ".join(name for name in _RANGE if name not in given)
+            problems.append(f"load_args: a parallel read by 'column' needs {lacking}, too.")
         return problems
 
     def _describe(self) -> dict[str, Any]:

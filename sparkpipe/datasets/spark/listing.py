@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from sparkpipe.datasets.spark.options import FILE_FORMATS
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.session import get_spark
 
@@ -37,6 +38,23 @@ def matching(pattern: str) -> list[str]:
         except Exception as exc:  # some clusters guard the JVM; if not this, it is told below
             _logger.debug("Hadoop does not list %s: %s", pattern, exc)
     return _by_files(session, pattern)
+
+
+def is_there(address: str, file_format: str) -> bool:
+    """Whether there is something at an address: by name for files, else by what a reader finds.
+
+    Raises:
+        Exception: Spark's, where it may not look there.
+    """
+    if file_format.lower() in FILE_FORMATS:
+        return bool(matching(address))
+    try:
+        _ = get_spark().read.format(file_format).load(address).schema
+    except Exception as exc:
+        if is_absent(exc):
+            return False
+        raise
+    return True
 
 
 def _by_hadoop(session: Any, pattern: str) -> list[str]:

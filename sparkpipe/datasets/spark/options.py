@@ -83,6 +83,11 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def needed_packages(file_format: str) -> tuple[str, ...]:
+    """Return the packages without which Spark cannot read or write a format."""
+    return ("pyspark", "delta") if file_format.lower() == "delta" else ("pyspark",)
+
+
 def format_problems(file_format: str, also: Iterable[str] = ()) -> list[str]:
     """Tell a format that is a misspelt one; others may be brought by packages."""
     known = (*FORMATS, *also)

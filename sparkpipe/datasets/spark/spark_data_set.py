@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sparkpipe.datasets.spark.frames import analysed, need_frame
-from sparkpipe.datasets.spark.listing import is_absent, matching
+from sparkpipe.datasets.spark.listing import is_there, matching
 from sparkpipe.datasets.spark.options import (
-    FILE_FORMATS,
     format_problems,
     mode_problems,
+    needed_packages,
     option_problems,
     spark_mode,
 )
@@ -30,7 +29,7 @@ from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractVersionedDataSet, Version, glob_paths
 from sparkpipe.io.files import without_password
-from sparkpipe.io.importing import install_hint
+from sparkpipe.io.importing import missing_packages
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
@@ -157,16 +156,7 @@ class SparkDataSet(AbstractVersionedDataSet):
         if self._local(path) is not None:
             self._recover(path)
             return not self._missing_at(path)
-        address = spark_path(self._address(path))
-        if self._file_format.lower() in FILE_FORMATS:
-            return bool(matching(address))
-        try:
-            _ = get_spark().read.format(self._file_format).load(address).schema
-        except Exception as exc:
-            if is_absent(exc):
-                return False
-            raise
-        return True
+        return is_there(spark_path(self._address(path)), self._file_format)
 
     def _recover(self, path: PurePosixPath) -> None:
         local = self._local(path)
@@ -191,9 +181,9 @@ class SparkDataSet(AbstractVersionedDataSet):
         return ""
 
     def _problems(self) -> list[str]:
-        for module in ("pyspark", *(("delta",) if self._file_format.lower() == "delta" else ())):
-            if find_spec(module) is None:
-                return [f"the package {module} is not installed. {install_hint(module)}"]
+        missing = missing_packages(needed_packages(self._file_format))
+        if missing:
+            return missing
         problems = format_problems(self._file_format)
         problems += mode_problems(self._save_args["mode"])
         problems += option_problems("load_args", self._file_format, self._load_args)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sparkpipe.datasets.spark.frames import need_frame
-from sparkpipe.datasets.spark.listing import is_absent, matching
+from sparkpipe.datasets.spark.listing import is_there
 from sparkpipe.datasets.spark.options import (
-    FILE_FORMATS,
     format_problems,
+    needed_packages,
     option_problems,
     word_problems,
 )
@@ -21,7 +20,7 @@ from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import AbstractDataSet
 from sparkpipe.io.files import without_password
-from sparkpipe.io.importing import install_hint
+from sparkpipe.io.importing import missing_packages
 from sparkpipe.spark.run import current_run
 from sparkpipe.spark.session import get_spark
 
@@ -137,15 +136,7 @@ class SparkStreamingDataSet(AbstractDataSet):
             return super()._exists()
         if local_path(self._given) is not None and not is_glob(self._given):
             return not self._missing()
-        if self._file_format.lower() in FILE_FORMATS:
-            return bool(matching(self._path))
-        try:
-            _ = get_spark().read.format(self._file_format).load(self._path).schema
-        except Exception as exc:
-            if is_absent(exc):
-                return False
-            raise
-        return True
+        return is_there(self._path, self._file_format)
 
     def _missing(self) -> str:
         local = local_path(self._given) if self._given else None
@@ -154,9 +145,9 @@ class SparkStreamingDataSet(AbstractDataSet):
         return f"the folder does not exist: {local}"
 
     def _problems(self) -> list[str]:
-        for module in ("pyspark", *(("delta",) if self._file_format.lower() == "delta" else ())):
-            if find_spec(module) is None:
-                return [f"the package {module} is not installed. {install_hint(module)}"]
+        missing = missing_packages(needed_packages(self._file_format))
+        if missing:
+            return missing
         problems = format_problems(self._file_format, _FORMATS) if self._file_format else []
         problems += option_problems("load_args", self._file_format, self._load_args, _READER)
         problems += option_problems("save_args", self._file_format, self._save_args, _WRITER)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sparkpipe.datasets.spark.frames import analysed, need_columns, need_frame, same_columns
@@ -19,7 +18,7 @@ from sparkpipe.datasets.spark.options import (
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, Version
-from sparkpipe.io.importing import install_hint
+from sparkpipe.io.importing import missing_packages
 from sparkpipe.io.target import table_target
 from sparkpipe.spark.session import get_spark
 
@@ -232,8 +231,9 @@ class SparkTableDataSet(AbstractDataSet):
             raise
 
     def _problems(self) -> list[str]:
-        if find_spec("pyspark") is None:
-            return [f"the package pyspark is not installed. {install_hint('pyspark')}"]
+        missing = missing_packages(("pyspark",))
+        if missing:
+            return missing
         problems = format_problems(self._file_format)
         problems += option_problems("load_args", self._file_format, self._load_args)
         problems += option_problems("save_args", self._file_format, self._save_args)

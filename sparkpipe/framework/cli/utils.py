@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from sparkpipe.cli.extensions import GLOBAL_COMMANDS, PROJECT_COMMANDS, plugins
+from sparkpipe.hooks import ENTRY_POINTS as HOOKS
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
 
@@ -15,7 +16,7 @@ CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
 ENTRY_POINT_GROUPS = {
     "global": GLOBAL_COMMANDS,
     "project": PROJECT_COMMANDS,
-    "hooks": "sparkpipe.hooks",
+    "hooks": HOOKS,
 }
 
 
