@@ -107,6 +107,8 @@ class _Loop:
         self._ready: list[list[tuple[float, int]]] = [[] for _ in pool.lanes]
         # Where nodes run one by one, no order is faster, and that of the plan is the one expected.
         self._in_plan_order = sum(pool.lanes) == 1
+        if self._spark is not None:
+            self._spark.is_side_by_side = not self._in_plan_order
         self._running: dict[int, float] = {}
         self._ended: queue.SimpleQueue[tuple[int, NodeReport | BaseException]] = queue.SimpleQueue()
         self._completed: list[int] = []

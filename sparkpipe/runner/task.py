@@ -301,9 +301,7 @@ class _Task:
             self._tell_dataset_error(exc, name, "load")
             raise
         if self._run is not None and is_spark_frame(data):
-            data_set = self._catalog._get_dataset(name)
-            if is_ephemeral(data_set):
-                self._run.share(name, data, getattr(data_set, "persist", None))
+            data = self._share(name, data, self._run)
         if hook is not None:
             hook.after_dataset_loaded(dataset_name=name, data=data, node=self._node)
         return data
@@ -326,13 +324,23 @@ class _Task:
             hook.before_dataset_saved(dataset_name=name, data=data, node=self._node)
         try:
             self._catalog.save(name, data)
+            if is_spark_frame(data) and is_ephemeral(self._catalog._get_dataset(name)):
+                if self._run is not None:
+                    self._share(name, data, self._run)
+                if self._run is None or not self._run.frames.is_computed(name):
+                    self._lazy_outputs[name] = None
         except Exception as exc:
             self._tell_dataset_error(exc, name, "save")
             raise
-        if is_spark_frame(data) and is_ephemeral(self._catalog._get_dataset(name)):
-            self._lazy_outputs[name] = None
         if hook is not None:
             hook.after_dataset_saved(dataset_name=name, data=data, node=self._node)
+
+    def _share(self, name: str, frame: Any, run: SparkRun) -> Any:
+        """Return what a node is to have for a frame, which is persisted if several read it."""
+        data_set = self._catalog._get_dataset(name)
+        if not is_ephemeral(data_set):
+            return frame
+        return run.share(name, frame, getattr(data_set, "persist", None))
 
     def _side_by_side(self, steps: Sequence[tuple[str, Callable[[], Any]]]) -> list[Any]:
         """Take steps in threads of their own, wait for all, and return their results in order."""

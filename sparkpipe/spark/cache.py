@@ -10,6 +10,7 @@ import logging
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.spark.active import is_connect
@@ -35,58 +36,92 @@ _SOURCES = {
 _OPERATOR = re.compile(r"^[\s:+-]*'?(\w+)")
 
 
+@dataclass(eq=False)
+class _Shared:
+    """A frame that is persisted, and the data sets that hold it."""
+
+    frame: DataFrame
+    holders: set[str]
+    is_computed: bool = False
+    computing: threading.Lock = field(default_factory=threading.Lock)
+
+    def compute(self) -> None:
+        """Compute it, once; who comes meanwhile waits.
+
+        Tasks of two nodes that need one partition would wait for each other too, but each on a
+        core that others could use.
+        """
+        with self.computing:
+            if not self.is_computed:
+                self.frame.count()
+                self.is_computed = True
+
+
 class SharedFrames:
     """The frames that a run has persisted. Safe to use from many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._frames: dict[int, DataFrame] = {}
-        self._holders: dict[int, set[str]] = {}
+        self._shared: dict[int, _Shared] = {}
 
-    def share(self, name: str, frame: DataFrame, level: str, why: str) -> None:
+    def share(
+        self, name: str, frame: DataFrame, level: str, why: str, *, at_once: bool = False
+    ) -> DataFrame:
         """Persist a frame, unless it is persisted already or only scans a file or table.
 
         Args:
             name: The data set that holds it.
-            frame: The frame; it is computed when it is first used.
+            frame: The frame.
             level: The name of a storage level of Spark.
             why: For the log.
+            at_once: Compute it now; otherwise Spark does when it is first used.
+
+        Returns:
+            What a node is to have: the frame itself where it was left alone, or one that reads what
+            is persisted. For Spark drops what is persisted together with a temporary view of the
+            same plan or a projection of it, and ``spark.sql("... {frame}", frame=frame)`` makes and
+            drops one.
         """
         with self._lock:
             plan = frame.semanticHash()
-            holders = self._holders.get(plan)
-            if holders is not None:
-                holders.add(name)
-                return
-            if _is_persisted(frame) or is_scan(frame):
-                return
-            _logger.info("Persisting '%s' (%s): %s.", name, level, why)
-            frame.persist(storage_level(level))
-            self._frames[plan] = frame
-            self._holders[plan] = {name}
+            shared = self._shared.get(plan)
+            if shared is not None:
+                shared.holders.add(name)
+            elif _is_persisted(frame) or is_scan(frame):
+                return frame
+            else:
+                _logger.info("Persisting '%s' (%s): %s.", name, level, why)
+                frame.persist(storage_level(level))
+                shared = self._shared[plan] = _Shared(frame, {name})
+        if at_once:
+            shared.compute()
+        return frame.where("true")  # Spark's optimizer takes it out again
+
+    def is_computed(self, name: str) -> bool:
+        """Whether what a data set holds was computed by :meth:`share`."""
+        with self._lock:
+            return any(s.is_computed for s in self._shared.values() if name in s.holders)
 
     def release(self, name: str) -> None:
         """Unpersist what is held for a data set and for no other."""
         with self._lock:
-            self._let_go([plan for plan, holders in self._holders.items() if name in holders], name)
+            for plan, shared in [*self._shared.items()]:
+                if name in shared.holders:
+                    shared.holders.discard(name)
+                    if not shared.holders:
+                        self._let_go(plan)
 
     def close(self) -> None:
         """Unpersist everything. Does not raise, for the session may be gone."""
         with self._lock:
-            self._let_go([*self._frames], None)
+            for plan in [*self._shared]:
+                self._let_go(plan)
 
-    def _let_go(self, plans: list[int], name: str | None) -> None:
-        for plan in plans:
-            if name is not None:
-                self._holders[plan].discard(name)
-                if self._holders[plan]:
-                    continue
-            del self._holders[plan]
-            frame = self._frames.pop(plan)
-            try:
-                frame.unpersist(blocking=True)
-            except Exception as exc:  # a stopped session holds nothing any more
-                _logger.debug("A frame could not be unpersisted: %s", exc)
+    def _let_go(self, plan: int) -> None:
+        try:
+            self._shared.pop(plan).frame.unpersist(blocking=True)
+        except Exception as exc:  # a stopped session holds nothing any more
+            _logger.debug("A frame could not be unpersisted: %s", exc)
 
 
 def storage_level(name: str) -> Any:

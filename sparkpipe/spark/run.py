@@ -116,6 +116,8 @@ class SparkRun:
         # Two runs of the same moment may have one id; what one cancels must not be the other's.
         self._token = os.urandom(4).hex()
         self.is_cancelled = threading.Event()
+        #: Whether nodes run side by side.
+        self.is_side_by_side = False
         self._ended = threading.Condition()
         self._nodes: set[NodeJobs] = set()
 
@@ -167,8 +169,8 @@ class SparkRun:
                 target=jobs.cancel_until_ended, name="sparkpipe-cancel", daemon=True
             ).start()
 
-    def share(self, name: str, frame: Any, persist: bool | str | None = None) -> None:
-        """Persist a frame in memory if more than one node reads it.
+    def share(self, name: str, frame: Any, persist: bool | str | None = None) -> Any:
+        """Persist a frame in memory if more than one node reads it; return what a node is to have.
 
         Args:
             name: Its data set.
@@ -180,7 +182,9 @@ class SparkRun:
             level = self._level or STORAGE_LEVELS[0]
         readers = self._readers.get(name, 0)
         if readers > 1 and persist is not False and level is not None:
-            self.frames.share(name, frame, level, f"{readers} nodes read it")
+            why = f"{readers} nodes read it"
+            return self.frames.share(name, frame, level, why, at_once=self.is_side_by_side)
+        return frame
 
 
 _run: ContextVar[SparkRun | None] = ContextVar("_run", default=None)

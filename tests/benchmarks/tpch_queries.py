@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from string import Formatter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -65,13 +65,18 @@ def tables_of(query: str) -> list[str]:
 
 
 def asking(query: str) -> Callable[..., DataFrame]:
-    """Return a function of the frames of :func:`tables_of` that gives the result of the query."""
-    tables = tables_of(query)
+    """Return a function of the frames of :func:`tables_of` that gives the result of the query.
 
-    def ask(*frames: Any) -> DataFrame:
-        named = dict(zip(tables, frames, strict=True))
-        answer: DataFrame = frames[0].sparkSession.sql(query, **named)
-        return answer
+    It names the frames by views that stay: with ``spark.sql(query, orders=orders)`` the first query
+    would drop what is persisted.
+    """
+    tables = tables_of(query)
+    text = query.format_map({table: table for table in tables})
+
+    def ask(*frames: DataFrame) -> DataFrame:
+        for table, frame in zip(tables, frames, strict=True):
+            frame.createOrReplaceTempView(table)
+        return frames[0].sparkSession.sql(text)
 
     return ask
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sparkpipe.spark.active import is_connect
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -34,6 +37,17 @@ def jobs(spark: SparkSession, run_id: str) -> list[Job]:
             text = job.description().get() if job.description().isDefined() else ""
             found.append(Job(job.jobId(), group, text, tuple(tags), str(job.status())))
     return sorted(found)
+
+
+def reads_what_is_persisted(frame: Any) -> str:
+    """Return the storage level of what is persisted and a frame reads; '' if it reads none."""
+    session = frame.sparkSession
+    if is_connect(session):
+        plan = frame._explain_string(extended=False)
+    else:
+        explained = session._jvm.PythonSQLUtils.explainString
+        plan = explained(frame._jdf.queryExecution(), "simple")
+    return next(iter(re.findall(r"InMemoryRelation .*(StorageLevel\(.*?\))", plan)), "")
 
 
 def persisted(spark: SparkSession) -> int:

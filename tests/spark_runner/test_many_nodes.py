@@ -77,8 +77,12 @@ def test_the_live_ui_tells_groups_descriptions_and_tags(delta_jars: None, tmp_pa
     assert done.returncode == 0, done.stderr
     answers = json.loads(done.stdout.splitlines()[-1])
     jobs = answers["jobs"]
-    assert {job["jobGroup"] for job in jobs} == {"a run/keep", "a run/count"}
-    assert {job["description"] for job in jobs} == {"daily · keep · save table", "daily · count"}
+    assert {job["jobGroup"] for job in jobs} == {"a run/make", "a run/keep", "a run/count"}
+    assert {job["description"] for job in jobs} == {
+        "daily · make · save shared",
+        "daily · keep · save table",
+        "daily · count",
+    }
     for job in jobs:
         assert [tag for tag in job["jobTags"] if tag.startswith(f"{job['jobGroup']}/")]
     assert answers["storage/rdd"] == []

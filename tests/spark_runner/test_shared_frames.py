@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from spark_jobs import persisted
+from spark_jobs import persisted, reads_what_is_persisted
 
+from sparkpipe.cli.summary import RunSummary
 from sparkpipe.datasets.spark import DeltaTableDataSet, SparkDataSet
 from sparkpipe.errors import RunFailedError
 from sparkpipe.io import DataCatalog, MemoryDataSet
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import AbstractRunner, DryRunner, SequentialRunner, ThreadRunner
+from sparkpipe.runner.events import observing
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -91,6 +93,65 @@ def test_a_frame_that_was_given_is_persisted_too(spark: SparkSession) -> None:
     assert not frame.storageLevel.useMemory
 
 
+def test_it_stays_persisted_when_a_node_names_it_in_sql(
+    spark: SparkSession, runner: AbstractRunner
+) -> None:
+    frame, computed = counted(spark)
+
+    def total(frame: DataFrame) -> int:
+        found = frame.sparkSession.sql("SELECT sum(id) FROM {frame}", frame=frame)
+        return int(found.first()[0])
+
+    pipe = pipeline(
+        [
+            node(lambda: frame, None, "frame", name="make"),
+            node(total, "frame", "a", name="first"),
+            node(lambda frame, a: total(frame), ["frame", "a"], "b", name="second"),
+            node(lambda frame, b: total(frame), ["frame", "b"], "c", name="third"),
+            *readers(1),
+        ]
+    )
+    assert runner.run(pipe, DataCatalog())["c"] == 4950
+    assert computed.value == 100
+
+
+def test_side_by_side_the_node_that_makes_it_computes_it(spark: SparkSession) -> None:
+    frame, computed = counted(spark)
+    found: list[int] = []
+    pipe = pipeline(
+        [
+            node(lambda: frame, None, "frame", name="make"),
+            *[
+                node(lambda f, n=n: found.append(computed.value) or n, "frame", f"x{n}")
+                for n in range(3)
+            ],
+        ]
+    )
+    summary = RunSummary()
+    with observing(summary):
+        ThreadRunner().run(pipe, DataCatalog())
+    assert found == [100, 100, 100]
+    assert [report.lazy_outputs for report in summary.reports] == [()] * 4
+    assert summary.reports[0].spark_seconds
+
+
+def test_side_by_side_its_failure_is_that_of_the_node_that_makes_it(spark: SparkSession) -> None:
+    from pyspark.sql import functions as F
+
+    def wrong(x: int) -> int:
+        raise ValueError("no such unit")
+
+    pipe = pipeline(
+        [
+            node(lambda: spark.range(3).select(F.udf(wrong, "long")("id")), None, "f", name="make"),
+            *readers(3, "f"),
+        ]
+    )
+    with pytest.raises(RunFailedError, match="no such unit") as failed:
+        ThreadRunner().run(pipe, DataCatalog())
+    assert [failure.node_name for failure in failed.value.failures] == ["make"]
+
+
 def test_it_is_released_after_its_last_reader(spark: SparkSession) -> None:
     held: list[tuple[str, bool]] = []
 
@@ -135,7 +196,9 @@ def test_a_frame_that_one_node_reads_is_not_persisted(spark: SparkSession) -> No
     pipe = pipeline(
         [
             node(lambda: spark.range(9).groupBy("id").count(), None, "frame"),
-            node(lambda f: levels.append(f.storageLevel.useMemory) or f.count(), "frame", "n"),
+            node(
+                lambda f: levels.append(bool(reads_what_is_persisted(f))) or f.count(), "frame", "n"
+            ),
         ]
     )
     assert ThreadRunner().run(pipe, DataCatalog()) == {"n": 9}
@@ -155,7 +218,7 @@ def test_a_bare_scan_is_left_alone(spark: SparkSession, tmp_path: Path, kind: st
     levels: list[bool] = []
 
     def look(frame: DataFrame) -> int:
-        levels.append(frame.storageLevel.useMemory)
+        levels.append(bool(reads_what_is_persisted(frame)))
         return frame.count()
 
     pipe = pipeline([node(look, "frame", f"n{n}", name=f"n{n}") for n in range(2)])
@@ -177,7 +240,7 @@ def test_the_catalog_may_forbid_it_or_name_a_level(spark: SparkSession) -> None:
     levels: dict[str, list[str]] = {"off": [], "disk": []}
 
     def look(frame: DataFrame, name: str) -> int:
-        levels[name].append(str(frame.storageLevel))
+        levels[name].append(reads_what_is_persisted(frame))
         return frame.count()
 
     catalog = DataCatalog.from_config(
@@ -198,8 +261,8 @@ def test_the_catalog_may_forbid_it_or_name_a_level(spark: SparkSession) -> None:
         ]
     )
     ThreadRunner().run(pipe, catalog)
-    assert all("Memory" not in level and "Disk" not in level for level in levels["off"])
-    assert all("Disk" in level and "Memory" not in level for level in levels["disk"])
+    assert levels["off"] == ["", ""]
+    assert [level.split(",")[0] for level in levels["disk"]] == ["StorageLevel(disk"] * 2
 
 
 def test_equal_frames_of_two_data_sets_are_kept_while_one_is_needed(spark: SparkSession) -> None:
@@ -209,7 +272,7 @@ def test_equal_frames_of_two_data_sets_are_kept_while_one_is_needed(spark: Spark
         return spark.range(7).groupBy("id").count()
 
     def look(frame: DataFrame, *_: Any) -> int:
-        levels.append(frame.storageLevel.useMemory)
+        levels.append(bool(reads_what_is_persisted(frame)))
         return frame.count()
 
     pipe = pipeline(
