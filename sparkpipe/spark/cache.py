@@ -67,7 +67,7 @@ class SharedFrames:
     def share(
         self, name: str, frame: DataFrame, level: str, why: str, *, at_once: bool = False
     ) -> DataFrame:
-        """Persist a frame, unless it is persisted already or only scans a file or table.
+        """Persist a frame, unless it is persisted, a stream, or only scans a file or table.
 
         Args:
             name: The data set that holds it.
@@ -87,7 +87,7 @@ class SharedFrames:
             shared = self._shared.get(plan)
             if shared is not None:
                 shared.holders.add(name)
-            elif _is_persisted(frame) or is_scan(frame):
+            elif _is_persisted(frame) or frame.isStreaming or is_scan(frame):
                 return frame
             else:
                 _logger.info("Persisting '%s' (%s): %s.", name, level, why)

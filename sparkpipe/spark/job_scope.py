@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # Local properties of SparkContext; their names are part of Spark's protocol with its UI.
-_GROUP = "spark.jobGroup.id"
 _DESCRIPTION = "spark.job.description"
 _POOL = "spark.scheduler.pool"
 
@@ -109,11 +108,9 @@ def _put_on_classic(session: Any, names: JobNames, description: str) -> Callable
     properties_before = scala_context.getLocalProperties().clone()
     sessions = _session_class(session)
     active_before = sessions.getActiveSession()
-    context.setLocalProperty(_GROUP, names.group)
-    context.setLocalProperty(_DESCRIPTION, description)
+    # Uninterrupted, the tasks of a cancelled job would hold their slots until they end.
+    context.setJobGroup(names.group, description, interruptOnCancel=True)
     context.addJobTag(names.tag)
-    # Without it the tasks of a cancelled job hold their slots until they end by themselves.
-    context.setInterruptOnCancel(True)
     if names.pool is not None:
         context.setLocalProperty(_POOL, names.pool)
     sessions.setActiveSession(session._jsparkSession)

@@ -226,6 +226,19 @@ def test_a_bare_scan_is_left_alone(spark: SparkSession, tmp_path: Path, kind: st
     assert levels == [False, False]
 
 
+def test_a_stream_is_left_alone(spark: SparkSession) -> None:
+    def make() -> DataFrame:
+        return spark.readStream.format("rate").load().groupBy("value").count()
+
+    pipe = pipeline(
+        [
+            node(make, None, "stream", name="make"),
+            *[node(lambda f, n=n: f.isStreaming, "stream", f"s{n}", name=f"r{n}") for n in "ab"],
+        ]
+    )
+    assert ThreadRunner().run(pipe, DataCatalog()) == {"sa": True, "sb": True}
+
+
 def test_what_the_user_has_persisted_is_left_alone(spark: SparkSession) -> None:
     frame = spark.range(5).groupBy("id").count().persist()
     try:

@@ -42,8 +42,8 @@ class SparkDataSet(AbstractVersionedDataSet):
     """Files as a Spark DataFrame, loaded lazily.
 
     On local disk an overwrite puts the new files in place when all are written, so a save that
-    fails leaves the old ones, and a frame may be written to where it was read from. Elsewhere
-    Spark alone reads and writes, and is asked what there is, with its own credentials.
+    fails leaves the old ones. Elsewhere Spark alone reads and writes, and is asked what there is,
+    with its own credentials.
 
     Args:
         filepath: A path, or an address that Spark knows (``s3a://``, ``abfss://``, ``dbfs:/``).
