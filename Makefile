@@ -20,11 +20,9 @@ demo: $(STAMP) java tune  ## Run the flights example on Spark and Delta with Thr
 tune: $(STAMP) java
 	@$(BIN)/sparkpipe session tune || true
 
-# Two processes, except for the tests that share one Spark session. Delta's jars are resolved by one
-# start before two may ask for them at once.
+# Delta's jars are resolved by one start before two may ask for them at once.
 test: $(STAMP) java tune  ## Run all tests
-	$(BIN)/python -m pytest -q -m "not session" -n 2 --dist loadfile
-	$(BIN)/python -m pytest -q -m session
+	@sh .ci/test.sh $(BIN)/python
 
 test-fast: $(STAMP)  ## Run the tests that need no Spark
 	$(BIN)/python -m pytest -q -m "not spark"
