@@ -226,7 +226,6 @@ def _wait_for(query: Any, ends: bool) -> None:
 
 def _stop(query: Any) -> None:
     try:
-        if query.isActive:
-            query.stop()
+        query.stop()  # also one that is inactive: it may be ending, and still be listed
     except Exception as exc:  # Spark may be gone, or going
         _logger.debug("A query could not be stopped: %s", exc)
