@@ -300,7 +300,7 @@ class _Task:
         except Exception as exc:
             self._tell_dataset_error(exc, name, "load")
             raise
-        if self._run is not None and is_spark_frame(data):
+        if self._run is not None and self._is_frame_in_memory(name, data):
             data = self._share(name, data, self._run)
         if hook is not None:
             hook.after_dataset_loaded(dataset_name=name, data=data, node=self._node)
@@ -324,7 +324,7 @@ class _Task:
             hook.before_dataset_saved(dataset_name=name, data=data, node=self._node)
         try:
             self._catalog.save(name, data)
-            if is_spark_frame(data) and is_ephemeral(self._catalog._get_dataset(name)):
+            if self._is_frame_in_memory(name, data):
                 if self._run is not None:
                     self._share(name, data, self._run)
                 if self._run is None or not self._run.frames.is_computed(name):
@@ -337,10 +337,10 @@ class _Task:
 
     def _share(self, name: str, frame: Any, run: SparkRun) -> Any:
         """Return what a node is to have for a frame, which is persisted if several read it."""
-        data_set = self._catalog._get_dataset(name)
-        if not is_ephemeral(data_set):
-            return frame
-        return run.share(name, frame, getattr(data_set, "persist", None))
+        return run.share(name, frame, getattr(self._catalog._get_dataset(name), "persist", None))
+
+    def _is_frame_in_memory(self, name: str, data: Any) -> bool:
+        return is_spark_frame(data) and is_ephemeral(self._catalog._get_dataset(name))
 
     def _side_by_side(self, steps: Sequence[tuple[str, Callable[[], Any]]]) -> list[Any]:
         """Take steps in threads of their own, wait for all, and return their results in order."""
