@@ -6,7 +6,6 @@ Neither pyspark nor py4j is imported to tell.
 from __future__ import annotations
 
 import builtins
-import pickle
 import re
 from collections.abc import Iterator
 
@@ -45,7 +44,6 @@ _LASTING = (
     SyntaxError,
     TypeError,
     ValueError,
-    pickle.PickleError,
 )
 #: Their like in Java.
 _LASTING_IN_JAVA = re.compile(
@@ -112,7 +110,9 @@ def _link_may_pass(error: BaseException) -> bool:
     if isinstance(error, SparkpipeError):
         # One that has a cause only passes it on.
         return error.__cause__ is not None
-    return isinstance(error, Exception) and not isinstance(error, _LASTING)
+    from pickle import PickleError  # only after a failure; it would cost every import of ours
+
+    return isinstance(error, Exception) and not isinstance(error, (*_LASTING, PickleError))
 
 
 def _spark_may_pass(links: tuple[Link, ...]) -> bool:

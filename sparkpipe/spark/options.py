@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from sparkpipe.errors import ConfigError, PreflightError, did_you_mean
@@ -119,6 +118,8 @@ def _property_name(key: str) -> str:
     for ours in _OURS:
         if key.startswith(f"{ours}."):
             raise ConfigError("is not known.", hint=f"'{ours}' takes its value as a whole.")
+    from difflib import get_close_matches
+
     close = get_close_matches(key, _OURS, n=1, cutoff=0.9) if key.count(".") == 1 else []
     if close:
         raise ConfigError("is not known.", hint=f"Did you mean '{close[0]}'?")
