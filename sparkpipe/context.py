@@ -109,7 +109,7 @@ class ProjectContext:
             catalog = kind.from_config(absolute, credentials, load_versions, save_version)
         # Also outside a run, what is loaded is loaded with the settings of this project.
         catalog._scope = self._scope
-        feed_dict = _feed_of_params(self.params)
+        feed_dict = feed_of_params(self.params)
         catalog.add_feed_dict(feed_dict)
         self._hook_manager.hook.after_catalog_created(
             catalog=catalog,
@@ -163,7 +163,7 @@ def absolute_path(path: str, folder: Path) -> str:
     return (folder / local).as_posix()
 
 
-def _feed_of_params(params: Mapping[str, Any]) -> dict[str, Any]:
+def feed_of_params(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return what nodes may read: ``parameters``, and ``params:x`` for each value and group."""
     feed: dict[str, Any] = {"parameters": dict(params)}
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sparkpipe import __version__
 from sparkpipe.cli.groups import LazyGroup
+
+if TYPE_CHECKING:
+    from sparkpipe.project import Project
 
 _WITHOUT_PROJECT = ("completion", "info", "new")
 
@@ -70,6 +73,8 @@ class Commands(LazyGroup):
         "session": ("sparkpipe.cli.session:session", "Make Spark start fast, or keep it warm."),
         "new": ("sparkpipe.cli.new:new", "Make a new Spark project."),
         "pipeline": ("sparkpipe.cli.pipeline:pipeline", "Add a pipeline, or delete one."),
+        "sample": ("sparkpipe.cli.sample:sample", "Save samples of a run's inputs for tests."),
+        "submit": ("sparkpipe.cli.submit:submit", "Run by spark-submit, on a cluster."),
         "package": ("sparkpipe.cli.package:package", "Build a wheel and a configuration archive."),
         "info": ("sparkpipe.cli.info:info", "Tell versions, places and plugins."),
         "completion": ("sparkpipe.cli.completion:completion", "Print the completion of a shell."),
@@ -82,8 +87,12 @@ def cli(verbose: bool) -> None:
     """Run pipelines of plain Python functions on Spark and beside it."""
 
 
-def main() -> None:
-    """Run the command line of this process.
+def main(args: Sequence[str] | None = None, project: Project | None = None) -> None:
+    """Run a command line.
+
+    Args:
+        args: The command and its options; by default those of this process.
+        project: The project that it is for; by default that of the working folder.
 
     Ends the process with status 0; 1 if a run failed; 2 for misuse; 130 after Ctrl-C, 143 after
     SIGTERM.
@@ -92,7 +101,7 @@ def main() -> None:
 
     try:
         with ending_on_signals():
-            cli(prog_name="sparkpipe", standalone_mode=True)
+            cli(args, prog_name="sparkpipe", obj=project)
     except KeyboardInterrupt as exc:
         click.echo("Interrupted.", err=True)
         sys.exit(exit_status(exc))

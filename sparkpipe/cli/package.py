@@ -7,7 +7,7 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -49,10 +49,52 @@ def package(*, directory: Path | None, verbose: bool) -> None:
     Where the wheel is installed, <package> and 'python -m <package>' run the project:
     <package> --conf-source conf-<package>.tar.gz
     """
-    from sparkpipe.cli.conf_archive import pack
     from sparkpipe.cli.files import shown
 
     project = current_project()
+    made = build(project, directory, verbose=verbose)
+    for path in (made.wheel, made.archive):
+        click.echo(f"Made {shown(path)}")
+    if not (package_folder(project) / "__main__.py").is_file():
+        click.echo(
+            f"Warning: {project.package_name} has no __main__.py, so the wheel has no command that "
+            "runs it. A project of 'sparkpipe new' shows one.",
+            err=True,
+        )
+    made.warn_of_secrets()
+
+
+class Built(NamedTuple):
+    """A wheel of a project and the archive of its configuration."""
+
+    wheel: Path
+    archive: Path
+    names: list[str]
+
+    def warn_of_secrets(self) -> None:
+        """Tell that credentials would be shipped."""
+        secret = [name for name in self.names if "credentials" in Path(name).name]
+        if secret:
+            click.echo(
+                f"Warning: the archive holds {', '.join(secret)}. Secrets belong in conf/local, "
+                "which is left out, or in environment variables.",
+                err=True,
+            )
+
+
+def build(project: Project, directory: Path | None, *, verbose: bool) -> Built:
+    """Build the wheel and the archive of the configuration of a project.
+
+    Args:
+        project: The project.
+        directory: Where they go; by default ``dist`` in the project.
+        verbose: Show what the build prints.
+
+    Raises:
+        ConfigError: They cannot be made; says why.
+    """
+    from sparkpipe.cli.conf_archive import pack
+
     target = (directory or project.path / "dist").absolute()
     if not project.conf_source.is_dir():
         raise ConfigError(f"There is no configuration folder {project.conf_source}.")
@@ -67,21 +109,7 @@ def package(*, directory: Path | None, verbose: bool) -> None:
                 path.replace(target / path.name)
     except OSError as exc:
         raise ConfigError(f"{exc.filename or target} cannot be written: {exc.strerror}.") from exc
-    for path in (wheel, archive):
-        click.echo(f"Made {shown(target / path.name)}")
-    if not (package_folder(project) / "__main__.py").is_file():
-        click.echo(
-            f"Warning: {project.package_name} has no __main__.py, so the wheel has no command that "
-            "runs it. A project of 'sparkpipe new' shows one.",
-            err=True,
-        )
-    secret = [name for name in names if "credentials" in Path(name).name]
-    if secret:
-        click.echo(
-            f"Warning: the archive holds {', '.join(secret)}. Secrets belong in conf/local, "
-            "which is left out, or in environment variables.",
-            err=True,
-        )
+    return Built(target / wheel.name, target / archive.name, names)
 
 
 def _build_wheel(project: Project, folder: Path, verbose: bool) -> Path:

@@ -96,3 +96,16 @@ class ShopProject:
             check=False,
         )
         return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+def make_shop(path: Path) -> ShopProject:
+    """Write the project into a folder that is not there yet."""
+    project = ShopProject(path)
+    project.write("pyproject.toml", '[tool.sparkpipe]\npackage_name = "shop"\n')
+    project.write("shop/__init__.py", "")
+    project.write("shop/nodes.py", NODES)
+    project.write("shop/pipeline_registry.py", REGISTRY)
+    project.write("conf/base/catalog.yml", CATALOG)
+    project.write("conf/base/parameters.yml", "factor: 2\n")
+    project.write("data/numbers.json", "[1, 2, 3]")
+    return project

@@ -6,20 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli_project import CATALOG, NODES, REGISTRY, ShopProject
+from cli_project import ShopProject, make_shop
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> ShopProject:
-    project = ShopProject(tmp_path / "shop project")
-    project.write("pyproject.toml", '[tool.sparkpipe]\npackage_name = "shop"\n')
-    project.write("shop/__init__.py", "")
-    project.write("shop/nodes.py", NODES)
-    project.write("shop/pipeline_registry.py", REGISTRY)
-    project.write("conf/base/catalog.yml", CATALOG)
-    project.write("conf/base/parameters.yml", "factor: 2\n")
-    project.write("data/numbers.json", "[1, 2, 3]")
-    return project
+    return make_shop(tmp_path / "shop project")
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def test_tests_of_a_new_project_pass(spark: SparkSession, starter: ShopProject) 
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "3 passed" in ended.stdout
+    assert "4 passed" in ended.stdout
 
 
 def test_pipeline_create_adds_one_that_is_found(starter: ShopProject) -> None:
@@ -209,6 +209,7 @@ def test_pipelines_with_names_that_are_none(starter: ShopProject, action: str, n
 
 
 def test_pipeline_create_in_an_environment(starter: ShopProject) -> None:
+    (starter.path / "conf/test").mkdir()
     assert starter.command("pipeline", "create", "features", "--env", "test").status == 0
     assert (starter.path / "conf/test/parameters_features.yml").is_file()
     for env in ("tset", "../base"):

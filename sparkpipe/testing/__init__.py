@@ -1,0 +1,19 @@
+"""For the tests of users' own pipelines; with pytest, the fixtures of a plugin do the rest.
+
+Nothing of it needs pytest: what the fixtures give can be had from here in any test.
+"""
+
+from __future__ import annotations
+
+from sparkpipe.testing.frames import assert_frames_equal
+from sparkpipe.testing.overlay import temporary_catalog
+from sparkpipe.testing.running import TEST_SETTINGS, run_pipeline
+from sparkpipe.testing.samples import load_samples
+
+__all__ = [
+    "TEST_SETTINGS",
+    "assert_frames_equal",
+    "load_samples",
+    "run_pipeline",
+    "temporary_catalog",
+]

@@ -1,0 +1,160 @@
+"""A catalog for a test on top of the project's: it reads what the project has, and writes apart."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
+from sparkpipe.io.core import (
+    Version,
+    generate_timestamp,
+    is_ephemeral,
+    is_single_process,
+    location_of,
+)
+from sparkpipe.io.factory import build_data_set, has_versions
+from sparkpipe.io.target import target_of
+
+if TYPE_CHECKING:
+    from sparkpipe.session import Session
+
+_PATHS = ("filepath", "path")
+_NOT_IN_A_NAME = re.compile(r"[^\w.@=-]+")
+
+
+def temporary_catalog(session: Session, folder: Path) -> DataCatalog:
+    """Return the catalog of a project, with a place of its own for all that is saved.
+
+    A data set with a path saves below ``folder`` as it would save to its own path. One without (a
+    table, a database) keeps in memory what is saved, and so does one that only code has made. Each
+    is loaded from there once it has been saved, and until then from where the project has it.
+
+    Args:
+        session: Of the project.
+        folder: An empty folder.
+
+    Raises:
+        ConfigError: The project's configuration is wrong.
+    """
+    catalog = session.create_catalog()
+    on_top = _TemporaryCatalog()
+    on_top.__dict__.update(catalog.__dict__)
+    on_top._folder = folder.resolve()
+    on_top._version = Version(None, generate_timestamp())
+    on_top._made = {}
+    on_top._making = threading.Lock()
+    return on_top
+
+
+class _TemporaryCatalog(DataCatalog):
+    _folder: Path
+    _version: Version
+    _made: dict[str, Any]  # by name, with the data set that it is on top of
+    _making: threading.Lock
+
+    def _get_dataset(self, name: str) -> Any:
+        original = super()._get_dataset(name)
+        if is_ephemeral(original):
+            return original
+        with self._making:
+            known = self._made.get(name)
+            if known is None or known[0] is not original:
+                known = self._made[name] = (original, self._on_top_of(name, original))
+        return known[1]
+
+    def _on_top_of(self, name: str, original: Any) -> Any:
+        config = self.config_of(name)
+        if config is None or not any(isinstance(config.get(key), str) for key in _PATHS):
+            return _OnTop(original, MemoryDataSet(), name)
+        version = self._version if has_versions(config) else None
+        moved = _moved(config, self._folder)
+        return _OnTop(original, build_data_set(moved, version=version), name)
+
+
+def _moved(entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return an entry with its paths below a folder, and without what other stores need."""
+    moved: dict[str, Any] = {}
+    for key, value in entry.items():
+        if key in _PATHS and isinstance(value, str):
+            moved[key] = (folder / _below(value)).as_posix()
+        elif key in ("dataset", "checkpoint") and isinstance(value, Mapping):
+            moved[key] = _moved(value, folder)
+        elif key == "fs_args" and isinstance(value, Mapping):
+            moved[key] = {name: args for name, args in value.items() if name.startswith("open_")}
+        elif key == "save_args" and isinstance(value, Mapping):
+            moved[key] = {
+                name: (folder / _below(arg)).as_posix() if name.startswith("checkpoint") else arg
+                for name, arg in value.items()
+            }
+        elif key != "credentials":
+            moved[key] = value
+    return moved
+
+
+def _below(path: str) -> Path:
+    """Return where a path lies below a folder: with its last two parts, and apart from others.
+
+    >>> _below("s3://bucket/raw/orders.csv").name
+    'orders.csv'
+    """
+    import zlib
+
+    parts = [_NOT_IN_A_NAME.sub("-", part) for part in re.split(r"[/\\]+", path.rstrip("/\\"))]
+    parent = "/".join(path.rstrip("/\\").replace("\\", "/").split("/")[:-1])
+    return Path(f"{zlib.crc32(parent.encode()):08x}", parts[-1])
+
+
+class _OnTop(AbstractDataSet[Any, Any]):
+    """Saves to one data set, and loads from it what was saved; until then from the other."""
+
+    def __init__(self, original: Any, own: Any, name: str) -> None:
+        self._original = original
+        self._dataset = own  # what wrappers call what they wrap
+        self._name = name
+
+    @property
+    def _SINGLE_PROCESS(self) -> bool:  # type: ignore[override]  # noqa: N802
+        return is_single_process(self._original)
+
+    def _current(self) -> Any:
+        return self._dataset if self._dataset.exists() else self._original
+
+    def _load(self) -> Any:
+        return self._current().load()
+
+    def _save(self, data: Any) -> None:
+        self._dataset.save(data)
+
+    def _exists(self) -> bool:
+        return bool(self._current().exists())
+
+    def _release(self) -> None:
+        if not isinstance(self._dataset, MemoryDataSet) and hasattr(self._dataset, "release"):
+            self._dataset.release()
+        if hasattr(self._original, "release"):
+            self._original.release()
+
+    def confirm(self) -> None:
+        """Write nothing: what a test has seen, the project has not."""
+
+    def _problems(self) -> list[str]:
+        own = getattr(self._original, "_problems", None)
+        return own() if callable(own) else []
+
+    def _missing(self) -> str:
+        own = getattr(self._original, "_missing", None)
+        return own() if callable(own) and not self._dataset.exists() else ""
+
+    def _target(self) -> str:
+        return target_of(self._dataset)
+
+    def _describe(self) -> dict[str, Any]:
+        place = location_of(self._dataset)
+        return {
+            **({"filepath": place} if place else {}),
+            "on_top_of": f"{type(self._original).__name__} {location_of(self._original)}".strip(),
+        }
