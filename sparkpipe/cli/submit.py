@@ -89,6 +89,7 @@ def command(
             options = ("--conf-source", made.archive.name, *options)
         program += ["--package", project.package_name]
     words += [*_delta(properties, session.spark.settings)]
+    properties.setdefault("spark.log.level", "WARN")  # else Spark tells hundreds of lines
     words += [word for key, value in properties.items() for word in ("--conf", f"{key}={value}")]
     for made_file in (*zips, *([made.archive] if in_cluster else ())):
         click.echo(f"Made {shown(made_file)}", err=True)
@@ -118,9 +119,9 @@ def _submitted(package: str | None, arguments: tuple[str, ...]) -> None:
 
 
 def _program() -> Path:
-    import sparkpipe.submit
+    import sparkpipe
 
-    return Path(next(iter(sparkpipe.submit.__path__)), "main.py").resolve()
+    return Path(sparkpipe.__file__).resolve().parent / "submit" / "main.py"
 
 
 def _checked(name: str, options: Sequence[str]) -> dict[str, Any]:

@@ -40,6 +40,7 @@ _DELTA_COLUMN = re.compile(r"^ \|-- (.+): (\S+) \(nullable", re.MULTILINE)
 _EXIT_CODE = re.compile(r"exit(?:ed with)? (?:code|status):? (\d+)", re.IGNORECASE)
 #: Killed by the system, and ended by Spark itself, for want of memory.
 _MEMORY_CODES = ("137", "52")
+_NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 _TOO_BIG = "spark.driver.maxResultSize"
 
 # Conditions that only say that something failed: their cause says what.
@@ -70,8 +71,16 @@ def _tell_jvm_gone(link: Link, links: _Links) -> str:
 
 
 def _tell_worker_exception(link: Link, links: _Links) -> str:
+    raised = raised_in_worker(link)
+    missing = _NO_MODULE.match(raised)
+    if missing:
+        return (
+            f"the Python of Spark's executors has no module '{missing[1]}'.\nShip it with "
+            "--py-files ('sparkpipe submit command' prints the whole line for this project), or "
+            "install it there."
+        )
     # Where: pyspark puts the worker's frames into the traceback of the exception.
-    return f"in a Python worker: {raised_in_worker(link)}"
+    return f"in a Python worker: {raised}"
 
 
 def _missing_column_keys(link: Link) -> tuple[str, str] | None:

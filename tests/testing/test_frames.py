@@ -23,7 +23,8 @@ def frame(request: pytest.FixtureRequest) -> Any:
 
 @pytest.mark.spark
 @pytest.mark.session
-@pytest.mark.filterwarnings("ignore:subprocess .* is still running")  # of pyspark, asking for colours
+# pyspark asks the terminal for its colours, and does not wait.
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running")
 def test_spark_frame_is_compared_with_rows_and_frames(frame: Any) -> None:
     assert_frames_equal(frame, ROWS)
     assert_frames_equal(frame, [dict(zip(frame.columns, row, strict=True)) for row in ROWS[::-1]])
