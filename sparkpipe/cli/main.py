@@ -71,6 +71,7 @@ class Commands(LazyGroup):
         "new": ("sparkpipe.cli.new:new", "Make a new Spark project."),
         "pipeline": ("sparkpipe.cli.pipeline:pipeline", "Add a pipeline, or delete one."),
         "package": ("sparkpipe.cli.package:package", "Build a wheel and a configuration archive."),
+        "databricks": ("sparkpipe.cli.databricks:databricks", "Make jobs of Databricks."),
         "info": ("sparkpipe.cli.info:info", "Tell versions, places and plugins."),
         "completion": ("sparkpipe.cli.completion:completion", "Print the completion of a shell."),
     },
