@@ -26,6 +26,7 @@ from sparkpipe.errors import (
     told_with_place,
 )
 from sparkpipe.pipeline import Pipeline
+from sparkpipe.spark.databricks import foreign_feature
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -361,9 +362,11 @@ def _import(name: str) -> ModuleType | None:
             return None
         raise ConfigError(
             f"Importing {name} failed: there is no module '{exc.name}' (imported {place_of(exc)}).",
-            hint="Install it, or check the spelling.",
+            hint=foreign_feature(exc) or "Install it, or check the spelling.",
         ) from exc
     except SparkpipeError:
         raise
     except (Exception, SystemExit) as exc:  # a script that ends itself must not end this one
-        raise ConfigError(f"Importing {name} raised {told_with_place(exc)}") from exc
+        raise ConfigError(
+            f"Importing {name} raised {told_with_place(exc)}", hint=foreign_feature(exc)
+        ) from exc

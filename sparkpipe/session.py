@@ -28,7 +28,7 @@ from sparkpipe.errors import (
 )
 from sparkpipe.hooks import create_hook_manager, installed_hooks
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.core import generate_timestamp, is_single_process, reason_of
+from sparkpipe.io.core import generate_timestamp, is_single_process, location_of, reason_of
 from sparkpipe.io.importing import import_object
 from sparkpipe.logging import apply_logging_config, checked_logging_config
 from sparkpipe.pipeline import Pipeline
@@ -52,6 +52,10 @@ RUNNERS = ("SequentialRunner", "ThreadRunner", "ParallelRunner", "HybridRunner",
 
 #: The environment where none is given.
 ENVIRONMENT_VARIABLE = "SPARKPIPE_ENV"
+
+
+# A file system that is Databricks' own, unless somebody brings it.
+_DBFS = "spark.hadoop.fs.dbfs.impl"
 
 
 @dataclass(frozen=True)
@@ -638,7 +642,7 @@ class Session:
         ]
 
     def _spark_problems(self, pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
-        """Tell a missing Java where this run would start Spark for a data set."""
+        """Tell what a Spark that this run would start for a data set lacks."""
         names = [name for name in sorted(pipeline.data_sets()) if name in catalog]
         try:
             uses = [name for name in names if is_single_process(catalog._get_dataset(name))]
@@ -647,7 +651,17 @@ class Session:
         if not uses or not self.spark.starts_jvm():
             return []
         problem = java_problem()
-        return [f"{problem} ('{uses[0]}' is read by Spark.) {java_hint()}"] if problem else []
+        problems = [f"{problem} ('{uses[0]}' is read by Spark.) {java_hint()}"] if problem else []
+        if _DBFS not in self.spark.settings:
+            problems += [
+                f"Data set '{name}' ({location}) is there on Databricks only: the Spark of this "
+                "machine has no dbfs:/. Give another path in an environment for this machine."
+                for name in uses
+                if (location := location_of(catalog._get_dataset(name))).startswith(
+                    ("dbfs:/", "/dbfs/")
+                )
+            ]
+        return problems
 
 
 def load_runner(

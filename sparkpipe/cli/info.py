@@ -39,11 +39,15 @@ def _versions() -> list[tuple[str, str]]:
         ("Python", f"{platform.python_version()} ({sys.executable})"),
         ("System", platform.platform()),
     ]
+    runtime = os.environ.get("DATABRICKS_RUNTIME_VERSION")
+    if runtime:
+        rows.append(("Databricks", f"runtime {runtime}, whose Spark is taken as it is"))
     for package in _PACKAGES:
         try:
             rows.append((package, version(package)))
         except PackageNotFoundError:
-            if package in ("pyspark", "delta-spark"):
+            # The runtime of Databricks has both, though not always as packages.
+            if package in ("pyspark", "delta-spark") and not runtime:
                 rows.append((package, "not installed (pip install 'sparkpipe[spark]')"))
     return rows
 

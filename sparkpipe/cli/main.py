@@ -76,6 +76,7 @@ class Commands(LazyGroup):
         "sample": ("sparkpipe.cli.sample:sample", "Save samples of a run's inputs for tests."),
         "submit": ("sparkpipe.cli.submit:submit", "Run by spark-submit, on a cluster."),
         "package": ("sparkpipe.cli.package:package", "Build a wheel and a configuration archive."),
+        "databricks": ("sparkpipe.cli.databricks:databricks", "Make jobs of Databricks."),
         "info": ("sparkpipe.cli.info:info", "Tell versions, places and plugins."),
         "completion": ("sparkpipe.cli.completion:completion", "Print the completion of a shell."),
     },

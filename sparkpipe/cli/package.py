@@ -5,12 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import zipfile
+from email import message_from_bytes
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from sparkpipe.cli.databricks.wheel import brings_spark
 from sparkpipe.cli.project import ProjectCommand, current_project, package_folder
 from sparkpipe.errors import ConfigError
 
@@ -42,8 +45,9 @@ _MOST_LINES = 10
     type=click.Path(file_okay=False, path_type=Path),
     help="Where wheel and archive go [dist in the project].",
 )
+@click.option("--clean", is_flag=True, help="Remove wheels of the project's other versions there.")
 @click.option("--verbose", "-v", is_flag=True, help="Show what the build prints, and tracebacks.")
-def package(*, directory: Path | None, verbose: bool) -> None:
+def package(*, directory: Path | None, clean: bool, verbose: bool) -> None:
     """Build a wheel of the project, and conf-<package>.tar.gz of conf without conf/local.
 
     Where the wheel is installed, <package> and 'python -m <package>' run the project:
@@ -53,12 +57,21 @@ def package(*, directory: Path | None, verbose: bool) -> None:
 
     project = current_project()
     made = build(project, directory, verbose=verbose)
+    if clean:
+        made.remove_other_versions()
     for path in (made.wheel, made.archive):
         click.echo(f"Made {shown(path)}")
     if not (package_folder(project) / "__main__.py").is_file():
         click.echo(
             f"Warning: {project.package_name} has no __main__.py, so the wheel has no command that "
             "runs it. A project of 'sparkpipe new' shows one.",
+            err=True,
+        )
+    spark = brings_spark(_requirements(made.wheel))
+    if spark:
+        click.echo(
+            f"Warning: the wheel installs {', '.join(spark)} wherever it is installed, also over "
+            "the Spark of a cluster. Such a dependency belongs in an extra.",
             err=True,
         )
     made.warn_of_secrets()
@@ -70,6 +83,19 @@ class Built(NamedTuple):
     wheel: Path
     archive: Path
     names: list[str]
+
+    def remove_other_versions(self) -> None:
+        """Remove wheels of the project's other versions that lie beside this one.
+
+        Raises:
+            ConfigError: One cannot be removed.
+        """
+        try:
+            for other in self.wheel.parent.glob(f"{self.wheel.name.partition('-')[0]}-*.whl"):
+                if other.name != self.wheel.name:
+                    other.unlink()
+        except OSError as exc:
+            raise ConfigError(f"{exc.filename} cannot be removed: {exc.strerror}.") from exc
 
     def warn_of_secrets(self) -> None:
         """Tell that credentials would be shipped."""
@@ -143,6 +169,14 @@ def _build_wheel(project: Project, folder: Path, verbose: bool) -> Path:
             hint="\nThe whole output: --verbose",
         )
     return wheels[0]
+
+
+def _requirements(wheel: Path) -> list[str]:
+    """Return what a wheel says that it needs."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        text = archive.read(names[0]) if names else b""
+    return [str(one) for one in message_from_bytes(text).get_all("Requires-Dist", [])]
 
 
 def _is_installed(name: str) -> bool:

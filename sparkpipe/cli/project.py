@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -34,6 +34,8 @@ _MOST_LINES = 3
 _MOST_LINES_OF_ONE = 12
 _LONGEST_LINE = 1000
 
+_RAISES = "sparkpipe.raises"
+
 
 class ProjectCommand(click.Command):
     """A command that tells an error in a few lines and ends with its exit status."""
@@ -53,6 +55,9 @@ def telling_errors(ctx: click.Context, verbose: bool, more: str) -> Iterator[Non
         verbose: Tell all, with tracebacks.
         more: How to ask for that.
     """
+    if ctx.meta.get(_RAISES):
+        yield
+        return
     try:
         yield
     except SparkpipeError as exc:
@@ -66,6 +71,24 @@ def telling_errors(ctx: click.Context, verbose: bool, more: str) -> Iterator[Non
     except Exception as exc:
         show_unexpected(exc, verbose, more=more)
         ctx.exit(1)
+
+
+def raise_errors(ctx: click.Context) -> None:
+    """Let the command of a context raise its error, as a function does, and not tell it."""
+    ctx.meta[_RAISES] = True
+
+
+def end(ctx: click.Context, status: int, error: BaseException) -> NoReturn:
+    """End a command because of an error that has been told: with a status, or by the error itself.
+
+    Args:
+        ctx: Of the command.
+        status: The exit status of the process.
+        error: What is raised where :func:`raise_errors` was asked for.
+    """
+    if ctx.meta.get(_RAISES):
+        raise error
+    raise click.exceptions.Exit(status) from error
 
 
 def current_project() -> Project:

@@ -18,6 +18,7 @@ from sparkpipe.cli.project import (
     ProjectCommand,
     current_project,
     echo_table,
+    end,
     open_session,
     project_options,
     show_error,
@@ -49,7 +50,7 @@ def run(
     conf_source: str | None,
     verbose: bool,
     **filters: Any,
-) -> None:
+) -> dict[str, Any]:
     """Run a pipeline, or the part of it that the given filters all keep."""
     from sparkpipe.cli.logs import configure_logging, traceback_logger
     from sparkpipe.session import Selection
@@ -84,15 +85,16 @@ def run(
         for failure in exc.failures:
             traceback_logger.error("%s\n%s", failure.message, failure.traceback_text)
         _show_failure(exc, log, verbose)
-        raise click.exceptions.Exit(1) from exc
+        end(click.get_current_context(), 1, exc)
     except SparkpipeError as exc:
         traceback_logger.error("%s", exc)
         raise
     except Exception as exc:  # of a hook, or of a runner of the user's own
         traceback_logger.exception("The run ended with %s", type(exc).__name__)
         show_unexpected(exc, verbose, shown(str(log)) if log else "")
-        raise click.exceptions.Exit(1) from exc
+        end(click.get_current_context(), 1, exc)
     _show_results(prepared, outputs)
+    return outputs
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from sparkpipe.io.core import (
     get_protocol_and_path,
     glob_paths,
 )
+from sparkpipe.spark.databricks import as_local, folder_problems
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -36,6 +37,8 @@ def split_protocol(filepath: str) -> tuple[str, str]:
     (('file', 'data/a.csv'), ('s3', 'bucket/a.csv'))
     >>> split_protocol("file:///tmp/a.csv"), split_protocol("C:\\data\\a.csv")
     (('file', '/tmp/a.csv'), ('file', 'C:/data/a.csv'))
+    >>> split_protocol("dbfs:/Volumes/main/shop/a.csv")
+    ('file', '/Volumes/main/shop/a.csv')
     """
     if "\0" in filepath:
         raise DataSetError("a path cannot hold a NUL character.")
@@ -43,7 +46,7 @@ def split_protocol(filepath: str) -> tuple[str, str]:
         return "file", filepath.replace("\\", "/")
     protocol, separator, path = filepath.partition("://")
     if not separator:
-        return "file", os.path.expanduser(filepath)  # noqa: PTH111 - keeps the path as written
+        return "file", os.path.expanduser(as_local(filepath))  # noqa: PTH111 - keeps the path as written
     if protocol in ("file", "local"):
         from urllib.parse import unquote, urlsplit
 
@@ -201,7 +204,8 @@ class FileDataSet(AbstractVersionedDataSet):
         return ""
 
     def _problems(self) -> list[str]:
-        return super()._problems() + protocol_problems(self._protocol)
+        problems = super()._problems() + protocol_problems(self._protocol)
+        return problems + (folder_problems(str(self._filepath)) if self._is_local else [])
 
     def _release(self) -> None:
         super()._release()

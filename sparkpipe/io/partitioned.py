@@ -17,6 +17,7 @@ from sparkpipe.io.core import (
     reason_of,
 )
 from sparkpipe.io.files import protocol_problems, split_protocol, without_password
+from sparkpipe.spark.databricks import folder_problems
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -137,6 +138,7 @@ class PartitionedDataSet(AbstractDataSet):
 
     def _problems(self) -> list[str]:
         problems = protocol_problems(self._protocol)
+        problems += folder_problems(self._path)
         try:
             partition = self._partition("partition")
         except Exception as exc:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from sparkpipe.spark.databricks import as_local
+
 # C: is a drive: protocols have two letters or more.
 _PROTOCOL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):(?=/)(//)?")
 _SAME_STORE = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfs": "abfss", "local": "file"}
@@ -62,6 +64,8 @@ def path_target(path: str) -> str:
 
     >>> path_target("s3a://bucket//a/b.csv/"), path_target("file:/a/./b"), path_target("dbfs:/a")
     ('s3://bucket/a/b.csv', '/a/b', '/dbfs/a')
+    >>> path_target("dbfs:/Volumes/main/shop/a"), path_target("/Volumes/main/shop/a")
+    ('/Volumes/main/shop/a', '/Volumes/main/shop/a')
     """
     if _GLOB.search(path):
         return ""
@@ -76,8 +80,8 @@ def path_target(path: str) -> str:
 
         return os.path.realpath(unquote(urlsplit(path).path) if match[2] else rest)
     rest = posixpath.normpath(re.sub("/+", "/", _PASSWORD.sub("", rest)))
-    if protocol == "dbfs":  # its files are seen under this folder, too
-        return posixpath.join("/dbfs", rest.lstrip("/"))
+    if protocol == "dbfs":  # its files are seen in folders, too
+        return as_local(f"dbfs:/{rest.lstrip('/')}")
     return f"{protocol}://{rest}"
 
 

@@ -16,6 +16,7 @@ from sparkpipe.errors import (
 )
 from sparkpipe.io.core import reason_of
 from sparkpipe.pipeline.node import Node
+from sparkpipe.spark.databricks import foreign_feature
 from sparkpipe.spark.errors import is_cancellation, java_stack
 
 
@@ -49,7 +50,7 @@ def node_failure(
         )
     if was_cancelled and stopped:
         return NodeCancelledError(f"Node '{node.name}' was cancelled.", node.name)
-    hint = exc.hint if isinstance(exc, SparkpipeError) else ""
+    hint = exc.hint if isinstance(exc, SparkpipeError) else foreign_feature(exc)
     if isinstance(exc, DataSetError):
         message = f"Node '{node.name}' {exc.message[:1].lower()}{exc.message[1:]}"
     elif isinstance(exc, PipelineError) and f"'{node.name}'" in exc.message:

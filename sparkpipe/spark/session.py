@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.errors import SparkStartError
 from sparkpipe.hooks import is_within_hook
 from sparkpipe.spark.active import active_session, forget_removed_jars, is_stopped
+from sparkpipe.spark.databricks import foreign_feature, on_databricks
 from sparkpipe.spark.fingerprint import fingerprint
 from sparkpipe.spark.jars import spark_jars
 from sparkpipe.spark.job_scope import carry
@@ -31,13 +32,9 @@ _logger = logging.getLogger(__name__)
 # A Python process holds one SparkContext, whichever run asks first; two must not start at once.
 _starting = threading.Lock()
 
-# databricks-connect finds its cluster by one of these.
-_DATABRICKS = (
-    "DATABRICKS_HOST",
-    "DATABRICKS_CONFIG_PROFILE",
-    "DATABRICKS_CLUSTER_ID",
-    "DATABRICKS_SERVERLESS_COMPUTE_ID",
-)
+# What databricks-connect alone reads, and all by which it finds its compute.
+_COMPUTE = ("DATABRICKS_CLUSTER_ID", "DATABRICKS_SERVERLESS_COMPUTE_ID")
+_DATABRICKS = ("DATABRICKS_HOST", "DATABRICKS_CONFIG_PROFILE", *_COMPUTE)
 
 
 class SparkProvider:
@@ -108,7 +105,7 @@ class SparkProvider:
             and self.peek() is None
             and self._remote() is None
             and not uses_databricks()
-            and "DATABRICKS_RUNTIME_VERSION" not in os.environ
+            and not on_databricks()
             and "PYSPARK_GATEWAY_PORT" not in os.environ
             and self._warm_server() is None
         )
@@ -156,7 +153,7 @@ class SparkProvider:
             active = active_session()
             if active is not None:
                 return active
-            if "DATABRICKS_RUNTIME_VERSION" in os.environ:
+            if on_databricks():
                 return _connected(
                     _builder, "Databricks", "Attach the notebook or job to a cluster."
                 )
@@ -173,6 +170,7 @@ class SparkProvider:
                     "the Spark Connect server",
                     "Check SPARK_REMOTE, or spark.remote in spark.yml.",
                 )
+            _warn_of_databricks()
             session = self._connect_warm()
             if session is None:
                 session = start_session(self.settings, self.options, self._log_file)
@@ -264,7 +262,8 @@ def _take(given: Any) -> SparkSession:
             session = given()
         except Exception as exc:
             raise SparkStartError(
-                f"The function that gives the Spark session failed: {type(exc).__name__}: {exc}"
+                f"The function that gives the Spark session failed: {type(exc).__name__}: {exc}",
+                hint=foreign_feature(exc),
             ) from exc
         if not hasattr(session, "createDataFrame"):
             raise SparkStartError(
@@ -309,6 +308,19 @@ def _stop(session: Any) -> None:
         lease.close()
         # Else pyspark would never again start a classic session in this process.
         os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
+
+
+def _warn_of_databricks() -> None:
+    """Tell that compute of Databricks is named, and cannot be reached."""
+    for name in _COMPUTE:
+        if os.environ.get(name):
+            _logger.warning(
+                "%s is set, but databricks-connect is not installed: Spark runs on this machine. "
+                "To use Databricks install it, of the version of the compute, in an environment "
+                "without pyspark: pip install databricks-connect",
+                name,
+            )
+            return
 
 
 def uses_databricks() -> bool:

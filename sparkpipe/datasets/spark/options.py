@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sparkpipe.errors import did_you_mean
+from sparkpipe.spark.databricks import on_databricks
+from sparkpipe.spark.session import uses_databricks
 
 #: Formats that Spark brings, and those that well-known packages bring.
 FORMATS = (
@@ -85,7 +87,9 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
 
 def needed_packages(file_format: str) -> tuple[str, ...]:
     """Return the packages without which Spark cannot read or write a format."""
-    return ("pyspark", "delta") if file_format.lower() == "delta" else ("pyspark",)
+    # The Spark of Databricks knows Delta by itself.
+    brings_delta = file_format.lower() != "delta" or on_databricks() or uses_databricks()
+    return ("pyspark",) if brings_delta else ("pyspark", "delta")
 
 
 def format_problems(file_format: str, also: Iterable[str] = ()) -> list[str]:

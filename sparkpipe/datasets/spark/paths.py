@@ -11,12 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sparkpipe.io.files import split_protocol
+from sparkpipe.spark.databricks import folder_problems, on_databricks
 from sparkpipe.spark.session import uses_databricks
 
 _LAST_TASKS_SECONDS = 5.0
 
 # C: is a drive: protocols have two letters or more.
 _PROTOCOL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):(?=/)(//)?")
+
+# Files of the workspace, and where the tasks of jobs work.
+_OF_PROJECTS = ("/Workspace/", "/databricks/driver/")
 
 _GLOB_CHARACTERS = set("*?[{")
 
@@ -32,9 +36,11 @@ def split_address(filepath: str) -> tuple[str, str]:
     _, path = split_protocol(filepath)
     match = _PROTOCOL.match(filepath)
     if match is None:
-        # On Databricks an absolute path without a protocol is none of the driver's disk; and what
-        # Python sees in the folder /dbfs, Spark sees without it.
-        is_dbfs = path.startswith("/dbfs/") or (path.startswith("/") and _on_databricks())
+        # On Databricks an absolute path without a protocol is none of the driver's disk, but for
+        # the folders of projects; and what Python sees in /dbfs, Spark sees without it.
+        is_dbfs = path.startswith("/dbfs/") or (
+            path.startswith("/") and not path.startswith(_OF_PROJECTS) and _on_databricks()
+        )
         return ("dbfs:", path.removeprefix("/dbfs")) if is_dbfs else ("", path)
     rest = filepath[match.end() :]
     if match[1].lower() in ("file", "local"):
@@ -43,7 +49,12 @@ def split_address(filepath: str) -> tuple[str, str]:
 
 
 def _on_databricks() -> bool:
-    return "DATABRICKS_RUNTIME_VERSION" in os.environ or uses_databricks()
+    return on_databricks() or uses_databricks()
+
+
+def path_problems(filepath: str) -> list[str]:
+    """Tell a path that is there on Databricks only, where Spark would take it for a local one."""
+    return folder_problems(filepath) if filepath and local_path(filepath) is not None else []
 
 
 def local_path(filepath: str) -> Path | None:

@@ -20,6 +20,7 @@ from sparkpipe.datasets.spark.paths import (
     is_glob,
     is_set_aside,
     local_path,
+    path_problems,
     recover,
     replacing_folder,
     spark_path,
@@ -184,7 +185,7 @@ class SparkDataSet(AbstractVersionedDataSet):
         missing = missing_packages(needed_packages(self._file_format))
         if missing:
             return missing
-        problems = format_problems(self._file_format)
+        problems = format_problems(self._file_format) + path_problems(self._given)
         problems += mode_problems(self._save_args["mode"])
         problems += option_problems("load_args", self._file_format, self._load_args)
         problems += option_problems("save_args", self._file_format, self._save_args)

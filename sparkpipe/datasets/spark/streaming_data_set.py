@@ -15,7 +15,7 @@ from sparkpipe.datasets.spark.options import (
     option_problems,
     word_problems,
 )
-from sparkpipe.datasets.spark.paths import is_glob, local_path, spark_path
+from sparkpipe.datasets.spark.paths import is_glob, local_path, path_problems, spark_path
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import AbstractDataSet
@@ -149,6 +149,7 @@ class SparkStreamingDataSet(AbstractDataSet):
         if missing:
             return missing
         problems = format_problems(self._file_format, _FORMATS) if self._file_format else []
+        problems += path_problems(self._given)
         problems += option_problems("load_args", self._file_format, self._load_args, _READER)
         problems += option_problems("save_args", self._file_format, self._save_args, _WRITER)
         if "output_mode" in self._save_args:

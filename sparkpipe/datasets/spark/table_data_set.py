@@ -20,6 +20,7 @@ from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, Version
 from sparkpipe.io.importing import missing_packages
 from sparkpipe.io.target import table_target
+from sparkpipe.spark.databricks import catalog_hint
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
@@ -132,12 +133,7 @@ class SparkTableDataSet(AbstractDataSet):
         try:
             frame = analysed(reader.table(self._table.sql))
         except Exception as exc:
-            if len(self._table.parts) == 3 and _condition(exc).startswith(_NO_CATALOG):
-                catalog = self._table.parts[0]
-                raise DataSetError(
-                    f"Spark has no catalog '{catalog}'.",
-                    hint=f"Check its name, or set spark.sql.catalog.{catalog} in spark.yml.",
-                ) from exc
+            self._tell_no_catalog(exc)
             raise
         return frame.toPandas() if self._dataframe_type == "pandas" else frame
 
@@ -145,12 +141,27 @@ class SparkTableDataSet(AbstractDataSet):
         if self._write_mode is None:
             raise DataSetError(self._unwritable())
         frame = self._frame(data)
-        if self._write_mode != "upsert":
-            self._write(frame, self._write_mode)
+        try:
+            self._save_frame(frame, self._write_mode)
+        except Exception as exc:
+            self._tell_no_catalog(exc)
+            raise
+
+    def _save_frame(self, frame: DataFrame, mode: str) -> None:
+        if mode != "upsert":
+            self._write(frame, mode)
         elif self._is_there(frame.sparkSession):
             self._upsert(frame)
         else:
             self._write(frame, "append")
+
+    def _tell_no_catalog(self, exc: Exception) -> None:
+        """Tell that there is no catalog of that name, if that is why a load or save failed."""
+        if len(self._table.parts) == 3 and _condition(exc).startswith(_NO_CATALOG):
+            catalog = self._table.parts[0]
+            raise DataSetError(
+                f"Spark has no catalog '{catalog}'.", hint=catalog_hint(catalog)
+            ) from exc
 
     def _unwritable(self) -> str:
         """Return why no save can succeed, where that is known."""
