@@ -27,3 +27,13 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Be loaded by ``%load_ext sparkpipe``; see :mod:`sparkpipe.notebook`."""
+    import_module("sparkpipe.notebook").load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Be unloaded by ``%unload_ext sparkpipe``."""
+    import_module("sparkpipe.notebook").unload(shell)

@@ -49,6 +49,18 @@ class SparkpipeError(Exception):
         stop = "" if not self.hint or self.message.endswith((".", ":", "?", "!", ")")) else "."
         return f"{self.message}{stop} {self.hint}".rstrip()
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows instead of a traceback: what to know is in the message.
+
+        ``%debug`` and ``sys.last_value`` still have all.
+        """
+        title, *lines = self._lines_to_show()
+        return [f"\x1b[31m{type(self).__name__}\x1b[0m: {title}", *lines]
+
+    def _lines_to_show(self) -> list[str]:
+        place = _users_place(self)
+        return [str(self), *([f"  at {place}"] if place else [])]
+
 
 class ConfigError(SparkpipeError):
     """A configuration file, an option or a setting of the project is wrong."""
@@ -189,6 +201,20 @@ class RunFailedError(SparkpipeError):
     def __str__(self) -> str:
         return self.message + self.hint
 
+    def _lines_to_show(self) -> list[str]:
+        lines = [
+            f"the run failed: {self.completed} of {self.total} nodes done, "
+            f"{len(self.failures)} failed."
+        ]
+        for failure in self.failures:
+            lines.append(failure.message)
+            if failure.location:
+                lines.append(f"  at {failure.location}")
+        if self.cancelled:
+            lines.append(f"Cancelled: {', '.join(self.cancelled)}.")
+        lines += self.hint.strip().splitlines()
+        return [*lines, "Whole traceback: print(sys.last_value.failures[0].traceback_text)"]
+
     def __repr__(self) -> str:
         return f"RunFailedError({self.message!r})"
 
@@ -236,6 +262,23 @@ def place_of(exc: BaseException) -> str:
         if not frame.filename.startswith("<") and "importlib" not in frame.filename
     ]
     return f"in {frames[-1].filename}:{frames[-1].lineno}" if frames else "somewhere"
+
+
+def _users_place(exc: BaseException) -> str:
+    """Return the line of a user's file from which an error came; empty if it is that of a cell."""
+    import traceback
+    from pathlib import Path
+
+    not_the_users = {Path(__file__).parent, Path(traceback.__file__).parent}
+    frames = [
+        frame
+        for frame in traceback.extract_tb(exc.__traceback__)
+        # A cell has no file; below it are IPython and the standard library.
+        if (path := Path(frame.filename)).is_file()
+        and not_the_users.isdisjoint(path.parents)
+        and not {"site-packages", "dist-packages"}.intersection(path.parts)
+    ]
+    return f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
 
 
 _collected: ContextVar[list[SparkpipeError] | None] = ContextVar("_collected", default=None)

@@ -152,8 +152,8 @@ def _data_sets(found: Iterable[str]) -> list[str]:
 
 
 def _type_and_place(entries: DataCatalog, name: str) -> tuple[str, str]:
-    from sparkpipe.cli.redaction import redacted
     from sparkpipe.io.core import location_of
+    from sparkpipe.redaction import redacted
 
     if name not in entries:
         return "MemoryDataSet", "(not in the catalog: in memory during the run)"
@@ -184,8 +184,8 @@ def _resolved(entries: DataCatalog, name: str) -> Any:
 
 
 def _as_yaml(entries: Mapping[str, Any]) -> str:
-    from sparkpipe.cli.redaction import redacted
     from sparkpipe.config import to_yaml
+    from sparkpipe.redaction import redacted
 
     return to_yaml(redacted(entries))
 

@@ -161,11 +161,20 @@ def _as_given(value: Any) -> str:
 
 
 def _show_results(prepared: Any, outputs: dict[str, Any]) -> None:
-    from sparkpipe.io.core import location_of
     from sparkpipe.runner import DryRunner
 
     if isinstance(prepared.runner, DryRunner):
         return
+    rows = result_rows(prepared, outputs)
+    if rows:
+        click.echo("Results:")
+        echo_table([(f"  {name}", kind, where) for name, kind, where in rows])
+
+
+def result_rows(prepared: Any, outputs: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return name, type and place of what a run has made: what is saved, then what is returned."""
+    from sparkpipe.io.core import location_of
+
     rows = []
     for name in sorted(prepared.pipeline.outputs()):
         if name in prepared.catalog:
@@ -175,6 +184,4 @@ def _show_results(prepared: Any, outputs: dict[str, Any]) -> None:
                 continue  # a runner of the user's own may save nothing
             rows.append((name, type(data_set).__name__, shown(location_of(data_set))))
     rows += [(name, type(data).__name__, "(in memory only)") for name, data in outputs.items()]
-    if rows:
-        click.echo("Results:")
-        echo_table([(f"  {name}", kind, where) for name, kind, where in rows])
+    return rows

@@ -68,7 +68,7 @@ def summary_lines(reports: Iterable[NodeReport], verbose: bool = False) -> list[
         reports: One for each node.
         verbose: Every node, and names in full; else no more than fit on a screen.
     """
-    ordered = sorted(reports, key=lambda report: (_ORDER[report.status], -_total(report)))
+    ordered = most_telling_first(reports)
     if not ordered:
         return []
     shown = ordered if verbose else ordered[:_MOST_ROWS]
@@ -84,6 +84,11 @@ def summary_lines(reports: Iterable[NodeReport], verbose: bool = False) -> list[
     if any(report.lazy_outputs for report in shown):
         lines.append(_LAZY)
     return lines
+
+
+def most_telling_first(reports: Iterable[NodeReport]) -> list[NodeReport]:
+    """Return reports: what failed comes first, then what took longest."""
+    return sorted(reports, key=lambda report: (_ORDER[report.status], -_total(report)))
 
 
 def _row(report: NodeReport, verbose: bool) -> list[str]:

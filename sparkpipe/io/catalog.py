@@ -427,6 +427,11 @@ class DataCatalog:
     def __repr__(self) -> str:
         return f"DataCatalog({', '.join(self)})"
 
+    def _repr_html_(self) -> str:
+        from sparkpipe.io.html import catalog_html
+
+        return catalog_html(self)
+
 
 def _bodies(catalog: DataCatalog) -> Mapping[str, Any]:
     return catalog._patterned.bodies if catalog._patterned else {}

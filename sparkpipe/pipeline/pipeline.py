@@ -247,6 +247,11 @@ class Pipeline:
             shown.append(f"... {len(nodes) - len(shown)} more")
         return "Pipeline([\n" + ",\n".join(shown) + "\n])"
 
+    def _repr_html_(self) -> str:
+        from sparkpipe.pipeline.html import pipeline_html
+
+        return pipeline_html(self)
+
     def __getstate__(self) -> list[Node]:
         return list(self._unordered)
 

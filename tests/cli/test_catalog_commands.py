@@ -10,7 +10,7 @@ from cli_project import CATALOG, ShopProject
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkpipe.cli.redaction import redacted
+from sparkpipe.redaction import redacted
 
 
 def test_list_shows_the_data_sets_of_each_pipeline_by_type(shop: ShopProject) -> None:

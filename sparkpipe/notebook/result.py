@@ -1,0 +1,75 @@
+"""What ``%run_pipeline`` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.cli.summary import most_telling_first
+from sparkpipe.cli.text import duration
+from sparkpipe.html.table import headline, scrolling, table
+from sparkpipe.redaction import redacted
+
+if TYPE_CHECKING:
+    from sparkpipe.runner.events import NodeReport
+
+_TITLES = ("Node", "Status", "Total", "Load", "Function", "Save", "Spark")
+
+
+class RunResult(dict[str, Any]):
+    """The outputs that the catalog does not hold, by name; a notebook shows the whole run.
+
+    Args:
+        outputs: The outputs.
+        pipeline_name: Of what has run.
+        seconds: How long it took.
+        reports: How each node ended.
+        made: Name, type and place of what the run has made.
+
+    Attributes:
+        pipeline_name: Of what has run.
+        seconds: How long it took.
+        reports: How each node ended.
+    """
+
+    def __init__(
+        self,
+        outputs: Mapping[str, Any],
+        pipeline_name: str,
+        seconds: float,
+        reports: Sequence[NodeReport],
+        made: Sequence[tuple[str, str, str]],
+    ) -> None:
+        super().__init__(outputs)
+        self.pipeline_name = pipeline_name
+        self.seconds = seconds
+        self.reports = tuple(reports)
+        self._made = tuple(made)
+
+    def _title(self) -> str:
+        count = len(self.reports)
+        took = duration(max(self.seconds, 0.01))
+        nodes = f"{count} node{'s' * (count != 1)}"
+        return f"Pipeline '{self.pipeline_name}': {nodes} done in {took}"
+
+    def _repr_html_(self) -> str:
+        made = [(name, kind, str(redacted(place))) for name, kind, place in self._made]
+        rows = [
+            (
+                report.node_name,
+                report.status if report.status != "done" else "",
+                duration(report.ended - report.started),
+                duration(report.load_seconds),
+                duration(report.function_seconds),
+                duration(report.save_seconds),
+                "" if report.spark_seconds is None else duration(report.spark_seconds),
+            )
+            for report in most_telling_first(self.reports)
+        ]
+        parts = [headline(self._title())]
+        if made:
+            parts.append(scrolling(table(("Result", "Type", "Place"), made), "Results"))
+        if rows:
+            times = scrolling(table(_TITLES, rows), "Times of the nodes")
+            parts.append(f"<details><summary>Where the time went</summary>{times}</details>")
+        return "".join(parts)
