@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Pages in the repository's root that are pages of the site, too, and their names there.
 FROM_ROOT = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
 
-# The contents that a page lists itself; the site has them beside each page.
-_CONTENTS = re.compile(r"(?:^- \[[^\]]*\]\(#[^)]*\)\n)+\n", re.M)
+# The contents that a page lists before its first section; the site has them beside each page.
+_CONTENTS = re.compile(r"\A(?P<above>(?:(?!^## ).*\n)*?)(?:^- \[[^\]]*\]\(#[^)]*\)\n)+\n", re.M)
 _FILE = re.compile(r"(^<!-- file: (.*?) -->\n(?:<!--.*-->\n)*```\w+)\n", re.M)
 _ABOVE = re.compile(r"\]\(\.\./([^)#]+)")
 
@@ -42,8 +42,9 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Show the file that a block is written to; follow links out of ``docs/``."""
-    text = _CONTENTS.sub("", markdown, count=1)
+    """Show the file that a block is written to; let links out of ``docs/`` arrive."""
+    text = _CONTENTS.sub(r"\g<above>", markdown)
+    text = text.replace("<BLANKLINE>\n", "")  # only doctest wants it
     text = _FILE.sub(r'\1 title="\2"\n', text)
     return _ABOVE.sub(lambda link: f"]({_place_of(link[1])}", text)
 

@@ -7,7 +7,7 @@ What a block is, is told by its language and by HTML comments directly before it
 * ``<!-- spark -->`` says that the block needs Spark;
 * ``<!-- run -->`` says that its commands run, though NOT_RUN has them.
 
-``<!-- page: spark -->`` says that all blocks of a page need Spark: they run in one go, in their order.
+``<!-- page: spark -->`` says that all blocks of a page need Spark: they run in their order.
 """
 
 from __future__ import annotations
@@ -97,8 +97,7 @@ def blocks_of(document: Path) -> list[Block]:
             text.count("\n", 0, match.start("code")) + 1,
             match["language"],
             match["code"],
-            of_page
-            | {key: value or None for key, value in _COMMENT.findall(match["comments"])},
+            of_page | {key: value or None for key, value in _COMMENT.findall(match["comments"])},
         )
         for match in _BLOCK.finditer(text)
     ]
