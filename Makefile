@@ -8,7 +8,7 @@ BENCH := .venv-bench
 BENCH_INSTALL := $(BIN)/uv pip install --quiet --python $(BENCH)/bin/python
 LOCKS := .ci/bootstrap.lock requirements.lock
 
-.PHONY: help demo test test-fast lint types layers docs bench check lock clean java tune
+.PHONY: help demo test test-fast lint types layers docs site bench check lock clean java tune
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,8 +37,12 @@ types: $(STAMP)
 layers: $(STAMP)
 	$(BIN)/lint-imports --no-logo
 
-docs: $(STAMP)  ## Check that every link and code block of the documents is sound
+docs: site  ## Build the documentation site, and check its links and every code block
 	$(BIN)/python -m pytest -q tests/docs
+
+# Anything that is not sound in a page, a link or a docstring fails it.
+site: $(STAMP)  ## Build the documentation site into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 check: lint types layers  ## Check style, types and layers
 
@@ -70,4 +74,4 @@ lock: $(STAMP)  ## Write the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --all-extras --group dev --group build -o requirements.lock pyproject.toml
 
 clean:  ## Remove what was set up and made
-	rm -rf $(VENV) $(BENCH) data logs spark-warehouse
+	rm -rf $(VENV) $(BENCH) site data logs spark-warehouse

@@ -4,7 +4,10 @@ What a block is, is told by its language and by HTML comments directly before it
 
 * ``<!-- file: conf/base/catalog.yml -->`` writes the block to that file;
 * ``<!-- exit: 2 -->`` is the status with which its commands end, instead of 0;
-* ``<!-- spark -->`` says that the block needs Spark.
+* ``<!-- spark -->`` says that the block needs Spark;
+* ``<!-- run -->`` says that its commands run, though NOT_RUN has them.
+
+``<!-- page: spark -->`` says that all blocks of a page need Spark: they run in their order.
 """
 
 from __future__ import annotations
@@ -59,12 +62,15 @@ NOT_RUN = {
 #: How the documents write the folder in which a reader works.
 READERS_FOLDER = "/home/you/project"
 
+#: Packages that readers write.
+PACKAGES = ("my_package", "shop")
+
 _BLOCK = re.compile(
-    r"(?P<comments>(?:^<!-- .*? -->\n)*)^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.M | re.S
+    r"(?P<comments>(?:^<!-- [^\n]*? -->\n)*)^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.M | re.S
 )
 _COMMENT = re.compile(r"^<!-- (\w+)(?:: (.*?))? -->$", re.M)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-_VARYING = re.compile(r"\b\d\d:\d\d:\d\d\b|\b\d+\.\d s$")
+_VARYING = re.compile(r"\b\d\d:\d\d:\d\d\b|\b\d+\.\d+ ?s$")
 _DATA_SET_TYPE = re.compile(r"`((?:\w+\.)?\w+(?:DataSet|Writer))`")
 
 
@@ -84,13 +90,14 @@ class Block(NamedTuple):
 
 def blocks_of(document: Path) -> list[Block]:
     text = document.read_text(encoding="utf-8")
+    of_page = {"spark": None} if "\n<!-- page: spark -->\n" in text else {}
     blocks = [
         Block(
             document,
             text.count("\n", 0, match.start("code")) + 1,
             match["language"],
             match["code"],
-            {key: value or None for key, value in _COMMENT.findall(match["comments"])},
+            of_page | {key: value or None for key, value in _COMMENT.findall(match["comments"])},
         )
         for match in _BLOCK.finditer(text)
     ]
@@ -139,7 +146,7 @@ class Reader:
             self._context.run(self._python, block)
         elif block.language in ("bash", "console"):
             for command, shown in commands_of(block):
-                if command not in NOT_RUN:
+                if command not in NOT_RUN or "run" in block.comments:
                     self._shell(command, shown, block)
         else:
             assert block.language in (*parse, "text"), f"{block.where}: what is this block?"
@@ -161,7 +168,11 @@ class Reader:
 
     def _shell(self, command: str, shown: list[str], block: Block) -> None:
         program, *arguments = shlex.split(command)
-        programs = {"sparkpipe": ["-m", "sparkpipe"], "python": []}
+        if program == "cd":
+            self._folder /= arguments[0]
+            os.chdir(self._folder)  # the fixture goes back
+            return
+        programs = {"sparkpipe": ["-m", "sparkpipe"], "python": [], "pytest": ["-m", "pytest"]}
         assert program in programs, f"{block.where}: '{command}' is not for tests; see NOT_RUN"
         done = subprocess.run(
             [sys.executable, *programs[program], *arguments],
@@ -192,8 +203,10 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     monkeypatch.setattr(sys, "path", [str(folder), *sys.path])  # as at a prompt there
     level = logging.getLogger("sparkpipe").level
     yield Reader(folder)
+    for warm in folder.rglob(".sparkpipe"):  # of a page that has not come to its end
+        subprocess.run([sys.executable, "-m", "sparkpipe", "session", "stop"], cwd=warm.parent)
     logging.getLogger("sparkpipe").setLevel(level)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "my_package"]:
+    for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
         del sys.modules[name]
 
 
