@@ -107,13 +107,16 @@ def blocks_of(document: Path) -> list[Block]:
 
 def commands_of(block: Block) -> Iterator[tuple[str, list[str]]]:
     """Give each command of a shell block with the lines that a console block shows after it."""
-    code = block.code.replace("\\\n", "")
     if block.language == "bash":
-        for line in code.splitlines():
+        for line in block.code.replace("\\\n", "").splitlines():
             command = re.sub(r"(^|\s)#.*", "", line).strip()
             if command:
                 yield command, []
         return
+    # What a command prints may have such lines, too.
+    code = re.sub(
+        r"^\$ .*\\\n(?:.*\\\n)*", lambda m: m[0].replace("\\\n", ""), block.code, flags=re.M
+    )
     shown: list[str] = []
     command = ""
     for line in [*code.splitlines(), "$ "]:
