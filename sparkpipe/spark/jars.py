@@ -6,14 +6,18 @@ first start are kept, and later sessions on this machine get them on their class
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+_logger = logging.getLogger(__name__)
 
 #: Names the cache folder; by default it is where the platform keeps caches.
 CACHE_VARIABLE = "SPARKPIPE_CACHE"
@@ -89,6 +93,40 @@ def keep_jars(package: str, resolved: Iterable[str]) -> None:
             shutil.rmtree(beside, ignore_errors=True)
     except OSError:
         return  # another process was first, or there is no room: the next start resolves them again
+
+
+@contextmanager
+def resolving(properties: Mapping[str, str]) -> Iterator[None]:
+    """Let no other process of this user resolve packages meanwhile.
+
+    Two that fill Ivy's cache at once take files from under each other, and both fail.
+
+    Args:
+        properties: Spark's properties; without ``spark.jars.packages`` nothing is waited for.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        fcntl = None  # type: ignore[assignment]
+    if fcntl is None or not properties.get("spark.jars.packages"):
+        yield
+        return
+    path = cache_folder() / "resolving.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except OSError:  # no place for a lock: then without one
+        yield
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _logger.info("Waiting for another process that resolves packages of Spark...")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:  # not on this disk
+            pass
+        yield
 
 
 def _folder(package: str) -> Path:

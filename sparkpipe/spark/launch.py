@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkpipe.errors import SparkStartError
-from sparkpipe.spark.jars import delta_package, keep_jars
+from sparkpipe.spark.jars import delta_package, keep_jars, resolving
 from sparkpipe.spark.java import OLDEST_JAVA, java_hint, java_problem
 from sparkpipe.spark.options import SparkOptions
 from sparkpipe.spark.profile import (
@@ -94,9 +94,10 @@ def _start_jvm(
             # What Ivy, log4j and the JVM print goes to a file: a console is for the run.
             output = {"stdout": log, "stderr": log}
             # The JVM of a session that was stopped is still there, and pyspark takes it again.
-            gateway = SparkContext._gateway or launch_gateway(  # type: ignore[no-untyped-call]
-                conf, popen_kwargs=output
-            )
+            gateway = SparkContext._gateway
+            if gateway is None:
+                with resolving(properties):
+                    gateway = launch_gateway(conf, popen_kwargs=output)  # type: ignore[no-untyped-call]
             # Not for the JVM: a later session of someone else in it would look for the file.
             conf.setAll(list(pools.items()))
             SparkContext(conf=conf, gateway=gateway)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -202,6 +205,36 @@ def test_a_cache_that_cannot_be_written_is_left_out(tmp_path: Path, cache: Path)
     cache.write_text("a file in the way")
     jars.keep_jars(str(jars.delta_package()), _resolved(tmp_path))
     assert effective_settings({})["spark.jars.packages"] == jars.delta_package()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
+def test_packages_are_resolved_by_one_process_at_a_time(
+    cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "sparkpipe.spark.jars")
+    order: list[str] = []
+
+    def resolve() -> None:
+        with jars.resolving({"spark.jars.packages": "a:b:1"}):
+            order.append("second")
+
+    with jars.resolving({"spark.jars.packages": "a:b:1"}):
+        other = threading.Thread(target=resolve)
+        other.start()
+        with jars.resolving({}):  # resolves nothing: need not wait
+            pass
+        while not caplog.messages and other.is_alive():
+            time.sleep(0.01)
+        order.append("first")
+    other.join(timeout=10)
+    assert order == ["first", "second"]
+    assert caplog.messages == ["Waiting for another process that resolves packages of Spark..."]
+
+
+def test_a_cache_that_cannot_be_written_keeps_nothing_from_being_resolved(cache: Path) -> None:
+    cache.write_text("a file in the way")
+    with jars.resolving({"spark.jars.packages": "a:b:1"}):
+        pass
 
 
 # Profiles
