@@ -232,6 +232,7 @@ def _job(project: Project, options: dict[str, Any]) -> tuple[Job, str]:
     from sparkpipe.cli.databricks.job import SERVERLESS_ENVIRONMENT, Job, job_params, run_option
     from sparkpipe.cli.databricks.wheel import wheel_of
     from sparkpipe.project import DEFAULT_PIPELINE, named_pipeline
+    from sparkpipe.session import load_runner
 
     wheel = wheel_of(project)
     session = open_session(options["env"], None)
@@ -243,6 +244,7 @@ def _job(project: Project, options: dict[str, Any]) -> tuple[Job, str]:
     title = project.project_name or project.package_name
     params = job_params(options["params"])
     _check_params(pipeline, params)
+    load_runner(options["runner"], project)
     if options["timezone"] and not options["schedule"]:
         raise ConfigError("--timezone is that of a schedule.", hint="Give --schedule, too.")
     run_options = [f"--conf-source=${{workspace.file_path}}/{_conf(project, session)}"]
