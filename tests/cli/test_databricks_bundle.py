@@ -138,8 +138,8 @@ def test_a_job_with_all_that_it_may_have(bundle: Callable[..., dict[str, Any]]) 
     (task,) = job["tasks"]
     assert task["job_cluster_key"] == "default"
     assert task["libraries"] == [
-        {"whl": "../dist/corner_shop-*.whl"},
         {"pypi": {"package": "scikit-learn==1.5.2"}},
+        {"whl": "../dist/corner_shop-*.whl"},
     ]
     assert task["python_wheel_task"]["parameters"] == [
         "--conf-source=${workspace.file_path}/conf",

@@ -154,8 +154,9 @@ class Job:
                 "quartz_cron_expression": " ".join(self.schedule.split()),
                 "timezone_id": self.timezone,
             }
+        # The wheel comes last: a cluster installs one after the other, and it may need the others.
         dependencies = [
-            _from_resources(one) for one in (f"dist/{self.wheel.file_pattern}", *self.libraries)
+            _from_resources(one) for one in (*self.libraries, f"dist/{self.wheel.file_pattern}")
         ]
         if self.cluster is not None:
             cluster = self.cluster.described()
