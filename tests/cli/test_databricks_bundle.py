@@ -200,6 +200,18 @@ def test_a_job_is_written_anew_from_its_own_options(bundled: ShopProject) -> Non
     assert read_job(bundled, "resources/corner_shop_first.job.yml")["name"] == "shop project: first"
 
 
+def test_a_job_that_cannot_be_written_anew_is_told_with_its_file(
+    bundled: ShopProject, refused: Callable[..., str]
+) -> None:
+    assert bundled.command("databricks", "init", "--env", "prod").status == 0
+    assert bundled.command("databricks", "bundle", "--pipeline", "first").status == 0
+    bundled.replace("shop/pipeline_registry.py", '"first": whole', '"second": whole')
+    assert refused("databricks", "bundle") == (
+        "Error: resources/corner_shop_first.job.yml: There is no pipeline 'first'. "
+        "Pipelines: __default__, second. Or remove the file.\n"
+    )
+
+
 def test_what_was_changed_by_hand_stays(bundled: ShopProject) -> None:
     assert bundled.command("databricks", "init", "--env", "prod").status == 0
     changed = bundled.read(JOB) + "      timeout_seconds: 60\n"

@@ -16,7 +16,7 @@ from sparkpipe.cli.files import replace, shown, write_new
 from sparkpipe.cli.groups import Group
 from sparkpipe.cli.options import names
 from sparkpipe.cli.project import ProjectCommand, current_project, open_session
-from sparkpipe.errors import ConfigError
+from sparkpipe.errors import ConfigError, SparkpipeError
 
 if TYPE_CHECKING:
     from sparkpipe.cli.databricks.groups import Task
@@ -161,11 +161,11 @@ def bundle(*, force: bool, verbose: bool, **options: Any) -> None:
             hint="Write it first: sparkpipe databricks init",
         )
     given = _given_options()
-    wanted = [given] if given else _written_before(project) or [given]
+    before = {} if given else _written_before(project)
+    made = [_job_of(project, file, one) for file, one in before.items()]
     files: dict[Path, str] = {}
     jobs, warnings = [], []
-    for one in wanted:
-        job, warning = _job(project, options if one == given else _options_of(one))
+    for job, warning, one in made or [(*_job(project, options), given)]:
         path = _job_file(project, job)
         if path.is_file() and not force and not is_as_written(path.read_text(encoding="utf-8")):
             raise ConfigError(
@@ -205,21 +205,33 @@ def _options_of(words: Sequence[str]) -> dict[str, Any]:
         options = dict(bundle.make_context("bundle", list(words)).params)
     except click.ClickException as exc:
         raise ConfigError(
-            f"The options {json.dumps(list(words))} of a job are wrong: {exc.format_message()}",
+            f"the options {json.dumps(list(words))} of a job are wrong: {exc.format_message()}",
             hint="Write the job anew: sparkpipe databricks bundle --help",
         ) from exc
     return {name: value for name, value in options.items() if name not in ("force", "verbose")}
 
 
-def _written_before(project: Project) -> list[list[str]]:
+def _written_before(project: Project) -> dict[Path, list[str]]:
+    """Return the options by which this command has written files of jobs, by file."""
     from sparkpipe.cli.databricks.job import written_options
 
-    found = []
+    found = {}
     for path in sorted((project.path / _RESOURCES).glob(f"*{_SUFFIX}")):
         options = written_options(path.read_text(encoding="utf-8"))
         if options is not None:
-            found.append(options)
+            found[path] = options
     return found
+
+
+def _job_of(project: Project, file: Path, words: list[str]) -> tuple[Job, str, list[str]]:
+    """Return the job of a file that is there, a warning, and the options that made it."""
+    try:
+        job, warning = _job(project, _options_of(words))
+    except SparkpipeError as exc:
+        raise ConfigError(
+            f"{shown(file)}: {exc.message}", hint=f"{exc.hint} Or remove the file.".strip()
+        ) from exc
+    return job, warning, words
 
 
 def _job_file(project: Project, job: Job) -> Path:
