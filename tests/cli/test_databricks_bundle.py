@@ -240,6 +240,19 @@ def test_data_on_this_machine_is_told(bundled: ShopProject) -> None:
     )
 
 
+def test_a_job_is_judged_by_what_goes_along_not_by_this_machine(
+    bundled: ShopProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here local data is in conf/local, which stays, and the shell names an environment."""
+    bundled.write("conf/local/catalog.yml", bundled.read("conf/base/catalog.yml"))
+    bundled.write("conf/base/catalog.yml", SHARED)
+    bundled.write("conf/test/catalog.yml", bundled.read("conf/local/catalog.yml"))
+    monkeypatch.setenv("SPARKPIPE_ENV", "test")
+    said = bundled.command("databricks", "init", "--task-per", "tag")
+    assert (said.status, said.err) == (0, "")
+    assert "--env" not in bundled.read(JOB)
+
+
 def test_data_that_tasks_would_lose_is_refused_by_name(bundled: ShopProject) -> None:
     said = bundled.command("databricks", "init", "--task-per", "tag")
     assert said.status == 2

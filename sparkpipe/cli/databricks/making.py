@@ -24,6 +24,7 @@ from sparkpipe.pipeline import Pipeline
 from sparkpipe.project import DEFAULT_PIPELINE, Project, named_pipeline
 from sparkpipe.session import Session, load_runner
 
+_LOCAL = "local"
 _PLAIN = re.compile(r"\w[\w./-]*", re.ASCII)
 
 
@@ -41,7 +42,7 @@ def made_job(project: Project, options: Mapping[str, Any]) -> tuple[Job, str]:
         ConfigError: An option is wrong, or the project cannot be a job.
     """
     wheel = wheel_of(project)
-    session = open_session(options["env"], None)
+    session = _session(options["env"])
     name = options["pipeline"] or DEFAULT_PIPELINE
     pipeline = named_pipeline(session.pipelines, name)
     if not pipeline.nodes:
@@ -75,6 +76,16 @@ def made_job(project: Project, options: Mapping[str, Any]) -> tuple[Job, str]:
         if library.endswith(".whl") and not library.startswith("/") and not path.is_file():
             raise ConfigError(f"--library: there is no file {shown(path)}.")
     return job, _warning(project, session, pipeline, options["env"])
+
+
+def _session(env: str | None) -> Session:
+    """Return a session that sees what the job will: neither conf/local nor SPARKPIPE_ENV."""
+    if env is None:
+        loader: Any = open_session(None, None).config_loader
+        env = getattr(loader, "default_run_env", _LOCAL)
+        if env == _LOCAL:
+            env = getattr(loader, "base_env", "base")
+    return open_session(env, None)
 
 
 def _tasks(
