@@ -16,6 +16,7 @@ from sparkpipe.io.target import unwrapped
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
 from sparkpipe.pipeline.transcoding import strip_transcoding
+from sparkpipe.spark.databricks import folder_problems
 
 #: For how many unknown inputs a run is told what may have been meant.
 _GUESSES = 10
@@ -243,6 +244,8 @@ def _missing_data(name: str, catalog: DataCatalog) -> str:
     try:
         data_set = catalog._get_dataset(name)
     except Exception:  # told as a problem of the data set already
+        return ""
+    if folder_problems(location_of(unwrapped(data_set))):  # told already, too
         return ""
     missing = getattr(data_set, "_missing", None)
     reason = missing() if callable(missing) else ""

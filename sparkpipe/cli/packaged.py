@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sparkpipe.errors import ConfigError, SparkpipeError
+from sparkpipe.errors import ConfigError, RunFailedError, SparkpipeError
 
 if TYPE_CHECKING:
     from sparkpipe.project import Project
@@ -85,6 +85,10 @@ def run_task(package_name: str, args: Sequence[str] | None = None) -> dict[str, 
         ):
             raise_errors(context)
             outputs = command.invoke(context)
+    except RunFailedError as exc:
+        if exc.resume_from:  # there is no command where a job runs
+            exc.hint = f"\nTo continue from there give --from-nodes={','.join(exc.resume_from)}"
+        raise
     except click.ClickException as exc:
         raise ConfigError(f"{package_name}: {exc.format_message()}") from exc
     except (click.exceptions.Exit, SystemExit) as exc:  # of --help, or of a command of the user's

@@ -137,8 +137,10 @@ class PartitionedDataSet(AbstractDataSet):
         return bool(self._fs.exists(str(self._folder)) and self._partitions())
 
     def _problems(self) -> list[str]:
+        elsewhere = folder_problems(self._path)
+        if elsewhere:  # each partition would tell the same
+            return elsewhere
         problems = protocol_problems(self._protocol)
-        problems += folder_problems(self._path)
         try:
             partition = self._partition("partition")
         except Exception as exc:

@@ -56,8 +56,8 @@ def catalog_hint(catalog: str) -> str:
 def foreign_feature(exc: BaseException) -> str:
     """Say what to do where code asked for something of Databricks that is not here; else nothing.
 
-    >>> foreign_feature(NameError("name 'dbutils' is not defined", name="dbutils"))[:63]
-    "dbutils is there on Databricks only, and as a name of its own i"
+    >>> foreign_feature(NameError("name 'dbutils' is not defined", name="dbutils")).split(",")[0]
+    'dbutils is there on Databricks only'
     >>> foreign_feature(NameError("name 'x' is not defined", name="x"))
     ''
     """

@@ -189,6 +189,9 @@ def databricks_connect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(spark_session, "active_session", lambda: None)
+    # Other packages of Databricks share the name, and another test may have loaded one.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "databricks"]:
+        monkeypatch.delitem(sys.modules, name)
     yield
     for name in ("databricks.connect", "databricks"):
         sys.modules.pop(name, None)

@@ -224,7 +224,7 @@ def test_names_in_three_parts(session: SparkSession, database: str) -> None:
     assert absent.exists() is False
     with pytest.raises(DataSetError, match=r"no catalog 'no_catalog'. .*spark.sql.catalog"):
         absent.load()
-    with pytest.raises(DataSetError, match=r"find a catalog .* no_catalog"):
+    with pytest.raises(DataSetError, match=r"no catalog 'no_catalog'. .*spark.sql.catalog"):
         absent.save(people(session, (1, "a")))
 
 

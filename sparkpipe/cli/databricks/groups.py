@@ -13,6 +13,7 @@ from typing import Any
 from sparkpipe.errors import ConfigError, PreflightError, did_you_mean
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import is_ephemeral, is_single_process, location_of
+from sparkpipe.io.target import unwrapped
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
 from sparkpipe.pipeline.transcoding import strip_transcoding
@@ -20,6 +21,7 @@ from sparkpipe.spark.databricks import is_shared
 
 _LONGEST_KEY = 100
 _MOST_TASKS = 1000
+_DISK = re.compile(r"(file|local):(//)?(?=/)")
 
 
 @dataclass(frozen=True)
@@ -190,16 +192,17 @@ def why_not_kept(catalog: DataCatalog, name: str, project_path: Path | None) -> 
     """
     if name not in catalog:
         return "not in the catalog: in memory"
-    data_set: Any = catalog[name]
+    data_set: Any = unwrapped(catalog[name])
     if is_ephemeral(data_set):
         return f"in memory: {type(data_set).__name__}"
     place = location_of(data_set)
-    path = Path(place.removeprefix("file://"))
-    if not path.is_absolute() or is_shared(place):
+    disk = _DISK.match(place)
+    path = Path(place[disk.end() :] if disk else place)
+    if not path.is_absolute() or is_shared(str(path)):
         return ""
     is_in_project = project_path is not None and path.is_relative_to(project_path)
-    # Spark on Databricks takes any other path for one of its own storage.
-    if is_in_project or not is_single_process(data_set):
+    # Spark on Databricks takes any other path without a protocol for one of its own storage.
+    if disk or is_in_project or not is_single_process(data_set):
         return f"on the disk of one machine: {place}"
     return ""
 

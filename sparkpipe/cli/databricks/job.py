@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,8 +154,9 @@ class Job:
                 "quartz_cron_expression": " ".join(self.schedule.split()),
                 "timezone_id": self.timezone,
             }
+        # The wheel comes last: a cluster installs one after the other, and it may need the others.
         dependencies = [
-            _from_resources(one) for one in (f"dist/{self.wheel.file_pattern}", *self.libraries)
+            _from_resources(one) for one in (*self.libraries, f"dist/{self.wheel.file_pattern}")
         ]
         if self.cluster is not None:
             cluster = self.cluster.described()
@@ -224,11 +226,14 @@ def _leaves(params: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, 
 
 
 def _as_text(value: Any) -> str:
-    """Return the text that ``--params`` reads as a value."""
-    plain = str(value) if isinstance(value, str) else to_yaml({"x": value})[2:].strip()
-    for text in (plain, f"'{value}'", json.dumps(value, default=str)):
-        if parse_params(f"x:{text}") == {"x": value}:
-            return text
+    """Return the text of one line that ``--params`` reads as a value."""
+    as_json = json.dumps(value, default=str, ensure_ascii=False)
+    texts = (value, f"'{value}'", as_json) if isinstance(value, str) else (as_json, str(value))
+    for text in texts:
+        # A comma or a bracket may take it apart, or take the parameter after it along.
+        with suppress(ConfigError):
+            if "\n" not in text and parse_params(f"x:{text},y:1") == {"x": value, "y": 1}:
+                return text
     raise ConfigError(
         f"--params: {value!r} cannot be the default of a parameter.",
         hint="Take a number, a text, true, false, or a list of these.",

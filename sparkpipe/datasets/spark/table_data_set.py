@@ -35,7 +35,12 @@ _MERGED = ("delta", "iceberg", "hudi")
 # Where a catalog, or a database, is not there, nor is its table.
 _NOT_FOUND = ("SCHEMA_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND")
 # Spark takes a catalog that it does not know for a part of the database's name.
-_NO_CATALOG = ("CATALOG_NOT_FOUND", "REQUIRES_SINGLE_PART_NAMESPACE")
+# The last is that of a save.
+_NO_CATALOG = (
+    "CATALOG_NOT_FOUND",
+    "REQUIRES_SINGLE_PART_NAMESPACE",
+    "_LEGACY_ERROR_TEMP_1310",
+)
 
 # With them an overwrite replaces a part of a table, or says itself what becomes of its schema.
 _KEEPS_SCHEMA = ("replacewhere", "partitionoverwritemode", "mergeschema", "overwriteschema")
