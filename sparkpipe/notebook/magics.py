@@ -72,7 +72,8 @@ def _parsed(command: click.Command, line: str) -> dict[str, Any] | None:
     except ValueError as exc:
         raise ConfigError(f"{name}: {exc}.", hint="Put what has spaces into quotes.") from exc
     except click.ClickException as exc:
-        raise ConfigError(f"{name}: {exc.format_message()}", hint=hint) from exc
+        told = exc.format_message().rstrip(".")
+        raise ConfigError(f"{name}: {told}.", hint=hint) from exc
     return given if isinstance(given, dict) else None
 
 
