@@ -618,10 +618,11 @@ class Session:
         return problems
 
     def _unread_params(self, pipeline: Pipeline) -> list[str]:
-        """Tell parameters given for this run that no node reads: most often misspelt ones."""
+        """Tell parameters given for this run that nothing reads: most often misspelt ones."""
         if "parameters" in pipeline.all_inputs():
             return []
         read = {n.removeprefix("params:") for n in pipeline.all_inputs() if n.startswith("params:")}
+        read |= getattr(self.config_loader, "asked_params", set())  # ${runtime_params:...}
         problems = []
         for name in _leaves(self.extra_params):
             if not any(
