@@ -765,7 +765,7 @@ def test_a_parameter_that_only_the_catalog_asks_for_may_be_given(project: Path) 
     catalog.write_text(text)
     Session(project, extra_params={"folder": str(project / "there")}).run("scaling")
     assert (project / "there/out/scaled.pkl").is_file()
-    with pytest.raises(PreflightError, match="'foldr'. Did you mean 'folder'"):
+    with pytest.raises(PreflightError, match=r"'foldr'\. Did you mean 'folder'"):
         Session(project, extra_params={"foldr": "x"}).run("scaling")
 
 

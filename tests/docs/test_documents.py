@@ -19,7 +19,6 @@ import logging
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,7 +42,6 @@ else:
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 PAGES = [*sorted(ROOT.glob("*.md")), *DOCUMENTS[1:], ROOT / "conf/local/README.md"]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 #: Commands that the documents show and that are not run here.
 NOT_RUN = {
@@ -248,41 +246,6 @@ def test_every_command_that_is_not_run_is_shown_somewhere() -> None:
         for command, _ in commands_of(block)
     }
     assert set(NOT_RUN) <= shown
-
-
-# Notebooks
-
-
-def _code_of(notebook: Path) -> list[str]:
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-
-
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=_name)
-def test_notebook_is_of_format_4_and_holds_no_output(notebook: Path) -> None:
-    content = json.loads(notebook.read_text(encoding="utf-8"))
-    assert content["nbformat"] == 4
-    assert {"cells", "metadata", "nbformat", "nbformat_minor"} == set(content)
-    for cell in content["cells"]:
-        assert {"id", "cell_type", "metadata", "source"} <= set(cell)
-        if cell["cell_type"] == "code":
-            assert cell["outputs"] == []
-            assert cell["execution_count"] is None
-
-
-@pytest.mark.spark
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=_name)
-def test_notebook_runs(
-    notebook: Path, spark: object, reader: Reader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project = Path.cwd()
-    shutil.copy(ROOT / "pyproject.toml", project)
-    shutil.copytree(ROOT / "conf" / "base", project / "conf" / "base")
-    (project / "notebooks").mkdir()
-    monkeypatch.chdir(project / "notebooks")
-    names: dict[str, Any] = {"__name__": "__main__"}
-    for code in _code_of(notebook):
-        exec(compile(code, str(notebook), "exec"), names)
 
 
 # Text
