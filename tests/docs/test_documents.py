@@ -5,7 +5,9 @@ What a block is, is told by its language and by HTML comments directly before it
 * ``<!-- file: conf/base/catalog.yml -->`` writes the block to that file;
 * ``<!-- exit: 2 -->`` is the status with which its commands end, instead of 0;
 * ``<!-- spark -->`` says that the block needs Spark;
-* ``<!-- run -->`` says that its commands run, though NOT_RUN has them.
+* ``<!-- run -->`` says that its commands run, though NOT_RUN has them;
+* ``<!-- notebook -->`` says that it is a cell of a notebook, with the extension of sparkpipe;
+* ``<!-- raises: RunFailedError -->`` is what a cell raises.
 
 ``<!-- page: spark -->`` says that all blocks of a page need Spark: they run in their order.
 """
@@ -22,6 +24,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,8 +33,10 @@ import click
 import pytest
 import yaml
 from migration import documented_command
+from shell import Dbutils, Shell, ipython_shell
 
 from sparkpipe.cli.run import run as run_command
+from sparkpipe.errors import SparkpipeError
 from sparkpipe.io.factory import find_class
 
 if sys.version_info >= (3, 11):
@@ -50,6 +55,8 @@ NOT_RUN = {
     "make bench": "takes half an hour",
     "python -m tests.benchmarks overhead": "is no test: what it measures depends on the machine",
     "pip install -e '.[spark]'": "changes the environment of the tests",
+    "pip install jupyterlab": "changes the environment of the tests",
+    "jupyter lab": "is a server; tests/notebook runs a kernel of Jupyter",
     documented_command().replace("\\\n", ""): "changes a whole project; tests/migration runs it",
     "sparkpipe session tune": "takes a minute; tests/spark/test_tune.py runs it",
     "sparkpipe session start": "starts a server; tests/spark/test_warm_session.py runs it",
@@ -133,6 +140,8 @@ class Reader:
         self._folder = folder
         self._names: dict[str, Any] = {"__name__": "__main__"}
         self._context = copy_context()  # a document may say which project is the current one
+        self._notebook: Shell | None = None
+        self._closing = ExitStack()
 
     def follow(self, block: Block) -> None:
         parse = {"yaml": yaml.safe_load, "json": json.loads, "toml": tomllib.loads}
@@ -143,6 +152,8 @@ class Reader:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.code, encoding="utf-8")
             importlib.invalidate_caches()
+        elif "notebook" in block.comments:
+            self._cell(block)
         elif block.language == "python":
             self._context.run(self._python, block)
         elif block.language in ("bash", "console"):
@@ -166,6 +177,23 @@ class Reader:
         failed = runner.run(example, out=told.append, clear_globs=False).failed
         assert not failed, "".join(told)
         self._names.update(example.globs)
+
+    def _cell(self, block: Block) -> None:
+        if self._notebook is None:
+            dbutils = Dbutils({})
+            given = {"dbutils": dbutils, "display": dbutils.displayed.append}
+            self._notebook = self._closing.enter_context(ipython_shell(**given))
+        expected = block.comments.get("raises")
+        if expected is None:
+            self._notebook.run(block.code)
+            return
+        with pytest.raises(SparkpipeError) as told:
+            self._notebook.run(block.code)
+        assert type(told.value).__name__ == expected, block.where
+
+    def close(self) -> None:
+        """End the notebook of the document."""
+        self._closing.close()
 
     def _shell(self, command: str, shown: list[str], block: Block) -> None:
         program, *arguments = shlex.split(command)
@@ -203,7 +231,9 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "path", [str(folder), *sys.path])  # as at a prompt there
     level = logging.getLogger("sparkpipe").level
-    yield Reader(folder)
+    reader = Reader(folder)
+    yield reader
+    reader.close()
     for warm in folder.rglob(".sparkpipe"):  # of a page that has not come to its end
         subprocess.run([sys.executable, "-m", "sparkpipe", "session", "stop"], cwd=warm.parent)
     logging.getLogger("sparkpipe").setLevel(level)

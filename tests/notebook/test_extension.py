@@ -146,6 +146,20 @@ def test_reload_of_another_environment(kernel: Kernel, shop: ShopProject) -> Non
     assert kernel.good("catalog.load('params:factor'), session.env").text == "(10, 'prod')"
     kernel.good("%reload_sparkpipe --params factor:11")  # and prod stays
     assert kernel.good("catalog.load('params:factor'), session.env").text == "(11, 'prod')"
+    # A parameter of the notebook may be read by another pipeline than the one that is run.
+    other = "node(shout, 'report', 'shouted')"
+    shop.replace(
+        "shop/pipeline_registry.py",
+        '"first": whole',
+        f'"last": pipeline([{other}]), "first": whole',
+    )
+    kernel.good("%reload_sparkpipe")
+    kernel.good("%run_pipeline --to-nodes total")
+    assert kernel.good("%run_pipeline last").text == "{'shouted': \"{'TOTAL': 66}\"}"
+    told = kernel.run("%run_pipeline last --params factor:12")
+    assert "No node of this pipeline reads the parameter 'factor'" in told.error
+    told = kernel.run("%reload_sparkpipe --params fctor:12")
+    assert "No pipeline reads the parameter 'fctor'. Did you mean 'factor'?" in told.error
     told = kernel.run("%reload_sparkpipe --env prd")
     assert "prd" in told.error
     assert "prod" in told.error

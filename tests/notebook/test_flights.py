@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from shell import Dbutils, ipython_shell
 
 pd = pytest.importorskip("pandas")
 nbclient = pytest.importorskip("nbclient")
@@ -80,12 +80,19 @@ def test_notebook_is_of_format_4_and_holds_no_output(notebook: Path) -> None:
 @pytest.mark.spark
 def test_notebook_runs_in_jupyter(delta_jars: None, project: Path) -> None:
     notebook = nbformat.read(project / "notebooks" / "flights.ipynb", as_version=4)
+    # Spark starts with the first cell that uses it.
+    uses_spark = "spark.range(3).count(), spark is session.spark.get()"
+    notebook["cells"].insert(2, nbformat.v4.new_code_cell(uses_spark, id="uses-spark"))
+    # And again, where it has been stopped since.
+    notebook["cells"].append(nbformat.v4.new_code_cell("spark.stop()", id="stops"))
+    notebook["cells"].append(nbformat.v4.new_code_cell(uses_spark, id="starts-again"))
     resources = {"metadata": {"path": str(project / "notebooks")}}
     nbclient.NotebookClient(
         notebook, timeout=120, kernel_name="python3", resources=resources
     ).execute()
     shown = {cell["id"]: cell.get("outputs", []) for cell in notebook["cells"]}
     assert shown["load"] == []
+    assert _of_type(shown["uses-spark"], "text/plain") == "(3, True)"
     assert "<svg" in _of_type(shown["graph"], "text/html")
     assert "data/02_clean/flights" in _of_type(shown["catalog"], "text/html")
     assert "6 nodes done" in _of_type(shown["run"], "text/html")
@@ -96,6 +103,7 @@ def test_notebook_runs_in_jupyter(delta_jars: None, project: Path) -> None:
     assert "0 modules" in shown["reload"][0]["text"]
     assert "2 nodes done" in _of_type(shown["part"], "text/html")
     assert _of_type(shown["plot"], "image/png")
+    assert _of_type(shown["starts-again"], "text/plain") == "(3, True)"
 
 
 def _of_type(outputs: list[Any], kind: str) -> str:
@@ -108,33 +116,6 @@ def _of_type(outputs: list[Any], kind: str) -> str:
 # Databricks
 
 
-class _NotebookExit(BaseException):
-    """How ``dbutils.notebook.exit`` ends a notebook."""
-
-
-class _Dbutils:
-    """A stand-in: parameters come from the test as from a job, what is returned goes to it."""
-
-    def __init__(self, given: dict[str, str]) -> None:
-        self._given = given
-        self._defaults: dict[str, str] = {}
-        self.returned = ""
-        self.widgets = self.notebook = self.library = self
-
-    def text(self, name: str, default: str) -> None:
-        self._defaults[name] = default
-
-    def get(self, name: str) -> str:
-        return self._given.get(name, self._defaults[name])
-
-    def exit(self, value: str) -> None:
-        self.returned = value
-        raise _NotebookExit
-
-    def restartPython(self) -> None:  # its name
-        pass
-
-
 def _cells(source: Path) -> list[str]:
     """Return the cells of a notebook in the source format of Databricks."""
     first, _, text = source.read_text(encoding="utf-8").partition("\n")
@@ -144,44 +125,26 @@ def _cells(source: Path) -> list[str]:
     return [re.sub(r"^# MAGIC ?", "", cell, flags=re.M).strip() for cell in cells]
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Any]:
-    """A shell of IPython in this process, where the Spark session of the tests is."""
-    from IPython.core.interactiveshell import InteractiveShell
-    from traitlets.config import Config
-
-    config = Config()
-    config.HistoryManager.enabled = False
-    shell = InteractiveShell.instance(config=config, user_module=None)
-    yield shell
-    shell.run_line_magic("unload_ext", "sparkpipe")
-    InteractiveShell.clear_instance()
-
-
 @pytest.mark.spark
 def test_notebook_runs_in_databricks(
-    spark: SparkSession, project: Path, shell: Any, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project / "notebooks")
     schema = "spark_catalog.flights_notebook"
     spark.sql(f"CREATE SCHEMA {schema}")
-    given = {"folder": str(project / "volume"), "schema": schema, "late_minutes": "30"}
-    dbutils, displayed = _Dbutils(given), []
-    shell.push({"spark": spark, "dbutils": dbutils, "display": displayed.append})
-    results = []
-    for cell in _cells(project / "notebooks" / "flights.py"):
-        if cell.startswith(("%md", "%pip")):  # the tests have what it would install
-            continue
-        ran = shell.run_cell(cell, silent=False)
-        if not isinstance(ran.error_in_exec, _NotebookExit):
-            ran.raise_error()
-        results.append(ran.result)
-    assert shell.user_ns["spark"] is spark
-    assert shell.user_ns["session"].spark.get() is spark
-    assert [row["count"] > 0 for row in displayed[0].collect()] == [True] * 3
+    dbutils = Dbutils({"folder": str(project / "volume"), "schema": schema, "late_minutes": "30"})
+    given = {"spark": spark, "dbutils": dbutils, "display": dbutils.displayed.append}
+    with ipython_shell(**given) as shell:
+        for cell in _cells(project / "notebooks" / "flights.py"):
+            if not cell.startswith(("%md", "%pip")):  # the tests have what it would install
+                shell.run(cell)
+        assert shell.names["spark"] is spark
+        assert shell.names["session"].spark.get() is spark
+    by_origin, worst = dbutils.displayed
+    assert [row.origin for row in by_origin.collect()] == ["EWR", "JFK", "LGA"]
     returned = json.loads(dbutils.returned)
+    assert [row["airline"] for row in returned] == [row.airline for row in worst.collect()]
     assert len(returned) == 5
-    assert [row["airline"] for row in returned] == [row.airline for row in displayed[1].collect()]
     assert spark.table(f"{schema}.delays_by_hour").count() > 0
     assert (project / "volume/02_clean/flights").is_dir()
     assert not (project / "data/02_clean").exists()
