@@ -95,6 +95,15 @@ def test_load_node_writes_a_cell_that_runs(kernel: Kernel, shop: ShopProject) ->
     assert kernel.good("%load_node shout").next_input.count("catalog.load('report')") == 1
 
 
+def test_load_node_prints_where_notebooks_add_no_cells(kernel: Kernel, shop: ShopProject) -> None:
+    kernel.good("%load_ext sparkpipe")
+    kernel.good("import os\nos.environ['DATABRICKS_RUNTIME_VERSION'] = '17.3'")
+    told = kernel.good("%load_node double")
+    kernel.good("del os.environ['DATABRICKS_RUNTIME_VERSION']")
+    assert "numbers = catalog.load('numbers')" in told.out
+    assert not told.next_input
+
+
 def test_load_node_calls_what_cannot_stand_in_a_cell(kernel: Kernel, shop: ShopProject) -> None:
     shop.replace(
         "shop/nodes.py",
