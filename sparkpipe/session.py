@@ -447,6 +447,7 @@ class Session:
         *,
         load_versions: Mapping[str, str] | None = None,
         inputs: Mapping[str, Any] | None = None,
+        run_params: Mapping[str, Any] | None = None,
         **runner_options: Any,
     ) -> PreparedRun:
         """Find everything that is wrong before anything runs, and return what can be run.
@@ -456,6 +457,8 @@ class Session:
             runner: A runner, its name, or its dotted path; by default SequentialRunner.
             load_versions: Version to load, by name of a versioned data set.
             inputs: Data to use in place of what the catalog has under these names.
+            run_params: Those of the session's parameters that are for this run, which must read
+                them; by default all.
             runner_options: As of :meth:`run`.
 
         Raises:
@@ -484,7 +487,7 @@ class Session:
             judge: AbstractRunner = made_runner or SequentialRunner()
             judged = whole if pipeline is None else pipeline
             problems += judge.problems(judged, catalog)
-            problems += self._unread_params(whole)
+            problems += self.unread_params([whole], run_params)
             problems += self._pool_problems(judged)
             problems += self._spark_problems(judged, catalog)
         if problems or pipeline is None or catalog is None or made_runner is None:
@@ -547,7 +550,7 @@ class Session:
             with collecting_errors():
                 whole = sum(pipelines.values(), Pipeline([]))
                 problems += judge.problems(whole, catalog)
-            problems += self._unread_params(whole)
+            problems += self.unread_params([whole])
             problems += self._pool_problems(whole)
             problems += self._spark_problems(whole, catalog)
         return list(dict.fromkeys(problems))
@@ -617,18 +620,34 @@ class Session:
             _attempt(problems, partial(configuration, self.config_loader, kind))
         return problems
 
-    def _unread_params(self, pipeline: Pipeline) -> list[str]:
-        """Tell parameters given for this run that no node reads: most often misspelt ones."""
-        if "parameters" in pipeline.all_inputs():
+    def unread_params(
+        self, pipelines: Iterable[Pipeline] | None = None, params: Mapping[str, Any] | None = None
+    ) -> list[str]:
+        """Tell parameters that nothing reads: most often misspelt ones.
+
+        Args:
+            pipelines: What may read them; by default all pipelines of the project. The
+                configuration may, too, where it has been read.
+            params: By default those of this session.
+
+        Raises:
+            PreflightError: A pipeline of the project is wrong.
+        """
+        judged = [*(self.pipelines.values() if pipelines is None else pipelines)]
+        inputs: set[str] = set().union(*(pipeline.all_inputs() for pipeline in judged))
+        if "parameters" in inputs:
             return []
-        read = {n.removeprefix("params:") for n in pipeline.all_inputs() if n.startswith("params:")}
+        read = {n.removeprefix("params:") for n in inputs if n.startswith("params:")}
+        read |= getattr(self.config_loader, "asked_params", set())  # ${runtime_params:...}
+        who = "No pipeline" if pipelines is None else "No node of this pipeline"
         problems = []
-        for name in _leaves(self.extra_params):
+        for name in _leaves(self.extra_params if params is None else params):
             if not any(
                 f"{name}.".startswith(f"{r}.") or f"{r}.".startswith(f"{name}.") for r in read
             ):
-                hint = did_you_mean(name, read) or f"It reads: {', '.join(sorted(read)) or 'none'}."
-                problems.append(f"No node of this pipeline reads the parameter '{name}'. {hint}")
+                known = ", ".join(sorted(read)) or "none"
+                hint = did_you_mean(name, read) or f"Those that are read: {known}."
+                problems.append(f"{who} reads the parameter '{name}'. {hint}")
         return problems
 
     def _pool_problems(self, pipeline: Pipeline) -> list[str]:

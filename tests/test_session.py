@@ -759,6 +759,16 @@ def test_hooks_are_the_same_under_every_runner(project: Path) -> None:
     assert notes["ParallelRunner"] == notes["SequentialRunner"]
 
 
+def test_a_parameter_that_only_the_catalog_asks_for_may_be_given(project: Path) -> None:
+    catalog = project / "conf/base/catalog.yml"
+    text = catalog.read_text().replace("data/out", "${runtime_params:folder,data}/out")
+    catalog.write_text(text)
+    Session(project, extra_params={"folder": str(project / "there")}).run("scaling")
+    assert (project / "there/out/scaled.pkl").is_file()
+    with pytest.raises(PreflightError, match=r"'foldr'\. Did you mean 'folder'"):
+        Session(project, extra_params={"foldr": "x"}).run("scaling")
+
+
 def test_hooks_of_packages_come_first_unless_they_are_left_out(
     project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

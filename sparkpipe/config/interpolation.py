@@ -31,6 +31,7 @@ class Sources:
         reads_environment: Whether ``${oc.env:NAME}`` may be used.
         protects_type: Whether ``type`` must not depend on parameters of the run.
         used_params: Whether a parameter of the run was asked for.
+        asked_params: Names of the parameters of the run that were asked for, of all keys.
         refusal: Why a resolver of ours has refused; OmegaConf keeps no causes.
     """
 
@@ -40,6 +41,7 @@ class Sources:
     reads_environment: bool = False
     protects_type: bool = False
     used_params: bool = False
+    asked_params: set[str] = field(default_factory=set)
     refusal: ConfigError | None = None
 
     def refuse(self, message: str, hint: str = "") -> ConfigError:
@@ -308,6 +310,7 @@ def _of_runtime_params(name: Any, default: Any = _NOTHING) -> Any:
             "A type, and what is in globals.yml, must not come from there.",
         )
     sources.used_params = True
+    sources.asked_params.add(str(name))
     value = _at(sources.runtime_params, str(name), default)
     if value is _NOTHING:
         raise sources.refuse(

@@ -57,6 +57,9 @@ class AbstractConfigLoader(UserDict[str, Any]):
         env: The environment on top.
         runtime_params: Parameters given for this run.
         kwargs: What a loader of one's own takes.
+
+    Attributes:
+        asked_params: Names of the parameters of the run that the files read so far ask for.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class AbstractConfigLoader(UserDict[str, Any]):
         self.conf_source = str(conf_source)
         self.env = env
         self.runtime_params = dict(runtime_params or {})
+        self.asked_params: set[str] = set()
 
     def __repr__(self) -> str:
         # Not what was set: that may be credentials.
@@ -276,6 +280,7 @@ class OmegaConfigLoader(ConfigLoader):
             resolvers=self._resolvers,
             reads_environment=kind == "credentials" or "oc.env" in self._resolvers,
             protects_type=kind != "parameters",
+            asked_params=self.asked_params,
         )
         resolved = interpolated(seen, origins, sources)
         return {key: resolved[key] for key in values}

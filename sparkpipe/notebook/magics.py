@@ -72,7 +72,8 @@ def _parsed(command: click.Command, line: str) -> dict[str, Any] | None:
     except ValueError as exc:
         raise ConfigError(f"{name}: {exc}.", hint="Put what has spaces into quotes.") from exc
     except click.ClickException as exc:
-        raise ConfigError(f"{name}: {exc.format_message()}", hint=hint) from exc
+        told = exc.format_message().rstrip(".")
+        raise ConfigError(f"{name}: {told}.", hint=hint) from exc
     return given if isinstance(given, dict) else None
 
 
@@ -129,9 +130,10 @@ class SparkpipeMagics(Magics):
             raise ConfigError(
                 f"%run_pipeline runs one pipeline, not both '{name}' and '{pipeline}'."
             )
-        session = self.notebook.session_with(parameters(given.pop("params")))
+        params = parameters(given.pop("params"))
+        session = self.notebook.session_with(params)
         try:
-            return self._run(session, name or pipeline, given)
+            return self._run(session, name or pipeline, params, given)
         except RunFailedError as exc:
             if exc.resume_from:
                 command = f"%run_pipeline {name or pipeline or ''}".rstrip()
@@ -139,7 +141,9 @@ class SparkpipeMagics(Magics):
                 exc.hint = f"\nTo continue from there: {command} --from-nodes {nodes}"
             raise
 
-    def _run(self, session: Any, name: str | None, given: dict[str, Any]) -> Any:
+    def _run(
+        self, session: Any, name: str | None, params: dict[str, Any], given: dict[str, Any]
+    ) -> Any:
         from sparkpipe.cli.run import result_rows
         from sparkpipe.cli.summary import RunSummary
         from sparkpipe.notebook.result import RunResult
@@ -154,7 +158,11 @@ class SparkpipeMagics(Magics):
         }
         no_progress = given.pop("no_progress")
         prepared = session.prepare(
-            Selection(name, **given), runner, load_versions=load_versions, **options
+            Selection(name, **given),
+            runner,
+            load_versions=load_versions,
+            run_params=params,  # those of the notebook may be for other pipelines
+            **options,
         )
         if isinstance(prepared.runner, DryRunner):
             prepared.run()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from sparkpipe.errors import ConfigError, ProjectNotFoundError
+from sparkpipe.errors import ConfigError, PreflightError, ProjectNotFoundError
 from sparkpipe.notebook.reloading import ProjectModules
 from sparkpipe.project import Project, find_project
 from sparkpipe.session import Session
@@ -81,6 +81,9 @@ class Notebook:
                 "catalog": session.catalog,
                 "pipelines": session.pipelines,
             }
+            unread = session.unread_params()
+            if unread:
+                raise PreflightError(unread)
             active = session.spark.peek()
         modules.remember()
         self._modules[project.path] = modules
@@ -138,9 +141,11 @@ class Notebook:
         self._namespace[SPARK] = self._own_spark = spark
 
     def _spark(self) -> Any:
-        """Return the notebook's Spark session, if it has one."""
+        """Return the notebook's own Spark session, if it has one."""
         found = self._namespace.get(SPARK)
-        return found if hasattr(found, "createDataFrame") and not is_stopped(found) else None
+        if found is self._own_spark or not hasattr(found, "createDataFrame"):
+            return None
+        return None if is_stopped(found) else found
 
     def _project(self, path: str | None) -> Project:
         before = self._session.project if self._session is not None else None

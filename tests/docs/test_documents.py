@@ -5,7 +5,9 @@ What a block is, is told by its language and by HTML comments directly before it
 * ``<!-- file: conf/base/catalog.yml -->`` writes the block to that file;
 * ``<!-- exit: 2 -->`` is the status with which its commands end, instead of 0;
 * ``<!-- spark -->`` says that the block needs Spark;
-* ``<!-- run -->`` says that its commands run, though NOT_RUN has them.
+* ``<!-- run -->`` says that its commands run, though NOT_RUN has them;
+* ``<!-- notebook -->`` says that it is a cell of a notebook, with the extension of sparkpipe;
+* ``<!-- raises: RunFailedError -->`` is what a cell raises.
 
 ``<!-- page: spark -->`` says that all blocks of a page need Spark: they run in their order.
 """
@@ -19,10 +21,10 @@ import logging
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,8 +33,10 @@ import click
 import pytest
 import yaml
 from migration import documented_command
+from shell import Dbutils, Shell, ipython_shell
 
 from sparkpipe.cli.run import run as run_command
+from sparkpipe.errors import SparkpipeError
 from sparkpipe.io.factory import find_class
 
 if sys.version_info >= (3, 11):
@@ -43,7 +47,6 @@ else:
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 PAGES = [*sorted(ROOT.glob("*.md")), *DOCUMENTS[1:], ROOT / "conf/local/README.md"]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 #: Commands that the documents show and that are not run here.
 NOT_RUN = {
@@ -52,6 +55,8 @@ NOT_RUN = {
     "make bench": "takes half an hour",
     "python -m tests.benchmarks overhead": "is no test: what it measures depends on the machine",
     "pip install -e '.[spark]'": "changes the environment of the tests",
+    "pip install jupyterlab": "changes the environment of the tests",
+    "jupyter lab": "is a server; tests/notebook runs a kernel of Jupyter",
     documented_command().replace("\\\n", ""): "changes a whole project; tests/migration runs it",
     "sparkpipe session tune": "takes a minute; tests/spark/test_tune.py runs it",
     "sparkpipe session start": "starts a server; tests/spark/test_warm_session.py runs it",
@@ -135,6 +140,8 @@ class Reader:
         self._folder = folder
         self._names: dict[str, Any] = {"__name__": "__main__"}
         self._context = copy_context()  # a document may say which project is the current one
+        self._notebook: Shell | None = None
+        self._closing = ExitStack()
 
     def follow(self, block: Block) -> None:
         parse = {"yaml": yaml.safe_load, "json": json.loads, "toml": tomllib.loads}
@@ -145,6 +152,8 @@ class Reader:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.code, encoding="utf-8")
             importlib.invalidate_caches()
+        elif "notebook" in block.comments:
+            self._cell(block)
         elif block.language == "python":
             self._context.run(self._python, block)
         elif block.language in ("bash", "console"):
@@ -168,6 +177,23 @@ class Reader:
         failed = runner.run(example, out=told.append, clear_globs=False).failed
         assert not failed, "".join(told)
         self._names.update(example.globs)
+
+    def _cell(self, block: Block) -> None:
+        if self._notebook is None:
+            dbutils = Dbutils({})
+            given = {"dbutils": dbutils, "display": dbutils.displayed.append}
+            self._notebook = self._closing.enter_context(ipython_shell(**given))
+        expected = block.comments.get("raises")
+        if expected is None:
+            self._notebook.run(block.code)
+            return
+        with pytest.raises(SparkpipeError) as told:
+            self._notebook.run(block.code)
+        assert type(told.value).__name__ == expected, block.where
+
+    def close(self) -> None:
+        """End the notebook of the document."""
+        self._closing.close()
 
     def _shell(self, command: str, shown: list[str], block: Block) -> None:
         program, *arguments = shlex.split(command)
@@ -205,7 +231,9 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "path", [str(folder), *sys.path])  # as at a prompt there
     level = logging.getLogger("sparkpipe").level
-    yield Reader(folder)
+    reader = Reader(folder)
+    yield reader
+    reader.close()
     for warm in folder.rglob(".sparkpipe"):  # of a page that has not come to its end
         subprocess.run([sys.executable, "-m", "sparkpipe", "session", "stop"], cwd=warm.parent)
     logging.getLogger("sparkpipe").setLevel(level)
@@ -248,41 +276,6 @@ def test_every_command_that_is_not_run_is_shown_somewhere() -> None:
         for command, _ in commands_of(block)
     }
     assert set(NOT_RUN) <= shown
-
-
-# Notebooks
-
-
-def _code_of(notebook: Path) -> list[str]:
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-
-
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=_name)
-def test_notebook_is_of_format_4_and_holds_no_output(notebook: Path) -> None:
-    content = json.loads(notebook.read_text(encoding="utf-8"))
-    assert content["nbformat"] == 4
-    assert {"cells", "metadata", "nbformat", "nbformat_minor"} == set(content)
-    for cell in content["cells"]:
-        assert {"id", "cell_type", "metadata", "source"} <= set(cell)
-        if cell["cell_type"] == "code":
-            assert cell["outputs"] == []
-            assert cell["execution_count"] is None
-
-
-@pytest.mark.spark
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=_name)
-def test_notebook_runs(
-    notebook: Path, spark: object, reader: Reader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project = Path.cwd()
-    shutil.copy(ROOT / "pyproject.toml", project)
-    shutil.copytree(ROOT / "conf" / "base", project / "conf" / "base")
-    (project / "notebooks").mkdir()
-    monkeypatch.chdir(project / "notebooks")
-    names: dict[str, Any] = {"__name__": "__main__"}
-    for code in _code_of(notebook):
-        exec(compile(code, str(notebook), "exec"), names)
 
 
 # Text
