@@ -92,6 +92,10 @@ class Kernel:
         reply = self._client.complete(line, reply=True, timeout=_SECONDS)
         return list(reply["content"]["matches"])
 
+    def interrupt(self) -> None:
+        """Do what the stop button does."""
+        self._manager.interrupt_kernel()
+
     def stop(self) -> None:
         """End the process."""
         self._client.stop_channels()

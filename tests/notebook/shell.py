@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 
 
@@ -74,11 +75,12 @@ def ipython_shell(**names: Any) -> Iterator[Shell]:
 
     config = Config()
     config.HistoryManager.enabled = False
-    shell = InteractiveShell.instance(config=config)
-    shell.push(names)
-    try:
-        yield Shell(shell)
-    finally:
-        shell.run_line_magic("unload_ext", "sparkpipe")
-        shell.restore_sys_module_state()
-        InteractiveShell.clear_instance()
+    with TemporaryDirectory() as home:
+        shell = InteractiveShell.instance(config=config, ipython_dir=home)
+        shell.push(names)
+        try:
+            yield Shell(shell)
+        finally:
+            shell.run_line_magic("unload_ext", "sparkpipe")
+            shell.restore_sys_module_state()
+            InteractiveShell.clear_instance()

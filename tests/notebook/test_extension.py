@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from cli_project import ShopProject, make_shop
@@ -83,6 +84,29 @@ def test_a_failed_run_raises_and_the_kernel_lives(kernel: Kernel, shop: ShopProj
     caught += "except RunFailedError as exc:\n    told = exc.resume_from"
     kernel.good(caught)
     assert kernel.good("told").text == "('total',)"
+
+
+def test_a_node_that_exits_ends_the_run_and_not_the_kernel(
+    kernel: Kernel, shop: ShopProject
+) -> None:
+    shop.replace("shop/nodes.py", 'return {"total": sum(doubled)}', "raise SystemExit(0)")
+    kernel.good("%load_ext sparkpipe")
+    failed = kernel.run("%run_pipeline")
+    assert failed.error_name == "RunFailedError"
+    assert "Node 'total' failed: its function called sys.exit(0)." in failed.error
+    assert kernel.good("1 + 1").text == "2"
+
+
+def test_an_interrupt_ends_the_run_and_not_the_kernel(kernel: Kernel, shop: ShopProject) -> None:
+    wait = "print('asleep', flush=True); import time; time.sleep(60)"
+    shop.replace("shop/nodes.py", 'return {"total": sum(doubled)}', wait)
+    kernel.good("%load_ext sparkpipe")
+    timer = Timer(1.0, kernel.interrupt)
+    timer.start()
+    stopped = kernel.run("%run_pipeline")
+    timer.join()
+    assert (stopped.out, stopped.error_name) == ("asleep\n", "KeyboardInterrupt")
+    assert kernel.good("%run_pipeline first").text == "{}"
 
 
 def test_load_node_writes_a_cell_that_runs(kernel: Kernel, shop: ShopProject) -> None:
