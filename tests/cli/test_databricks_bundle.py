@@ -323,5 +323,16 @@ def test_a_project_whose_wheel_cannot_be_a_job_is_told_what_it_lacks(
     assert told in refused("databricks", "init")
 
 
+def test_pipelines_whose_jobs_would_have_one_key_are_refused(
+    bundled: ShopProject, refused: Callable[..., str]
+) -> None:
+    bundled.replace("shop/pipeline_registry.py", '"first": whole', '"First": whole, "first": whole')
+    told = refused("databricks", "init", "--env", "prod", "--pipeline", "first")
+    assert (
+        "The jobs of the pipelines 'first' and 'First' would have one key, corner_shop_first."
+        in told
+    )
+
+
 def test_bundle_without_init_is_told(bundled: ShopProject, refused: Callable[..., str]) -> None:
     assert "Write it first: sparkpipe databricks init" in refused("databricks", "bundle")

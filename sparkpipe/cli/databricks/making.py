@@ -16,7 +16,7 @@ from sparkpipe.cli.databricks.job import (
     job_params,
     run_option,
 )
-from sparkpipe.cli.databricks.wheel import wheel_of
+from sparkpipe.cli.databricks.wheel import Wheel, wheel_of
 from sparkpipe.cli.files import shown
 from sparkpipe.cli.project import open_session
 from sparkpipe.errors import ConfigError, did_you_mean
@@ -47,6 +47,13 @@ def made_job(project: Project, options: Mapping[str, Any]) -> tuple[Job, str]:
     pipeline = named_pipeline(session.pipelines, name)
     if not pipeline.nodes:
         raise ConfigError(f"The pipeline '{name}' has no nodes, so there is nothing for a job.")
+    key = _key(wheel, name)
+    same = [one for one in session.pipelines if one != name and _key(wheel, one) == key]
+    if same:
+        raise ConfigError(
+            f"The jobs of the pipelines '{name}' and '{same[0]}' would have one key, {key}.",
+            hint="Give one of the two pipelines another name.",
+        )
     is_default = name == DEFAULT_PIPELINE
     title = project.project_name or project.package_name
     params = job_params(options["params"])
@@ -59,7 +66,7 @@ def made_job(project: Project, options: Mapping[str, Any]) -> tuple[Job, str]:
         if options[option]:
             run_options.append(run_option(f"--{option}", options[option]))
     job = Job(
-        key=slug(wheel.name if is_default else f"{wheel.name}_{name}").lower().replace("-", "_"),
+        key=key,
         name=options["name"] or (title if is_default else f"{title}: {name}"),
         wheel=wheel,
         tasks=_tasks(project, session, pipeline, slug("run" if is_default else name), options),
@@ -76,6 +83,11 @@ def made_job(project: Project, options: Mapping[str, Any]) -> tuple[Job, str]:
         if library.endswith(".whl") and not library.startswith("/") and not path.is_file():
             raise ConfigError(f"--library: there is no file {shown(path)}.")
     return job, _warning(project, session, pipeline, options["env"])
+
+
+def _key(wheel: Wheel, pipeline: str) -> str:
+    name = wheel.name if pipeline == DEFAULT_PIPELINE else f"{wheel.name}_{pipeline}"
+    return slug(name).lower().replace("-", "_")
 
 
 def _session(env: str | None) -> Session:
