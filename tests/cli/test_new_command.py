@@ -138,6 +138,7 @@ def test_a_project_that_cannot_be_written_whole_is_not_there(
     assert names_in(here.path) == []
 
 
+# That the tests of a new project pass is shown by the tutorial, whose blocks run in tests/docs.
 def test_new_project_runs(
     spark: SparkSession, starter: ShopProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,19 +152,6 @@ def test_new_project_runs(
         "amount": 573.5,
         "largest": "FR",
     }
-
-
-def test_tests_of_a_new_project_pass(spark: SparkSession, starter: ShopProject) -> None:
-    # In a process and a Spark of their own; the fixture has seen to it that one starts here.
-    ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-        cwd=starter.path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "4 passed" in ended.stdout
 
 
 def test_pipeline_create_adds_one_that_is_found(starter: ShopProject) -> None:
