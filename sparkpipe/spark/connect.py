@@ -7,6 +7,7 @@ ten minutes to reach one that is down. So the server is asked for its version at
 from __future__ import annotations
 
 import logging
+import os
 import re
 import warnings
 from importlib.util import find_spec
@@ -16,6 +17,9 @@ from sparkpipe.errors import SparkStartError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+# What pyspark sets for good when it is asked for a session of Connect; no classic one starts then.
+_MODE = "SPARK_CONNECT_MODE_ENABLED"
 
 _logger = logging.getLogger(__name__)
 
@@ -47,34 +51,41 @@ def connect(address: str) -> SparkSession:
     from pyspark.sql import SparkSession
 
     session: Any = None
+    mode = os.environ.get(_MODE)
     try:
         session = SparkSession.builder.remote(address).getOrCreate()
-        server = _version(session)
+        _check_version(_shown(address), _version(session))
     except Exception as exc:
         if session is not None:
             _leave(session)
+        if mode is None:
+            os.environ.pop(_MODE, None)
+        if isinstance(exc, SparkStartError):
+            raise
         raise _error(address, exc) from exc
-    problem, hint = version_problem(_shown(address), server)
-    if problem and server.split(".")[0] != _client_version().split(".")[0]:
-        _leave(session)
-        raise SparkStartError(problem, hint=hint)
-    if problem:
-        _logger.warning("%s %s", problem, hint)
     taken: SparkSession = session
     return taken
 
 
-def version_problem(shown: str, server: str) -> tuple[str, str]:
-    """Tell a server that is older than this client, and what to do; else two empty texts."""
+def _check_version(shown: str, server: str) -> None:
+    """Refuse a server of an older major version than the client's; warn of an older minor one."""
     client = _client_version()
     if _numbers(server) >= _numbers(client):
-        return "", ""
-    line = ".".join(server.split(".")[:2])
+        return
+    line = ".".join(map(str, _numbers(server)))
     package = "pyspark-client" if _numbers(server) >= (4, 0) else "pyspark[connect]"
-    return (
+    hint = f"Install the pyspark of the server: pip install '{package}=={line}.*'"
+    if _numbers(server)[:1] == _numbers(client)[:1]:
+        _logger.warning(
+            "The Spark Connect server %s is of Spark %s, and pyspark here of %s: what is new in it "
+            "fails there. %s",
+            *(shown, server, client, hint),
+        )
+        return
+    raise SparkStartError(
         f"The Spark Connect server {shown} is too old: it is of Spark {server}, and pyspark here "
         f"of {client}.",
-        f"Install the pyspark of the server in an environment: pip install '{package}=={line}.*'",
+        hint=hint,
     )
 
 
@@ -93,7 +104,7 @@ def _version(session: Any) -> str:
 
 
 def _leave(session: Any) -> None:
-    """Drop a session without a word to its server, which may not answer."""
+    """Drop a session, so that this process is as it was."""
     session.release_session_on_close = False  # the server may not answer
     session.stop()
 
@@ -117,7 +128,7 @@ def _error(address: str, exc: Exception) -> SparkStartError:
             f"{server} does not answer: {reason}", hint=f"Is it started? {_CHECK}"
         )
     if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
-        if "token=" in address:
+        if "token=" in address or os.environ.get("SPARK_CONNECT_AUTHENTICATE_TOKEN"):
             return SparkStartError(
                 f"{server} refuses the token: {reason}", hint=f"Ask for one that is valid. {_CHECK}"
             )
