@@ -10,7 +10,7 @@ BENCH_INSTALL := $(BIN)/uv pip install --quiet --python $(BENCH)/bin/python
 EXTRAS := spark excel sql matplotlib examples
 LOCKS := .ci/bootstrap.lock requirements.lock
 
-.PHONY: help demo test test-fast connect lint types layers docs site bench check lock clean java tune
+.PHONY: help demo test test-fast connect matrix lint types layers docs site bench check lock clean java tune
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ test-fast: $(STAMP)  ## Run the tests that need no Spark
 
 connect: $(STAMP) java  ## Run the Spark tests on a Connect server, with its client alone
 	$(BIN)/python .ci/connect_only.py
+
+matrix: $(STAMP) java  ## Run the Spark tests over all versions, and write docs/versions.md
+	$(BIN)/python .ci/matrix.py
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -80,4 +83,4 @@ lock: $(STAMP)  ## Write the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --extra connect --group connect --group build -o requirements-connect.lock pyproject.toml
 
 clean:  ## Remove what was set up and made
-	rm -rf $(VENV) $(BENCH) .venv-connect site data logs spark-warehouse
+	rm -rf $(VENV) $(BENCH) .venv-connect .venv-matrix site data logs spark-warehouse

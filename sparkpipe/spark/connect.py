@@ -10,6 +10,8 @@ import logging
 import os
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -91,16 +93,26 @@ def _check_version(shown: str, server: str) -> None:
 
 def _version(session: Any) -> str:
     """Ask the server for its version, with little patience."""
+    client = session.client
+    with _impatient(client), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of retries: what comes of them is told
+        return str(session.version)
+
+
+@contextmanager
+def _impatient(client: Any) -> Iterator[None]:
+    if not hasattr(client, "set_retry_policies"):  # before Spark 4.0
+        before = client._retry_policy
+        client._retry_policy = {**before, "max_retries": _RETRIES}
+        yield
+        client._retry_policy = before
+        return
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
-    client = session.client
-    patient = client.get_retry_policies()
+    policies = client.get_retry_policies()
     client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES)])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of retries: what comes of them is told
-        version = str(session.version)
-    client.set_retry_policies(patient)
-    return version
+    yield
+    client.set_retry_policies(policies)
 
 
 def _leave(session: Any) -> None:
