@@ -6,9 +6,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 BENCH := .venv-bench
 BENCH_INSTALL := $(BIN)/uv pip install --quiet --python $(BENCH)/bin/python
+# All but 'connect': two packages bring the same pyspark.
+EXTRAS := spark excel sql matplotlib examples
 LOCKS := .ci/bootstrap.lock requirements.lock
 
-.PHONY: help demo test test-fast lint types layers docs site bench check lock clean java tune
+.PHONY: help demo test test-fast connect matrix lint types layers docs site bench check lock clean java tune
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +28,12 @@ test: $(STAMP) java tune  ## Run all tests
 
 test-fast: $(STAMP)  ## Run the tests that need no Spark
 	$(BIN)/python -m pytest -q -m "not spark"
+
+connect: $(STAMP) java  ## Run the Spark tests on a Connect server, with its client alone
+	$(BIN)/python .ci/connect_only.py
+
+matrix: $(STAMP) java  ## Run the Spark tests over all versions, and write docs/versions.md
+	$(BIN)/python .ci/matrix.py
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -71,7 +79,8 @@ java:
 # Locks name no index, so they hold wherever packages come from.
 lock: $(STAMP)  ## Write the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --group build -o .ci/bootstrap.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --all-extras --group dev --group build -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header $(EXTRAS:%=--extra %) --group dev --group build -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --extra connect --group connect --group build -o requirements-connect.lock pyproject.toml
 
 clean:  ## Remove what was set up and made
-	rm -rf $(VENV) $(BENCH) site data logs spark-warehouse
+	rm -rf $(VENV) $(BENCH) .venv-connect .venv-matrix site data logs spark-warehouse

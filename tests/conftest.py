@@ -28,6 +28,11 @@ SPARK_SETTINGS = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option with which the tests run on a Spark Connect server."""
+    parser.addoption("--remote", metavar="sc://...", help="run Spark tests on this Connect server")
+
+
 def pytest_configure() -> None:
     """Let processes that tests start be interrupted.
 
@@ -38,12 +43,16 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what needs Spark, also through another fixture: ``pytest -m "not spark"`` is quick."""
+    remote = config.getoption("--remote")
     for item in items:
         if "spark" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.spark)
             item.add_marker(pytest.mark.session)
+        classic = item.get_closest_marker("classic")
+        if remote and classic is not None:
+            item.add_marker(pytest.mark.skip(reason=f"classic Spark only: {classic.args[0]}"))
 
 
 @pytest.fixture(scope="session")
@@ -56,8 +65,17 @@ def delta_jars() -> None:
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The Spark session of the whole test run."""
+def spark(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SparkSession]:
+    """The Spark session of the whole test run: a classic one, or that of ``--remote``."""
+    remote = request.config.getoption("--remote")
+    if remote:
+        provider = SparkProvider({"spark.remote": remote})
+        session = provider.get()
+        yield session
+        session.stop()
+        return
     folder: Path = tmp_path_factory.mktemp("spark")
     settings = {**SPARK_SETTINGS, "spark.sql.warehouse.dir": (folder / "warehouse").as_posix()}
     provider = SparkProvider(settings, log_file=folder / "spark.log")
@@ -67,9 +85,14 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 
 @pytest.fixture(scope="session")
-def connect(spark: SparkSession) -> Iterator[SparkSession]:
+def connect(request: pytest.FixtureRequest, spark: SparkSession) -> Iterator[SparkSession]:
     """A session of Spark Connect, to a server inside the JVM of :func:`spark`."""
+    if request.config.getoption("--remote"):
+        yield spark
+        return
     pytest.importorskip("grpc")
+    if spark.version.startswith("3."):
+        pytest.skip("the server of Spark 3.5 is a package of its own")
     from pyspark.sql.connect.session import SparkSession as ConnectSession
 
     context = spark.sparkContext

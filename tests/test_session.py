@@ -878,6 +878,7 @@ def test_hook_that_asks_for_spark_waits_for_nobody(project: Path) -> None:
     assert hook.sessions == [given]
 
 
+@pytest.mark.classic("the hook makes a SparkConf")
 def test_session_that_a_hook_starts_is_the_one_of_the_run(
     project: Path, spark: SparkSession
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractDataSet, Version, is_single_process
+from sparkpipe.io.core import AbstractDataSet, Version, has_load_and_save, is_single_process
 from sparkpipe.io.memory import MemoryDataSet
 from sparkpipe.io.target import target_of
 
@@ -33,7 +33,7 @@ class CachedDataSet(AbstractDataSet):
         if isinstance(dataset, dict):
             versioned = {"versioned": True} if version is not None else {}
             self._dataset = build_data_set({**dataset, **versioned}, version=version)
-        elif hasattr(dataset, "load") and hasattr(dataset, "save"):
+        elif has_load_and_save(dataset):
             self._dataset = dataset
         else:
             raise DataSetError(

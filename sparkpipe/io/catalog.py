@@ -15,7 +15,13 @@ from sparkpipe.errors import (
     did_you_mean,
 )
 from sparkpipe.io.attributes import DataSets
-from sparkpipe.io.core import Version, check_version_name, generate_timestamp, location_of
+from sparkpipe.io.core import (
+    Version,
+    check_version_name,
+    generate_timestamp,
+    has_load_and_save,
+    location_of,
+)
 from sparkpipe.io.entries import Entry, PatternEntries
 from sparkpipe.io.factory import has_versions
 from sparkpipe.io.memory import MemoryDataSet
@@ -340,7 +346,7 @@ class DataCatalog:
                 f"The catalog already has a data set '{data_set_name}'.",
                 hint="Give replace=True to put this one in its place.",
             )
-        if not (hasattr(data_set, "load") and hasattr(data_set, "save")):
+        if not has_load_and_save(data_set):
             raise DataSetError(
                 f"'{data_set_name}' is no data set: a {_kind(data_set)} has no 'load' and 'save'.",
                 hint="Give data as feed_dict={...}, or wrap it: MemoryDataSet(data).",
@@ -363,9 +369,7 @@ class DataCatalog:
             DataSetAlreadyExistsError: A name is taken and ``replace`` is False.
         """
         for name, data in feed_dict.items():
-            is_data_set = (
-                hasattr(data, "load") and hasattr(data, "save") and hasattr(data, "exists")
-            )
+            is_data_set = has_load_and_save(data) and hasattr(data, "exists")
             self.add(name, data if is_data_set else MemoryDataSet(data), replace)
 
     def list(self, regex_search: str | None = None) -> list[str]:

@@ -489,6 +489,12 @@ def is_spark_frame(data: Any) -> bool:
     return isinstance(frame, type) and isinstance(data, frame)
 
 
+def has_load_and_save(data: Any) -> bool:
+    """Whether ``data`` has the methods of a data set."""
+    # A frame of Spark Connect has any name that it is asked for: as a column.
+    return not is_spark_frame(data) and hasattr(data, "load") and hasattr(data, "save")
+
+
 def holds_spark(data: Any) -> bool:
     """Whether ``data`` is a Spark DataFrame or session, or a list, tuple or dict that holds one."""
     if "pyspark" not in sys.modules:

@@ -132,4 +132,7 @@ def _why_stays(data_set: Any) -> str:
 
 def _runs_spark() -> bool:
     context = getattr(sys.modules.get("pyspark"), "SparkContext", None)
-    return getattr(context, "_gateway", None) is not None
+    connect: Any = sys.modules.get("pyspark.sql.connect.session")
+    return getattr(context, "_gateway", None) is not None or (
+        connect is not None and connect.SparkSession._get_default_session() is not None
+    )

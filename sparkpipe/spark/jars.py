@@ -57,7 +57,13 @@ def delta_package() -> str | None:
     if find_spec("delta") is None:
         return None
     spark = ".".join(installed_version("pyspark").split(".")[:2])
-    return f"io.delta:delta-spark_{spark}_2.13:{installed_version('delta-spark')}"
+    delta = installed_version("delta-spark")
+    major, minor = (int(number) for number in delta.split(".")[:2])
+    if (major, minor) > (4, 0):  # a jar for each version of Spark
+        artifact = f"delta-spark_{spark}_2.13"
+    else:
+        artifact = "delta-spark_2.13" if major == 4 else "delta-spark_2.12"
+    return f"io.delta:{artifact}:{delta}"
 
 
 def kept_jars(package: str) -> tuple[Path, ...]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.errors import SparkStartError
 from sparkpipe.hooks import is_within_hook
 from sparkpipe.spark.active import active_session, forget_removed_jars, is_stopped
+from sparkpipe.spark.connect import connect
 from sparkpipe.spark.databricks import foreign_feature, on_databricks
 from sparkpipe.spark.fingerprint import fingerprint
 from sparkpipe.spark.jars import spark_jars
@@ -165,11 +166,7 @@ class SparkProvider:
                 )
             remote = self._remote()
             if remote is not None:
-                return _connected(
-                    lambda: _builder().remote(remote),
-                    "the Spark Connect server",
-                    "Check SPARK_REMOTE, or spark.remote in spark.yml.",
-                )
+                return connect(remote)
             _warn_of_databricks()
             session = self._connect_warm()
             if session is None:

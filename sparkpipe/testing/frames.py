@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sparkpipe.io.core import is_spark_frame
+from sparkpipe.spark.jars import spark_jars
 
 
 def assert_frames_equal(
@@ -53,9 +57,9 @@ def _is_pandas(data: Any) -> bool:
 
 
 def _assert_spark(actual: Any, expected: Any, ordered: bool, **options: Any) -> None:
+    __tracebackhide__ = True
     from pyspark.testing import assertDataFrameEqual
 
-    __tracebackhide__ = True
     if not is_spark_frame(expected):
         if _is_pandas(expected):
             _check_columns(actual.columns, [*map(str, expected.columns)])
@@ -64,7 +68,21 @@ def _assert_spark(actual: Any, expected: Any, ordered: bool, **options: Any) -> 
             expected = known[[*actual.columns]].itertuples(index=False, name=None)
         rows = _rows(expected, actual.columns)
         expected = actual.sparkSession.createDataFrame(rows, actual.schema)
-    assertDataFrameEqual(actual, expected, checkRowOrder=ordered, **options)
+    with _any_spark_home():
+        assertDataFrameEqual(actual, expected, checkRowOrder=ordered, **options)
+
+
+@contextmanager
+def _any_spark_home() -> Iterator[None]:
+    """Name a home of Spark where there is none: pyspark.testing would end the process."""
+    adds = spark_jars() is None and "SPARK_HOME" not in os.environ
+    if adds:
+        os.environ["SPARK_HOME"] = str(Path.cwd())
+    try:
+        yield
+    finally:
+        if adds:
+            del os.environ["SPARK_HOME"]
 
 
 def _assert_pandas(actual: Any, expected: Any, ordered: bool, **options: Any) -> None:

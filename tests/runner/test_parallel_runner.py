@@ -425,13 +425,15 @@ def reads_a_global_by_another_function(x: Any) -> Any:
             lambda f: HoldsSpark(f.sparkSession),
             "it holds the Spark session 'thing'",
         ),
-        (
+        pytest.param(
             lambda f: HoldsSpark(f.sparkSession.sparkContext),
             "it holds the SparkContext 'thing'",
+            marks=pytest.mark.classic("there is no SparkContext"),
         ),
-        (
+        pytest.param(
             lambda f: HoldsSpark(f.rdd),
             "it holds the RDD 'thing'",
+            marks=pytest.mark.classic("there are no RDDs"),
         ),
     ],
 )

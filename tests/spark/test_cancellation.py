@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore:toPandas attempted")
 
 
+pytestmark = pytest.mark.classic("those of Connect are in test_connect_failures.py")
+
+
 def _endless(spark: SparkSession) -> DataFrame:
     return spark.range(0, 10**13, 1, 2).filter("id % 7 = 8")
 

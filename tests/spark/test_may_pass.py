@@ -131,6 +131,7 @@ LASTING: dict[str, Callable[[SparkSession, str], Any]] = {
 
 
 @pytest.mark.parametrize("kind", LASTING)
+@pytest.mark.classic("those of Connect are in test_connect_failures.py")
 def test_wrong_queries_and_values_do_not_pass(
     spark: SparkSession, tmp_path: Path, kind: str
 ) -> None:
@@ -155,6 +156,7 @@ PASSING: dict[str, Callable[[SparkSession, str], Any]] = {
 
 
 @pytest.mark.parametrize("kind", PASSING)
+@pytest.mark.classic("those of Connect are in test_connect_failures.py")
 def test_lost_workers_and_connections_may_pass(
     spark: SparkSession, tmp_path: Path, kind: str
 ) -> None:

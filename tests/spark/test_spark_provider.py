@@ -62,6 +62,7 @@ def test_a_function_is_called_once_and_only_when_needed(never_starts: None) -> N
     assert len(calls) == 1
 
 
+@pytest.mark.classic("the session is asked for its SparkContext")
 def test_the_active_session_is_used_and_not_stopped(
     spark: SparkSession, never_starts: None
 ) -> None:
@@ -79,6 +80,7 @@ def test_a_given_session_is_not_stopped(spark: SparkSession) -> None:
     assert _alive(spark)
 
 
+@pytest.mark.classic("the session is asked for its SparkContext")
 def test_the_active_session_is_found_from_any_thread(
     spark: SparkSession, never_starts: None
 ) -> None:
@@ -136,6 +138,7 @@ def test_peek_never_asks_for_a_session(never_starts: None, monkeypatch: pytest.M
     assert provider.peek() is made[0]
 
 
+@pytest.mark.classic("the session is asked for its SparkContext")
 def test_peek_finds_the_session_given_and_the_active_one(
     spark: SparkSession, never_starts: None
 ) -> None:

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-@pytest.fixture(params=["classic", "connect"])
+@pytest.fixture(
+    params=[
+        pytest.param("classic", marks=pytest.mark.classic("the other kind of session is tested")),
+        "connect",
+    ]
+)
 def session(request: pytest.FixtureRequest, spark: SparkSession) -> Iterator[SparkSession]:
     """A classic session, and one of Spark Connect, which data sets of the test use."""
     chosen = spark if request.param == "classic" else request.getfixturevalue("connect")

@@ -79,6 +79,7 @@ def test_replace_where_and_partitions(spark: SparkSession, tmp_path: Path) -> No
     assert sorted(map(tuple, only_b.load().collect())) == [(1, "a"), (9, "b")]
 
 
+@pytest.mark.classic("delta.tables needs py4j")
 def test_as_a_delta_table_it_can_be_merged_in_a_node(spark: SparkSession, tmp_path: Path) -> None:
     path = str(tmp_path / "t")
     DeltaTableDataSet(path).save(spark.createDataFrame([(1, "old"), (2, "old")], "k INT, v STRING"))
@@ -101,6 +102,7 @@ def test_as_a_delta_table_it_can_be_merged_in_a_node(spark: SparkSession, tmp_pa
     assert merged == [(1, "old"), (2, "new"), (3, "new")]
 
 
+@pytest.mark.classic("delta.tables needs py4j")
 def test_a_delta_table_passes_through_memory(spark: SparkSession, tmp_path: Path) -> None:
     DeltaTableDataSet(str(tmp_path / "t")).save(spark.range(2))
     catalog = DataCatalog({"t": DeltaTableDataSet(str(tmp_path / "t"), load_as="delta_table")})

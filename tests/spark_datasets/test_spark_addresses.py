@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def address(session: SparkSession, spark: SparkSession, tmp_path: Path) -> str:
+def address(session: SparkSession, tmp_path: Path) -> str:
     """An address of the folder of the test."""
     name = f"n{uuid4().hex}"
-    settings: Any = spark.sparkContext._jsc.hadoopConfiguration()  # type: ignore[union-attr]
-    settings.set(f"fs.viewfs.mounttable.{name}.link./data", tmp_path.as_uri())
+    # Spark hands the settings of a session to Hadoop.
+    session.conf.set(f"fs.viewfs.mounttable.{name}.link./data", tmp_path.as_uri())
     return f"viewfs://{name}/data"
 
 
@@ -120,7 +120,7 @@ def test_a_schema_file_is_read_by_spark(
     struct = spark.createDataFrame([], "id LONG").schema.jsonValue()
     (tmp_path / "schema.json").write_text(json.dumps(struct))
     name = f"n{uuid4().hex}"
-    settings: Any = spark.sparkContext._jsc.hadoopConfiguration()  # type: ignore[union-attr]
-    settings.set(f"fs.viewfs.mounttable.{name}.link./data", tmp_path.as_uri())
+    # Spark hands the settings of a session to Hadoop.
+    session.conf.set(f"fs.viewfs.mounttable.{name}.link./data", tmp_path.as_uri())
     read = schema.read_schema({"filepath": f"viewfs://{name}/data/schema.json"}, {})
     assert read == spark.createDataFrame([], "id LONG").schema

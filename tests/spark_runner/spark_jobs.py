@@ -53,8 +53,11 @@ def reads_what_is_persisted(frame: Any) -> str:
 def persisted(spark: SparkSession) -> int:
     """Return how many frames and RDDs Spark holds, as the UI's storage tab lists them.
 
-    What Delta keeps of the states of its tables is not of any run.
+    What Delta keeps of the states of its tables is not of any run. A client of Spark Connect is not
+    told: then 0.
     """
+    if is_connect(spark):
+        return 0
     held: Any = spark.sparkContext._jsc.getPersistentRDDs()
     return sum("Delta Table State" not in str(rdd.name()) for rdd in held.values())
 

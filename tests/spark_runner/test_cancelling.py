@@ -20,6 +20,8 @@ from sparkpipe.runner import SequentialRunner, ThreadRunner
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+pytestmark = pytest.mark.classic("the status store is in the JVM")
+
 # A run that is not cancelled takes hours; two seconds are what is promised, the rest is for a
 # machine that is busy with other things.
 SOON = 10.0

@@ -51,6 +51,7 @@ print(json.dumps(answers))
 """
 
 
+@pytest.mark.classic("local properties are the JVM's")
 def test_200_nodes_on_16_threads_ten_times_over(spark: SparkSession) -> None:
     def look(x: int, name: str) -> str:
         return properties(spark)["spark.jobGroup.id"].partition("/")[2] + ("" if x else "?")

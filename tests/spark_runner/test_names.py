@@ -20,6 +20,8 @@ from sparkpipe.spark.session import get_spark
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+pytestmark = pytest.mark.classic("the status store is in the JVM")
+
 RUNNERS: dict[str, Callable[[], AbstractRunner]] = {
     "sequential": SequentialRunner,
     "asynchronous": lambda: SequentialRunner(is_async=True),

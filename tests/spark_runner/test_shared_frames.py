@@ -59,6 +59,7 @@ def readers(count: int, name: str = "frame") -> list[Any]:
     ]
 
 
+@pytest.mark.classic("accumulators are of SparkContext")
 def test_a_frame_that_three_nodes_read_is_computed_once(
     spark: SparkSession, runner: AbstractRunner
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_frame_that_three_nodes_read_is_computed_once(
     assert not frame.storageLevel.useMemory
 
 
+@pytest.mark.classic("accumulators are of SparkContext")
 def test_a_frame_that_was_given_is_persisted_too(spark: SparkSession) -> None:
     frame, computed = counted(spark)
     given = DataCatalog({"frame": MemoryDataSet(frame)})
@@ -93,6 +95,7 @@ def test_a_frame_that_was_given_is_persisted_too(spark: SparkSession) -> None:
     assert not frame.storageLevel.useMemory
 
 
+@pytest.mark.classic("accumulators are of SparkContext")
 def test_it_stays_persisted_when_a_node_names_it_in_sql(
     spark: SparkSession, runner: AbstractRunner
 ) -> None:
@@ -115,6 +118,7 @@ def test_it_stays_persisted_when_a_node_names_it_in_sql(
     assert computed.value == 100
 
 
+@pytest.mark.classic("accumulators are of SparkContext")
 def test_side_by_side_the_node_that_makes_it_computes_it(spark: SparkSession) -> None:
     frame, computed = counted(spark)
     found: list[int] = []
@@ -172,6 +176,7 @@ def test_it_is_released_after_its_last_reader(spark: SparkSession) -> None:
     assert held == [("first", True), ("last", True), ("after", False)]
 
 
+@pytest.mark.classic("accumulators are of SparkContext")
 def test_storage_is_empty_after_a_failure(spark: SparkSession, runner: AbstractRunner) -> None:
     frame, _ = counted(spark)
 

@@ -5,11 +5,14 @@ Source: Spark's SQL data sources guide (pages on CSV, JSON, Parquet, ORC and gen
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from sparkpipe.errors import did_you_mean
 from sparkpipe.spark.databricks import on_databricks
+from sparkpipe.spark.jars import spark_jars
 from sparkpipe.spark.session import uses_databricks
 
 #: Formats that Spark brings, and those that well-known packages bring.
@@ -87,9 +90,15 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
 
 def needed_packages(file_format: str) -> tuple[str, ...]:
     """Return the packages without which Spark cannot read or write a format."""
-    # The Spark of Databricks knows Delta by itself.
-    brings_delta = file_format.lower() != "delta" or on_databricks() or uses_databricks()
-    return ("pyspark",) if brings_delta else ("pyspark", "delta")
+    # The package brings Delta to a Spark that starts here; any other has it or has it not.
+    starts_elsewhere = (
+        on_databricks()
+        or uses_databricks()
+        or bool(os.environ.get("SPARK_REMOTE"))
+        or (find_spec("pyspark") is not None and spark_jars() is None)
+    )
+    needs_delta = file_format.lower() == "delta" and not starts_elsewhere
+    return ("pyspark", "delta") if needs_delta else ("pyspark",)
 
 
 def format_problems(file_format: str, also: Iterable[str] = ()) -> list[str]:

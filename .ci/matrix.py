@@ -1,0 +1,160 @@
+"""Run the Spark tests over the versions that sparkpipe supports; writes docs/versions.md.
+
+Each combination has an environment of its own in ``.venv-matrix``. Arguments choose combinations
+by their names; the rows of others stay as they are. Interpreters are those on the PATH, and pyenv's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / ".venv-matrix"
+PAGE = ROOT / "docs" / "versions.md"
+UV = Path(sys.executable).with_name("uv")
+
+#: What the tests need beside sparkpipe and Spark.
+TOOLS = ("editables", "hatchling", "hypothesis", "pytest", "pytest-timeout", "setuptools<81")
+
+# What speaks to Spark: data sets, names and cancelling of jobs, shared frames, failures, testing.
+TESTS = (
+    "spark_datasets/test_spark_data_set.py",
+    "spark_datasets/test_delta_table_data_set.py",
+    "spark_datasets/test_spark_table_data_set.py",
+    "spark_datasets/test_spark_in_memory.py",
+    "spark_datasets/test_spark_schema.py",
+    "spark_runner",
+    "spark/test_spark_reason.py",
+    "testing",
+)
+_RESULT = re.compile(r"(\d+) (failed|passed|skipped|error)")
+_START, _END = "<!-- results -->\n", "<!-- end of results -->\n"
+
+
+class Combination(NamedTuple):
+    """Versions that are tested together."""
+
+    spark: str
+    delta: str
+    python: str
+    pandas: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """How it is chosen: ``spark4.2-python3.11-pandas2``."""
+        return f"spark{self.spark}-python{self.python}-pandas{self.pandas}"
+
+    def requirements(self) -> list[str]:
+        """Return what is installed, beside the core of sparkpipe."""
+        return [
+            f"pyspark[connect]=={self.spark}.*",
+            f"delta-spark=={self.delta}",
+            f"pandas=={self.pandas}.*",
+            *self.also,
+        ]
+
+
+COMBINATIONS = (
+    # Spark 3.5 holds numpy back, and newer pyarrow wants a new one.
+    Combination("3.5", "3.3.*", "3.11", "2", ("pyarrow<20",)),
+    Combination("4.0", "4.0.*", "3.10", "2"),
+    Combination("4.0", "4.0.*", "3.12", "2"),
+    Combination("4.2", "4.4.0", "3.10", "2"),
+    Combination("4.2", "4.4.0", "3.11", "2"),
+    Combination("4.2", "4.4.0", "3.12", "2"),
+    Combination("4.2", "4.4.0", "3.13", "2"),
+    Combination("4.2", "4.4.0", "3.11", "3"),
+)
+
+
+def main(chosen: list[str]) -> int:
+    """Run the combinations, and write the table; returns 1 if one failed."""
+    unknown = set(chosen) - {combination.name for combination in COMBINATIONS}
+    if unknown:
+        names = "\n  ".join(combination.name for combination in COMBINATIONS)
+        sys.exit(f"Not known: {', '.join(sorted(unknown))}. There are:\n  {names}")
+    is_good = True
+    for combination in COMBINATIONS:
+        if not chosen or combination.name in chosen:
+            result = run(combination)
+            print(f"{combination.name}: {result}", flush=True)
+            is_good = is_good and result.startswith("passed")
+            write_row(combination, result)
+    return 0 if is_good else 1
+
+
+def run(combination: Combination) -> str:
+    """Return the result of a combination, as the table tells it."""
+    interpreter = find_python(combination.python)
+    if interpreter is None:
+        return "not run: no such Python here"
+    python = FOLDER / combination.name / "bin" / "python"
+    stamp = FOLDER / combination.name / ".set-up"
+    if not stamp.is_file() or stamp.stat().st_mtime < Path(__file__).stat().st_mtime:
+        try:
+            install(combination, interpreter, python)
+        except subprocess.CalledProcessError:
+            return "not run: cannot be installed"
+        stamp.touch()
+    log = FOLDER / f"{combination.name}.log"
+    command = [str(python), "-m", "pytest", "-q", "-m", "session", "-p", "no:cacheprovider"]
+    command += [str(ROOT / "tests" / name) for name in TESTS]
+    with log.open("w", encoding="utf-8") as output:
+        subprocess.run(command, cwd=ROOT, stdout=output, stderr=output, check=False)
+    last = log.read_text(encoding="utf-8").rstrip().rpartition("\n")[2]
+    counts = {what: number for number, what in _RESULT.findall(last)}
+    if "passed" not in counts or "failed" in counts or "error" in counts:
+        return f"failed: {last.strip('= ')}"
+    return f"passed: {counts['passed']}, skipped: {counts.get('skipped', 0)}"
+
+
+def find_python(version: str) -> str | None:
+    """Return the interpreter of a version; None if there is none."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    on_path = shutil.which(f"python{version}")
+    places = [*sorted((root / "versions").glob(f"{version}.*/bin/python")), on_path]
+    for place in filter(None, places):
+        try:
+            subprocess.run([str(place), "-c", ""], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):  # a shim of a version that is not there
+            continue
+        return str(place)
+    return None
+
+
+def install(combination: Combination, interpreter: str, python: Path) -> None:
+    """Make the environment of a combination."""
+    subprocess.run([interpreter, "-m", "venv", "--clear", str(python.parents[1])], check=True)
+    pip = [str(UV), "pip", "install", "--quiet", "--python", str(python)]
+    subprocess.run([*pip, *TOOLS], check=True)
+    # Its extras would hold the versions to those that are supported; its core they may not touch.
+    core = ["--no-build-isolation", "-e", str(ROOT)]
+    subprocess.run([*pip, *core, *combination.requirements()], check=True)
+
+
+def write_row(combination: Combination, result: str) -> None:
+    """Put a result in its place in the table of the page."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(_START)
+    table, _, after = rest.partition(_END)
+    rows = {line.rpartition(" | ")[0]: line for line in table.splitlines()[2:]}
+    head = "| Spark | Delta | Python | pandas | Spark tests |\n|---|---|---|---|---|\n"
+    c = combination
+    rows[_key(c)] = f"{_key(c)} | {result} |"
+    ordered = [rows[_key(c)] for c in COMBINATIONS if _key(c) in rows]
+    text = f"{before}{_START}{head}" + "".join(f"{row}\n" for row in ordered) + _END + after
+    PAGE.write_text(text, encoding="utf-8")
+
+
+def _key(c: Combination) -> str:
+    return f"| {c.spark} | {c.delta.removesuffix('.*')} | {c.python} | {c.pandas}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
