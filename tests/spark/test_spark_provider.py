@@ -187,6 +187,9 @@ def databricks_connect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     package.mkdir(parents=True)
     (package.parent / "__init__.py").write_text("")
     (package / "__init__.py").write_text(_DATABRICKS_CONNECT)
+    # A package of Databricks that was looked at before would hide it.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "databricks"]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(spark_session, "active_session", lambda: None)
     yield
