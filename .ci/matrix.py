@@ -120,6 +120,11 @@ def run(combination: Combination) -> str:
     command += [str(ROOT / "tests" / name) for name in tests]
     with log.open("w", encoding="utf-8") as output:
         subprocess.run(command, cwd=ROOT, stdout=output, stderr=output, check=False)
+    return result_in(log)
+
+
+def result_in(log: Path) -> str:
+    """Return the result that pytest's output tells."""
     told = _SUMMARY.findall(log.read_text(encoding="utf-8"))
     counts = {what: number for number, what in _RESULT.findall(told[-1])} if told else {}
     if "passed" not in counts or "failed" in counts or "error" in counts:
