@@ -36,6 +36,7 @@ from sparkpipe.project import DEFAULT_PIPELINE, Project, make_importable, named_
 from sparkpipe.runner import AbstractRunner, SequentialRunner
 from sparkpipe.runner.runner import accepts
 from sparkpipe.settings import Settings
+from sparkpipe.spark.jars import CLIENT_HINT, client_problem
 from sparkpipe.spark.java import java_hint, java_problem
 from sparkpipe.spark.run import pipeline_named
 from sparkpipe.spark.session import SparkProvider, activated
@@ -669,8 +670,10 @@ class Session:
             return []  # told already
         if not uses or not self.spark.starts_jvm():
             return []
-        problem = java_problem()
-        problems = [f"{problem} ('{uses[0]}' is read by Spark.) {java_hint()}"] if problem else []
+        problem, hint = client_problem(), CLIENT_HINT
+        if not problem:
+            problem, hint = java_problem(), java_hint()
+        problems = [f"{problem} ('{uses[0]}' is read by Spark.) {hint}"] if problem else []
         if _DBFS not in self.spark.settings:
             problems += [
                 f"Data set '{name}' ({location}) is there on Databricks only: the Spark of this "

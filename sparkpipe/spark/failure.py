@@ -111,12 +111,11 @@ def _java_links(java: Any) -> list[Link]:
 def _java_link(java: Any) -> Link:
     text = str(java.getMessage() or "")
     named = parsed(text)
-    try:
-        condition = str(java.getCondition() or "")
-        parameters = dict(java.getMessageParameters())
-    except Exception:  # only Spark's own exceptions have them
-        condition, parameters = named.condition, {}
-    return Link(str(java.getClass().getSimpleName()), named.text, condition, parameters)
+    # Only Spark's own exceptions have them.
+    condition = error_condition(java)
+    parameters = dict(_asked(java, "getMessageParameters") or {}) if condition else {}
+    kind = str(java.getClass().getSimpleName())
+    return Link(kind, named.text, condition or named.condition, parameters)
 
 
 def _gateway_link(kind: str, exc: BaseException) -> Link:
@@ -133,7 +132,7 @@ def _told_links(kind: str, exc: BaseException) -> list[Link]:
     link = Link(
         named.kind,
         named.text,
-        _asked(exc, "getCondition") or named.condition,
+        error_condition(exc) or named.condition,
         _asked(exc, "getMessageParameters") or {},
     )
     cause = getattr(exc, "_cause", None)
@@ -142,7 +141,13 @@ def _told_links(kind: str, exc: BaseException) -> list[Link]:
     return [link, *deeper, *(parsed(match[1]) for match in _CAUSED_BY.finditer(trace))]
 
 
-def _asked(exc: BaseException, method: str) -> Any:
+def error_condition(exc: Any) -> str:
+    """Return Spark's name for an error, of pyspark's exception or Java's; '' if it has none."""
+    # Spark 3.5 knows the older name only.
+    return str(_asked(exc, "getCondition") or _asked(exc, "getErrorClass") or "")
+
+
+def _asked(exc: Any, method: str) -> Any:
     try:
         return getattr(exc, method)()
     except Exception:  # an older pyspark has no such method, and a dead JVM no answer

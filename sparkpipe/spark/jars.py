@@ -45,6 +45,20 @@ def spark_jars() -> Path | None:
     return next((folder for folder in folders if folder.is_dir()), None)
 
 
+def client_problem() -> str:
+    """Say that pyspark here is the client of Spark Connect alone; else an empty string."""
+    if find_spec("pyspark") is None or spark_jars() is not None:
+        return ""
+    return "No Spark can start here: of pyspark only the client of Spark Connect is installed."
+
+
+#: What to do then.
+CLIENT_HINT = (
+    "Name a server: SPARK_REMOTE, or spark.remote in spark.yml; or install a whole Spark in "
+    "another environment: pip install 'sparkpipe[spark]'"
+)
+
+
 def installed_version(package: str) -> str:
     """Return the version of a Python package."""
     from importlib.metadata import version  # 10 ms that most processes do not need

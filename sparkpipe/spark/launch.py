@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkpipe.errors import SparkStartError
-from sparkpipe.spark.jars import delta_package, keep_jars, resolving
+from sparkpipe.spark.jars import (
+    CLIENT_HINT,
+    client_problem,
+    delta_package,
+    keep_jars,
+    resolving,
+)
 from sparkpipe.spark.java import OLDEST_JAVA, java_hint, java_problem
 from sparkpipe.spark.options import SparkOptions
 from sparkpipe.spark.profile import (
@@ -53,6 +59,9 @@ def start_session(
     options = options or SparkOptions()
     if "PYSPARK_GATEWAY_PORT" in os.environ:
         return _start_under_spark_submit(settings, options)
+    problem = client_problem()
+    if problem:
+        raise SparkStartError(problem, hint=CLIENT_HINT)
     problem = java_problem()
     if problem:
         raise SparkStartError(problem, hint=java_hint())

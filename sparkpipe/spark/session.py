@@ -18,7 +18,7 @@ from sparkpipe.spark.active import active_session, forget_removed_jars, is_stopp
 from sparkpipe.spark.connect import connect
 from sparkpipe.spark.databricks import foreign_feature, on_databricks
 from sparkpipe.spark.fingerprint import fingerprint
-from sparkpipe.spark.jars import spark_jars
+from sparkpipe.spark.jars import client_problem, spark_jars
 from sparkpipe.spark.job_scope import carry
 from sparkpipe.spark.launch import start_session
 from sparkpipe.spark.options import SparkOptions, read_settings
@@ -176,6 +176,8 @@ class SparkProvider:
 
     def _warm_server(self) -> Server | None:
         if self._warm is None or not self._warm.path.is_dir() or find_spec("grpc") is None:
+            return None
+        if client_problem():  # who started it has another pyspark
             return None
         return self._warm.usable(fingerprint(self.settings, self.options))
 

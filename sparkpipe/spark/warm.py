@@ -23,6 +23,7 @@ from typing import IO, Any
 
 from sparkpipe.errors import ConfigError, SparkStartError
 from sparkpipe.spark.fingerprint import fingerprint
+from sparkpipe.spark.jars import CLIENT_HINT, client_problem
 from sparkpipe.spark.java import (
     java_hint,
     java_problem,
@@ -225,6 +226,9 @@ def _check_possible() -> None:
             f"A warm session needs Spark Connect, but {', '.join(missing)} is not installed.",
             hint="Install it with: pip install 'sparkpipe[spark]'",
         )
+    problem = client_problem()
+    if problem:
+        raise SparkStartError(problem, hint=CLIENT_HINT)
     problem = java_problem()
     if problem:
         raise SparkStartError(problem, hint=java_hint())

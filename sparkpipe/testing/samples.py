@@ -86,6 +86,11 @@ def _of_spark(name: str, data: Any, rows: int, fraction: float | None, seed: int
 
     if data.isStreaming:
         raise ConfigError(f"'{name}' is a stream.", hint="Sample what it reads.")
+    if not hasattr(data, "toArrow"):
+        raise ConfigError(
+            f"'{name}' is a frame of Spark 3.5, of which no sample can be taken.",
+            hint="Spark 4.0 or newer can.",
+        )
     chosen = data.sample(fraction=fraction, seed=seed) if fraction is not None else data
     # Taken once: what is read again might differ.
     found = chosen.limit(rows).toArrow()

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from sparkpipe.datasets.spark.options import FILE_FORMATS
 from sparkpipe.spark.active import is_connect
+from sparkpipe.spark.failure import error_condition
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
@@ -84,5 +85,6 @@ def _parts(path: str) -> list[str]:
 
 def is_absent(exc: Exception) -> bool:
     """Whether a failure of Spark is that there is nothing at a path, or no Delta table."""
-    condition = getattr(exc, "getCondition", lambda: "")() or ""
-    return condition.startswith(_ABSENT) or any(said in str(exc) for said in _SAYS_ABSENT)
+    return error_condition(exc).startswith(_ABSENT) or any(
+        said in str(exc) for said in _SAYS_ABSENT
+    )

@@ -21,6 +21,7 @@ from sparkpipe.io.core import AbstractDataSet, Version
 from sparkpipe.io.importing import missing_packages
 from sparkpipe.io.target import table_target
 from sparkpipe.spark.databricks import catalog_hint
+from sparkpipe.spark.failure import error_condition
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class SparkTableDataSet(AbstractDataSet):
 
     def _tell_no_catalog(self, exc: Exception) -> None:
         """Tell that there is no catalog of that name, if that is why a load or save failed."""
-        if len(self._table.parts) == 3 and _condition(exc).startswith(_NO_CATALOG):
+        if len(self._table.parts) == 3 and error_condition(exc).startswith(_NO_CATALOG):
             catalog = self._table.parts[0]
             raise DataSetError(
                 f"Spark has no catalog '{catalog}'.", hint=catalog_hint(catalog)
@@ -242,7 +243,7 @@ class SparkTableDataSet(AbstractDataSet):
         try:
             return bool(session.catalog.tableExists(self._table.sql))
         except Exception as exc:
-            if _condition(exc).startswith((*_NOT_FOUND, *_NO_CATALOG)):
+            if error_condition(exc).startswith((*_NOT_FOUND, *_NO_CATALOG)):
                 return False
             raise
 
@@ -290,10 +291,6 @@ class ManagedTableDataSet(SparkTableDataSet):
 
 SparkTableDataset = SparkTableDataSet
 ManagedTableDataset = ManagedTableDataSet
-
-
-def _condition(exc: Exception) -> str:
-    return getattr(exc, "getCondition", str)() or ""
 
 
 def _names(given: str | Sequence[str] | None) -> list[str]:
