@@ -72,9 +72,17 @@ def _parsed(command: click.Command, line: str) -> dict[str, Any] | None:
     except ValueError as exc:
         raise ConfigError(f"{name}: {exc}.", hint="Put what has spaces into quotes.") from exc
     except click.ClickException as exc:
-        told = exc.format_message().rstrip(".")
-        raise ConfigError(f"{name}: {told}.", hint=hint) from exc
+        told = exc.format_message()
+        stop = "" if told.endswith((".", "?", "?)")) else "."
+        raise ConfigError(f"{name}: {told}{stop}", hint=hint) from exc
     return given if isinstance(given, dict) else None
+
+
+def _resuming(line: str, resume_from: tuple[str, ...]) -> str:
+    from sparkpipe.cli.run import resume_command
+
+    with _RUN.make_context(_RUN.name, shlex.split(line)) as context:
+        return resume_command(context, resume_from)
 
 
 @magics_class
@@ -136,9 +144,7 @@ class SparkpipeMagics(Magics):
             return self._run(session, name or pipeline, params, given)
         except RunFailedError as exc:
             if exc.resume_from:
-                command = f"%run_pipeline {name or pipeline or ''}".rstrip()
-                nodes = ",".join(exc.resume_from)
-                exc.hint = f"\nTo continue from there: {command} --from-nodes {nodes}"
+                exc.hint = f"\nTo continue from there: {_resuming(line, exc.resume_from)}"
             raise
 
     def _run(

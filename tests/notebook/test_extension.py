@@ -78,6 +78,11 @@ def test_a_failed_run_raises_and_the_kernel_lives(kernel: Kernel, shop: ShopProj
     assert "division by zero" in failed.error
     assert f"{shop.path / 'shop' / 'nodes.py'}:7" in failed.error
     assert "%run_pipeline --from-nodes total" in failed.error
+    failed = kernel.run(
+        "%run_pipeline __default__ --params factor:5 --from-nodes double --no-progress"
+    )
+    again = "%run_pipeline __default__ --params factor:5 --no-progress --from-nodes total\n"
+    assert f"To continue from there: {again}" in failed.error, "without the options of this run"
     assert "site-packages" not in failed.error
     caught = "from sparkpipe.errors import RunFailedError\n"
     caught += "try:\n    get_ipython().run_line_magic('run_pipeline', '')\n"
@@ -316,7 +321,7 @@ def test_another_project_whose_package_has_the_same_name(
         ("%run_pipeline --from-nodes totl", "Did you mean 'total'?"),
         ("%load_node totl", "No pipeline has a node 'totl'. Did you mean 'total'?"),
         ("%load_node", "Missing argument 'NAME'"),
-        ("%run_pipeline --form-nodes total", "See %run_pipeline --help"),
+        ("%run_pipeline --form-nodes total", "'?) See %run_pipeline --help"),
         ("%run_pipeline first more", "extra argument (more). See %run_pipeline --help"),
         ("%run_pipeline 'first", "Put what has spaces into quotes."),
         ("%run_pipeline --params fctor:1", "Did you mean 'factor'?"),
