@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,13 @@ import click
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from sparkpipe.cli.options import parameters, selection_options
-from sparkpipe.errors import ConfigError, ProjectNotFoundError, RunFailedError
+from sparkpipe.errors import (
+    ConfigError,
+    ProjectNotFoundError,
+    RunFailedError,
+    did_you_mean,
+    users_place,
+)
 from sparkpipe.notebook.node_code import find_node, node_code
 from sparkpipe.notebook.spark_name import SparkOnFirstUse
 from sparkpipe.notebook.state import Notebook
@@ -59,13 +66,29 @@ _LOAD = _command(
 _COMMANDS = {"reload_sparkpipe": _RELOAD, "run_pipeline": _RUN, "load_node": _LOAD}
 
 
-def _parsed(command: click.Command, line: str) -> dict[str, Any] | None:
+# IPython leaves the line as it is where it does not know a variable.
+_VARIABLE = re.compile(r"\{([^\W\d]\w*)\}")
+
+
+def _parsed(command: click.Command, line: str, known: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the options of a line; None if it asks for help, which is printed.
 
+    Args:
+        command: The magic.
+        line: What is given to it.
+        known: The variables of the notebook.
+
     Raises:
-        ConfigError: It has an option that is none, or none that is needed.
+        ConfigError: It has an option that is none, or none that is needed; or names a variable
+            that the notebook does not have.
     """
     name = str(command.name)
+    for variable in _VARIABLE.findall(line):
+        if variable not in known:
+            raise ConfigError(
+                f"{name}: the notebook has no variable '{variable}'.",
+                hint=did_you_mean(variable, [one for one in known if one[:1] != "_"]),
+            )
     hint = f"See {name} --help"
     try:
         given = command.main(shlex.split(line), prog_name=name, standalone_mode=False)
@@ -85,12 +108,20 @@ def _resuming(line: str, resume_from: tuple[str, ...]) -> str:
         return resume_command(context, resume_from)
 
 
+def _show_place_only(exc: KeyboardInterrupt) -> None:
+    """Let IPython show where an interrupt met the user's code, and not all frames of the run."""
+    place = users_place(exc)
+    lines = ["\x1b[31mKeyboardInterrupt\x1b[0m: the run was interrupted."]
+    vars(exc)["_render_traceback_"] = lambda: [*lines, *([f"  at {place}"] if place else [])]
+
+
 @magics_class
 class SparkpipeMagics(Magics):
     """The magics, and the project that they work for."""
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
+        self._variables: Mapping[str, Any] = shell.user_ns
         self.notebook = Notebook(shell.user_ns)
         self.on_first_use = SparkOnFirstUse(
             self.notebook.lacks_spark,
@@ -107,7 +138,7 @@ class SparkpipeMagics(Magics):
             ConfigError: The project, or what was given, is wrong; all stays as it was.
             PreflightError: More than one thing is wrong with the project; all stays as it was.
         """
-        given = _parsed(_RELOAD, line)
+        given = _parsed(_RELOAD, line, self._variables)
         if given is None:
             return
         params = parameters(given["params"]) if given["params"] else None
@@ -130,7 +161,7 @@ class SparkpipeMagics(Magics):
             PreflightError: All that is wrong with the pipeline; nothing has run.
             RunFailedError: Nodes failed.
         """
-        given = _parsed(_RUN, line)
+        given = _parsed(_RUN, line, self._variables)
         if given is None:
             return None
         name, pipeline = given.pop("name"), given.pop("pipeline")
@@ -145,6 +176,9 @@ class SparkpipeMagics(Magics):
         except RunFailedError as exc:
             if exc.resume_from:
                 exc.hint = f"\nTo continue from there: {_resuming(line, exc.resume_from)}"
+            raise
+        except KeyboardInterrupt as exc:
+            _show_place_only(exc)
             raise
 
     def _run(
@@ -202,7 +236,7 @@ class SparkpipeMagics(Magics):
         Raises:
             ConfigError: No pipeline has such a node.
         """
-        given = _parsed(_LOAD, line)
+        given = _parsed(_LOAD, line, self._variables)
         if given is None:
             return
         session = self.notebook.session

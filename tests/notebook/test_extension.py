@@ -111,6 +111,8 @@ def test_an_interrupt_ends_the_run_and_not_the_kernel(kernel: Kernel, shop: Shop
     stopped = kernel.run("%run_pipeline")
     timer.join()
     assert (stopped.out, stopped.error_name) == ("asleep\n", "KeyboardInterrupt")
+    place = f"{shop.path / 'shop' / 'nodes.py'}:7 in total"
+    assert stopped.error == f"KeyboardInterrupt: the run was interrupted.\n  at {place}"
     assert kernel.good("%run_pipeline first").text == "{}"
 
 
@@ -324,6 +326,7 @@ def test_another_project_whose_package_has_the_same_name(
         ("%run_pipeline --form-nodes total", "'?) See %run_pipeline --help"),
         ("%run_pipeline first more", "extra argument (more). See %run_pipeline --help"),
         ("%run_pipeline 'first", "Put what has spaces into quotes."),
+        ("%run_pipeline --params factor:{sesion}", "no variable 'sesion'. Did you mean 'session'?"),
         ("%run_pipeline --params fctor:1", "Did you mean 'factor'?"),
         ("%run_pipeline --runner Thread", "There is no runner 'Thread'"),
     ],
