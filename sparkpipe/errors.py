@@ -58,7 +58,7 @@ class SparkpipeError(Exception):
         return [f"\x1b[31m{type(self).__name__}\x1b[0m: {title}", *lines]
 
     def _lines_to_show(self) -> list[str]:
-        place = _users_place(self)
+        place = users_place(self)
         return [str(self), *([f"  at {place}"] if place else [])]
 
 
@@ -264,7 +264,7 @@ def place_of(exc: BaseException) -> str:
     return f"in {frames[-1].filename}:{frames[-1].lineno}" if frames else "somewhere"
 
 
-def _users_place(exc: BaseException) -> str:
+def users_place(exc: BaseException) -> str:
     """Return the line of a user's file from which an error came; empty if it is that of a cell."""
     import traceback
     from pathlib import Path

@@ -126,15 +126,20 @@ def _watched(continue_on_failure: bool, *, no_progress: bool, verbose: bool) -> 
 def _show_failure(error: RunFailedError, log: Path | None, verbose: bool) -> None:
     show_error(error, verbose)
     if error.resume_from:
-        click.echo(f"To continue from there: {_resume_command(error.resume_from)}", err=True)
+        command = resume_command(click.get_current_context(), error.resume_from)
+        click.echo(f"To continue from there: {command}", err=True)
     if not verbose:
         where = f"{shown(str(log))}, or " if log else ""
         click.echo(f"Full traceback: {where}--verbose", err=True)
 
 
-def _resume_command(resume_from: tuple[str, ...]) -> str:
-    """Return this command with another start: what limited the start before is replaced."""
-    context = click.get_current_context()
+def resume_command(context: click.Context, resume_from: tuple[str, ...]) -> str:
+    """Return a command with another start: what limited the start before is replaced.
+
+    Args:
+        context: The command as it was given.
+        resume_from: Names of the nodes to start from.
+    """
     from_file = click.core.ParameterSource.DEFAULT_MAP
     words = context.command_path.split()
     for parameter in context.command.params:
@@ -147,7 +152,8 @@ def _resume_command(resume_from: tuple[str, ...]) -> str:
             # What a file says would narrow the start again.
             words += ["--from-inputs", ""] if is_from_file else []
         elif not is_from_file:
-            words.append(max(parameter.opts, key=len))
+            if isinstance(parameter, click.Option):
+                words.append(max(parameter.opts, key=len))
             if value is not True:
                 words.append(_as_given(value))
     words += ["--from-nodes", ",".join(resume_from)]

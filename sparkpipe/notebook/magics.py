@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,13 @@ import click
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from sparkpipe.cli.options import parameters, selection_options
-from sparkpipe.errors import ConfigError, ProjectNotFoundError, RunFailedError
+from sparkpipe.errors import (
+    ConfigError,
+    ProjectNotFoundError,
+    RunFailedError,
+    did_you_mean,
+    users_place,
+)
 from sparkpipe.notebook.node_code import find_node, node_code
 from sparkpipe.notebook.spark_name import SparkOnFirstUse
 from sparkpipe.notebook.state import Notebook
@@ -59,22 +66,53 @@ _LOAD = _command(
 _COMMANDS = {"reload_sparkpipe": _RELOAD, "run_pipeline": _RUN, "load_node": _LOAD}
 
 
-def _parsed(command: click.Command, line: str) -> dict[str, Any] | None:
+# IPython leaves the line as it is where it does not know a variable.
+_VARIABLE = re.compile(r"\{([^\W\d]\w*)\}")
+
+
+def _parsed(command: click.Command, line: str, known: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the options of a line; None if it asks for help, which is printed.
 
+    Args:
+        command: The magic.
+        line: What is given to it.
+        known: The variables of the notebook.
+
     Raises:
-        ConfigError: It has an option that is none, or none that is needed.
+        ConfigError: It has an option that is none, or none that is needed; or names a variable
+            that the notebook does not have.
     """
     name = str(command.name)
+    for variable in _VARIABLE.findall(line):
+        if variable not in known:
+            raise ConfigError(
+                f"{name}: the notebook has no variable '{variable}'.",
+                hint=did_you_mean(variable, [one for one in known if one[:1] != "_"]),
+            )
     hint = f"See {name} --help"
     try:
         given = command.main(shlex.split(line), prog_name=name, standalone_mode=False)
     except ValueError as exc:
         raise ConfigError(f"{name}: {exc}.", hint="Put what has spaces into quotes.") from exc
     except click.ClickException as exc:
-        told = exc.format_message().rstrip(".")
-        raise ConfigError(f"{name}: {told}.", hint=hint) from exc
+        told = exc.format_message()
+        stop = "" if told.endswith((".", "?", "?)")) else "."
+        raise ConfigError(f"{name}: {told}{stop}", hint=hint) from exc
     return given if isinstance(given, dict) else None
+
+
+def _resuming(line: str, resume_from: tuple[str, ...]) -> str:
+    from sparkpipe.cli.run import resume_command
+
+    with _RUN.make_context(_RUN.name, shlex.split(line)) as context:
+        return resume_command(context, resume_from)
+
+
+def _show_place_only(exc: KeyboardInterrupt) -> None:
+    """Let IPython show where an interrupt met the user's code, and not all frames of the run."""
+    place = users_place(exc)
+    lines = ["\x1b[31mKeyboardInterrupt\x1b[0m: the run was interrupted."]
+    vars(exc)["_render_traceback_"] = lambda: [*lines, *([f"  at {place}"] if place else [])]
 
 
 @magics_class
@@ -83,6 +121,7 @@ class SparkpipeMagics(Magics):
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
+        self._variables: Mapping[str, Any] = shell.user_ns
         self.notebook = Notebook(shell.user_ns)
         self.on_first_use = SparkOnFirstUse(
             self.notebook.lacks_spark,
@@ -99,7 +138,7 @@ class SparkpipeMagics(Magics):
             ConfigError: The project, or what was given, is wrong; all stays as it was.
             PreflightError: More than one thing is wrong with the project; all stays as it was.
         """
-        given = _parsed(_RELOAD, line)
+        given = _parsed(_RELOAD, line, self._variables)
         if given is None:
             return
         params = parameters(given["params"]) if given["params"] else None
@@ -122,7 +161,7 @@ class SparkpipeMagics(Magics):
             PreflightError: All that is wrong with the pipeline; nothing has run.
             RunFailedError: Nodes failed.
         """
-        given = _parsed(_RUN, line)
+        given = _parsed(_RUN, line, self._variables)
         if given is None:
             return None
         name, pipeline = given.pop("name"), given.pop("pipeline")
@@ -136,9 +175,10 @@ class SparkpipeMagics(Magics):
             return self._run(session, name or pipeline, params, given)
         except RunFailedError as exc:
             if exc.resume_from:
-                command = f"%run_pipeline {name or pipeline or ''}".rstrip()
-                nodes = ",".join(exc.resume_from)
-                exc.hint = f"\nTo continue from there: {command} --from-nodes {nodes}"
+                exc.hint = f"\nTo continue from there: {_resuming(line, exc.resume_from)}"
+            raise
+        except KeyboardInterrupt as exc:
+            _show_place_only(exc)
             raise
 
     def _run(
@@ -196,7 +236,7 @@ class SparkpipeMagics(Magics):
         Raises:
             ConfigError: No pipeline has such a node.
         """
-        given = _parsed(_LOAD, line)
+        given = _parsed(_LOAD, line, self._variables)
         if given is None:
             return
         session = self.notebook.session

@@ -78,6 +78,11 @@ def test_a_failed_run_raises_and_the_kernel_lives(kernel: Kernel, shop: ShopProj
     assert "division by zero" in failed.error
     assert f"{shop.path / 'shop' / 'nodes.py'}:7" in failed.error
     assert "%run_pipeline --from-nodes total" in failed.error
+    failed = kernel.run(
+        "%run_pipeline __default__ --params factor:5 --from-nodes double --no-progress"
+    )
+    again = "%run_pipeline __default__ --params factor:5 --no-progress --from-nodes total\n"
+    assert f"To continue from there: {again}" in failed.error, "without the options of this run"
     assert "site-packages" not in failed.error
     caught = "from sparkpipe.errors import RunFailedError\n"
     caught += "try:\n    get_ipython().run_line_magic('run_pipeline', '')\n"
@@ -106,6 +111,8 @@ def test_an_interrupt_ends_the_run_and_not_the_kernel(kernel: Kernel, shop: Shop
     stopped = kernel.run("%run_pipeline")
     timer.join()
     assert (stopped.out, stopped.error_name) == ("asleep\n", "KeyboardInterrupt")
+    place = f"{shop.path / 'shop' / 'nodes.py'}:7 in total"
+    assert stopped.error == f"KeyboardInterrupt: the run was interrupted.\n  at {place}"
     assert kernel.good("%run_pipeline first").text == "{}"
 
 
@@ -316,9 +323,10 @@ def test_another_project_whose_package_has_the_same_name(
         ("%run_pipeline --from-nodes totl", "Did you mean 'total'?"),
         ("%load_node totl", "No pipeline has a node 'totl'. Did you mean 'total'?"),
         ("%load_node", "Missing argument 'NAME'"),
-        ("%run_pipeline --form-nodes total", "See %run_pipeline --help"),
+        ("%run_pipeline --form-nodes total", "'?) See %run_pipeline --help"),
         ("%run_pipeline first more", "extra argument (more). See %run_pipeline --help"),
         ("%run_pipeline 'first", "Put what has spaces into quotes."),
+        ("%run_pipeline --params factor:{sesion}", "no variable 'sesion'. Did you mean 'session'?"),
         ("%run_pipeline --params fctor:1", "Did you mean 'factor'?"),
         ("%run_pipeline --runner Thread", "There is no runner 'Thread'"),
     ],
