@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import sparkpipe
+from sparkpipe.errors import PreflightError, RunFailedError
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
@@ -13,6 +16,8 @@ from sparkpipe.session import load_runner
 from sparkpipe.spark.session import SparkProvider, activated, current_provider
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from pyspark.sql import SparkSession
 
 #: Properties of a session for tests: small, fast to start, without a server that can be seen.
@@ -55,14 +60,32 @@ def run_pipeline(
     """
     from sparkpipe.context import feed_of_params
 
+    __tracebackhide__ = True  # by pytest
     chosen = pipeline if isinstance(pipeline, Pipeline) else _pipeline_of(pipeline)
     used = DataCatalog() if catalog is None else catalog.shallow_copy()
     if params is not None or "parameters" not in used:
         used.add_feed_dict(feed_of_params(params or {}), replace=True)
     used.add_feed_dict(inputs or {}, replace=True)
     provider = SparkProvider(session=spark) if spark is not None else current_provider()
-    with activated(provider or SparkProvider(TEST_SETTINGS)):
-        return load_runner(runner, **runner_options).run(chosen, used)
+    try:
+        with activated(provider or SparkProvider(TEST_SETTINGS)):
+            return load_runner(runner, **runner_options).run(chosen, used)
+    except (PreflightError, RunFailedError) as exc:
+        # A test shows what failed and where in the user's code, not by way of which runner; and no
+        # run of the project is there to be continued.
+        cause = exc.__cause__
+        if isinstance(exc, RunFailedError):
+            exc.hint = ""
+            cause = exc.failures[0].__cause__ or exc.failures[0]
+            cause.__traceback__ = _below_sparkpipe(cause.__traceback__) or cause.__traceback__
+        raise exc.with_traceback(None) from cause
+
+
+def _below_sparkpipe(frames: TracebackType | None) -> TracebackType | None:
+    here = Path(sparkpipe.__file__).parent
+    while frames is not None and here in Path(frames.tb_frame.f_code.co_filename).parents:
+        frames = frames.tb_next
+    return frames
 
 
 def _pipeline_of(nodes: Iterable[Node | Pipeline] | Node) -> Pipeline:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ import pandas as pd
 import pytest
 from cli_project import ShopProject
 
-from sparkpipe.errors import ConfigError, PreflightError
+from sparkpipe.errors import ConfigError, PreflightError, RunFailedError
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.session import Session
@@ -118,6 +119,19 @@ def test_pipeline_runs_on_what_is_given() -> None:
     assert given.list() == ["a"]
     with pytest.raises(PreflightError, match=r"(?s)input 'a'.*parameter 'b'.*parameter 'd\.e'"):
         run_pipeline(one)
+
+
+def test_a_failure_shows_the_users_code_and_not_the_runner() -> None:
+    with pytest.raises(RunFailedError) as failed:
+        run_pipeline(node(add, ["a", "b"], "c"), {"a": 1, "b": "2"})
+
+    cause = failed.value.__cause__
+    assert isinstance(cause, TypeError)
+    assert [frame.name for frame in traceback.extract_tb(cause.__traceback__)] == ["add"]
+    own = [frame.name for frame in traceback.extract_tb(failed.value.__traceback__)]
+    assert own == ["test_a_failure_shows_the_users_code_and_not_the_runner", "run_pipeline"]
+    assert str(failed.value).startswith("Node 'add' failed: TypeError: unsupported operand")
+    assert "To continue" not in str(failed.value)
 
 
 @pytest.fixture
