@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 
+from sparkpipe.spark.query_logs import TRACE_LOGGERS
+
 _LARGEST_LOG = 10 * 1024 * 1024
 
 #: Only for the file: full tracebacks of failures.
@@ -18,9 +20,6 @@ summary_logger = logging.getLogger("sparkpipe.summary")
 
 # Where each node's data comes from and goes to.
 _ONLY_FOR_THE_FILE = ("sparkpipe.io", "sparkpipe.runner.places")
-
-# pyspark sends the Java trace of a failed query to standard error, as one line of JSON.
-_TRACES_OF_PYSPARK = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 
 
 class _ConsoleFilter(logging.Filter):
@@ -146,7 +145,7 @@ def configure_logging(
     unread = logging.WARNING if path is None and not verbose else logging.NOTSET
     for name in _ONLY_FOR_THE_FILE:
         logging.getLogger(name).setLevel(unread)
-    for name in _TRACES_OF_PYSPARK:
+    for name in TRACE_LOGGERS:
         logging.getLogger(name).disabled = True
     logging.captureWarnings(True)
     return path

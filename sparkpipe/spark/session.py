@@ -22,6 +22,7 @@ from sparkpipe.spark.jars import client_problem, spark_jars
 from sparkpipe.spark.job_scope import carry
 from sparkpipe.spark.launch import start_session
 from sparkpipe.spark.options import SparkOptions, read_settings
+from sparkpipe.spark.query_logs import leave_out_of_runs
 from sparkpipe.spark.run import current_run
 from sparkpipe.spark.warm import Server, WarmFolder
 
@@ -121,6 +122,7 @@ class SparkProvider:
             if self._session is None or is_stopped(self._session):
                 self._built = False
                 self._session = self._find()
+                leave_out_of_runs()
             session = self._session
         if self._on_session is not None and self._told is not session:
             self._tell(session)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -300,3 +301,28 @@ def test_a_node_that_fails_in_spark_is_told_in_a_line(spark: SparkSession) -> No
         "Node 'choose' failed: there is no column `idd`. Did you mean `id`? There are: `id`."
     )
     assert failure.location.endswith("in choose")
+
+
+def test_the_trace_that_pyspark_logs_is_left_out_of_runs_alone(spark: SparkSession) -> None:
+    logs = pytest.importorskip("pyspark.logger", reason="pyspark logs none before 4.0")
+    logged: list[str] = []
+
+    class Listing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            logged.append(record.name)
+
+    def choose() -> None:
+        spark.sql("SELECT idd FROM range(3)").collect()
+
+    logger = logs.PySparkLogger.getLogger("SQLQueryContextLogger")
+    handler = Listing()
+    logger.addHandler(handler)
+    try:
+        with pytest.raises(RunFailedError):
+            SequentialRunner().run(pipeline([node(choose, None, "chosen")]), DataCatalog())
+        assert logged == []
+        with pytest.raises(Exception, match="idd"):
+            choose()
+        assert logged == [logger.name]
+    finally:
+        logger.removeHandler(handler)
