@@ -472,13 +472,7 @@ class Session:
             problems, lambda: load_runner(runner, self.project, **runner_options)
         )
         problems += self._settings_problems
-        pipelines, registry_problems = self._registry
-        problems += registry_problems
-        # Where nothing could be registered, that no pipeline has the name asked for tells nothing.
-        told = bool(registry_problems) and not pipelines
-        find = partial(named_pipeline, pipelines, selection.name)
-        whole = None if told else _attempt(problems, find)
-        pipeline = None if whole is None else _select(whole, selection, problems)
+        whole, pipeline = self._chosen(selection, problems)
         catalog = _attempt(problems, lambda: self.create_catalog(load_versions, session_id))
         if catalog is None:
             problems += self._config_problems()
@@ -517,6 +511,38 @@ class Session:
             self.spark,
             self._scope,
         )
+
+    def _chosen(
+        self, selection: Selection, problems: list[str]
+    ) -> tuple[Pipeline | None, Pipeline | None]:
+        """Return the pipeline that a selection names and the part that it keeps, where they are."""
+        pipelines, registry_problems = self._registry
+        problems += registry_problems
+        if registry_problems and not pipelines:
+            # That there is no pipeline of a name tells nothing where none could be registered.
+            return None, None
+        whole = _attempt(problems, partial(named_pipeline, pipelines, selection.name))
+        return whole, None if whole is None else _select(whole, selection, problems)
+
+    def check_choice(
+        self, selection: Selection, runner: AbstractRunner | str | None = None
+    ) -> list[str]:
+        """Return what is wrong with what is asked for: names, parameters and the runner.
+
+        Nothing is said of data and of Spark: the run may be for another machine.
+
+        Args:
+            selection: What would run.
+            runner: With what.
+        """
+        problems: list[str] = []
+        _attempt(problems, lambda: load_runner(runner, self.project))
+        whole, _ = self._chosen(selection, problems)
+        # The configuration may read parameters, too; what else is wrong with it, the run tells.
+        catalog = _attempt([], self.create_catalog)
+        if whole is not None and catalog is not None:
+            problems += self.unread_params([whole])
+        return problems
 
     def check(self, runner: AbstractRunner | str | None = None, **runner_options: Any) -> list[str]:
         """Return everything that is wrong with any pipeline or catalog entry. Starts no Spark.

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sparkpipe.cli.groups import Group
+from sparkpipe.cli.options import parameters
 from sparkpipe.cli.project import ProjectCommand, current_project, open_session, telling_errors
-from sparkpipe.errors import ConfigError
+from sparkpipe.errors import ConfigError, PreflightError
+
+if TYPE_CHECKING:
+    from sparkpipe.session import Session
 
 _CONTEXT = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 _DELTA = ("spark.sql.extensions", "spark.sql.catalog.spark_catalog")
@@ -69,7 +74,7 @@ def command(
     project = current_project()
     parsed = _checked(name, options)
     properties = dict(_property(text) for text in conf)
-    session = open_session(parsed.get("env"), parsed.get("conf_source"))
+    session = _session(name, parsed)
     master = master or session.spark.settings.get("spark.master", "local[*]")
     in_cluster = deploy_mode == "cluster"
     if in_cluster and master.startswith("local"):
@@ -135,6 +140,25 @@ def _checked(name: str, options: Sequence[str]) -> dict[str, Any]:
     assert found is not None
     with found.make_context(name, list(options), parent=context.find_root()) as parsed:
         return dict(parsed.params)
+
+
+def _session(name: str, options: Mapping[str, Any]) -> Session:
+    """Return the session of a command; names that a run would not find are told before the build.
+
+    Raises:
+        PreflightError: They are wrong.
+    """
+    from sparkpipe.session import Selection
+
+    params = parameters(options.get("params") or ())
+    session = open_session(options.get("env"), options.get("conf_source"), params)
+    if name == "run":
+        filters = {one.name: options[one.name] for one in fields(Selection) if one.name in options}
+        selection = Selection(options.get("pipeline"), **filters)
+        problems = session.check_choice(selection, options.get("runner"))
+        if problems:
+            raise PreflightError(problems)
+    return session
 
 
 def _property(text: str) -> tuple[str, str]:

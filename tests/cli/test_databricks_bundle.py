@@ -286,6 +286,7 @@ def test_data_that_tasks_would_lose_is_refused_by_name(bundled: ShopProject) -> 
         ([*CLUSTER, "--environment-version", "4"], "this job has a cluster"),
         (["--library", "dist/absent.whl"], "there is no file dist/absent.whl"),
         (["--library", "../; rm"], "is neither a requirement nor a wheel"),
+        (["--library", "nope==="], "is neither a requirement nor a wheel"),
         (["--host", "example.org"], "is no address of a workspace"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -344,6 +344,9 @@ def test_misuse_ends_with_status_2(store: Store, options: str, told: str) -> Non
         ("--conf master=local run", "is not spark.key=value"),
         ("--deploy-mode cluster run", "cannot run in the cluster where the master is local[*]"),
         ("rum", "There is no command 'rum'. Did you mean 'run'?"),
+        ("run --pipeline sum", "There is no pipeline 'sum'. Did you mean 'sums'?"),
+        ("run --from-nodes ad --runner TreadRunner", "There is no runner 'TreadRunner'"),
+        ("run --params nosuch:1", "No node of this pipeline reads the parameter 'nosuch'"),
     ],
 )
 def test_line_with_a_mistake_is_not_printed(store: Store, options: str, told: str) -> None:

@@ -25,7 +25,11 @@ _REPLACED = re.compile(r"\$\{|\{\{")
 _VARIABLE = re.compile(r"\$\{[\w.-]+\}")
 _PARAMETER = re.compile(r"[A-Za-z0-9_.-]+")
 _WORD = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
-_REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.,<>=!~\[\]-]*", re.ASCII)
+_LIMIT = r"(?:[=<>~!]=|[<>])[\w.*+!-]+"
+# A name, extras, and limits of the version; source: PEP 508, without spaces and markers.
+_REQUIREMENT = re.compile(
+    rf"[A-Za-z0-9][\w.-]*(?:\[[\w.,-]+\])?(?:{_LIMIT}(?:,{_LIMIT})*)?", re.ASCII
+)
 
 _COMPUTE = "default"
 _HEADER = (
