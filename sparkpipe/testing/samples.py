@@ -73,7 +73,7 @@ def take_sample(name: str, data: Any, *, rows: int, fraction: float | None, seed
     """
     if is_spark_frame(data):
         return _of_spark(name, data, rows, fraction, seed)
-    if type(data).__module__.startswith("pandas.") and hasattr(data, "to_csv"):
+    if type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "to_csv"):
         return _of_pandas(name, data, rows, fraction, seed)
     if isinstance(data, str):
         entry = {"type": "text.TextDataSet"}
