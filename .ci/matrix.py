@@ -128,7 +128,7 @@ def result_in(log: Path) -> str:
     told = _SUMMARY.findall(log.read_text(encoding="utf-8"))
     counts = {what: number for number, what in _RESULT.findall(told[-1])} if told else {}
     if "passed" not in counts or "failed" in counts or "error" in counts:
-        return f"failed: {', '.join(f'{number} {what}' for what, number in counts.items())}"
+        return ", ".join(f"{what}: {number}" for what, number in counts.items()) or "failed to run"
     return f"passed: {counts['passed']}, skipped: {counts.get('skipped', 0)}"
 
 
