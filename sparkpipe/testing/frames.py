@@ -79,8 +79,8 @@ def _assert_spark(actual: Any, expected: Any, ordered: bool, **options: Any) -> 
         try:
             _assert_pandas(actual.toPandas(), expected.toPandas(), ordered, **options)
         except AssertionError as exc:
-            rows = f"Rows: {actual.take(_MOST_ROWS)}\nExpected: {expected.take(_MOST_ROWS)}"
-            raise AssertionError(f"{exc}\n{rows}") from None
+            shown = f"Rows: {actual.take(_MOST_ROWS)}\nExpected: {expected.take(_MOST_ROWS)}"
+            raise AssertionError(f"{exc}\n{shown}") from None
 
 
 def _has_pandas_on_spark() -> bool:
