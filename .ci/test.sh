@@ -1,16 +1,21 @@
 #!/bin/sh
-# Runs all tests in two halves side by side: those that share one Spark session, and all others.
-# What the first half prints is told when both have ended.
+# Runs all tests in three parts side by side: those that share one Spark session, those that start
+# a Spark of their own, and those without Spark. Each part mostly waits for something, so two cores
+# are enough. What the first two print is told when all have ended.
 set -u
 python=$1
-told=$(mktemp)
-"$python" -m pytest -q -m session >"$told" 2>&1 &
-half=$!
-trap 'kill -INT "$half" 2>/dev/null; wait "$half"; rm -f "$told"' EXIT
+told=$(mktemp -d)
+"$python" -m pytest -q -m session >"$told/session" 2>&1 &
+session=$!
+"$python" -m pytest -q -m "spark and not session" >"$told/own" 2>&1 &
+own=$!
+trap 'kill -INT "$session" "$own" 2>/dev/null; wait; rm -rf "$told"' EXIT
 trap 'exit 130' INT TERM
 
 result=0
-"$python" -m pytest -q -m "not session" || result=1
-wait "$half" || result=1
-cat "$told"
+"$python" -m pytest -q -m "not spark" || result=1
+for part in "$session" "$own"; do
+    wait "$part" || result=1
+done
+cat "$told/session" "$told/own"
 exit "$result"

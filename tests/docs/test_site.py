@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -130,6 +131,7 @@ def test_signatures_and_docstrings_are_on_the_pages_of_the_api(site: Path) -> No
 def test_what_is_wrong_in_the_pages_fails_the_build(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     docs.mkdir()
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
     config = tmp_path / "mkdocs.yml"
     config.write_text(
         f"INHERIT: {ROOT / 'mkdocs.yml'}\ndocs_dir: {docs}\nhooks: []\n"

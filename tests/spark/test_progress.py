@@ -117,7 +117,10 @@ def test_tasks_are_counted_while_they_run_and_when_they_are_done(work: Work) -> 
     assert 1 <= seen.done < 6
     assert (seen.total, seen.active_jobs) == (6, 1)
     assert after
-    assert work.progress.task_counts([group]) == {group: TaskCounts(6, 6, 0)}
+    counts = work.progress.task_counts([group])[group]
+    assert (counts.done, counts.active_jobs) == (counts.total, 0)
+    # The last word of a Connect server on a query may come before that of its last task.
+    assert counts.done == 6 or (isinstance(work, ConnectWork) and counts.done == 5)
 
 
 def test_each_node_has_its_own_tasks(work: Work) -> None:
@@ -131,7 +134,6 @@ def test_each_node_has_its_own_tasks(work: Work) -> None:
     _until(lambda: not work.progress.task_counts([large])[large].active_jobs)
     counts = work.progress.task_counts([small, large, none])
 
-    # The last word of a Connect server on a query may come before that of its last task.
     assert counts.keys() == {small, large}
     assert 2 <= counts[small].total <= 3
     assert 4 <= counts[large].total <= 5
