@@ -102,6 +102,15 @@ def _until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     raise AssertionError("it did not come to that")
 
 
+def _told(work: Work, tasks: int) -> range:
+    """Return how many of some tasks may be told when all are done.
+
+    The last word of a Connect server on a query may come before that of the tasks that ended last,
+    one on each of two cores.
+    """
+    return range(tasks - 2 if isinstance(work, ConnectWork) else tasks, tasks + 1)
+
+
 def test_tasks_are_counted_while_they_run_and_when_they_are_done(work: Work) -> None:
     group = f"{time.time()}/join"
     work.start(group, tasks=6, milliseconds=900)
@@ -119,8 +128,7 @@ def test_tasks_are_counted_while_they_run_and_when_they_are_done(work: Work) -> 
     assert after
     counts = work.progress.task_counts([group])[group]
     assert (counts.done, counts.active_jobs) == (counts.total, 0)
-    # The last word of a Connect server on a query may come before that of its last task.
-    assert counts.done == 6 or (isinstance(work, ConnectWork) and counts.done == 5)
+    assert counts.done in _told(work, 6)
 
 
 def test_each_node_has_its_own_tasks(work: Work) -> None:
@@ -135,8 +143,8 @@ def test_each_node_has_its_own_tasks(work: Work) -> None:
     counts = work.progress.task_counts([small, large, none])
 
     assert counts.keys() == {small, large}
-    assert 2 <= counts[small].total <= 3
-    assert 4 <= counts[large].total <= 5
+    assert counts[small].total in _told(work, 3)
+    assert counts[large].total in _told(work, 5)
 
 
 def test_a_cancelled_job_has_no_tasks_left_to_do(work: Work) -> None:
