@@ -44,20 +44,23 @@ def told_by(script: str, *arguments: str, folder: Path) -> Told:
 
 
 def errors_of_overwriting_at_once(frame: DataFrame, path: str) -> list[Exception]:
-    """Overwrite a Delta table from three threads, and return the failures in their order."""
+    """Overwrite a Delta table from three threads until one fails; return the failures in order."""
     errors: list[Exception] = []
-    together = threading.Barrier(3)
 
-    def write() -> None:
+    def write(together: threading.Barrier) -> None:
         together.wait(60)
         try:
             frame.write.format("delta").mode("overwrite").save(path)
         except Exception as exc:
             errors.append(exc)
 
-    threads = [threading.Thread(target=write) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return errors
+    for _ in range(20):  # a writer that is quick enough meets no other
+        together = threading.Barrier(3)
+        threads = [threading.Thread(target=write, args=(together,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            return errors
+    raise AssertionError("no writer has met another")
