@@ -76,7 +76,8 @@ def failure_links(exc: BaseException) -> tuple[Link, ...]:
     module, kind = type(exc).__module__, type(exc).__name__
     if isinstance(exc, ConnectionError) and _comes_from_py4j(exc):
         return (Link(JVM_GONE, str(exc)),)
-    if not module.startswith(("pyspark.", "py4j.")):
+    # Once its package is imported, Delta's conflicts are exceptions of its own.
+    if not module.startswith(("pyspark.", "py4j.", "delta.exceptions.")):
         return ()
     java = getattr(exc, "java_exception", None) or getattr(exc, "_origin", None)
     links = _java_links(java) if java is not None else []

@@ -162,7 +162,9 @@ def _tell_parse_error(link: Link, links: _Links) -> str:
 
 def _tell_conflict(link: Link, links: _Links) -> str:
     table = link.parameters.get("tableName") or _found(r"(delta\.`[^`]+`)", link.text)
-    by = link.parameters.get("operation") or _found(r'"operation":"(\w+)"', link.text)
+    by = link.parameters.get("operation") or _found(
+        r'(?:"operation":"|a concurrent )([A-Z]\w+)', link.text
+    )
     which = f" {table}" if table else ""
     return (
         f"another writer changed the Delta table{which} at the same time"
