@@ -75,6 +75,7 @@ def runtime(
         hadoop.unset(name)
 
 
+@pytest.mark.classic("the file system and the catalog are made by its JVM")
 def test_volumes_and_tables_need_nothing_but_their_names(
     runtime: SparkSession, tmp_path: Path
 ) -> None:
