@@ -80,7 +80,7 @@ java:
 lock: $(STAMP)  ## Write the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --group build -o .ci/bootstrap.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header $(EXTRAS:%=--extra %) --group dev --group build -o requirements.lock pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --extra connect --group connect --group build -o requirements-connect.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --extra connect --group connect --group build -o .ci/connect.lock pyproject.toml
 
 clean:  ## Remove what was set up and made
 	rm -rf $(VENV) $(BENCH) .venv-connect .venv-matrix site data logs spark-warehouse

@@ -1,6 +1,6 @@
 """Run the Spark tests on a Spark Connect server, from an environment with its client alone.
 
-The environment is of ``requirements-connect.lock``: pyspark-client, and no Spark, Java or py4j. The
+The environment is of ``connect.lock``: pyspark-client, and no Spark, Java or py4j. The
 server is a Spark of this environment. Arguments go to pytest in place of the folders of the tests.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIENT = ROOT / ".venv-connect"
-LOCK = ROOT / "requirements-connect.lock"
+LOCK = Path(__file__).with_name("connect.lock")
 UV = Path(sys.executable).with_name("uv")
 
 # Tests of these folders that need no Spark, or start one of their own, are left out by the marker.
