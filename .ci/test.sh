@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs all tests in three parts side by side: those that share one Spark session, those that start
-# a Spark of their own, and those without Spark. Each part mostly waits for something, so two cores
-# are enough. What the first two print is told when all have ended.
+# a Spark of their own, and those without Spark. Each of them waits now and then, so three keep two
+# cores busy. What the first two print is told when all have ended.
 set -u
 python=$1
 told=$(mktemp -d)

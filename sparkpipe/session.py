@@ -36,8 +36,7 @@ from sparkpipe.project import DEFAULT_PIPELINE, Project, make_importable, named_
 from sparkpipe.runner import AbstractRunner, SequentialRunner
 from sparkpipe.runner.runner import accepts
 from sparkpipe.settings import Settings
-from sparkpipe.spark.jars import CLIENT_HINT, client_problem
-from sparkpipe.spark.java import java_hint, java_problem
+from sparkpipe.spark.java import start_problem
 from sparkpipe.spark.run import pipeline_named
 from sparkpipe.spark.session import SparkProvider, activated
 from sparkpipe.spark.warm import FOLDER, WarmFolder
@@ -669,9 +668,7 @@ class Session:
         who = "No pipeline" if pipelines is None else "No node of this pipeline"
         problems = []
         for name in _leaves(self.extra_params if params is None else params):
-            if not any(
-                f"{name}.".startswith(f"{r}.") or f"{r}.".startswith(f"{name}.") for r in read
-            ):
+            if not is_read(name, read):
                 known = ", ".join(sorted(read)) or "none"
                 hint = did_you_mean(name, read) or f"Those that are read: {known}."
                 problems.append(f"{who} reads the parameter '{name}'. {hint}")
@@ -696,9 +693,7 @@ class Session:
             return []  # told already
         if not uses or not self.spark.starts_jvm():
             return []
-        problem, hint = client_problem(), CLIENT_HINT
-        if not problem:
-            problem, hint = java_problem(), java_hint()
+        problem, hint = start_problem()
         problems = [f"{problem} ('{uses[0]}' is read by Spark.) {hint}"] if problem else []
         if _DBFS not in self.spark.settings:
             problems += [
@@ -792,6 +787,11 @@ def _attempt(problems: list[str], make: Callable[[], Any]) -> Any:
     except SparkpipeError as exc:
         problems.append(str(exc))
     return None
+
+
+def is_read(name: str, read: Iterable[str]) -> bool:
+    """Whether a parameter is among those that are read, or a part of one, or holds one."""
+    return any(f"{name}.".startswith(f"{one}.") or f"{one}.".startswith(f"{name}.") for one in read)
 
 
 def _leaves(params: Mapping[str, Any], prefix: str = "") -> list[str]:

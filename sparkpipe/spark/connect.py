@@ -20,8 +20,8 @@ from sparkpipe.errors import SparkStartError
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# What pyspark sets for good when it is asked for a session of Connect; no classic one starts then.
-_MODE = "SPARK_CONNECT_MODE_ENABLED"
+#: What pyspark sets for good when it is asked for a session of Connect; no classic one starts then.
+CONNECT_MODE = "SPARK_CONNECT_MODE_ENABLED"
 
 _logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def connect(address: str) -> SparkSession:
     from pyspark.sql import SparkSession
 
     session: Any = None
-    mode = os.environ.get(_MODE)
+    mode = os.environ.get(CONNECT_MODE)
     try:
         session = SparkSession.builder.remote(address).getOrCreate()
         _check_version(_shown(address), _version(session))
@@ -61,7 +61,7 @@ def connect(address: str) -> SparkSession:
         if session is not None:
             _leave(session)
         if mode is None:
-            os.environ.pop(_MODE, None)
+            os.environ.pop(CONNECT_MODE, None)
         if isinstance(exc, SparkStartError):
             raise
         raise _error(address, exc) from exc

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from sparkpipe.spark.jars import CLIENT_HINT, client_problem
+
 #: The oldest Java that Spark 4 runs on.
 OLDEST_JAVA = 17
 
@@ -39,6 +41,15 @@ def java_hint() -> str:
         f"Install Java {OLDEST_JAVA} (Debian, Ubuntu: apt install openjdk-17-jre-headless; macOS: "
         "brew install openjdk@17) and let JAVA_HOME point to it."
     )
+
+
+def start_problem() -> tuple[str, str]:
+    """Return why no Spark can start on this machine, and what to do; else two empty texts."""
+    problem = client_problem()
+    if problem:
+        return problem, CLIENT_HINT
+    problem = java_problem()
+    return (problem, java_hint()) if problem else ("", "")
 
 
 def release_text(executable: Path) -> str:

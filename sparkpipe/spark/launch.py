@@ -15,14 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkpipe.errors import SparkStartError
-from sparkpipe.spark.jars import (
-    CLIENT_HINT,
-    client_problem,
-    delta_package,
-    keep_jars,
-    resolving,
-)
-from sparkpipe.spark.java import OLDEST_JAVA, java_hint, java_problem
+from sparkpipe.spark.jars import delta_package, keep_jars, resolving
+from sparkpipe.spark.java import OLDEST_JAVA, java_hint, start_problem
 from sparkpipe.spark.options import SparkOptions
 from sparkpipe.spark.profile import (
     effective_settings,
@@ -59,12 +53,9 @@ def start_session(
     options = options or SparkOptions()
     if "PYSPARK_GATEWAY_PORT" in os.environ:
         return _start_under_spark_submit(settings, options)
-    problem = client_problem()
+    problem, hint = start_problem()
     if problem:
-        raise SparkStartError(problem, hint=CLIENT_HINT)
-    problem = java_problem()
-    if problem:
-        raise SparkStartError(problem, hint=java_hint())
+        raise SparkStartError(problem, hint=hint)
     properties = effective_settings(settings, options)
     if log_file is None:
         handle, name = tempfile.mkstemp(prefix="sparkpipe-spark-", suffix=".log")

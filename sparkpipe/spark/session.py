@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.errors import SparkStartError
 from sparkpipe.hooks import is_within_hook
 from sparkpipe.spark.active import active_session, forget_removed_jars, is_stopped
-from sparkpipe.spark.connect import connect
+from sparkpipe.spark.connect import CONNECT_MODE, connect
 from sparkpipe.spark.databricks import foreign_feature, on_databricks
 from sparkpipe.spark.fingerprint import fingerprint
 from sparkpipe.spark.jars import client_problem, spark_jars
@@ -308,7 +308,7 @@ def _stop(session: Any) -> None:
     if lease is not None:
         lease.close()
         # Else pyspark would never again start a classic session in this process.
-        os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
+        os.environ.pop(CONNECT_MODE, None)
 
 
 def _warn_of_databricks() -> None:

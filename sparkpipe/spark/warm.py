@@ -23,11 +23,7 @@ from typing import IO, Any
 
 from sparkpipe.errors import ConfigError, SparkStartError
 from sparkpipe.spark.fingerprint import fingerprint
-from sparkpipe.spark.jars import CLIENT_HINT, client_problem
-from sparkpipe.spark.java import (
-    java_hint,
-    java_problem,
-)
+from sparkpipe.spark.java import start_problem
 from sparkpipe.spark.options import SparkOptions
 from sparkpipe.spark.python_daemon import SOURCE_VARIABLE
 
@@ -226,12 +222,9 @@ def _check_possible() -> None:
             f"A warm session needs Spark Connect, but {', '.join(missing)} is not installed.",
             hint="Install it with: pip install 'sparkpipe[spark]'",
         )
-    problem = client_problem()
+    problem, hint = start_problem()
     if problem:
-        raise SparkStartError(problem, hint=CLIENT_HINT)
-    problem = java_problem()
-    if problem:
-        raise SparkStartError(problem, hint=java_hint())
+        raise SparkStartError(problem, hint=hint)
 
 
 def _launch(folder: WarmFolder, given: dict[str, Any], project: Path, source: Path) -> Server:

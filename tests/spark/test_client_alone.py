@@ -27,7 +27,7 @@ ADDRESS = "sc://spark.example:15002"
 def client_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """pyspark without its jars; no session is there."""
     monkeypatch.delenv("SPARK_REMOTE", raising=False)
-    for module in (jars, options, spark_session):
+    for module in (jars, spark_session):
         monkeypatch.setattr(module, "spark_jars", lambda: None)
     monkeypatch.setattr(spark_session, "active_session", lambda: None)
     monkeypatch.setattr(options, "uses_databricks", lambda: False)

@@ -22,7 +22,7 @@ from sparkpipe.cli.project import open_session
 from sparkpipe.errors import ConfigError, did_you_mean
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.project import DEFAULT_PIPELINE, Project, named_pipeline
-from sparkpipe.session import Session, load_runner
+from sparkpipe.session import Session, is_read, load_runner
 
 _LOCAL = "local"
 _PLAIN = re.compile(r"\w[\w./-]*", re.ASCII)
@@ -142,9 +142,7 @@ def _check_params(pipeline: Pipeline, params: Sequence[tuple[str, str]]) -> None
         return
     read = sorted(name.removeprefix("params:") for name in inputs if name.startswith("params:"))
     for name, _ in params:
-        if not any(
-            f"{one}.".startswith(f"{name}.") or f"{name}.".startswith(f"{one}.") for one in read
-        ):
+        if not is_read(name, read):
             raise ConfigError(
                 f"--params: no node of the pipeline reads '{name}'.",
                 hint=did_you_mean(name, read) or f"Parameters: {', '.join(read) or 'none'}.",

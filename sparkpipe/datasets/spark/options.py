@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from importlib.util import find_spec
 from typing import Any
 
 from sparkpipe.errors import did_you_mean
 from sparkpipe.spark.databricks import on_databricks
-from sparkpipe.spark.jars import spark_jars
+from sparkpipe.spark.jars import client_problem
 from sparkpipe.spark.session import uses_databricks
 
 #: Formats that Spark brings, and those that well-known packages bring.
@@ -95,7 +94,7 @@ def needed_packages(file_format: str) -> tuple[str, ...]:
         on_databricks()
         or uses_databricks()
         or bool(os.environ.get("SPARK_REMOTE"))
-        or (find_spec("pyspark") is not None and spark_jars() is None)
+        or bool(client_problem())
     )
     needs_delta = file_format.lower() == "delta" and not starts_elsewhere
     return ("pyspark", "delta") if needs_delta else ("pyspark",)
