@@ -32,7 +32,7 @@ test-fast: $(STAMP)  ## Run the tests that need no Spark
 connect: $(STAMP) java  ## Run the Spark tests on a Connect server, with its client alone
 	$(BIN)/python .ci/connect_only.py
 
-matrix: $(STAMP) java  ## Run the Spark tests over all versions, and write docs/versions.md
+matrix: $(STAMP) java  ## Run all tests over all versions, and write docs/versions.md
 	$(BIN)/python .ci/matrix.py
 
 lint: $(STAMP)

@@ -1,4 +1,4 @@
-"""Run the Spark tests over the versions that sparkpipe supports; writes docs/versions.md.
+"""Run all tests over the versions that sparkpipe supports; writes docs/versions.md.
 
 Each combination has an environment of its own in ``.venv-matrix``. Arguments choose combinations
 by their names; the rows of others stay as they are. Interpreters: those on the PATH, and pyenv's.
@@ -11,6 +11,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,30 +21,13 @@ FOLDER = ROOT / ".venv-matrix"
 PAGE = ROOT / "docs" / "versions.md"
 UV = Path(sys.executable).with_name("uv")
 
-#: What the tests need beside sparkpipe and Spark.
-TOOLS = (
-    "editables",
-    "hatchling",
-    "hypothesis",
-    "pytest",
-    "pytest-timeout",
-    "setuptools<81",
-    "wheel",
-)
+# All but 'connect': two packages bring the same pyspark.
+EXTRAS = "spark,excel,sql,matplotlib,examples"
 
-# What speaks to Spark: data sets, names and cancelling of jobs, shared frames, failures, testing.
-TESTS = (
-    "spark_datasets/test_spark_data_set.py",
-    "spark_datasets/test_delta_table_data_set.py",
-    "spark_datasets/test_spark_table_data_set.py",
-    "spark_datasets/test_spark_in_memory.py",
-    "spark_datasets/test_spark_schema.py",
-    "spark_runner",
-    "spark/test_spark_reason.py",
-    "testing",
-)
 _RESULT = re.compile(r"(\d+) (failed|passed|skipped|error)")
 _SUMMARY = re.compile(r"^.*\d+ \w+.* in \d+\.\d+s.*$", re.MULTILINE)
+#: How many processes the tests run in, each with a summary at its end.
+PARTS = 3
 _START, _END = "<!-- results -->\n", "<!-- end of results -->\n"
 
 
@@ -54,15 +39,15 @@ class Combination(NamedTuple):
     python: str
     pandas: str
     also: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()  # of TESTS
+    without: tuple[str, ...] = ()  # tests that do not hold there
 
     @property
     def name(self) -> str:
         """How it is chosen: ``spark4.2-python3.11-pandas2``."""
         return f"spark{self.spark}-python{self.python}-pandas{self.pandas}"
 
-    def requirements(self) -> list[str]:
-        """Return what is installed, beside the core of sparkpipe."""
+    def versions(self) -> list[str]:
+        """Return what takes the place of the versions that sparkpipe and its tests ask for."""
         return [
             f"pyspark[connect]=={self.spark}.*",
             f"delta-spark=={self.delta}",
@@ -74,9 +59,9 @@ class Combination(NamedTuple):
 COMBINATIONS = (
     # Spark 3.5 holds numpy back, and newer pyarrow wants a new one.
     # Both tell some failures in other words than those that we make plainer.
-    Combination("3.5", "3.3.*", "3.11", "2", ("pyarrow<20",), ("spark/test_spark_reason.py",)),
-    Combination("4.0", "4.0.*", "3.10", "2", (), ("spark/test_spark_reason.py",)),
-    Combination("4.0", "4.0.*", "3.12", "2", (), ("spark/test_spark_reason.py",)),
+    Combination("3.5", "3.3.*", "3.11", "2", ("pyarrow<20",), ("tests/spark/test_spark_reason.py",)),
+    Combination("4.0", "4.0.*", "3.10", "2", (), ("tests/spark/test_spark_reason.py",)),
+    Combination("4.0", "4.0.*", "3.12", "2", (), ("tests/spark/test_spark_reason.py",)),
     Combination("4.2", "4.4.0", "3.10", "2"),
     Combination("4.2", "4.4.0", "3.11", "2"),
     Combination("4.2", "4.4.0", "3.12", "2"),
@@ -115,21 +100,30 @@ def run(combination: Combination) -> str:
             return "not run: cannot be installed"
         stamp.touch()
     log = FOLDER / f"{combination.name}.log"
-    command = [str(python), "-m", "pytest", "-q", "-m", "session", "-p", "no:cacheprovider"]
-    tests = [name for name in TESTS if name not in combination.without]
-    command += [str(ROOT / "tests" / name) for name in tests]
+    without = (f"--deselect={name}" for name in combination.without)
+    options = " ".join(("-p no:cacheprovider", *without))
     with log.open("w", encoding="utf-8") as output:
-        subprocess.run(command, cwd=ROOT, stdout=output, stderr=output, check=False)
+        subprocess.run(
+            ["sh", str(ROOT / ".ci" / "test.sh"), str(python)],
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, "PYTEST_ADDOPTS": options},
+            check=False,
+        )
     return result_in(log)
 
 
 def result_in(log: Path) -> str:
-    """Return the result that pytest's output tells."""
+    """Return the result that pytest's output tells, of all parts that the tests ran in."""
     told = _SUMMARY.findall(log.read_text(encoding="utf-8"))
-    counts = {what: number for number, what in _RESULT.findall(told[-1])} if told else {}
-    if "passed" not in counts or "failed" in counts or "error" in counts:
-        return ", ".join(f"{what}: {number}" for what, number in counts.items()) or "failed to run"
-    return f"passed: {counts['passed']}, skipped: {counts.get('skipped', 0)}"
+    counts: Counter[str] = Counter()
+    for number, what in _RESULT.findall("\n".join(told)):
+        counts[what] += int(number)
+    if len(told) != PARTS or counts["failed"] or counts["error"]:
+        ended = f"{len(told)} of {PARTS} parts ended"
+        return ", ".join([ended, *(f"{what}: {number}" for what, number in counts.items())])
+    return f"passed: {counts['passed']:,}, skipped: {counts['skipped']}"
 
 
 def find_python(version: str) -> str | None:
@@ -150,10 +144,12 @@ def install(combination: Combination, interpreter: str, python: Path) -> None:
     """Make the environment of a combination."""
     subprocess.run([interpreter, "-m", "venv", "--clear", str(python.parents[1])], check=True)
     pip = [str(UV), "pip", "install", "--quiet", "--python", str(python)]
-    subprocess.run([*pip, *TOOLS], check=True)
-    # Its extras would hold the versions to those that are supported; its core they may not touch.
-    core = ["--no-build-isolation", "-e", str(ROOT)]
-    subprocess.run([*pip, *core, *combination.requirements()], check=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as overrides:
+        overrides.write("\n".join(combination.versions()))
+        overrides.flush()
+        project = ["-e", f"{ROOT}[{EXTRAS}]", "--group", f"{ROOT}/pyproject.toml:dev"]
+        group = ["--group", f"{ROOT}/pyproject.toml:build"]
+        subprocess.run([*pip, "--override", overrides.name, *project, *group], check=True)
 
 
 def write_row(combination: Combination, result: str) -> None:
@@ -161,7 +157,7 @@ def write_row(combination: Combination, result: str) -> None:
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(_START)
     table, _, after = rest.partition(_END)
     rows = {line.rpartition(" | ")[0]: line for line in table.splitlines()[2:]}
-    head = "| Spark | Delta | Python | pandas | Spark tests |\n|---|---|---|---|---|\n"
+    head = "| Spark | Delta | Python | pandas | tests |\n|---|---|---|---|---|\n"
     c = combination
     rows[_key(c)] = f"{_key(c)} | {result} |"
     ordered = [rows[_key(c)] for c in COMBINATIONS if _key(c) in rows]

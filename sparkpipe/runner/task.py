@@ -191,12 +191,10 @@ class _Task:
             for replaced in hook.before_node_run(inputs=inputs, **self._context):
                 inputs.update(_checked_replacement(replaced))
         self._check()
-        describe("")
-        for outputs in self._calls(inputs):
+        for outputs in self._calls(inputs, describe):
             called = clock()
             self.function_seconds += called - loaded
             self._save_outputs(outputs, describe)
-            describe("")
             loaded = clock()
             self.save_seconds += loaded - called
         for name in node.confirms:
@@ -233,9 +231,12 @@ class _Task:
         finally:
             timer.cancel()
 
-    def _calls(self, inputs: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _calls(
+        self, inputs: dict[str, Any], describe: Callable[[str], None]
+    ) -> Iterator[dict[str, Any]]:
         """Call the function and give its outputs: once, or chunk by chunk of a generator's."""
         node = self._node
+        describe("")
         outputs: dict[str, Any] = {}
         try:
             result = node.call(inputs)
@@ -250,6 +251,7 @@ class _Task:
             yield outputs
             return
         while True:
+            describe("")
             try:
                 chunk = next(result)
                 outputs = node.bind_outputs(chunk)

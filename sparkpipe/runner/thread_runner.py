@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound=Executor)
 
-_FEWEST, _MOST = 4, 32
+_FEWEST, _MOST = 8, 32
 
 
 class ThreadRunner(AbstractRunner):
@@ -39,7 +39,7 @@ class ThreadRunner(AbstractRunner):
     run on the thread that calls.
 
     Args:
-        max_workers: How many nodes run at once; by default as many as Spark runs tasks, from four
+        max_workers: How many nodes run at once; by default as many as Spark runs tasks, from eight
             to thirty-two: more bring nothing on one session.
         is_async: Not supported, for nodes run in threads as it is; a warning is logged.
         continue_on_failure: As of :class:`AbstractRunner`.
@@ -152,7 +152,8 @@ def interruptible(executor: E) -> Iterator[E]:
 def default_workers() -> int:
     """Return how many nodes to run at once on the Spark session of the run, or without one.
 
-    Never fewer than four, for nodes also wait for disk and network, nor more than thirty-two.
+    Never fewer than eight, for a node also plans, commits, and waits for disk and network while the
+    tasks of others run, nor more than thirty-two.
     """
     run = current_run()
     session = None if run is None else run.session()

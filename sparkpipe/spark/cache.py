@@ -63,6 +63,7 @@ class SharedFrames:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._shared: dict[int, _Shared] = {}
+        self._scans: set[int] = set()  # plans; each reader of a frame would walk through its again
 
     def share(
         self, name: str, frame: DataFrame, level: str, why: str, *, at_once: bool = False
@@ -87,7 +88,10 @@ class SharedFrames:
             shared = self._shared.get(plan)
             if shared is not None:
                 shared.holders.add(name)
-            elif _is_persisted(frame) or frame.isStreaming or is_scan(frame):
+            elif plan in self._scans or _is_persisted(frame):
+                return frame
+            elif frame.isStreaming or is_scan(frame):
+                self._scans.add(plan)
                 return frame
             else:
                 _logger.info("Persisting '%s' (%s): %s.", name, level, why)

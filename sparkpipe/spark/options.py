@@ -12,11 +12,12 @@ from sparkpipe.errors import ConfigError, PreflightError, did_you_mean
 #: Profiles of a session on one machine, the default first.
 PROFILES = ("local", "dev")
 
-#: Names of Spark's storage levels.
+#: Names of Spark's storage levels, the default first: that of ``DataFrame.persist()``. The others are
+#: read back more slowly, for pyspark serializes what they keep in memory.
 STORAGE_LEVELS = (
+    "MEMORY_AND_DISK_DESER",
     "MEMORY_AND_DISK",
     "MEMORY_AND_DISK_2",
-    "MEMORY_AND_DISK_DESER",
     "MEMORY_ONLY",
     "MEMORY_ONLY_2",
     "DISK_ONLY",

@@ -1,7 +1,7 @@
 """TPC-H's 22 queries as nodes over shared clean tables, in one session: runners beside each other.
 
-``TPCH_SCALE`` chooses the size; 1 is 6 million items. Each way has a process of its own, which is
-warmed up; then they take turns.
+``TPCH_SCALE`` chooses the size; 1 is 6 million items. The ways that are compared closely take turns
+in one session, which is warmed up first; the others have one of their own, afterwards.
 """
 
 from __future__ import annotations
@@ -26,22 +26,24 @@ CACHE = Path("data/benchmarks")
 
 SETTINGS = {
     "spark.master": "local[2]",
-    "spark.driver.memory": "3g",
+    "spark.driver.memory": "8g",
     "spark.sql.shuffle.partitions": "4",
     "spark.sql.session.timeZone": "UTC",
     "spark.ui.enabled": "false",
+    # In one process a broadcast stays where it is, while a shuffle writes files.
+    "spark.sql.autoBroadcastJoinThreshold": "64m",
     # The 22 queries have more stages than the 100 that are kept compiled by default.
     "spark.sql.codegen.cache.maxEntries": "2000",
     # On two cores the concurrent marking of the default collector would be a third thread.
     "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
 }
 
-#: Each way is warmed up by whole runs for so long; it takes the JVM's compilers more than one.
-WARM_UP_SECONDS = 90
+#: Each session is warmed up by whole runs for so long; it takes the JVM's compilers more than one.
+WARM_UP_SECONDS = 150
 
-#: How many times each way is measured: most where its limit is close. Kedro's session is made of
-#: the properties of another one, thus last.
-TURNS = {"sequential": 3, "thread": 5, "by-hand": 5, "plain-pool": 1, "kedro": 1}
+#: The ways that share a session, and how many times each is measured. Kedro's session is made of the
+#: properties of the first one.
+GROUPS = ((("sequential", "thread", "by-hand"), 5), (("plain-pool",), 1), (("kedro",), 1))
 
 
 def tables(scale: str) -> Path:
@@ -69,30 +71,29 @@ def differing(results: Path, mode: str) -> list[str]:
     return [name for name in names if rows(mode, name) != rows("sequential", name)]
 
 
-def measure(modes: list[str], results: Path) -> dict[str, float]:
+def measure(results: Path) -> dict[str, float]:
     """Return the median seconds of each way; each leaves its results."""
     data = tables(SCALE)
-    seconds: dict[str, list[float]] = {mode: [] for mode in modes}
-    with ExitStack() as stack:
-        children: dict[str, Child] = {}
-        for mode in modes:
-            settings = children["thread"].ask("settings") if mode == "kedro" else SETTINGS
-            children[mode] = stack.enter_context(
-                Child(
-                    "tests.benchmarks.tpch_modes",
-                    *(mode, str(data), str(results / mode), SCALE, json.dumps(settings)),
-                    log=results / f"{mode}.log",
-                    python=KEDRO_PYTHON if mode == "kedro" else sys.executable,
-                )
-            )
+    of_ours: dict[str, str] = {}
+    seconds: dict[str, float] = {}
+    for modes, turns in GROUPS:
+        is_kedro = modes == ("kedro",)
+        if is_kedro and not KEDRO_PYTHON:
+            continue
+        settings = of_ours if is_kedro else SETTINGS
+        with Child(
+            "tests.benchmarks.tpch_modes",
+            *(",".join(modes), str(data), str(results), SCALE, json.dumps(settings)),
+            log=results / f"{modes[0]}.log",
+            python=KEDRO_PYTHON if is_kedro else sys.executable,
+        ) as child:
             warm_up = 0.0
             while warm_up < WARM_UP_SECONDS:
-                warm_up += children[mode].ask("work")
-        for turn in range(max(TURNS.values())):
-            for mode in modes:
-                if turn < TURNS[mode]:
-                    seconds[mode].append(children[mode].ask("work"))
-    return {mode: median(values) for mode, values in seconds.items()}
+                warm_up += sum(child.ask(mode) for mode in modes)
+            taken = [[child.ask(mode) for mode in modes] for _ in range(turns)]
+            seconds |= zip(modes, map(median, zip(*taken, strict=True)), strict=True)
+            of_ours = of_ours or child.ask("settings")
+    return seconds
 
 
 def run(report: Report) -> None:
@@ -100,10 +101,9 @@ def run(report: Report) -> None:
     if not TPCHGEN:
         print("Left out: `make bench` has not installed tpchgen-cli in .venv-bench.")
         return
-    modes = [mode for mode in TURNS if mode != "kedro" or KEDRO_PYTHON]
     with tempfile.TemporaryDirectory() as folder:
-        seconds = measure(modes, Path(folder))
-        wrong = {mode: differing(Path(folder), mode) for mode in modes}
+        seconds = measure(Path(folder))
+        wrong = {mode: differing(Path(folder), mode) for mode in seconds}
     ours = seconds["thread"]
     report.line("ThreadRunner", ours, "s")
     report.line("pyspark by hand: 4 threads, FAIR, persisted", seconds["by-hand"], "s")
@@ -121,5 +121,5 @@ def run(report: Report) -> None:
         if queries:
             print(f"{mode} differs from sequential in {', '.join(queries)}")
     report.line("Results that are not the sequential run's", sum(map(len, wrong.values())), "", 0)
-    if "kedro" not in modes:
+    if "kedro" not in seconds:
         print("Kedro is left out: `make bench` has not installed it in .venv-bench.")

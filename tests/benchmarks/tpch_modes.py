@@ -1,7 +1,7 @@
-"""The same work on TPC-H in several ways, one to a process: what ``tpch`` starts and times.
+"""The same work on TPC-H in several ways: what ``tpch`` starts and times.
 
-``python -m tests.benchmarks.tpch_modes MODE DATA RESULTS SCALE SETTINGS``. A mode imports what it
-is about, for sparkpipe and Kedro are in two environments.
+``python -m tests.benchmarks.tpch_modes MODES DATA RESULTS SCALE SETTINGS``, the modes of one session
+parted by commas. A mode imports what it is about, for sparkpipe and Kedro are in two environments.
 """
 
 from __future__ import annotations
@@ -137,19 +137,24 @@ MODES: dict[str, tuple[Callable[[SparkSession, Task], Work], dict[str, str]]] = 
 
 
 @contextmanager
-def prepared(mode: str, data: str, results: str, scale: str, settings: str) -> Iterator[Answer]:
+def prepared(modes: str, data: str, results: str, scale: str, settings: str) -> Iterator[Answer]:
     logging.disable(logging.WARNING)
-    prepare, properties = MODES[mode]
-    wanted = {**json.loads(settings), **properties}
-    if mode == "kedro":
+    wanted: dict[str, str] = json.loads(settings)
+    for mode in modes.split(","):
+        wanted |= MODES[mode][1]
+    if modes == "kedro":
         from pyspark.sql import SparkSession
 
         spark = SparkSession.builder.config(map=wanted).getOrCreate()
     else:
         from sparkpipe.spark.session import SparkProvider
 
-        spark = SparkProvider(wanted, log_file=Path(f"{results}.spark.log")).get()
-    work = prepare(spark, Task(Path(data), Path(results), queries(float(scale))))
+        spark = SparkProvider(wanted, log_file=Path(results, f"{modes}.spark.log")).get()
+    asked = queries(float(scale))
+    work = {
+        mode: MODES[mode][0](spark, Task(Path(data), Path(results, mode), asked))
+        for mode in modes.split(",")
+    }
 
     def answer(question: str) -> Any:
         if question == "settings":
@@ -157,7 +162,7 @@ def prepared(mode: str, data: str, results: str, scale: str, settings: str) -> I
         gc.collect()
         spark._jvm.System.gc()
         started = time.perf_counter()
-        work()
+        work[question]()
         return time.perf_counter() - started
 
     yield answer

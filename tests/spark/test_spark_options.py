@@ -20,7 +20,7 @@ def _refused(key: str, value: Any) -> str:
 
 
 def test_by_default_there_are_no_pools_and_shared_frames_are_persisted() -> None:
-    assert SparkProvider().options == SparkOptions((), "MEMORY_AND_DISK", "local", None)
+    assert SparkProvider().options == SparkOptions((), "MEMORY_AND_DISK_DESER", "local", None)
 
 
 def test_numbers_booleans_and_lists_of_yaml_become_properties() -> None:
@@ -60,7 +60,7 @@ def test_pools_are_given_as_a_mapping_or_a_list(value: Any, pools: tuple[Pool, .
     [
         ("disk_only", "DISK_ONLY"),
         ("MEMORY_ONLY_2", "MEMORY_ONLY_2"),
-        (True, "MEMORY_AND_DISK"),
+        (True, "MEMORY_AND_DISK_DESER"),
         (False, None),
         (None, None),
     ],

@@ -325,4 +325,4 @@ def test_the_log_and_a_dry_run_say_what_is_persisted_and_why(
         DryRunner().run(pipe, DataCatalog())
         assert "'frame' stays in memory and is read by 2 nodes (read0, read1)" in caplog.text
         ThreadRunner().run(pipe, DataCatalog())
-        assert "Persisting 'frame' (MEMORY_AND_DISK): 2 nodes read it." in caplog.text
+        assert "Persisting 'frame' (MEMORY_AND_DISK_DESER): 2 nodes read it." in caplog.text
