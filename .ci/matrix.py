@@ -59,7 +59,9 @@ class Combination(NamedTuple):
 COMBINATIONS = (
     # Spark 3.5 holds numpy back, and newer pyarrow wants a new one.
     # Both tell some failures in other words than those that we make plainer.
-    Combination("3.5", "3.3.*", "3.11", "2", ("pyarrow<20",), ("tests/spark/test_spark_reason.py",)),
+    Combination(
+        "3.5", "3.3.*", "3.11", "2", ("pyarrow<20",), ("tests/spark/test_spark_reason.py",)
+    ),
     Combination("4.0", "4.0.*", "3.10", "2", (), ("tests/spark/test_spark_reason.py",)),
     Combination("4.0", "4.0.*", "3.12", "2", (), ("tests/spark/test_spark_reason.py",)),
     Combination("4.2", "4.4.0", "3.10", "2"),
@@ -104,7 +106,7 @@ def run(combination: Combination) -> str:
     options = " ".join(("-p no:cacheprovider", *without))
     with log.open("w", encoding="utf-8") as output:
         subprocess.run(
-            ["sh", str(ROOT / ".ci" / "test.sh"), str(python)],
+            [str(ROOT / ".ci" / "test.sh"), str(python)],
             cwd=ROOT,
             stdout=output,
             stderr=output,

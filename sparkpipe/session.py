@@ -668,7 +668,7 @@ class Session:
         who = "No pipeline" if pipelines is None else "No node of this pipeline"
         problems = []
         for name in _leaves(self.extra_params if params is None else params):
-            if not is_read(name, read):
+            if not _is_read(name, read):
                 known = ", ".join(sorted(read)) or "none"
                 hint = did_you_mean(name, read) or f"Those that are read: {known}."
                 problems.append(f"{who} reads the parameter '{name}'. {hint}")
@@ -789,7 +789,7 @@ def _attempt(problems: list[str], make: Callable[[], Any]) -> Any:
     return None
 
 
-def is_read(name: str, read: Iterable[str]) -> bool:
+def _is_read(name: str, read: Iterable[str]) -> bool:
     """Whether a parameter is among those that are read, or a part of one, or holds one."""
     return any(f"{name}.".startswith(f"{one}.") or f"{one}.".startswith(f"{name}.") for one in read)
 

@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,13 +48,25 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what needs Spark, also through another fixture: ``pytest -m "not spark"`` is quick."""
     remote = config.getoption("--remote")
+    has_no_server = spark_version().startswith("3.")
     for item in items:
-        if "spark" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "spark" in fixtures:
             item.add_marker(pytest.mark.spark)
             item.add_marker(pytest.mark.session)
         classic = item.get_closest_marker("classic")
         if remote and classic is not None:
             item.add_marker(pytest.mark.skip(reason=f"classic Spark only: {classic.args[0]}"))
+        needs_server = "connect" in fixtures or item.get_closest_marker("server")
+        if has_no_server and needs_server:
+            item.add_marker(pytest.mark.skip(reason="Spark 3.5's server is a package of its own"))
+
+
+def spark_version() -> str:
+    """Return the version of pyspark; '' without it."""
+    with suppress(PackageNotFoundError):
+        return version("pyspark")
+    return ""
 
 
 @pytest.fixture(scope="session")
@@ -91,8 +105,6 @@ def connect(request: pytest.FixtureRequest, spark: SparkSession) -> Iterator[Spa
         yield spark
         return
     pytest.importorskip("grpc")
-    if spark.version.startswith("3."):
-        pytest.skip("the server of Spark 3.5 is a package of its own")
     from pyspark.sql.connect.session import SparkSession as ConnectSession
 
     context = spark.sparkContext

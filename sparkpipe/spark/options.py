@@ -12,8 +12,8 @@ from sparkpipe.errors import ConfigError, PreflightError, did_you_mean
 #: Profiles of a session on one machine, the default first.
 PROFILES = ("local", "dev")
 
-#: Names of Spark's storage levels, the default first: that of ``DataFrame.persist()``. The others are
-#: read back more slowly, for pyspark serializes what they keep in memory.
+#: Names of Spark's storage levels, the default first: that of ``DataFrame.persist()``. The others
+#: are read back more slowly, for pyspark serializes what they keep in memory.
 STORAGE_LEVELS = (
     "MEMORY_AND_DISK_DESER",
     "MEMORY_AND_DISK",

@@ -11,7 +11,7 @@ from pathlib import Path
 from sparkpipe.errors import SparkStartError
 from sparkpipe.spark.archive import archive_path, is_whole, make_archive, run_training
 from sparkpipe.spark.jars import delta_package, kept_jars
-from sparkpipe.spark.java import java_hint, java_problem
+from sparkpipe.spark.java import start_problem
 from sparkpipe.spark.profile import CLASS_PATH, effective_settings, is_local, wants_package
 
 _logger = logging.getLogger(__name__)
@@ -46,9 +46,9 @@ def tune(settings: Mapping[str, str], log_file: Path) -> Tuned:
         raise SparkStartError(
             f"Only local sessions can be tuned; spark.master is {properties['spark.master']}."
         )
-    problem = java_problem()
+    problem, hint = start_problem()
     if problem:
-        raise SparkStartError(problem, hint=java_hint())
+        raise SparkStartError(problem, hint=hint)
     package = delta_package()
     if package and wants_package(properties, package) and not kept_jars(package):
         run_training(settings, log_file)  # one start, in which Spark resolves them

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 TABLES = 20
 ROWS = 25_000  # about 200 KB of Parquet
 THREADS = 8
-TURNS = 5
+WARM_UP_TURNS = 8  # until the JVM's compilers have most of it behind them
+TURNS = 9
 
 SETTINGS = {
     "spark.master": "local[2]",
@@ -101,10 +102,10 @@ def run(report: Report) -> None:
         tempfile.TemporaryDirectory() as folder,
         Child("tests.benchmarks.many_tables", folder, log=Path(folder, "child.log")) as child,
     ):
-        for turn in range(TURNS + 2):
+        for turn in range(WARM_UP_TURNS + TURNS):
             for name in names:
                 taken = child.ask(name)
-                if turn >= 2:  # the first ones are for the JVM's compilers
+                if turn >= WARM_UP_TURNS:
                     seconds[name].append(taken)
     one_by_one, threads, pool = (median(seconds[name]) for name in names)
     report.line("SequentialRunner", one_by_one, "s")

@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -41,8 +40,8 @@ SETTINGS = {
 #: Each session is warmed up by whole runs for so long; it takes the JVM's compilers more than one.
 WARM_UP_SECONDS = 150
 
-#: The ways that share a session, and how many times each is measured. Kedro's session is made of the
-#: properties of the first one.
+#: The ways that share a session, and how many times each is measured. Kedro's session is made of
+#: the properties of the first one.
 GROUPS = ((("sequential", "thread", "by-hand"), 5), (("plain-pool",), 1), (("kedro",), 1))
 
 

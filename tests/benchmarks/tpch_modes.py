@@ -1,7 +1,8 @@
 """The same work on TPC-H in several ways: what ``tpch`` starts and times.
 
-``python -m tests.benchmarks.tpch_modes MODES DATA RESULTS SCALE SETTINGS``, the modes of one session
-parted by commas. A mode imports what it is about, for sparkpipe and Kedro are in two environments.
+``python -m tests.benchmarks.tpch_modes MODES DATA RESULTS SCALE SETTINGS``, where the modes of one
+session are parted by commas. A mode imports what it is about, for sparkpipe and Kedro are in two
+environments.
 """
 
 from __future__ import annotations

@@ -110,6 +110,16 @@ def test_by_default_a_job_is_one_task_on_serverless_compute(
     assert set(written["targets"]) == {"dev", "prod"}
 
 
+def test_a_parameter_that_only_the_configuration_reads_may_be_the_jobs(
+    bundled: ShopProject, bundle: Callable[..., dict[str, Any]]
+) -> None:
+    path = "/Volumes/main/shop/files/report.json"
+    folder = '"/Volumes/main/shop/${runtime_params:folder}/report.json"'
+    bundled.write("conf/prod/catalog.yml", SHARED.replace(path, folder))
+    job = bundle("--params", "folder:reports")
+    assert job["parameters"] == [{"name": "folder", "default": "reports"}]
+
+
 def test_a_job_with_all_that_it_may_have(bundle: Callable[..., dict[str, Any]]) -> None:
     job = bundle(
         *("--pipeline", "__default__", "--name", "Nightly", "--runner", "ThreadRunner"),
@@ -275,7 +285,7 @@ def test_data_that_tasks_would_lose_is_refused_by_name(bundled: ShopProject) -> 
         (["--pipeline", "frist"], "There is no pipeline 'frist'."),
         (["--env", "nowhere"], "There is no environment 'nowhere'"),
         (["--runner", "TreadRunner"], "There is no runner 'TreadRunner'"),
-        (["--params", "factr:1"], "reads 'factr'. Did you mean 'factor'?"),
+        (["--params", "factr:1"], "reads the parameter 'factr'. Did you mean 'factor'?"),
         (["--params", "factor:${bundle.name}"], "holds '${' or '{{'"),
         (["--tags", "first"], "Give --task-per tag, too."),
         (["--task-per", "tag", "--tags", "frist"], "Did you mean 'first'?"),

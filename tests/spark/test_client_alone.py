@@ -16,6 +16,7 @@ from sparkpipe.session import Session
 from sparkpipe.spark import jars, warm
 from sparkpipe.spark import session as spark_session
 from sparkpipe.spark.session import SparkProvider
+from sparkpipe.spark.tune import tune
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -51,6 +52,11 @@ def test_so_is_a_warm_session(client_alone: None, tmp_path: Path) -> None:
             source_dir=tmp_path,
             idle_minutes=1,
         )
+
+
+def test_nothing_is_tuned_there(client_alone: None, tmp_path: Path) -> None:
+    with pytest.raises(SparkStartError, match="only the client of Spark Connect"):
+        tune({}, tmp_path / "spark.log")
 
 
 def test_a_run_that_reads_by_spark_is_refused_before_it_starts(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,10 +19,11 @@ from sparkpipe.cli.databricks.job import (
 from sparkpipe.cli.databricks.wheel import Wheel, wheel_of
 from sparkpipe.cli.files import shown
 from sparkpipe.cli.project import open_session
-from sparkpipe.errors import ConfigError, did_you_mean
+from sparkpipe.config import parse_params
+from sparkpipe.errors import ConfigError, PreflightError
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.project import DEFAULT_PIPELINE, Project, named_pipeline
-from sparkpipe.session import Session, is_read, load_runner
+from sparkpipe.session import Session, load_runner
 
 _LOCAL = "local"
 _PLAIN = re.compile(r"\w[\w./-]*", re.ASCII)
@@ -40,9 +41,11 @@ def made_job(project: Project, options: Mapping[str, Any]) -> tuple[Job, str]:
 
     Raises:
         ConfigError: An option is wrong, or the project cannot be a job.
+        PreflightError: Nothing reads some of the parameters.
     """
     wheel = wheel_of(project)
-    session = _session(options["env"])
+    params = job_params(options["params"])
+    session = _session(options["env"], parse_params(",".join(options["params"])))
     name = options["pipeline"] or DEFAULT_PIPELINE
     pipeline = named_pipeline(session.pipelines, name)
     if not pipeline.nodes:
@@ -56,8 +59,10 @@ def made_job(project: Project, options: Mapping[str, Any]) -> tuple[Job, str]:
         )
     is_default = name == DEFAULT_PIPELINE
     title = project.project_name or project.package_name
-    params = job_params(options["params"])
-    _check_params(pipeline, params)
+    _ = session.catalog  # the configuration may read parameters, too
+    unread = session.unread_params([pipeline])  # each run of the job would refuse them
+    if unread:
+        raise PreflightError(unread)
     load_runner(options["runner"], project)
     if options["timezone"] and not options["schedule"]:
         raise ConfigError("--timezone is that of a schedule.", hint="Give --schedule, too.")
@@ -90,14 +95,14 @@ def _key(wheel: Wheel, pipeline: str) -> str:
     return slug(name).lower().replace("-", "_")
 
 
-def _session(env: str | None) -> Session:
+def _session(env: str | None, params: Mapping[str, Any]) -> Session:
     """Return a session that sees what the job will: neither conf/local nor SPARKPIPE_ENV."""
     if env is None:
-        loader: Any = open_session(None, None).config_loader
+        loader: Any = open_session(None, None, params).config_loader
         env = getattr(loader, "default_run_env", _LOCAL)
         if env == _LOCAL:
             env = getattr(loader, "base_env", "base")
-    return open_session(env, None)
+    return open_session(env, None, params)
 
 
 def _tasks(
@@ -133,20 +138,6 @@ def _cluster(options: Mapping[str, Any]) -> Cluster | None:
         raise ConfigError("--workers and --autoscale cannot both be given.")
     workers = 1 if options["workers"] is None else options["workers"]
     return Cluster(version, node_type, workers, options["autoscale"])
-
-
-def _check_params(pipeline: Pipeline, params: Sequence[tuple[str, str]]) -> None:
-    """Refuse a parameter that no node reads: each run of the job would."""
-    inputs = pipeline.all_inputs()
-    if "parameters" in inputs:
-        return
-    read = sorted(name.removeprefix("params:") for name in inputs if name.startswith("params:"))
-    for name, _ in params:
-        if not is_read(name, read):
-            raise ConfigError(
-                f"--params: no node of the pipeline reads '{name}'.",
-                hint=did_you_mean(name, read) or f"Parameters: {', '.join(read) or 'none'}.",
-            )
 
 
 def _conf(project: Project, session: Session) -> str:

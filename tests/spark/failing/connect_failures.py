@@ -16,11 +16,12 @@ from typing import Any
 import pyspark
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.connect.client.retries import DefaultPolicy
 from spark_failures import tell
 
 
 def main(folder: Path) -> None:
+    from pyspark.sql.connect.client.retries import DefaultPolicy  # not in Spark 3.5
+
     port = free_port()
     server = start_server(port, folder)
     try:
