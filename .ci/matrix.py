@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,13 +22,8 @@ FOLDER = ROOT / ".venv-matrix"
 PAGE = ROOT / "docs" / "versions.md"
 UV = Path(sys.executable).with_name("uv")
 
-# All but 'connect': two packages bring the same pyspark.
-EXTRAS = "spark,excel,sql,matplotlib,examples"
-
 _RESULT = re.compile(r"(\d+) (failed|passed|skipped|error)")
 _SUMMARY = re.compile(r"^.*\d+ \w+.* in \d+\.\d+s.*$", re.MULTILINE)
-#: How many processes the tests run in, each with a summary at its end.
-PARTS = 3
 _START, _END = "<!-- results -->\n", "<!-- end of results -->\n"
 
 
@@ -105,7 +101,7 @@ def run(combination: Combination) -> str:
     without = (f"--deselect={name}" for name in combination.without)
     options = " ".join(("-p no:cacheprovider", *without))
     with log.open("w", encoding="utf-8") as output:
-        subprocess.run(
+        tests = subprocess.run(
             [str(ROOT / ".ci" / "test.sh"), str(python)],
             cwd=ROOT,
             stdout=output,
@@ -113,18 +109,17 @@ def run(combination: Combination) -> str:
             env={**os.environ, "PYTEST_ADDOPTS": options},
             check=False,
         )
-    return result_in(log)
+    return result_in(log, is_good=tests.returncode == 0)
 
 
-def result_in(log: Path) -> str:
+def result_in(log: Path, *, is_good: bool) -> str:
     """Return the result that pytest's output tells, of all parts that the tests ran in."""
     told = _SUMMARY.findall(log.read_text(encoding="utf-8"))
     counts: Counter[str] = Counter()
     for number, what in _RESULT.findall("\n".join(told)):
         counts[what] += int(number)
-    if len(told) != PARTS or counts["failed"] or counts["error"]:
-        ended = f"{len(told)} of {PARTS} parts ended"
-        return ", ".join([ended, *(f"{what}: {number}" for what, number in counts.items())])
+    if not is_good:
+        return ", ".join(["not well", *(f"{what}: {number}" for what, number in counts.items())])
     return f"passed: {counts['passed']:,}, skipped: {counts['skipped']}"
 
 
@@ -146,10 +141,17 @@ def install(combination: Combination, interpreter: str, python: Path) -> None:
     """Make the environment of a combination."""
     subprocess.run([interpreter, "-m", "venv", "--clear", str(python.parents[1])], check=True)
     pip = [str(UV), "pip", "install", "--quiet", "--python", str(python)]
+    # Two packages bring the same pyspark.
+    extras = {*metadata("sparkpipe").get_all("Provides-Extra", ())} - {"connect"}
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as overrides:
         overrides.write("\n".join(combination.versions()))
         overrides.flush()
-        project = ["-e", f"{ROOT}[{EXTRAS}]", "--group", f"{ROOT}/pyproject.toml:dev"]
+        project = [
+            "-e",
+            f"{ROOT}[{','.join(sorted(extras))}]",
+            "--group",
+            f"{ROOT}/pyproject.toml:dev",
+        ]
         group = ["--group", f"{ROOT}/pyproject.toml:build"]
         subprocess.run([*pip, "--override", overrides.name, *project, *group], check=True)
 

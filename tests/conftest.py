@@ -8,13 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sparkpipe.spark.jars import delta_package, kept_jars
+from sparkpipe.spark.jars import delta_package, installed_version, kept_jars
 from sparkpipe.spark.session import SparkProvider
 
 if TYPE_CHECKING:
@@ -57,15 +57,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         classic = item.get_closest_marker("classic")
         if remote and classic is not None:
             item.add_marker(pytest.mark.skip(reason=f"classic Spark only: {classic.args[0]}"))
-        needs_server = "connect" in fixtures or item.get_closest_marker("server")
-        if has_no_server and needs_server:
+        starts_server = item.get_closest_marker("server") is not None
+        if starts_server:
+            item.add_marker(pytest.mark.spark)
+        if has_no_server and (starts_server or "connect" in fixtures):
             item.add_marker(pytest.mark.skip(reason="Spark 3.5's server is a package of its own"))
 
 
 def spark_version() -> str:
     """Return the version of pyspark; '' without it."""
     with suppress(PackageNotFoundError):
-        return version("pyspark")
+        return installed_version("pyspark")
     return ""
 
 

@@ -63,7 +63,8 @@ class SharedFrames:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._shared: dict[int, _Shared] = {}
-        self._scans: set[int] = set()  # plans; each reader of a frame would walk through its again
+        # By plan, too: each reader of such a frame would walk through its plan again.
+        self._left_alone: set[int] = set()
 
     def share(
         self, name: str, frame: DataFrame, level: str, why: str, *, at_once: bool = False
@@ -88,10 +89,10 @@ class SharedFrames:
             shared = self._shared.get(plan)
             if shared is not None:
                 shared.holders.add(name)
-            elif plan in self._scans or _is_persisted(frame):
+            elif plan in self._left_alone or _is_persisted(frame):
                 return frame
             elif frame.isStreaming or is_scan(frame):
-                self._scans.add(plan)
+                self._left_alone.add(plan)
                 return frame
             else:
                 _logger.info("Persisting '%s' (%s): %s.", name, level, why)

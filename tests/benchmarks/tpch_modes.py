@@ -141,8 +141,9 @@ MODES: dict[str, tuple[Callable[[SparkSession, Task], Work], dict[str, str]]] = 
 def prepared(modes: str, data: str, results: str, scale: str, settings: str) -> Iterator[Answer]:
     logging.disable(logging.WARNING)
     wanted: dict[str, str] = json.loads(settings)
-    for mode in modes.split(","):
-        wanted |= MODES[mode][1]
+    chosen = {mode: MODES[mode] for mode in modes.split(",")}
+    for _, properties in chosen.values():
+        wanted |= properties
     if modes == "kedro":
         from pyspark.sql import SparkSession
 
@@ -153,8 +154,8 @@ def prepared(modes: str, data: str, results: str, scale: str, settings: str) -> 
         spark = SparkProvider(wanted, log_file=Path(results, f"{modes}.spark.log")).get()
     asked = queries(float(scale))
     work = {
-        mode: MODES[mode][0](spark, Task(Path(data), Path(results, mode), asked))
-        for mode in modes.split(",")
+        mode: prepare(spark, Task(Path(data), Path(results, mode), asked))
+        for mode, (prepare, _) in chosen.items()
     }
 
     def answer(question: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from spark_failures import Told, told_by
 
-pytestmark = [pytest.mark.spark, pytest.mark.server]
+pytestmark = pytest.mark.server
 
 
 @pytest.fixture(scope="module")

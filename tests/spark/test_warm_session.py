@@ -188,7 +188,6 @@ def test_without_a_server_the_commands_say_so(tmp_path: Path) -> None:
 
 
 @posix
-@pytest.mark.spark
 @pytest.mark.server
 def test_runs_use_the_warm_session_by_themselves(delta_jars: None, project: Path) -> None:
     started = _sparkpipe(project, "session", "start")
@@ -207,7 +206,6 @@ def test_runs_use_the_warm_session_by_themselves(delta_jars: None, project: Path
 
 
 @posix
-@pytest.mark.spark
 @pytest.mark.server
 def test_code_that_has_changed_since_is_what_runs(project: Path) -> None:
     # Spark keeps its Python workers, and the first run has left its code in them.
@@ -219,7 +217,6 @@ def test_code_that_has_changed_since_is_what_runs(project: Path) -> None:
 
 
 @posix
-@pytest.mark.spark
 @pytest.mark.server
 def test_what_needs_a_classic_session_says_so(project: Path) -> None:
     done = _sparkpipe(project, "run", "--pipeline", "table")
@@ -229,7 +226,6 @@ def test_what_needs_a_classic_session_says_so(project: Path) -> None:
 
 
 @posix
-@pytest.mark.spark
 @pytest.mark.server
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="reads Linux's list of sockets")
 def test_it_listens_on_loopback_only_and_shows_its_token_to_nobody(project: Path) -> None:
@@ -278,7 +274,6 @@ SparkSession.builder.remote(sys.argv[1]).getOrCreate().range(1).count()
 
 
 @posix
-@pytest.mark.spark
 @pytest.mark.server
 def test_it_refuses_who_does_not_know_the_token(project: Path) -> None:
     address = f"sc://localhost:{_server(project).port}/;token=wrong"
@@ -290,7 +285,6 @@ def test_it_refuses_who_does_not_know_the_token(project: Path) -> None:
 
 
 @posix
-@pytest.mark.spark
 @pytest.mark.server
 def test_one_that_is_in_use_stays_and_one_that_is_idle_ends(project: Path) -> None:
     before = _server(project)
@@ -312,7 +306,6 @@ def test_one_that_is_in_use_stays_and_one_that_is_idle_ends(project: Path) -> No
 
 
 @posix
-@pytest.mark.spark
 @pytest.mark.server
 def test_one_that_was_killed_is_noticed_and_replaced(project: Path) -> None:
     assert _sparkpipe(project, "session", "start").returncode == 0

@@ -18,12 +18,12 @@ from sparkpipe.cli.databricks.job import (
 )
 from sparkpipe.cli.databricks.wheel import Wheel, wheel_of
 from sparkpipe.cli.files import shown
+from sparkpipe.cli.options import parameters
 from sparkpipe.cli.project import open_session
-from sparkpipe.config import parse_params
 from sparkpipe.errors import ConfigError, PreflightError
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.project import DEFAULT_PIPELINE, Project, named_pipeline
-from sparkpipe.session import Session, load_runner
+from sparkpipe.session import Selection, Session
 
 _LOCAL = "local"
 _PLAIN = re.compile(r"\w[\w./-]*", re.ASCII)
@@ -41,11 +41,11 @@ def made_job(project: Project, options: Mapping[str, Any]) -> tuple[Job, str]:
 
     Raises:
         ConfigError: An option is wrong, or the project cannot be a job.
-        PreflightError: Nothing reads some of the parameters.
+        PreflightError: Each run of the job would refuse its runner or parameters.
     """
     wheel = wheel_of(project)
     params = job_params(options["params"])
-    session = _session(options["env"], parse_params(",".join(options["params"])))
+    session = _session(options["env"], parameters(options["params"]))
     name = options["pipeline"] or DEFAULT_PIPELINE
     pipeline = named_pipeline(session.pipelines, name)
     if not pipeline.nodes:
@@ -59,11 +59,9 @@ def made_job(project: Project, options: Mapping[str, Any]) -> tuple[Job, str]:
         )
     is_default = name == DEFAULT_PIPELINE
     title = project.project_name or project.package_name
-    _ = session.catalog  # the configuration may read parameters, too
-    unread = session.unread_params([pipeline])  # each run of the job would refuse them
-    if unread:
-        raise PreflightError(unread)
-    load_runner(options["runner"], project)
+    problems = session.check_choice(Selection(name), options["runner"])
+    if problems:
+        raise PreflightError(problems)
     if options["timezone"] and not options["schedule"]:
         raise ConfigError("--timezone is that of a schedule.", hint="Give --schedule, too.")
     run_options = [f"--conf-source=${{workspace.file_path}}/{_conf(project, session)}"]
