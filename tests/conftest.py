@@ -20,11 +20,15 @@ from sparkpipe.spark.session import SparkProvider
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+NO_SERVER = "Spark 3.5's server is a package of its own"
+
 SPARK_SETTINGS = {
     "spark.master": "local[2]",
     "spark.ui.enabled": False,
     "spark.sql.shuffle.partitions": 2,
     "spark.sql.session.timeZone": "UTC",
+    # Spark 3.5 has it off.
+    "spark.sql.ansi.enabled": True,
     # Tests are many small jobs: they end before the second compiler has paid for itself.
     "spark.profile": "dev",
 }
@@ -48,7 +52,6 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what needs Spark, also through another fixture: ``pytest -m "not spark"`` is quick."""
     remote = config.getoption("--remote")
-    has_no_server = spark_version().startswith("3.")
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         if "spark" in fixtures:
@@ -57,18 +60,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         classic = item.get_closest_marker("classic")
         if remote and classic is not None:
             item.add_marker(pytest.mark.skip(reason=f"classic Spark only: {classic.args[0]}"))
-        starts_server = item.get_closest_marker("server") is not None
-        if starts_server:
+        if item.get_closest_marker("server") is not None:
             item.add_marker(pytest.mark.spark)
-        if has_no_server and (starts_server or "connect" in fixtures):
-            item.add_marker(pytest.mark.skip(reason="Spark 3.5's server is a package of its own"))
+            item.add_marker(pytest.mark.skipif(has_no_server(), reason=NO_SERVER))
 
 
-def spark_version() -> str:
-    """Return the version of pyspark; '' without it."""
+def has_no_server() -> bool:
+    """Whether this pyspark has no server of Spark Connect."""
     with suppress(PackageNotFoundError):
-        return installed_version("pyspark")
-    return ""
+        return installed_version("pyspark").startswith("3.")
+    return False
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +108,8 @@ def connect(request: pytest.FixtureRequest, spark: SparkSession) -> Iterator[Spa
         yield spark
         return
     pytest.importorskip("grpc")
+    if has_no_server():
+        pytest.skip(NO_SERVER)
     from pyspark.sql.connect.session import SparkSession as ConnectSession
 
     context = spark.sparkContext

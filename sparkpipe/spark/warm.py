@@ -23,6 +23,7 @@ from typing import IO, Any
 
 from sparkpipe.errors import ConfigError, SparkStartError
 from sparkpipe.spark.fingerprint import fingerprint
+from sparkpipe.spark.jars import installed_version
 from sparkpipe.spark.java import start_problem
 from sparkpipe.spark.options import SparkOptions
 from sparkpipe.spark.python_daemon import SOURCE_VARIABLE
@@ -216,15 +217,21 @@ def start(
 def _check_possible() -> None:
     if os.name != "posix":
         raise SparkStartError("A warm session needs Linux or macOS.")
+    problem, hint = start_problem()
+    if problem:
+        raise SparkStartError(problem, hint=hint)
+    version = installed_version("pyspark")
+    if version.startswith("3."):
+        raise SparkStartError(
+            f"A warm session needs Spark 4.0 or newer, and pyspark here is {version}.",
+            hint="Its Spark Connect server is a package of its own. Runs go on without one.",
+        )
     missing = [name for name in ("grpc", "grpc_status", "zstandard") if find_spec(name) is None]
     if missing:
         raise SparkStartError(
             f"A warm session needs Spark Connect, but {', '.join(missing)} is not installed.",
             hint="Install it with: pip install 'sparkpipe[spark]'",
         )
-    problem, hint = start_problem()
-    if problem:
-        raise SparkStartError(problem, hint=hint)
 
 
 def _launch(folder: WarmFolder, given: dict[str, Any], project: Path, source: Path) -> Server:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.spark
+pytestmark = pytest.mark.server
 
 Told = dict[str, tuple[str, float, bool]]
 

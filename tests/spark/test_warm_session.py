@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkpipe.errors import ConfigError
+from sparkpipe.errors import ConfigError, SparkStartError
 from sparkpipe.spark.options import SparkOptions
 from sparkpipe.spark.session import SparkProvider
 from sparkpipe.spark.warm import FOLDER, Server, WarmFolder, start
@@ -165,6 +165,7 @@ def test_a_server_that_does_not_answer_or_fit_is_not_used(folder: WarmFolder) ->
 
 
 @posix
+@pytest.mark.server
 def test_a_server_in_use_is_not_replaced(folder: WarmFolder, tmp_path: Path) -> None:
     folder.write(_any_server())
     where = {"project": tmp_path, "source_dir": tmp_path}
@@ -173,6 +174,16 @@ def test_a_server_in_use_is_not_replaced(folder: WarmFolder, tmp_path: Path) -> 
         folder.lease(),  # type: ignore[union-attr]
         pytest.raises(ConfigError, match="a run is using it"),
     ):
+        start(folder, {}, SparkOptions(), **where, idle_minutes=1)
+
+
+@posix
+def test_spark_3_has_no_server_to_start(
+    folder: WarmFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sparkpipe.spark.warm.installed_version", lambda package: "3.5.8")
+    where = {"project": tmp_path, "source_dir": tmp_path}
+    with pytest.raises(SparkStartError, match=r"needs Spark 4\.0 or newer, and pyspark here is 3"):
         start(folder, {}, SparkOptions(), **where, idle_minutes=1)
 
 

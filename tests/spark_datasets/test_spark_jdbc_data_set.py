@@ -19,7 +19,7 @@ from sparkpipe.runner import SequentialRunner
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-DRIVER = "org.apache.derby.iapi.jdbc.AutoloadedDriver"
+DRIVER = "org.apache.derby.jdbc.EmbeddedDriver"
 SECRET = "hunter2secret"
 
 

@@ -59,7 +59,7 @@ def runtime(
         "spark.sql.catalog.main": "org.apache.spark.sql.execution.datasources.v2.jdbc"
         ".JDBCTableCatalog",
         "spark.sql.catalog.main.url": f"jdbc:derby:memory:{uuid4().hex};create=true",
-        "spark.sql.catalog.main.driver": "org.apache.derby.iapi.jdbc.AutoloadedDriver",
+        "spark.sql.catalog.main.driver": "org.apache.derby.jdbc.EmbeddedDriver",
     }
     hadoop = spark.sparkContext._jsc.hadoopConfiguration()  # type: ignore[union-attr]
     for name, value in files.items():

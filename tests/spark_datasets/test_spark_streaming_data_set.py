@@ -98,7 +98,9 @@ def test_a_query_that_fails_is_an_error_with_its_reason(
     session: SparkSession, tmp_path: Path
 ) -> None:
     write(tmp_path / "in", "a", 1)
-    failing = source(tmp_path).load().selectExpr("id", "raise_error(concat('boom ', id)) AS x")
+    failing = (
+        source(tmp_path).load().selectExpr("id", "string(raise_error(concat('boom ', id))) AS x")
+    )
     with pytest.raises(DataSetError, match="boom 1") as caught:
         sink(tmp_path).save(failing)
     assert len(str(caught.value).splitlines()) <= 3
