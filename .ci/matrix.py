@@ -54,14 +54,16 @@ class Combination(NamedTuple):
 
 
 # Before 4.2 some failures are told in other words than those that we make plainer.
-OTHER_WORDS = ("tests/spark/test_spark_reason.py",)
+OTHER_WORDS = (
+    "tests/spark/test_spark_reason.py",
+    "tests/spark/test_spark_start.py::test_an_error_in_a_python_worker_is_told_in_a_few_lines",
+)
 # No warm session, no samples of frames, and less that is told of a failure.
 NOT_IN_3 = (
     "tests/docs/test_documents.py::test_spark_blocks_run[docs/testing.md]",
     "tests/docs/test_documents.py::test_spark_blocks_run[docs/tutorial.md]",
     "tests/spark/test_may_pass.py::test_wrong_queries_and_values_do_not_pass[raised in SQL]",
     "tests/spark/test_spark_start.py::test_the_trace_of_java_is_told_by_verbose",
-    "tests/spark/test_spark_start.py::test_an_error_in_a_python_worker_is_told_in_a_few_lines",
 )
 
 COMBINATIONS = (

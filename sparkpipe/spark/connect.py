@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import SparkStartError
+from sparkpipe.spark.failure import before_retries
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -123,7 +124,7 @@ def _leave(session: Any) -> None:
 
 def _error(address: str, exc: Exception) -> SparkStartError:
     shown = _shown(address)
-    told = _without_parameters(str(exc), address)
+    told = _without_parameters(str(before_retries(exc)), address)
     status = _STATUS.search(told)
     code = status[1] if status else ""
     details = _DETAILS.search(told)

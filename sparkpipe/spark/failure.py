@@ -88,6 +88,11 @@ def failure_links(exc: BaseException) -> tuple[Link, ...]:
     return tuple(part for link in links for part in _unwrapped(link))
 
 
+def before_retries(exc: BaseException) -> BaseException:
+    """Return what Connect's client tried again until it gave up, which Spark 4.0 tells apart."""
+    return (exc.__cause__ or exc) if type(exc).__name__ == "RetriesExceeded" else exc
+
+
 def _comes_from_py4j(exc: BaseException) -> bool:
     # A JVM that was killed refuses the next connection, with a plain error of the socket.
     step = exc.__traceback__
@@ -127,6 +132,7 @@ def _gateway_link(kind: str, exc: BaseException) -> Link:
 
 def _told_links(kind: str, exc: BaseException) -> list[Link]:
     """Read an exception of pyspark that has nothing in Java to ask: Connect's, and Python's own."""
+    exc = before_retries(exc)
     text = str(exc).strip()
     grpc = _GRPC.search(text)
     named = parsed(grpc[2], grpc[1]) if grpc else parsed(text, kind)

@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
@@ -226,12 +226,13 @@ def _check_possible() -> None:
             f"A warm session needs Spark 4.0 or newer, and pyspark here is {version}.",
             hint="Its Spark Connect server is a package of its own. Runs go on without one.",
         )
-    missing = [name for name in ("grpc", "grpc_status", "zstandard") if find_spec(name) is None]
-    if missing:
+    try:
+        import_module("pyspark.sql.connect.client")  # what it needs differs by its version
+    except ImportError as exc:
         raise SparkStartError(
-            f"A warm session needs Spark Connect, but {', '.join(missing)} is not installed.",
-            hint="Install it with: pip install 'sparkpipe[spark]'",
-        )
+            f"A warm session needs Spark Connect: {exc}",
+            hint="Install it with: pip install 'pyspark[connect]'",
+        ) from exc
 
 
 def _launch(folder: WarmFolder, given: dict[str, Any], project: Path, source: Path) -> Server:

@@ -67,5 +67,9 @@ def test_it_says_why(told: Told, kind: str, says: str) -> None:
 
 
 def test_an_older_server_of_the_same_line_is_used_with_a_warning(told: Told) -> None:
+    import pyspark
+
+    if pyspark.__version__.startswith("4.0."):
+        pytest.skip("no server of Spark 4 is older")
     assert "is of Spark 4.0.0" in told["older"][0]
     assert "pip install 'pyspark-client==4.0.*'" in told["older"][0]
