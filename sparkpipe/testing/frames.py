@@ -87,9 +87,7 @@ def _assert_spark(actual: Any, expected: Any, ordered: bool, **options: Any) -> 
 def _has_pandas_on_spark() -> bool:
     """Whether pyspark has what its comparison imports; that of 4.2 has not beside pandas 3."""
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # it asks for a variable that only timestamps of pandas need
+        warnings.simplefilter("ignore")  # of a variable that timestamps of pandas need
         try:
             import pyspark.pandas  # noqa: F401
         except Exception:
