@@ -75,7 +75,8 @@ _BLOCK = re.compile(
 )
 _COMMENT = re.compile(r"^<!-- (\w+)(?:: (.*?))? -->$", re.M)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-_VARYING = re.compile(r"\b\d\d:\d\d:\d\d\b|\b\d+\.\d+ ?s$")
+# From a minute on pytest also tells it in minutes.
+_VARYING = re.compile(r"\b\d\d:\d\d:\d\d\b|\b\d+\.\d+ ?s( \(\d+:\d\d:\d\d\))?$")
 _DATA_SET_TYPE = re.compile(r"`((?:\w+\.)?\w+(?:DataSet|Writer))`")
 
 
