@@ -52,6 +52,7 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what needs Spark, also through another fixture: ``pytest -m "not spark"`` is quick."""
     remote = config.getoption("--remote")
+    where_a_server_is = pytest.mark.skipif(has_no_server(), reason=NO_SERVER)
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         if "spark" in fixtures:
@@ -62,7 +63,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=f"classic Spark only: {classic.args[0]}"))
         if item.get_closest_marker("server") is not None:
             item.add_marker(pytest.mark.spark)
-            item.add_marker(pytest.mark.skipif(has_no_server(), reason=NO_SERVER))
+            item.add_marker(where_a_server_is)
 
 
 def has_no_server() -> bool:

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import SparkStartError
-from sparkpipe.spark.failure import before_retries
+from sparkpipe.spark.failure import GRPC, before_retries
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -29,8 +29,6 @@ _logger = logging.getLogger(__name__)
 # Together about five seconds: a server that is starting may take as long.
 _RETRIES = 4
 
-_STATUS = re.compile(r"StatusCode\.(\w+)")
-_DETAILS = re.compile(r'details = "(.*?)"\s+debug_error', re.DOTALL)
 _ALL_ADDRESSES = re.compile(r"^failed to connect to all addresses; last error: (\w+: )?")
 _PACKAGES = ("pandas", "pyarrow", "grpc", "grpc_status")
 _CHECK = "Check the address: SPARK_REMOTE, or spark.remote in spark.yml."
@@ -125,10 +123,9 @@ def _leave(session: Any) -> None:
 def _error(address: str, exc: Exception) -> SparkStartError:
     shown = _shown(address)
     told = _without_parameters(str(before_retries(exc)), address)
-    status = _STATUS.search(told)
-    code = status[1] if status else ""
-    details = _DETAILS.search(told)
-    reason = (details[1] if details else told).strip().partition("\n")[0]
+    grpc = GRPC.search(told)
+    code, reason = grpc.groups() if grpc else ("", told)
+    reason = reason.strip().partition("\n")[0]
     reason = _ALL_ADDRESSES.sub("", reason)
     server = f"The Spark Connect server {shown}"
     if code == "UNAVAILABLE" and "handshake" in reason:

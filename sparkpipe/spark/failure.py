@@ -25,7 +25,7 @@ _LOST_TASK = re.compile(
     r"most recent failure: Lost task [^)]*\(TID \d+\) \(([^)]*)\): (.*)", re.DOTALL
 )
 # gRPC's own rendering, which Connect passes on where the server has no more to say.
-_GRPC = re.compile(r'status = StatusCode\.(\w+)\s+details = "(.*?)"\s+debug_error', re.DOTALL)
+GRPC = re.compile(r'status = StatusCode\.(\w+)\s+details = "(.*?)"\s+debug_error', re.DOTALL)
 _STACK = re.compile(r"\n+(?:JVM stacktrace:|Driver stacktrace:|\tat ).*", re.DOTALL)
 
 _SQLSTATE = re.compile(r"\s*SQLSTATE:.*", re.DOTALL)
@@ -134,7 +134,7 @@ def _told_links(kind: str, exc: BaseException) -> list[Link]:
     """Read an exception of pyspark that has nothing in Java to ask: Connect's, and Python's own."""
     exc = before_retries(exc)
     text = str(exc).strip()
-    grpc = _GRPC.search(text)
+    grpc = GRPC.search(text)
     named = parsed(grpc[2], grpc[1]) if grpc else parsed(text, kind)
     link = Link(
         named.kind,

@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +86,12 @@ def _assert_spark(actual: Any, expected: Any, ordered: bool, **options: Any) -> 
 
 def _has_pandas_on_spark() -> bool:
     """Whether pyspark has what its comparison imports; that of 4.2 has not beside pandas 3."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), suppress(Exception):
         warnings.simplefilter("ignore")  # of a variable that timestamps of pandas need
-        try:
-            import pyspark.pandas  # noqa: F401
-        except Exception:
-            return False
-    return True
+        import pyspark.pandas  # noqa: F401
+
+        return True
+    return False
 
 
 @contextmanager
