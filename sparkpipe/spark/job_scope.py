@@ -97,9 +97,17 @@ class Carrier:
         """Put on the thread again what was there before."""
         restore, session = self._restore, self._session
         self._restore = self._session = None
-        # The node, or someone beside it, may have stopped Spark.
-        if restore is not None and session is not None and not is_stopped(session):
-            restore()
+        # The node, or someone beside it, may have stopped Spark, and an interrupted connection
+        # may refuse the first call. Neither is to hide how the node has ended.
+        for _ in range(2):
+            try:
+                if restore is not None and session is not None and not is_stopped(session):
+                    restore()
+                return
+            except Exception as exc:
+                _logger.debug(
+                    "What was there before %s is not put back: %s", self._names.group, exc
+                )
 
 
 def _put_on_classic(session: Any, names: JobNames, description: str) -> Callable[[], None]:

@@ -144,6 +144,25 @@ def test_the_callers_own_properties_are_as_they_were(
     assert properties(spark) == caller
 
 
+def test_an_interrupt_is_told_as_one_though_the_connection_then_refuses_a_call(
+    spark: SparkSession, caller: dict[str, str]
+) -> None:
+    from py4j.clientserver import ClientServerConnection
+    from py4j.protocol import Py4JNetworkError
+
+    def interrupted() -> None:
+        patched.setattr(ClientServerConnection, "send_command", refuse_once)
+        raise KeyboardInterrupt
+
+    def refuse_once(connection: ClientServerConnection, command: str) -> str:
+        patched.undo()
+        raise Py4JNetworkError("Answer from Java side is empty")
+
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        SequentialRunner().run(pipeline([node(interrupted, None, "x")]), DataCatalog())
+    assert properties(spark) == caller
+
+
 def test_threads_do_not_run_in_the_callers_pool(
     spark: SparkSession, caller: dict[str, str]
 ) -> None:
