@@ -167,6 +167,8 @@ def install(combination: Combination, interpreter: str, python: Path) -> None:
         ]
         group = ["--group", f"{ROOT}/pyproject.toml:build"]
         subprocess.run([*pip, "--override", overrides.name, *project, *group], check=True)
+    # As `make test` does: many tests start a Spark of their own.
+    subprocess.run([str(python), "-m", "sparkpipe", "session", "tune"], cwd=ROOT, check=False)
 
 
 def write_row(combination: Combination, result: str) -> None:
