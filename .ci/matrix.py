@@ -24,7 +24,7 @@ PAGE = ROOT / "docs" / "versions.md"
 UV = Path(sys.executable).with_name("uv")
 
 _RESULT = re.compile(r"(\d+) (failed|passed|skipped|error)")
-_SUMMARY = re.compile(r"^.*\d+ \w+.* in \d+\.\d+s.*$", re.MULTILINE)
+_SUMMARY = re.compile(r"^\d+ \w+.* in \d+\.\d+s.*$", re.MULTILINE)
 _START, _END = "<!-- results -->\n", "<!-- end of results -->\n"
 
 
