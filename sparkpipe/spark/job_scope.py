@@ -97,12 +97,13 @@ class Carrier:
         """Put on the thread again what was there before."""
         restore, session = self._restore, self._session
         self._restore = self._session = None
-        # The node, or someone beside it, may have stopped Spark, and an interrupted connection
-        # may refuse the first call. Neither is to hide how the node has ended.
+        # The node, or someone beside it, may have stopped Spark.
+        if restore is None or session is None or is_stopped(session):
+            return
+        # An interrupted connection may refuse the first call: not to hide how the node ended.
         for _ in range(2):
             try:
-                if restore is not None and session is not None and not is_stopped(session):
-                    restore()
+                restore()
                 return
             except Exception as exc:
                 _logger.debug(
