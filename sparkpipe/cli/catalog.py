@@ -187,7 +187,7 @@ def _as_yaml(entries: Mapping[str, Any]) -> str:
     from sparkpipe.config import to_yaml
     from sparkpipe.redaction import redacted
 
-    return to_yaml(redacted(entries))
+    return to_yaml(redacted(entries, names_credentials=True))
 
 
 def _append_entries(path: Path, entries: Mapping[str, Any]) -> None:

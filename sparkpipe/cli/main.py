@@ -88,12 +88,17 @@ def cli(verbose: bool) -> None:
     """Run pipelines of plain Python functions on Spark and beside it."""
 
 
-def main(args: Sequence[str] | None = None, project: Project | None = None) -> None:
+def main(
+    args: Sequence[str] | None = None,
+    project: Project | None = None,
+    name: str = "sparkpipe",
+) -> None:
     """Run a command line.
 
     Args:
         args: The command and its options; by default those of this process.
         project: The project that it is for; by default that of the working folder.
+        name: What a user writes before them.
 
     Ends the process with status 0; 1 if a run failed; 2 for misuse; 130 after Ctrl-C, 143 after
     SIGTERM.
@@ -102,7 +107,7 @@ def main(args: Sequence[str] | None = None, project: Project | None = None) -> N
 
     try:
         with ending_on_signals():
-            cli(args, prog_name="sparkpipe", obj=project)
+            cli(args, prog_name=name, obj=project)
     except KeyboardInterrupt as exc:
         click.echo("Interrupted.", err=True)
         sys.exit(exit_status(exc))

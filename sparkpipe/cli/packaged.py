@@ -7,8 +7,6 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -103,8 +101,9 @@ def _command_of(package_name: str) -> tuple[Project, click.Command]:
     """Return the project of a package, and its command: a ``run`` of its own, or ours."""
     from sparkpipe.cli.extensions import project_commands
     from sparkpipe.cli.run import run
+    from sparkpipe.current import project_of
 
-    project = packaged_project(package_name)
+    project = project_of(package_name=package_name)
     return project, project_commands(project).get("run", run)
 
 
@@ -122,24 +121,3 @@ def _own_logging() -> Iterator[None]:
         for handler in [one for one in handlers if one not in root.handlers]:
             root.addHandler(handler)
         root.setLevel(level)
-
-
-def packaged_project(package_name: str) -> Project:
-    """Return the project of a package: that of the working folder, or the installed package.
-
-    Raises:
-        ConfigError: There is no such package.
-    """
-    from sparkpipe.cli.extensions import project_here
-    from sparkpipe.project import Project
-
-    here = project_here()
-    if here is not None and here.package_name == package_name:
-        return here
-    top = package_name.partition(".")[0]
-    spec = find_spec(top)
-    if spec is None or not spec.submodule_search_locations:
-        raise ConfigError(f"There is no package '{top}'.", hint="Install the wheel of the project.")
-    folder = Path.cwd()
-    source = Path(next(iter(spec.submodule_search_locations))).parent
-    return Project(folder, package_name, source, folder / "conf")

@@ -116,11 +116,13 @@ def run_submitted(args: Sequence[str]) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def _submitted(package: str | None, arguments: tuple[str, ...]) -> None:
     from sparkpipe.cli.main import main
-    from sparkpipe.cli.packaged import packaged_project
+    from sparkpipe.current import project_of
 
     with telling_errors(click.get_current_context(), verbose=False, more="--verbose"):
-        project = packaged_project(package) if package else None
-    main(arguments, project)
+        project = project_of(package_name=package) if package else None
+    # Spark's own options, which only it knows, are to be given again.
+    words = ["spark-submit", "...", _program().name, *(("--package", package) if package else ())]
+    main(arguments, project, " ".join(words))
 
 
 def _program() -> Path:

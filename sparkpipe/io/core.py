@@ -21,6 +21,7 @@ from sparkpipe.errors import (
     VersionNotFoundError,
 )
 from sparkpipe.io.target import described_target
+from sparkpipe.redaction import is_secret, redacted
 from sparkpipe.spark.errors import spark_reason
 
 if TYPE_CHECKING:
@@ -33,9 +34,6 @@ else:  # before Python 3.13 a type variable has no default
 
     _Saved = TypeVar("_Saved")
     _Loaded = TypeVar("_Loaded")
-
-#: Keys whose values are never shown.
-_SECRET_WORDS = ("credential", "password", "secret", "token", "key", "account", "storage_options")
 
 #: Protocols of web servers, whose file system takes whole addresses.
 _WEB = ("http", "https")
@@ -393,7 +391,7 @@ def check_mappings(**options: Any) -> None:
     """
     for name, value in options.items():
         if value is not None and not isinstance(value, Mapping):
-            shown = f"a {type(value).__name__}" if _is_secret(name) else repr(value)
+            shown = f"a {type(value).__name__}" if is_secret(name) else repr(value)
             raise DataSetError(f"{name} must be a mapping, not {shown}.")
 
 
@@ -458,27 +456,6 @@ def reason_of(exc: BaseException) -> str:
 
 def _hint_of(exc: BaseException) -> str:
     return exc.hint if isinstance(exc, SparkpipeError) else ""
-
-
-def redacted(value: Any) -> Any:
-    """Return a copy of a description in which the values of secret keys are replaced.
-
-    >>> redacted({"filepath": "a.csv", "credentials": {"user": "x"}})
-    {'filepath': 'a.csv', 'credentials': '***'}
-    """
-    if isinstance(value, Mapping):
-        return {
-            key: "***" if _is_secret(str(key)) and item is not None else redacted(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [redacted(item) for item in value]
-    return value
-
-
-def _is_secret(key: str) -> bool:
-    lowered = key.lower()
-    return any(word in lowered for word in _SECRET_WORDS)
 
 
 def is_spark_frame(data: Any) -> bool:

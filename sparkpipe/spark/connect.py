@@ -30,7 +30,6 @@ _logger = logging.getLogger(__name__)
 _RETRIES = 4
 
 _ALL_ADDRESSES = re.compile(r"^failed to connect to all addresses; last error: (\w+: )?")
-_PACKAGES = ("pandas", "pyarrow", "grpc", "grpc_status")
 _CHECK = "Check the address: SPARK_REMOTE, or spark.remote in spark.yml."
 
 
@@ -43,12 +42,7 @@ def connect(address: str) -> SparkSession:
     Raises:
         SparkStartError: There is none; says why and what to do. It names no parameters.
     """
-    missing = [name for name in _PACKAGES if find_spec(name) is None]
-    if missing:
-        raise SparkStartError(
-            f"Spark Connect needs packages that are not installed: {', '.join(missing)}.",
-            hint="Install them with: pip install 'pyspark[connect]'",
-        )
+    check_packages()
     from pyspark.sql import SparkSession
 
     session: Any = None
@@ -66,6 +60,23 @@ def connect(address: str) -> SparkSession:
         raise _error(address, exc) from exc
     taken: SparkSession = session
     return taken
+
+
+def check_packages() -> None:
+    """Look for the packages that pyspark needs for Spark Connect; it would name one at a time.
+
+    Raises:
+        SparkStartError: Some are not installed.
+    """
+    packages = ["pandas", "pyarrow", "grpc", "grpc_status"]
+    if _numbers(_client_version()) >= (4, 1):
+        packages.append("zstandard")
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise SparkStartError(
+            f"Spark Connect needs packages that are not installed: {', '.join(missing)}.",
+            hint="Install them with: pip install 'pyspark[connect]'",
+        )
 
 
 def _check_version(shown: str, server: str) -> None:

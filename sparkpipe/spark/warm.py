@@ -17,11 +17,11 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
 from sparkpipe.errors import ConfigError, SparkStartError
+from sparkpipe.spark.connect import check_packages
 from sparkpipe.spark.fingerprint import fingerprint
 from sparkpipe.spark.jars import installed_version
 from sparkpipe.spark.java import start_problem
@@ -226,15 +226,7 @@ def _check_possible() -> None:
             f"A warm session needs Spark 4.0 or newer, and pyspark here is {version}.",
             hint="Its Spark Connect server is a package of its own. Runs go on without one.",
         )
-    packages = ["grpc", "grpc_status"]
-    if not version.startswith("4.0."):  # Spark 4.1 was the first to need it
-        packages.append("zstandard")
-    missing = [name for name in packages if find_spec(name) is None]
-    if missing:
-        raise SparkStartError(
-            f"A warm session needs Spark Connect, but {', '.join(missing)} is not installed.",
-            hint="Install it with: pip install 'pyspark[connect]'",
-        )
+    check_packages()
 
 
 def _launch(folder: WarmFolder, given: dict[str, Any], project: Path, source: Path) -> Server:

@@ -73,14 +73,17 @@ def test_secrets_of_an_entry_are_hidden(shop: ShopProject) -> None:
     entry = shop.command("catalog", "describe", "store").out.partition("\n\n")[2]
     assert yaml.safe_load(entry)["store"] == {
         "type": "json.JSONDataSet",
-        "filepath": "ftp://[hidden]@host/a.json",
-        "credentials": {"key": "[hidden]"},
-        "fs_args": {"password": "[hidden]", "timeout": 5},
+        "filepath": "ftp://***@host/a.json",
+        "credentials": {"key": "***"},
+        "fs_args": {"password": "***", "timeout": 5},
     }
 
 
 SECRET_KEYS = st.sampled_from(
-    ["password", "secret", "client_secret", "token", "aws_secret_access_key", "api_key", "key"]
+    [
+        *("password", "secret", "client_secret", "token", "aws_secret_access_key", "api_key"),
+        *("key", "account_key", "connection_string", "storage_options"),
+    ]
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,17 @@ def test_so_is_a_warm_session(client_alone: None, tmp_path: Path) -> None:
             source_dir=tmp_path,
             idle_minutes=1,
         )
+
+
+def test_packages_that_it_lacks_are_named_together(
+    client_alone: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARK_REMOTE", ADDRESS)
+    for name in ("grpc", "grpc_status"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(SparkStartError, match="not installed: grpc, grpc_status") as caught:
+        SparkProvider().get()
+    assert "pip install 'pyspark[connect]'" in str(caught.value)
 
 
 def test_nothing_is_tuned_there(client_alone: None, tmp_path: Path) -> None:

@@ -187,6 +187,17 @@ def test_spark_3_has_no_server_to_start(
         start(folder, {}, SparkOptions(), **where, idle_minutes=1)
 
 
+@posix
+@pytest.mark.server
+def test_packages_that_connect_lacks_are_told_before_a_start(
+    folder: WarmFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    where = {"project": tmp_path, "source_dir": tmp_path}
+    with pytest.raises(SparkStartError, match="packages that are not installed: grpc"):
+        start(folder, {}, SparkOptions(), **where, idle_minutes=1)
+
+
 def test_without_a_server_the_commands_say_so(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.sparkpipe]\npackage_name = "none"\n')
     status = _sparkpipe(tmp_path, "session", "status")

@@ -291,6 +291,7 @@ def test_module_that_executors_lack_is_named_with_the_option_that_ships_it(
     assert "'store'" in told
     assert "--py-files" in told
     assert "sparkpipe submit command" in told
+    assert "\nTo continue from there: spark-submit ... main.py run --pipeline sums --fr" in told
     assert len(told[: told.index("Full traceback")].splitlines()) <= 15
 
 
