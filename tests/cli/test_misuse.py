@@ -127,13 +127,16 @@ def test_runner_whose_module_breaks_is_told_with_its_line(
 
 
 def test_working_folder_that_was_removed_is_told(shop: ShopProject) -> None:
-    code = "import os; os.rmdir(os.getcwd()); from sparkpipe.cli.main import main; main()"
     gone = shop.path / "gone"
     gone.mkdir()
-    ended = subprocess.run(
-        [sys.executable, "-c", code, "run"], cwd=gone, capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 2
+    command = [
+        "sh",
+        "-c",
+        'rmdir "$PWD" && exec "$0" run',
+        Path(sys.executable).parent / "sparkpipe",
+    ]
+    ended = subprocess.run(command, cwd=gone, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2, ended.stderr
     assert "The working folder does not exist any more" in ended.stderr
 
 
