@@ -55,8 +55,9 @@ def _split_params(text: str) -> list[str]:
         elif character in "'\"" and parts[-1].rstrip().endswith((":", "=", "[", "{", ",")):
             quote = character  # an apostrophe within a word is none
         else:
-            depth += (character in "[{") - (character in "]}")
-        if character == "," and depth <= 0 and not quote:
+            # A bracket that closes nothing is text.
+            depth = max(0, depth + (character in "[{") - (character in "]}"))
+        if character == "," and not depth and not quote:
             parts.append("")
         else:
             parts[-1] += character

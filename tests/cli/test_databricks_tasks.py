@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from databricks.bundles.jobs import Job as Model
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sparkpipe.cli.databricks.groups import Task, slug, tasks_of
@@ -150,6 +150,7 @@ VALUES = st.one_of(st.text("ab 1,.:'\"[]{}#-é\n\\"), st.integers(), st.booleans
 
 
 @given(VALUES, VALUES)
+@example("}", "[,}")
 def test_defaults_of_parameters_come_back_as_they_were(one: object, other: object) -> None:
     words = f"a:{json.dumps(one)},b.c:{json.dumps(other)}"
     params = job_params([words])
