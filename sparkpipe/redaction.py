@@ -8,9 +8,10 @@ from typing import Any
 
 HIDDEN = "***"
 
+# Rather too many: service_account_json and private_key_pem are secrets, sort_keys is none.
 _SECRET_KEY = re.compile(
-    r"password|passwd|pwd|secret|token|credential|connection_?string|storage_options"
-    r"|(^|[_.-])(key|sas)$|(api|access|account)_?key",
+    r"password|passwd|pwd|secret|token|credential|key|account|connection_?string|storage_options"
+    r"|(^|[_.-])sas$",
     re.I,
 )
 # postgresql://user:password@host, and ;password=... of JDBC

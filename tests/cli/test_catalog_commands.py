@@ -83,6 +83,7 @@ SECRET_KEYS = st.sampled_from(
     [
         *("password", "secret", "client_secret", "token", "aws_secret_access_key", "api_key"),
         *("key", "account_key", "connection_string", "storage_options"),
+        *("private_key_pem", "keyfile_dict", "service_account_json"),
     ]
 )
 
