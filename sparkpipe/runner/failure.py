@@ -20,10 +20,6 @@ from sparkpipe.spark.databricks import foreign_feature
 from sparkpipe.spark.errors import is_cancellation, java_stack
 
 
-class NodeStopped(Exception):  # noqa: N818 - it is no error: what stopped the node is
-    """Raised between two steps of a node that is to go no further."""
-
-
 def node_failure(
     node: Node,
     exc: BaseException,
@@ -41,7 +37,7 @@ def node_failure(
         was_cancelled: Whether its Spark jobs were cancelled by this run.
         timed_out: Whether it was out of its time.
     """
-    stopped = isinstance(exc, NodeStopped) or is_cancellation(exc)
+    stopped = is_cancellation(exc)
     if timed_out and stopped:
         return NodeTimeoutError(
             f"Node '{node.name}' took longer than its timeout of {node.timeout:g} s. "

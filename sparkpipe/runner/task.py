@@ -16,8 +16,8 @@ from sparkpipe.errors import DataSetError, NodeRunError, first_line
 from sparkpipe.io.core import is_ephemeral, is_spark_frame, reason_of
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.events import NodeReport, current_observers
-from sparkpipe.runner.failure import NodeStopped, node_failure
-from sparkpipe.spark.errors import may_pass
+from sparkpipe.runner.failure import node_failure
+from sparkpipe.spark.errors import NodeStopped, may_pass
 from sparkpipe.spark.run import NodeJobs, SparkRun, current_run
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class _Task:
                 exc,
                 is_loaded=self._is_loaded,
                 was_cancelled=self._jobs is not None and self._jobs.cancel_requested,
-                timed_out=self._timed_out is not None and self._timed_out.is_set(),
+                timed_out=self._is_over_time,
             ) from exc
 
     def _steps(self, describe: Callable[[str], None]) -> None:
@@ -197,14 +197,18 @@ class _Task:
             self._save_outputs(outputs, describe)
             loaded = clock()
             self.save_seconds += loaded - called
+        if self._is_over_time:  # also where the last step could not be interrupted, and has ended
+            raise NodeStopped
         for name in node.confirms:
             self._catalog.confirm(name)
 
     def _check(self) -> None:
-        if (self._jobs is not None and self._jobs.is_stopped) or (
-            self._timed_out is not None and self._timed_out.is_set()
-        ):
+        if self._is_over_time or (self._jobs is not None and self._jobs.is_stopped):
             raise NodeStopped
+
+    @property
+    def _is_over_time(self) -> bool:
+        return self._timed_out is not None and self._timed_out.is_set()
 
     def _within_timeout(self) -> AbstractContextManager[None]:
         timed_out, timeout = self._timed_out, self._node.timeout

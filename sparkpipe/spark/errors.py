@@ -58,6 +58,10 @@ _PASSING_IN_JAVA = re.compile(
 _NOT_WRITABLE = ("Mkdirs failed", "Permission denied", "No such file")
 
 
+class NodeStopped(Exception):  # noqa: N818 - it is no error: what stopped the node is
+    """Raised where the work of a node ends early, as it is to go no further."""
+
+
 def spark_reason(exc: BaseException) -> str:
     """Return the reason of a failure in Spark in one to three plain lines.
 
@@ -83,11 +87,14 @@ def java_stack(exc: BaseException) -> str:
 
 
 def is_cancellation(exc: BaseException) -> bool:
-    """Whether a failure, or what caused it, is that its Spark job was cancelled.
+    """Whether a failure, or what caused it, is that its job was cancelled or its node stopped.
 
     An error that was raised while the cancelled job's was handled counts as caused by it.
     """
-    return any(is_cancelled(link) for error in _chain(exc) for link in failure_links(error))
+    return any(
+        isinstance(error, NodeStopped) or any(map(is_cancelled, failure_links(error)))
+        for error in _chain(exc)
+    )
 
 
 def may_pass(exc: BaseException) -> bool:

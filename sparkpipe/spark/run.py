@@ -139,6 +139,7 @@ class SparkRun:
         self.progress.watch()
         with self._ended:
             self._nodes.add(jobs)
+        token = _jobs.set(jobs)
         try:
             yield jobs
         except KeyboardInterrupt:
@@ -146,6 +147,7 @@ class SparkRun:
             threading.Thread(target=jobs.cancel_what_is_left, daemon=True).start()
             raise
         finally:
+            _jobs.reset(token)
             with self._ended:
                 jobs.has_ended = True
                 self._nodes.discard(jobs)
@@ -205,6 +207,14 @@ def running(run: SparkRun) -> Iterator[SparkRun]:
 def current_run() -> SparkRun | None:
     """Return the run that the present thread works for."""
     return _run.get()
+
+
+_jobs: ContextVar[NodeJobs | None] = ContextVar("_jobs", default=None)
+
+
+def current_jobs() -> NodeJobs | None:
+    """Return the Spark side of the node that the present thread works for."""
+    return _jobs.get()
 
 
 _pipeline_name: ContextVar[str] = ContextVar("_pipeline_name", default="pipeline")

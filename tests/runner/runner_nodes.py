@@ -124,6 +124,10 @@ def slow(x: Any) -> Any:
     return x
 
 
+def slow_and_nothing(x: Any) -> None:
+    time.sleep(0.3)
+
+
 def process_id(x: Any) -> int:
     return os.getpid()
 

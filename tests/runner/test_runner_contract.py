@@ -300,6 +300,17 @@ def test_a_function_that_leaves_python_fails_its_node_only(runner: AbstractRunne
         runner.run(pipe, DataCatalog(feed_dict={"a": 1}))
 
 
+def test_a_node_over_its_time_fails_and_saves_nothing(
+    runner: AbstractRunner, tmp_path: Path
+) -> None:
+    catalog = DataCatalog({"kept": PickleDataSet(tmp_path / "kept.pkl")}, feed_dict={"a": 1})
+    for function, output in ((nodes.slow, "kept"), (nodes.slow_and_nothing, None)):
+        pipe = pipeline([node(function, "a", output, name="long", timeout=0.1)])
+        with pytest.raises(RunFailedError, match=r"'long' took longer than its timeout of 0\.1 s"):
+            runner.run(pipe, catalog)
+    assert not (tmp_path / "kept.pkl").exists()
+
+
 def test_none_cannot_be_saved(runner: AbstractRunner) -> None:
     pipe = pipeline([node(nodes.nothing, "a", "b", name="forgot_to_return")])
     with pytest.raises(RunFailedError) as caught:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import pytest
 from sparkpipe.datasets.spark import SparkDataSet, SparkStreamingDataSet
 from sparkpipe.errors import DataSetError, PreflightError, RunFailedError
 from sparkpipe.io import DataCatalog
-from sparkpipe.pipeline import node, pipeline
+from sparkpipe.pipeline import Pipeline, node, pipeline
 from sparkpipe.runner import SequentialRunner, ThreadRunner
 
 if TYPE_CHECKING:
@@ -178,22 +179,56 @@ def test_a_query_that_goes_on_ends_with_the_run(session: SparkSession, tmp_path:
     assert ids(SparkDataSet(str(tmp_path / "out"))) == [1]
 
 
-@pytest.mark.parametrize("trigger", ["availableNow", {"processingTime": "1 second"}])
-def test_a_query_ends_with_the_timeout_of_its_node(
-    session: SparkSession, tmp_path: Path, trigger: Any
-) -> None:
+def slow_stream(tmp_path: Path, trigger: Any, timeout: float) -> tuple[Pipeline, DataCatalog]:
+    """Return a pipeline whose one node writes thirty batches, for half a second each."""
     for number in range(30):
         write(tmp_path / "in", f"f{number}", number)
     sleep = "reflect('java.lang.Thread', 'sleep', CAST(500 AS BIGINT)) AS slept"
     catalog = DataCatalog(
         {"in": source(tmp_path, maxFilesPerTrigger=1), "out": sink(tmp_path, trigger=trigger)}
     )
-    pipe = pipeline([node(lambda s: s.selectExpr("id", sleep), "in", "out", timeout=3)])
+    slowly = node(lambda stream: stream.selectExpr("id", sleep), "in", "out", timeout=timeout)
+    return pipeline([slowly]), catalog
+
+
+@pytest.mark.parametrize("trigger", ["availableNow", {"processingTime": "1 second"}])
+def test_a_query_ends_with_the_timeout_of_its_node(
+    session: SparkSession, tmp_path: Path, trigger: Any
+) -> None:
+    pipe, catalog = slow_stream(tmp_path, trigger, timeout=3)
     with pytest.raises(RunFailedError, match="longer than its timeout"):
         ThreadRunner(max_workers=2).run(pipe, catalog)
     ends = time.monotonic() + 20  # it is asked to end, and has a batch under way
     while session.streams.active and time.monotonic() < ends:
         time.sleep(0.1)
+    assert session.streams.active == []
+
+
+def test_a_query_cancelled_between_two_looks_at_it_has_not_all(
+    session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query: Any = sys.modules[type(session.readStream).__module__].StreamingQuery  # type: ignore
+    await_termination = query.awaitTermination
+
+    def look_later(self: Any, timeout: float) -> Any:
+        time.sleep(2)  # as over a slow network
+        return await_termination(self, timeout)
+
+    monkeypatch.setattr(query, "awaitTermination", look_later)
+    pipe, catalog = slow_stream(tmp_path, "availableNow", timeout=3)
+    with pytest.raises(RunFailedError, match="longer than its timeout"):
+        ThreadRunner(max_workers=2).run(pipe, catalog)
+
+
+def test_an_idle_query_ends_with_the_timeout_of_its_node(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    write(tmp_path / "in", "a", 1)
+    idle = sink(tmp_path, trigger={"processingTime": "1 hour"})
+    catalog = DataCatalog({"in": source(tmp_path), "out": idle})
+    pipe = pipeline([node(lambda stream: stream, "in", "out", timeout=3)])
+    with pytest.raises(RunFailedError, match="longer than its timeout"):
+        SequentialRunner().run(pipe, catalog)
     assert session.streams.active == []
 
 

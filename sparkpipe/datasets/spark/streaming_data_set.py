@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sparkpipe.datasets.spark.frames import need_frame
@@ -21,7 +22,9 @@ from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import AbstractDataSet
 from sparkpipe.io.files import without_password
 from sparkpipe.io.importing import missing_packages
-from sparkpipe.spark.run import current_run
+from sparkpipe.spark.active import is_connect
+from sparkpipe.spark.errors import NodeStopped
+from sparkpipe.spark.run import current_jobs
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
@@ -126,9 +129,11 @@ class SparkStreamingDataSet(AbstractDataSet):
                 "a stream needs a folder in which it keeps how far it has come.",
                 hint="Give it in save_args, as checkpoint.",
             )
-        query = frame.writeStream.trigger(**trigger).start(
-            self._path, self._file_format or None, mode, **options
-        )
+        writer = frame.writeStream.trigger(**trigger)
+        start = partial(writer.start, self._path, self._file_format or None, mode, **options)
+        # On Connect an interrupted start may leave its query, and an interrupted query ends as if
+        # it had all: there it is only ever stopped. Elsewhere it takes the pool of this thread.
+        query = _apart(start) if is_connect(frame.sparkSession) else start()
         _wait_for(query, ends=not trigger.keys().isdisjoint(_ENDS))
 
     def _exists(self) -> bool:
@@ -200,29 +205,36 @@ def _trigger_of(given: Any) -> dict[str, Any]:
 
 
 def _wait_for(query: Any, ends: bool) -> None:
-    """Wait until a query has ended; stop it where the run is cancelled or this thread interrupted.
+    """Wait until a query has ended; stop it where its node is cancelled or this thread interrupted.
 
     Args:
         query: What runs.
         ends: Whether it ends by itself.
 
     Raises:
+        NodeStopped: Its node was cancelled.
         DataSetError: It was stopped before it had all.
         Exception: Spark's, why the query failed.
     """
-    run = current_run()
+    jobs = current_jobs()
+    has_ended = False
     try:
-        while not query.awaitTermination(_POLL_SECONDS):
-            if run is not None and run.is_cancelled.is_set():
-                raise DataSetError("its query was stopped, as the run was cancelled.")
-        # On Connect a wait that is interrupted returns as if the query had ended.
+        while not has_ended:
+            has_ended = query.awaitTermination(_POLL_SECONDS)
+            # Asked at its end too: it may be the cancelling that has ended it.
+            if jobs is not None and jobs.cancel_requested:
+                raise NodeStopped("its query was stopped, as its node was.")
+        # Stopped by someone else; and on Connect a wait may return where the query goes on.
         if not ends or query.isActive:
             raise DataSetError("its query was stopped before it had processed everything.")
     finally:
-        # On a thread of its own: what is asked on this one may be interrupted, like its jobs.
-        stopping = threading.Thread(target=_stop, args=(query,), name="sparkpipe-stop")
-        stopping.start()
-        stopping.join()
+        _apart(partial(_stop, query))
+
+
+def _apart(call: Callable[[], Any]) -> Any:
+    """Call on another thread: what is asked on this one is interrupted with its node's jobs."""
+    with ThreadPoolExecutor(1, thread_name_prefix="sparkpipe-stream") as executor:
+        return executor.submit(call).result()
 
 
 def _stop(query: Any) -> None:
