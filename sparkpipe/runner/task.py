@@ -224,7 +224,6 @@ class _Task:
             timed_out.set()
             _logger.warning("Node '%s' is over its timeout of %g s.", self._node.name, timeout)
             if jobs is not None:
-                jobs.is_stopped = True
                 jobs.cancel_until_ended()
 
         timer = threading.Timer(timeout, stop)

@@ -98,6 +98,17 @@ class ShopProject:
         return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
+def make_java(home: Path, release: str | None, script: str = "exit 1") -> Path:
+    """Write a Java that runs a script, which by itself fails, and what it says of its release."""
+    java = home / "bin" / "java"
+    java.parent.mkdir(parents=True)
+    java.write_text(f"#!/bin/sh\n{script}\n")
+    java.chmod(0o755)
+    if release is not None:
+        (home / "release").write_text(release)
+    return home
+
+
 def make_shop(path: Path) -> ShopProject:
     """Write the project into a folder that is not there yet."""
     project = ShopProject(path)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli_project import ShopProject
+from cli_project import ShopProject, make_java
 
 Refused = Callable[..., str]
 
@@ -269,10 +269,7 @@ def test_missing_java_is_told_before_anything_runs(
 
 
 def test_java_that_is_too_old_is_told(shop: ShopProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = shop.path / "jdk8"
-    shop.write("jdk8/bin/java", "#!/bin/sh\nexit 1\n")
-    (home / "bin/java").chmod(0o755)
-    shop.write("jdk8/release", 'JAVA_VERSION="1.8.0_402"\n')
+    home = make_java(shop.path / "jdk8", 'JAVA_VERSION="1.8.0_402"\n')
     monkeypatch.setenv("JAVA_HOME", str(home))
     shop.replace(
         "conf/base/catalog.yml",

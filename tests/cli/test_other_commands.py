@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_project import ShopProject
+from cli_project import ShopProject, make_java
 
 from sparkpipe import __version__
 
@@ -82,10 +82,9 @@ def test_check_does_not_take_what_another_pipeline_makes_for_missing(shop: ShopP
 def test_check_finds_spark_problems_without_starting_a_jvm(
     shop: ShopProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop.write("jdk/bin/java", f"#!/bin/sh\ntouch '{shop.path}/started'\nexit 1\n")
-    (shop.path / "jdk/bin/java").chmod(0o755)
-    shop.write("jdk/release", 'JAVA_VERSION="17.0.9"\n')
-    monkeypatch.setenv("JAVA_HOME", str(shop.path / "jdk"))
+    started = shop.path / "started"
+    home = make_java(shop.path / "jdk", 'JAVA_VERSION="17.0.9"\n', f"touch '{started}'; exit 1")
+    monkeypatch.setenv("JAVA_HOME", str(home))
     shop.replace(
         "conf/base/catalog.yml",
         "doubled:\n  type: json.JSONDataSet\n  filepath: data/doubled.json",
@@ -97,7 +96,7 @@ def test_check_finds_spark_problems_without_starting_a_jvm(
     assert ended.status == 2
     assert "file_format 'parqet' is not known. Did you mean 'parquet'?" in ended.err
     assert "mode 'overwrit' is not known. Did you mean 'overwrite'?" in ended.err
-    assert not (shop.path / "started").exists()
+    assert not started.exists()
 
 
 def test_check_judges_for_a_runner(shop: ShopProject) -> None:

@@ -5,21 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cli_project import make_java
 
 from sparkpipe.errors import SparkStartError
 from sparkpipe.spark import session as spark_session
 from sparkpipe.spark.java import java_hint, java_problem
 from sparkpipe.spark.session import SparkProvider
-
-
-def _java_home(folder: Path, release: str | None) -> Path:
-    java = folder / "bin" / "java"
-    java.parent.mkdir(parents=True)
-    java.write_text("#!/bin/sh\nexit 1\n")  # would fail if it were started
-    java.chmod(0o755)
-    if release is not None:
-        (folder / "release").write_text(release)
-    return folder
 
 
 def _release(version: str) -> str:
@@ -30,7 +21,7 @@ def _release(version: str) -> str:
 def test_java_that_is_new_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
-    monkeypatch.setenv("JAVA_HOME", str(_java_home(tmp_path / "jdk", _release(version))))
+    monkeypatch.setenv("JAVA_HOME", str(make_java(tmp_path / "jdk", _release(version))))
     assert java_problem() == ""
 
 
@@ -38,7 +29,7 @@ def test_java_that_is_new_enough(
 def test_java_that_is_too_old(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, major: int
 ) -> None:
-    home = _java_home(tmp_path / "jdk", _release(version))
+    home = make_java(tmp_path / "jdk", _release(version))
     monkeypatch.setenv("JAVA_HOME", str(home))
     problem = java_problem()
     assert problem.startswith("Spark needs Java 17 or newer")
@@ -47,8 +38,8 @@ def test_java_that_is_too_old(
 
 def test_java_home_wins_over_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = (
-        _java_home(tmp_path / "8", _release("8")),
-        _java_home(tmp_path / "21", _release("21")),
+        make_java(tmp_path / "8", _release("8")),
+        make_java(tmp_path / "21", _release("21")),
     )
     monkeypatch.setenv("PATH", str(old / "bin"))
     monkeypatch.setenv("JAVA_HOME", str(new))
@@ -60,7 +51,7 @@ def test_java_home_wins_over_the_path(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_java_behind_a_link_is_looked_at_where_it_lies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home = _java_home(tmp_path / "jdk", _release("11.0.1"))
+    home = make_java(tmp_path / "jdk", _release("11.0.1"))
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "java").symlink_to(home / "bin" / "java")
     monkeypatch.delenv("JAVA_HOME", raising=False)
@@ -83,7 +74,7 @@ def test_java_home_without_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_java_that_does_not_tell_its_version_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, release: str | None
 ) -> None:
-    monkeypatch.setenv("JAVA_HOME", str(_java_home(tmp_path / "jdk", release)))
+    monkeypatch.setenv("JAVA_HOME", str(make_java(tmp_path / "jdk", release)))
     assert java_problem() == ""
 
 
@@ -94,8 +85,7 @@ def test_a_java_that_does_not_tell_its_version_is_taken(
 def test_a_script_that_starts_java_is_asked_for_the_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, major: int
 ) -> None:
-    home = _java_home(tmp_path / "shims", None)
-    (home / "bin" / "java").write_text(f"#!/bin/sh\necho '{told}' >&2\n")
+    home = make_java(tmp_path / "shims", None, f"echo '{told}' >&2")
     monkeypatch.setenv("JAVA_HOME", str(home))
     assert java_problem().endswith(f"is Java {major}.")
     (home / "bin" / "java").write_text("#!/bin/sh\necho 'openjdk version \"17\"' >&2\n")
@@ -106,7 +96,7 @@ def test_a_provider_refuses_without_starting_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spark_session, "active_session", lambda: None)
-    monkeypatch.setenv("JAVA_HOME", str(_java_home(tmp_path / "jdk", _release("11"))))
+    monkeypatch.setenv("JAVA_HOME", str(make_java(tmp_path / "jdk", _release("11"))))
     log = tmp_path / "logs" / "spark.log"
     with pytest.raises(SparkStartError) as caught:
         SparkProvider(log_file=log).get()

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cli_project import make_java
 
 pytestmark = pytest.mark.spark
 
@@ -159,12 +160,8 @@ def test_a_setting_that_spark_refuses_is_told(project: Path) -> None:
 
 
 def test_java_too_old_is_found_before_anything_runs(project: Path) -> None:
-    java = project / "jdk" / "bin" / "java"
-    java.parent.mkdir(parents=True)
-    java.write_text("#!/bin/sh\nexit 1\n")
-    java.chmod(0o755)
-    (project / "jdk" / "release").write_text('JAVA_VERSION="11.0.2"\n')
-    done = _sparkpipe(project, "run", JAVA_HOME=str(project / "jdk"))
+    home = make_java(project / "jdk", 'JAVA_VERSION="11.0.2"\n')
+    done = _sparkpipe(project, "run", JAVA_HOME=str(home))
     assert done.returncode == 2
     assert "Spark needs Java 17 or newer" in done.stderr
     assert "Java 11" in done.stderr

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cli_project import make_java
 
 from sparkpipe.errors import SparkStartError
 from sparkpipe.spark import jars
@@ -59,11 +60,7 @@ def test_archives_differ_by_class_path_java_and_jars(
     paths = [archive_path(""), archive_path(str(jar))]
     jar.write_text("another")
     paths.append(archive_path(str(jar)))
-    java = tmp_path / "jdk" / "bin" / "java"
-    java.parent.mkdir(parents=True)
-    java.write_text("")
-    java.chmod(0o755)
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "jdk"))
+    monkeypatch.setenv("JAVA_HOME", str(make_java(tmp_path / "jdk", None)))
     paths.append(archive_path(""))
     assert len(set(paths)) == 4
 

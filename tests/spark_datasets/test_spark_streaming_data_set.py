@@ -179,15 +179,15 @@ def test_a_query_that_goes_on_ends_with_the_run(session: SparkSession, tmp_path:
     assert ids(SparkDataSet(str(tmp_path / "out"))) == [1]
 
 
-def slow_stream(tmp_path: Path, trigger: Any, timeout: float) -> tuple[Pipeline, DataCatalog]:
-    """Return a pipeline whose one node writes thirty batches, for half a second each."""
+def slow_stream(tmp_path: Path, trigger: Any) -> tuple[Pipeline, DataCatalog]:
+    """Return a pipeline whose one node has three seconds for thirty batches of half a second."""
     for number in range(30):
         write(tmp_path / "in", f"f{number}", number)
     sleep = "reflect('java.lang.Thread', 'sleep', CAST(500 AS BIGINT)) AS slept"
     catalog = DataCatalog(
         {"in": source(tmp_path, maxFilesPerTrigger=1), "out": sink(tmp_path, trigger=trigger)}
     )
-    slowly = node(lambda stream: stream.selectExpr("id", sleep), "in", "out", timeout=timeout)
+    slowly = node(lambda stream: stream.selectExpr("id", sleep), "in", "out", timeout=3)
     return pipeline([slowly]), catalog
 
 
@@ -195,7 +195,7 @@ def slow_stream(tmp_path: Path, trigger: Any, timeout: float) -> tuple[Pipeline,
 def test_a_query_ends_with_the_timeout_of_its_node(
     session: SparkSession, tmp_path: Path, trigger: Any
 ) -> None:
-    pipe, catalog = slow_stream(tmp_path, trigger, timeout=3)
+    pipe, catalog = slow_stream(tmp_path, trigger)
     with pytest.raises(RunFailedError, match="longer than its timeout"):
         ThreadRunner(max_workers=2).run(pipe, catalog)
     ends = time.monotonic() + 20  # it is asked to end, and has a batch under way
@@ -207,7 +207,7 @@ def test_a_query_ends_with_the_timeout_of_its_node(
 def test_a_query_cancelled_between_two_looks_at_it_has_not_all(
     session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    query: Any = sys.modules[type(session.readStream).__module__].StreamingQuery  # type: ignore
+    query: Any = sys.modules[type(session.readStream).__module__].StreamingQuery
     await_termination = query.awaitTermination
 
     def look_later(self: Any, timeout: float) -> Any:
@@ -215,7 +215,7 @@ def test_a_query_cancelled_between_two_looks_at_it_has_not_all(
         return await_termination(self, timeout)
 
     monkeypatch.setattr(query, "awaitTermination", look_later)
-    pipe, catalog = slow_stream(tmp_path, "availableNow", timeout=3)
+    pipe, catalog = slow_stream(tmp_path, "availableNow")
     with pytest.raises(RunFailedError, match="longer than its timeout"):
         ThreadRunner(max_workers=2).run(pipe, catalog)
 
