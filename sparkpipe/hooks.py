@@ -24,10 +24,10 @@ from sparkpipe.errors import ConfigError, did_you_mean, told_with_place
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from sparkpipe.context import ProjectContext
     from sparkpipe.io import DataCatalog
     from sparkpipe.pipeline import Pipeline
     from sparkpipe.pipeline.node import Node
+    from sparkpipe.project.context import ProjectContext
 
 #: The group of entry points by which an installed package offers hooks.
 ENTRY_POINTS = "sparkpipe.hooks"

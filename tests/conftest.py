@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sparkpipe.spark.jars import delta_package, installed_version, kept_jars
 from sparkpipe.spark.session import SparkProvider
+from sparkpipe.spark.start.jars import delta_package, installed_version, kept_jars
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -45,7 +45,7 @@ def plugins(*groups: str) -> list[EntryPoint]:
 
 def has_cli(project: Project) -> bool:
     """Whether the package of a project has a module ``cli``; does not import it."""
-    from sparkpipe.cli.project import package_folder
+    from sparkpipe.cli.project_command import package_folder
 
     package = package_folder(project)
     return (package / "cli.py").is_file() or (package / "cli" / "__init__.py").is_file()

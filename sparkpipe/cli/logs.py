@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 
-from sparkpipe.spark.query_logs import TRACE_LOGGERS
+from sparkpipe.spark.jobs.query_logs import TRACE_LOGGERS
 
 _LARGEST_LOG = 10 * 1024 * 1024
 

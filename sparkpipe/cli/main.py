@@ -27,15 +27,15 @@ class Commands(LazyGroup):
 
         find = partial(extension_command, cmd_name, needs_project=cmd_name not in _WITHOUT_PROJECT)
         if ctx.resilient_parsing:  # a shell completes
-            from sparkpipe.cli.completing import silently
+            from sparkpipe.cli.project_names import silently
 
             return silently(find) or super().get_command(ctx, cmd_name)
         return find() or super().get_command(ctx, cmd_name)
 
     def known_names(self, ctx: click.Context) -> Iterable[str]:
         """Return the names of all commands that there are."""
-        from sparkpipe.cli.completing import silently
         from sparkpipe.cli.extensions import extension_names
+        from sparkpipe.cli.project_names import silently
 
         # They only complete or suggest a name, so what is broken is told elsewhere.
         return {*self.list_commands(ctx), *(silently(extension_names) or ())}
@@ -56,7 +56,7 @@ class Commands(LazyGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; an error of one that is not ours is told in a few lines, too."""
-        from sparkpipe.cli.project import telling_errors
+        from sparkpipe.cli.project_command import telling_errors
 
         verbose = bool(ctx.params.get("verbose"))
         with telling_errors(ctx, verbose, "sparkpipe --verbose"):
@@ -66,19 +66,37 @@ class Commands(LazyGroup):
 @click.group(
     cls=Commands,
     commands_in={
-        "run": ("sparkpipe.cli.run:run", "Run a pipeline, or a part of it."),
-        "check": ("sparkpipe.cli.check:check", "Find what is wrong, without running anything."),
-        "registry": ("sparkpipe.cli.registry:registry", "Show the registered pipelines."),
-        "catalog": ("sparkpipe.cli.catalog:catalog", "Show the data sets, and add entries."),
-        "session": ("sparkpipe.cli.session:session", "Make Spark start fast, or keep it warm."),
-        "new": ("sparkpipe.cli.new:new", "Make a new Spark project."),
-        "pipeline": ("sparkpipe.cli.pipeline:pipeline", "Add a pipeline, or delete one."),
-        "sample": ("sparkpipe.cli.sample:sample", "Save samples of a run's inputs for tests."),
-        "submit": ("sparkpipe.cli.submit:submit", "Run by spark-submit, on a cluster."),
-        "package": ("sparkpipe.cli.package:package", "Build a wheel and a configuration archive."),
-        "databricks": ("sparkpipe.cli.databricks:databricks", "Make jobs of Databricks."),
-        "info": ("sparkpipe.cli.info:info", "Tell versions, places and plugins."),
-        "completion": ("sparkpipe.cli.completion:completion", "Print the completion of a shell."),
+        "run": ("sparkpipe.cli.commands.run:run", "Run a pipeline, or a part of it."),
+        "check": (
+            "sparkpipe.cli.commands.check:check",
+            "Find what is wrong, without running anything.",
+        ),
+        "registry": ("sparkpipe.cli.commands.registry:registry", "Show the registered pipelines."),
+        "catalog": (
+            "sparkpipe.cli.commands.catalog:catalog",
+            "Show the data sets, and add entries.",
+        ),
+        "session": (
+            "sparkpipe.cli.commands.spark_session:session",
+            "Make Spark start fast, or keep it warm.",
+        ),
+        "new": ("sparkpipe.cli.commands.new:new", "Make a new Spark project."),
+        "pipeline": ("sparkpipe.cli.commands.pipeline:pipeline", "Add a pipeline, or delete one."),
+        "sample": (
+            "sparkpipe.cli.commands.sample:sample",
+            "Save samples of a run's inputs for tests.",
+        ),
+        "submit": ("sparkpipe.cli.commands.submit:submit", "Run by spark-submit, on a cluster."),
+        "package": (
+            "sparkpipe.cli.commands.package:package",
+            "Build a wheel and a configuration archive.",
+        ),
+        "databricks": ("sparkpipe.cli.commands.databricks:databricks", "Make jobs of Databricks."),
+        "info": ("sparkpipe.cli.commands.info:info", "Tell versions, places and plugins."),
+        "completion": (
+            "sparkpipe.cli.commands.completion:completion",
+            "Print the completion of a shell.",
+        ),
     },
     context_settings={"help_option_names": ["-h", "--help"]},
 )

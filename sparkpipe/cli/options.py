@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from sparkpipe.cli import completing
+from sparkpipe.cli import project_names
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -156,10 +156,10 @@ def _selection() -> Iterator[Callable[[Any], Any]]:
         "--tags",
         "--tag",
         "-t",
-        complete=completing.tag_names,
+        complete=project_names.tag_names,
         about="Nodes with one of these tags.",
     )
-    nodes, data_sets = completing.node_names, completing.data_set_names
+    nodes, data_sets = project_names.node_names, project_names.data_set_names
     yield _names_option(
         "--nodes", "--node", "-n", "node_names", complete=nodes, about="These nodes."
     )
@@ -175,7 +175,7 @@ def _selection() -> Iterator[Callable[[Any], Any]]:
         "--namespace",
         "-ns",
         "namespace",
-        shell_complete=completing.namespaces,
+        shell_complete=project_names.namespaces,
         help="Nodes of this namespace.",
     )
 
@@ -184,7 +184,7 @@ def _manner() -> Iterator[Callable[[Any], Any]]:
     yield click.option(
         "--runner",
         "-r",
-        shell_complete=completing.runner_names,
+        shell_complete=project_names.runner_names,
         help="SequentialRunner, ThreadRunner, ParallelRunner, HybridRunner, DryRunner, or "
         "package.module.Class [SequentialRunner].",
     )
@@ -230,5 +230,5 @@ def _manner() -> Iterator[Callable[[Any], Any]]:
 def pipeline_option(about: str, **settings: Any) -> Callable[[F], F]:
     """Return the option that names a pipeline."""
     return click.option(
-        "--pipeline", "-p", shell_complete=completing.pipeline_names, help=about, **settings
+        "--pipeline", "-p", shell_complete=project_names.pipeline_names, help=about, **settings
     )

@@ -1,19 +1,19 @@
-"""See :mod:`sparkpipe.current`."""
+"""See :mod:`sparkpipe.project.current`."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from sparkpipe.current import (
+from sparkpipe.logging import apply_logging_config
+from sparkpipe.pipeline import Pipeline
+from sparkpipe.project import find_pipelines as _find_pipelines
+from sparkpipe.project import make_importable
+from sparkpipe.project.current import (
     configure_project,
     current,
     pipelines,
     settings,
     validate_settings,
 )
-from sparkpipe.logging import apply_logging_config
-from sparkpipe.pipeline import Pipeline
-from sparkpipe.project import find_pipelines as _find_pipelines
-from sparkpipe.project import make_importable
 
 __all__ = [
     "configure_logging",

@@ -1,7 +1,7 @@
-"""See :mod:`sparkpipe.current`."""
+"""See :mod:`sparkpipe.project.current`."""
 
-from sparkpipe.current import bootstrap_project
 from sparkpipe.project import Project
 from sparkpipe.project import Project as ProjectMetadata
+from sparkpipe.project.current import bootstrap_project
 
 __all__ = ["Project", "ProjectMetadata", "bootstrap_project"]

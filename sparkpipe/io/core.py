@@ -22,7 +22,7 @@ from sparkpipe.errors import (
 )
 from sparkpipe.io.target import described_target
 from sparkpipe.redaction import is_secret, redacted
-from sparkpipe.spark.errors import spark_reason
+from sparkpipe.spark.failures.judging import spark_reason
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar

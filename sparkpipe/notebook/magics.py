@@ -102,7 +102,7 @@ def _parsed(command: click.Command, line: str, known: Mapping[str, Any]) -> dict
 
 
 def _resuming(line: str, resume_from: tuple[str, ...]) -> str:
-    from sparkpipe.cli.run import resume_command
+    from sparkpipe.cli.commands.run import resume_command
 
     with _RUN.make_context(_RUN.name, shlex.split(line)) as context:
         return resume_command(context, resume_from)
@@ -184,11 +184,11 @@ class SparkpipeMagics(Magics):
     def _run(
         self, session: Any, name: str | None, params: dict[str, Any], given: dict[str, Any]
     ) -> Any:
-        from sparkpipe.cli.run import result_rows
-        from sparkpipe.cli.summary import RunSummary
+        from sparkpipe.cli.commands.run import result_rows
+        from sparkpipe.events import observing
         from sparkpipe.notebook.result import RunResult
+        from sparkpipe.report.summary import RunSummary
         from sparkpipe.runner import DryRunner
-        from sparkpipe.runner.events import observing
         from sparkpipe.session import Selection
 
         del given["config"]  # what the file says is among the options
@@ -225,7 +225,7 @@ class SparkpipeMagics(Magics):
             from sparkpipe.notebook.progress import NotebookProgress
 
             return NotebookProgress()
-        from sparkpipe.cli.progress import RunDisplay
+        from sparkpipe.report.display import RunDisplay
 
         return RunDisplay()
 

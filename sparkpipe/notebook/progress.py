@@ -6,12 +6,12 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.cli.text import duration, printable
+from sparkpipe.report.text import duration, printable
 
 if TYPE_CHECKING:
+    from sparkpipe.events import NodeReport, NodeStatus
     from sparkpipe.pipeline.node import Node
     from sparkpipe.plan import Plan
-    from sparkpipe.runner.events import NodeReport, NodeStatus
 
 _FIRST_SECONDS = 1.0
 _PERIOD_SECONDS = 0.5

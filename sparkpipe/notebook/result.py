@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.cli.summary import most_telling_first
-from sparkpipe.cli.text import duration
 from sparkpipe.html.table import headline, scrolling, table
 from sparkpipe.redaction import redacted
+from sparkpipe.report.summary import most_telling_first
+from sparkpipe.report.text import duration
 
 if TYPE_CHECKING:
-    from sparkpipe.runner.events import NodeReport
+    from sparkpipe.events import NodeReport
 
 _TITLES = ("Node", "Status", "Total", "Load", "Function", "Save", "Spark")
 

@@ -17,7 +17,7 @@ from sparkpipe.errors import (
 from sparkpipe.io.core import reason_of
 from sparkpipe.pipeline.node import Node
 from sparkpipe.spark.databricks import foreign_feature
-from sparkpipe.spark.errors import is_cancellation, java_stack
+from sparkpipe.spark.failures.judging import is_cancellation, java_stack
 
 
 def node_failure(

@@ -9,12 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sparkpipe.errors import DataSetError, NodeRunError, PreflightError
+from sparkpipe.events import NodeReport
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
 from sparkpipe.plan import make_plan
 from sparkpipe.runner.crossing import why_node_stays
-from sparkpipe.runner.events import NodeReport
+from sparkpipe.runner.exchange import SharedMemoryDataSet, sharing_memory
 from sparkpipe.runner.loop import Done
 from sparkpipe.runner.places import THREADS, Places, why_data_stays
 from sparkpipe.runner.processes import (
@@ -26,7 +27,6 @@ from sparkpipe.runner.processes import (
     hooks_in_order,
 )
 from sparkpipe.runner.runner import AbstractRunner
-from sparkpipe.runner.shared_memory import SharedMemoryDataSet, sharing_memory
 from sparkpipe.runner.task import perform
 from sparkpipe.runner.thread_runner import (
     checked_max_workers,

@@ -27,11 +27,11 @@ from heapq import heappop, heappush
 from typing import Protocol
 
 from sparkpipe.errors import NodeCancelledError, NodeRunError, RunFailedError, first_line
+from sparkpipe.events import NodeReport, NodeStatus, current_observers
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline.node import Node
 from sparkpipe.plan import Plan
-from sparkpipe.runner.events import NodeReport, NodeStatus, current_observers
-from sparkpipe.spark.run import SparkRun, current_run
+from sparkpipe.spark.jobs.run import SparkRun, current_run
 
 # On Windows a wait without end would hold back Ctrl-C.
 _WAKE_UP_SECONDS = 1.0

@@ -12,6 +12,7 @@ from sparkpipe.io.core import is_single_process
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import make_plan
 from sparkpipe.runner.crossing import why_data_set_stays, why_node_stays, why_thing_stays
+from sparkpipe.runner.exchange import SharedMemoryDataSet, sharing_memory
 from sparkpipe.runner.processes import (
     Processes,
     Workload,
@@ -21,7 +22,6 @@ from sparkpipe.runner.processes import (
     hooks_in_order,
 )
 from sparkpipe.runner.runner import AbstractRunner
-from sparkpipe.runner.shared_memory import SharedMemoryDataSet, sharing_memory
 
 if TYPE_CHECKING:
     from pluggy import PluginManager

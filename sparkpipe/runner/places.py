@@ -9,7 +9,7 @@ from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.crossing import why_data_set_stays, why_node_stays
-from sparkpipe.runner.shared_memory import SharedMemoryDataSet
+from sparkpipe.runner.exchange import SharedMemoryDataSet
 from sparkpipe.spark.traces import find_spark, shows_spark
 
 # The console shows what it tells only with --verbose.

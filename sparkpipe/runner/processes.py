@@ -18,11 +18,11 @@ from logging.handlers import QueueHandler
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from sparkpipe.errors import ConfigError, NodeRunError, SparkStartError
+from sparkpipe.events import NodeReport
 from sparkpipe.hooks import create_hook_manager
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.crossing import why_thing_stays
-from sparkpipe.runner.events import NodeReport
 from sparkpipe.runner.loop import Done
 from sparkpipe.runner.task import perform
 from sparkpipe.runner.thread_runner import checked_max_workers, interruptible

@@ -17,7 +17,7 @@ from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import Plan, find_problems
 from sparkpipe.runner.loop import Pool, run_plan
 from sparkpipe.runner.task import run_node  # noqa: F401 - Kedro has it here
-from sparkpipe.spark.run import SparkRun, current_pipeline_name, running
+from sparkpipe.spark.jobs.run import SparkRun, current_pipeline_name, running
 
 if TYPE_CHECKING:
     from pluggy import PluginManager

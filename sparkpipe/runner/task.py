@@ -13,12 +13,12 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError, NodeRunError, first_line
+from sparkpipe.events import NodeReport, current_observers
 from sparkpipe.io.core import is_ephemeral, is_spark_frame, reason_of
 from sparkpipe.pipeline.node import Node
-from sparkpipe.runner.events import NodeReport, current_observers
 from sparkpipe.runner.failure import node_failure
-from sparkpipe.spark.errors import NodeStopped, may_pass
-from sparkpipe.spark.run import NodeJobs, SparkRun, current_run
+from sparkpipe.spark.failures.judging import NodeStopped, may_pass
+from sparkpipe.spark.jobs.run import NodeJobs, SparkRun, current_run
 
 if TYPE_CHECKING:
     from pluggy import PluginManager

@@ -11,17 +11,17 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from sparkpipe.errors import ConfigError
+from sparkpipe.events import NodeReport
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
 from sparkpipe.plan import make_plan
-from sparkpipe.runner.events import NodeReport
 from sparkpipe.runner.loop import Done, Pool
 from sparkpipe.runner.runner import AbstractRunner
 from sparkpipe.runner.sequential_runner import CallingThread
 from sparkpipe.runner.task import perform
-from sparkpipe.spark.job_scope import parallelism
-from sparkpipe.spark.run import current_run
+from sparkpipe.spark.jobs.run import current_run
+from sparkpipe.spark.jobs.scope import parallelism
 
 if TYPE_CHECKING:
     from pluggy import PluginManager

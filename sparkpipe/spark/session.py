@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.errors import SparkStartError
 from sparkpipe.hooks import is_within_hook
 from sparkpipe.spark.active import active_session, forget_removed_jars, is_stopped
-from sparkpipe.spark.connect import CONNECT_MODE, connect
 from sparkpipe.spark.databricks import foreign_feature, on_databricks
-from sparkpipe.spark.fingerprint import fingerprint
-from sparkpipe.spark.jars import client_problem, spark_jars
-from sparkpipe.spark.job_scope import carry
-from sparkpipe.spark.launch import start_session
-from sparkpipe.spark.options import SparkOptions, read_settings
-from sparkpipe.spark.query_logs import leave_out_of_runs
-from sparkpipe.spark.run import current_run
-from sparkpipe.spark.warm import Server, WarmFolder
+from sparkpipe.spark.jobs.query_logs import leave_out_of_runs
+from sparkpipe.spark.jobs.run import current_run
+from sparkpipe.spark.jobs.scope import carry
+from sparkpipe.spark.start.connect import CONNECT_MODE, connect
+from sparkpipe.spark.start.fingerprint import fingerprint
+from sparkpipe.spark.start.jars import client_problem, spark_jars
+from sparkpipe.spark.start.launch import start_session
+from sparkpipe.spark.start.properties import SparkOptions, read_settings
+from sparkpipe.spark.warm.folder import Server, WarmFolder
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

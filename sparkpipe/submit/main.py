@@ -16,7 +16,7 @@ def main() -> None:
     sys.path.pop(0)  # this folder
     try:
         _import_own()
-        from sparkpipe.cli.submit import run_submitted
+        from sparkpipe.cli.commands.submit import run_submitted
     except ModuleNotFoundError as exc:
         sys.stderr.write(
             f"Error: there is no module '{exc.name}' in the driver's Python ({sys.executable}). "

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sparkpipe.io.core import is_spark_frame
-from sparkpipe.spark.jars import spark_jars
+from sparkpipe.spark.start.jars import spark_jars
 
 #: How many rows are shown of frames that differ.
 _MOST_ROWS = 10

@@ -58,7 +58,7 @@ def run_pipeline(
         PreflightError: Something is missing or wrong; all of it is told.
         RunFailedError: Nodes failed.
     """
-    from sparkpipe.context import feed_of_params
+    from sparkpipe.project.context import feed_of_params
 
     __tracebackhide__ = True  # by pytest
     chosen = pipeline if isinstance(pipeline, Pipeline) else _pipeline_of(pipeline)

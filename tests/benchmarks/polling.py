@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sparkpipe.cli.progress import RunDisplay
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.plan import make_plan
-from sparkpipe.spark.progress import SparkProgress, TaskCounts
+from sparkpipe.report.display import RunDisplay
+from sparkpipe.spark.jobs.progress import SparkProgress, TaskCounts
 from sparkpipe.spark.session import SparkProvider
 from tests.benchmarks.report import Report
 

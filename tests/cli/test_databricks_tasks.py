@@ -12,10 +12,10 @@ from databricks.bundles.jobs import Job as Model
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sparkpipe.cli.databricks.groups import Task, slug, tasks_of
-from sparkpipe.cli.databricks.job import Cluster, Job, job_params
-from sparkpipe.cli.databricks.quartz import check_schedule
-from sparkpipe.cli.databricks.wheel import Wheel
+from sparkpipe.cli.commands.databricks.groups import Task, slug, tasks_of
+from sparkpipe.cli.commands.databricks.job import Cluster, Job, job_params
+from sparkpipe.cli.commands.databricks.quartz import check_schedule
+from sparkpipe.cli.commands.databricks.wheel import Wheel
 from sparkpipe.config import parse_params
 from sparkpipe.errors import ConfigError, PreflightError
 from sparkpipe.io import DataCatalog

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from cli_project import NODES, REGISTRY, ShopProject
 
-from sparkpipe.cli.databricks.wheel import brings_spark
+from sparkpipe.cli.commands.databricks.wheel import brings_spark
 
 CATALOG = """\
 numbers: {type: json.JSONDataSet, filepath: /Volumes/main/shop/files/numbers.json}

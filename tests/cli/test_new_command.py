@@ -13,7 +13,7 @@ from cli_project import ShopProject
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkpipe.cli.new import NewProject, make_project
+from sparkpipe.cli.commands.new import NewProject, make_project
 from sparkpipe.errors import ConfigError
 from sparkpipe.session import Session
 

@@ -13,9 +13,9 @@ from cli_project import ShopProject
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkpipe.cli.check import check
+from sparkpipe.cli.commands.check import check
+from sparkpipe.cli.commands.run import run
 from sparkpipe.cli.options import parameters
-from sparkpipe.cli.run import run
 
 WORD = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.]{0,8}", fullmatch=True)
 WORDS = st.lists(WORD, min_size=1, max_size=3)

@@ -19,7 +19,7 @@ from sparkpipe.cli.conf_archive import pack, unpack
 from sparkpipe.errors import ConfigError
 
 MAIN = """
-from sparkpipe.cli.packaged import run_package
+from sparkpipe.cli.installed_project import run_package
 
 
 def main():

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sparkpipe.cli.summary import RunSummary, summary_lines
-from sparkpipe.runner.events import NodeReport
+from sparkpipe.events import NodeReport
+from sparkpipe.report.summary import RunSummary, summary_lines
 
 
 def _done(name: str, seconds: float, **details: Any) -> NodeReport:

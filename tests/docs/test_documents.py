@@ -35,7 +35,7 @@ import yaml
 from migration import documented_command
 from shell import Dbutils, Shell, ipython_shell
 
-from sparkpipe.cli.run import run as run_command
+from sparkpipe.cli.commands.run import run as run_command
 from sparkpipe.errors import SparkpipeError
 from sparkpipe.io.factory import find_class
 

@@ -13,7 +13,7 @@ from sparkpipe.errors import NodeRunError
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node
 from sparkpipe.runner.task import run_node
-from sparkpipe.spark.errors import is_cancellation, may_pass, spark_reason
+from sparkpipe.spark.failures.judging import is_cancellation, may_pass, spark_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

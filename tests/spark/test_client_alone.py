@@ -17,7 +17,7 @@ from sparkpipe.session import Session
 from sparkpipe.spark import jars, warm
 from sparkpipe.spark import session as spark_session
 from sparkpipe.spark.session import SparkProvider
-from sparkpipe.spark.tune import tune
+from sparkpipe.spark.start.tune import tune
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -9,8 +9,8 @@ from cli_project import make_java
 
 from sparkpipe.errors import SparkStartError
 from sparkpipe.spark import session as spark_session
-from sparkpipe.spark.java import java_hint, java_problem
 from sparkpipe.spark.session import SparkProvider
+from sparkpipe.spark.start.java import java_hint, java_problem
 
 
 def _release(version: str) -> str:

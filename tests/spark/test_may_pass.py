@@ -10,7 +10,7 @@ import pytest
 
 from sparkpipe.errors import ConfigError, DataSetError, NodeRunError, PipelineError
 from sparkpipe.io import LambdaDataSet
-from sparkpipe.spark.errors import may_pass
+from sparkpipe.spark.failures.judging import may_pass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

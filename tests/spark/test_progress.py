@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sparkpipe.spark.progress import SparkProgress, TaskCounts
+from sparkpipe.spark.jobs.progress import SparkProgress, TaskCounts
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -226,7 +226,7 @@ def test_closed_progress_leaves_no_handler_on_a_connect_session(connect: SparkSe
 def test_without_a_session_nothing_is_known_and_nothing_is_started(tmp_path: Path) -> None:
     code = """
 import sys
-from sparkpipe.spark.progress import SparkProgress
+from sparkpipe.spark.jobs.progress import SparkProgress
 progress = SparkProgress(lambda: None)
 progress.watch()
 print(progress.task_counts(["run/a"]), progress.spark_seconds("run/a"))

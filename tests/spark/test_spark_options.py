@@ -8,8 +8,8 @@ import pytest
 
 from sparkpipe.config import Configuration
 from sparkpipe.errors import ConfigError, PreflightError
-from sparkpipe.spark.options import Pool, SparkOptions, read_settings
 from sparkpipe.spark.session import SparkProvider
+from sparkpipe.spark.start.properties import Pool, SparkOptions, read_settings
 
 
 def _refused(key: str, value: Any) -> str:
@@ -72,7 +72,7 @@ def test_persist_is_a_storage_level_or_off(value: Any, level: str | None) -> Non
 def test_every_storage_level_is_one_of_sparks() -> None:
     from pyspark import StorageLevel
 
-    from sparkpipe.spark.options import STORAGE_LEVELS
+    from sparkpipe.spark.start.properties import STORAGE_LEVELS
 
     known = {name for name in vars(StorageLevel) if name.isupper()} - {"NONE"}
     assert set(STORAGE_LEVELS) == known

@@ -14,7 +14,7 @@ from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import SequentialRunner
 from sparkpipe.spark.active import is_connect
-from sparkpipe.spark.errors import spark_reason
+from sparkpipe.spark.failures.judging import spark_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable

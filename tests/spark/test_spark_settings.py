@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 import pytest
 
 from sparkpipe.spark import jars
-from sparkpipe.spark.options import SparkOptions
-from sparkpipe.spark.profile import effective_settings, local_profile
+from sparkpipe.spark.start.profile import effective_settings, local_profile
+from sparkpipe.spark.start.properties import SparkOptions
 
 DELTA = "io.delta.sql.DeltaSparkSessionExtension"
 
@@ -211,7 +211,7 @@ def test_a_cache_that_cannot_be_written_is_left_out(tmp_path: Path, cache: Path)
 def test_packages_are_resolved_by_one_process_at_a_time(
     cache: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "sparkpipe.spark.jars")
+    caplog.set_level("INFO", "sparkpipe.spark.start.jars")
     order: list[str] = []
 
     def resolve() -> None:

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from sparkpipe.errors import ConfigError, SparkStartError
-from sparkpipe.spark.options import SparkOptions
 from sparkpipe.spark.session import SparkProvider
-from sparkpipe.spark.warm import FOLDER, Server, WarmFolder, start
+from sparkpipe.spark.start.properties import SparkOptions
+from sparkpipe.spark.warm.folder import FOLDER, Server, WarmFolder, start
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs locks of POSIX")
 
@@ -181,7 +181,7 @@ def test_a_server_in_use_is_not_replaced(folder: WarmFolder, tmp_path: Path) -> 
 def test_spark_3_has_no_server_to_start(
     folder: WarmFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sparkpipe.spark.warm.installed_version", lambda package: "3.5.8")
+    monkeypatch.setattr("sparkpipe.spark.warm.folder.installed_version", lambda package: "3.5.8")
     where = {"project": tmp_path, "source_dir": tmp_path}
     with pytest.raises(SparkStartError, match=r"needs Spark 4\.0 or newer, and pyspark here is 3"):
         start(folder, {}, SparkOptions(), **where, idle_minutes=1)

@@ -13,7 +13,7 @@ from sparkpipe.errors import RunFailedError
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import SequentialRunner, ThreadRunner
-from sparkpipe.spark.run import current_run, pipeline_named
+from sparkpipe.spark.jobs.run import current_run, pipeline_named
 from sparkpipe.spark.session import SparkProvider, activated, get_spark
 
 if TYPE_CHECKING:

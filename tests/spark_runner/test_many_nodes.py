@@ -26,7 +26,7 @@ from sparkpipe.datasets.spark import SparkDataSet
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import ThreadRunner
-from sparkpipe.spark.run import pipeline_named
+from sparkpipe.spark.jobs.run import pipeline_named
 from sparkpipe.spark.session import SparkProvider, activated, get_spark
 
 folder = Path(sys.argv[1])

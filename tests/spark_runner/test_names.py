@@ -14,7 +14,7 @@ from sparkpipe.datasets.spark import DeltaTableDataSet, SparkDataSet
 from sparkpipe.io import DataCatalog, MemoryDataSet
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import AbstractRunner, SequentialRunner, ThreadRunner
-from sparkpipe.spark.run import pipeline_named
+from sparkpipe.spark.jobs.run import pipeline_named
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from spark_jobs import persisted, reads_what_is_persisted
 
-from sparkpipe.cli.summary import RunSummary
 from sparkpipe.datasets.spark import DeltaTableDataSet, SparkDataSet
 from sparkpipe.errors import RunFailedError
+from sparkpipe.events import observing
 from sparkpipe.io import DataCatalog, MemoryDataSet
 from sparkpipe.pipeline import node, pipeline
+from sparkpipe.report.summary import RunSummary
 from sparkpipe.runner import AbstractRunner, DryRunner, SequentialRunner, ThreadRunner
-from sparkpipe.runner.events import observing
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

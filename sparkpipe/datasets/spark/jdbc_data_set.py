@@ -13,7 +13,7 @@ from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, reason_of
 from sparkpipe.io.files import without_password
 from sparkpipe.io.importing import missing_packages
-from sparkpipe.spark.errors import java_stack
+from sparkpipe.spark.failures.judging import java_stack
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:

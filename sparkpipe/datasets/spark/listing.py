@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from sparkpipe.datasets.spark.options import FILE_FORMATS
 from sparkpipe.spark.active import is_connect
-from sparkpipe.spark.failure import error_condition
+from sparkpipe.spark.failures.chain import error_condition
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Any
 
 from sparkpipe.errors import did_you_mean
 from sparkpipe.spark.databricks import on_databricks
-from sparkpipe.spark.jars import client_problem
 from sparkpipe.spark.session import uses_databricks
+from sparkpipe.spark.start.jars import client_problem
 
 #: Formats that Spark brings, and those that well-known packages bring.
 FORMATS = (

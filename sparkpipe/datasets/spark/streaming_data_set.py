@@ -23,8 +23,8 @@ from sparkpipe.io.core import AbstractDataSet
 from sparkpipe.io.files import without_password
 from sparkpipe.io.importing import missing_packages
 from sparkpipe.spark.active import is_connect
-from sparkpipe.spark.errors import NodeStopped
-from sparkpipe.spark.run import current_jobs
+from sparkpipe.spark.failures.judging import NodeStopped
+from sparkpipe.spark.jobs.run import current_jobs
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:

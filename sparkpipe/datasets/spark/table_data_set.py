@@ -21,7 +21,7 @@ from sparkpipe.io.core import AbstractDataSet, Version
 from sparkpipe.io.importing import missing_packages
 from sparkpipe.io.target import table_target
 from sparkpipe.spark.databricks import catalog_hint
-from sparkpipe.spark.failure import error_condition
+from sparkpipe.spark.failures.chain import error_condition
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
-from sparkpipe.cli.project import ProjectCommand
-from sparkpipe.cli.run import run as _run
-from sparkpipe.current import current
+from sparkpipe.cli.commands.run import run as _run
+from sparkpipe.cli.project_command import ProjectCommand
+from sparkpipe.project.current import current
 
 
 class _RunOfCurrent(ProjectCommand):

@@ -65,7 +65,7 @@ def command_with_verbosity(group: click.Group, *args: Any, **kwargs: Any) -> Any
     def decorate(function: Callable[..., Any]) -> click.Command:
         from functools import wraps
 
-        from sparkpipe.cli.project import show_unexpected
+        from sparkpipe.cli.project_command import show_unexpected
 
         @wraps(function)
         def call(*given: Any, verbose: bool, **named: Any) -> Any:

@@ -1,7 +1,7 @@
-"""See :mod:`sparkpipe.context`."""
+"""See :mod:`sparkpipe.project.context`."""
 
-from sparkpipe.context import ContextError, ProjectContext
-from sparkpipe.context import ContextError as KedroContextError
-from sparkpipe.context import ProjectContext as KedroContext
+from sparkpipe.project.context import ContextError, ProjectContext
+from sparkpipe.project.context import ContextError as KedroContextError
+from sparkpipe.project.context import ProjectContext as KedroContext
 
 __all__ = ["ContextError", "KedroContext", "KedroContextError", "ProjectContext"]

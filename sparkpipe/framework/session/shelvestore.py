@@ -1,6 +1,6 @@
-"""See :mod:`sparkpipe.session_store`."""
+"""See :mod:`sparkpipe.session.store`."""
 
-from sparkpipe.session_store import FileSessionStore
-from sparkpipe.session_store import FileSessionStore as ShelveStore
+from sparkpipe.session.store import FileSessionStore
+from sparkpipe.session.store import FileSessionStore as ShelveStore
 
 __all__ = ["FileSessionStore", "ShelveStore"]

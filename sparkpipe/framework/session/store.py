@@ -1,5 +1,5 @@
-"""See :mod:`sparkpipe.session_store`."""
+"""See :mod:`sparkpipe.session.store`."""
 
-from sparkpipe.session_store import BaseSessionStore
+from sparkpipe.session.store import BaseSessionStore
 
 __all__ = ["BaseSessionStore"]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.spark.errors import is_cancellation, may_pass, spark_reason
+from sparkpipe.spark.failures.judging import is_cancellation, may_pass, spark_reason
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -1,0 +1,216 @@
+"""``sparkpipe catalog``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sparkpipe.cli import project_names
+from sparkpipe.cli.groups import Group
+from sparkpipe.cli.options import names, pipeline_option
+from sparkpipe.cli.project_command import (
+    ProjectCommand,
+    echo_table,
+    open_session,
+    project_options,
+)
+
+if TYPE_CHECKING:
+    from sparkpipe.io import DataCatalog
+    from sparkpipe.pipeline import Pipeline
+    from sparkpipe.session import Session
+
+
+@click.group(cls=Group)
+def catalog() -> None:
+    """Show the data sets, and add entries."""
+
+
+@catalog.command("list", cls=ProjectCommand)
+@pipeline_option("Only this pipeline; more than one by commas.", multiple=True, callback=names)
+@project_options
+def list_data_sets(
+    *, pipeline: tuple[str, ...], env: str | None, conf_source: str | None, verbose: bool
+) -> None:
+    """List the data sets of each pipeline by their types, and those that it does not use."""
+    session = open_session(env, conf_source)
+    entries = session.catalog
+    in_files = _data_sets(entries.list())
+    blocks = []
+    for name, one in _chosen(session, pipeline).items():
+        used = one.data_sets()
+        rows = [(found, *_type_and_place(entries, found)) for found in _data_sets(used)]
+        blocks.append((name, rows, [entry for entry in in_files if entry not in used]))
+    widest = max((len(row[0]) for _, rows, _ in blocks for row in rows), default=0)
+    for name, rows, unused in blocks:
+        click.echo(f"Pipeline '{name}':")
+        for kind in sorted({kind for _, kind, _ in rows}):
+            click.echo(f"  {kind}")
+            for data_set, of_kind, place in rows:
+                if of_kind == kind:
+                    click.echo(f"    {data_set:<{widest}}  {place}".rstrip())
+        if unused:
+            click.echo(f"  Not used: {', '.join(unused)}")
+
+
+@catalog.command("describe", cls=ProjectCommand)
+@click.argument("name", shell_complete=project_names.data_set_names)
+@project_options
+def describe_data_set(
+    *, name: str, env: str | None, conf_source: str | None, verbose: bool
+) -> None:
+    """Show the entry of a data set, its type and place, and what reads and writes it."""
+    from sparkpipe.errors import DataSetNotFoundError, did_you_mean
+
+    session = open_session(env, conf_source)
+    pipelines = session.pipelines
+    entries = session.catalog
+    used = {one for pipeline in pipelines.values() for one in pipeline.data_sets()}
+    if name not in entries and name not in used:
+        raise DataSetNotFoundError(
+            f"Neither the catalog nor a pipeline has a data set '{name}'.",
+            hint=did_you_mean(name, {*used, *entries.list()}),
+        )
+    config = session.config_loader["catalog"]
+    kind, place = _type_and_place(entries, name)
+    rows = [("Name", name), ("Type", kind), ("Place", place)]
+    if name in config:
+        # A loader of the project's own may not know where an entry stands.
+        rows.append(("Entry in", getattr(config, "origins", {}).get(name, "")))
+    users = _users(pipelines, name)
+    rows += [(title, ", ".join(nodes) or "no node") for title, nodes in users.items()]
+    rows.append(("Pipelines", ", ".join(_pipelines_with(pipelines, name)) or "none"))
+    echo_table(rows)
+    entry = config.get(name) or _resolved(entries, name)
+    if isinstance(entry, Mapping):
+        click.echo("\n" + _as_yaml({name: entry}).rstrip())
+
+
+@catalog.command("create", cls=ProjectCommand)
+@pipeline_option("The pipeline whose data sets get entries.", required=True)
+@click.option(
+    "--env",
+    "-e",
+    default="base",
+    help="Environment to write into [base].",
+    shell_complete=project_names.environments,
+)
+@click.option("--verbose", "-v", is_flag=True, help="Show all logs and tracebacks.")
+def create_entries(*, pipeline: str, env: str, verbose: bool) -> None:
+    """Add an entry for each data set of a pipeline that the catalog lacks: MemoryDataSet.
+
+    They go to catalog_<pipeline>.yml of the environment. What is there stays as it is.
+    """
+    from sparkpipe.cli.files import check_file_name, shown
+    from sparkpipe.project import named_pipeline
+
+    check_file_name(pipeline, "part of the name of a file")
+    session = open_session(None if env == "base" else env, None)
+    chosen = named_pipeline(session.pipelines, pipeline)
+    entries = session.catalog
+    missing = [name for name in _data_sets(chosen.data_sets()) if name not in entries]
+    if not missing:
+        click.echo(f"The catalog has an entry for each data set of '{pipeline}'.")
+        return
+    path = Path(session.config_loader.conf_source) / env / f"catalog_{pipeline}.yml"
+    _append_entries(path, {name: {"type": "MemoryDataSet"} for name in missing})
+    click.echo(f"Added to {shown(path)}: {', '.join(missing)}")
+
+
+@catalog.command("resolve", cls=ProjectCommand)
+@pipeline_option("Only this pipeline; more than one by commas.", multiple=True, callback=names)
+@project_options
+def resolve_names(
+    *, pipeline: tuple[str, ...], env: str | None, conf_source: str | None, verbose: bool
+) -> None:
+    """Show the entry of each data set of the pipelines, as YAML, with name patterns filled in."""
+    session = open_session(env, conf_source)
+    entries = session.catalog
+    config = session.config_loader["catalog"]
+    used = {name for one in _chosen(session, pipeline).values() for name in one.data_sets()}
+    # Without a pipeline, also those entries that none uses.
+    listed = used if pipeline else used | {n for n in config if "{" not in n and n[:1] != "_"}
+    resolved = {name: config.get(name) or _resolved(entries, name) for name in _data_sets(listed)}
+    found = {name: entry for name, entry in resolved.items() if entry is not None}
+    click.echo(_as_yaml(found).rstrip() if found else "No data set has an entry in the catalog.")
+
+
+def _chosen(session: Session, wanted: Iterable[str]) -> dict[str, Pipeline]:
+    from sparkpipe.project import named_pipeline
+
+    pipelines = session.pipelines
+    return {name: named_pipeline(pipelines, name) for name in wanted or sorted(pipelines)}
+
+
+def _data_sets(found: Iterable[str]) -> list[str]:
+    from sparkpipe.pipeline.modular import is_parameter
+
+    return sorted(name for name in found if not is_parameter(name))
+
+
+def _type_and_place(entries: DataCatalog, name: str) -> tuple[str, str]:
+    from sparkpipe.io.core import location_of
+    from sparkpipe.redaction import redacted
+
+    if name not in entries:
+        return "MemoryDataSet", "(not in the catalog: in memory during the run)"
+    data_set = entries[name]
+    return type(data_set).__name__, str(redacted(location_of(data_set)))
+
+
+def _users(pipelines: Mapping[str, Pipeline], name: str) -> dict[str, list[str]]:
+    from sparkpipe.pipeline.transcoding import strip_transcoding
+
+    def have(names: Iterable[str]) -> bool:
+        return strip_transcoding(name) in map(strip_transcoding, names)
+
+    nodes = {node for pipeline in pipelines.values() for node in pipeline.nodes}
+    return {
+        "Written by": sorted(node.name for node in nodes if have(node.output_names)),
+        "Read by": sorted(node.name for node in nodes if have(node.input_names)),
+    }
+
+
+def _pipelines_with(pipelines: Mapping[str, Pipeline], name: str) -> list[str]:
+    return sorted(title for title, one in pipelines.items() if name in one.data_sets())
+
+
+def _resolved(entries: DataCatalog, name: str) -> Any:
+    """Return the entry that a name pattern gives a name; None where none does."""
+    return entries.config_of(name) if entries.match_pattern(name) is not None else None
+
+
+def _as_yaml(entries: Mapping[str, Any]) -> str:
+    from sparkpipe.config import to_yaml
+    from sparkpipe.redaction import redacted
+
+    return to_yaml(redacted(entries, names_credentials=True))
+
+
+def _append_entries(path: Path, entries: Mapping[str, Any]) -> None:
+    """Add entries below what a file says, which stays as it is."""
+    import yaml
+
+    from sparkpipe.cli.files import replace, shown, write_new
+    from sparkpipe.config import to_yaml
+    from sparkpipe.errors import ConfigError
+
+    added = to_yaml(entries)
+    if not path.exists():
+        write_new({path: added})
+        return
+    text = path.read_text(encoding="utf-8")
+    whole = f"{text.rstrip()}\n\n{added}" if text.strip() else added
+    try:
+        is_sound = yaml.safe_load(whole) == {**(yaml.safe_load(text) or {}), **entries}
+    except yaml.YAMLError:
+        is_sound = False
+    if not is_sound:
+        raise ConfigError(
+            f"{shown(path)} is no list of entries that others can be added to.",
+            hint="Move it away, or add the entries by hand.",
+        )
+    replace(path, whole)

@@ -1,0 +1,61 @@
+"""``sparkpipe check``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from sparkpipe.cli.options import parameters, selection_options
+from sparkpipe.cli.project_command import ProjectCommand, open_session, project_options, show_error
+from sparkpipe.errors import PreflightError
+
+
+@click.command(cls=ProjectCommand)
+@selection_options
+@project_options
+def check(
+    *,
+    pipeline: str | None,
+    runner: str | None,
+    is_async: bool,
+    max_workers: int | None,
+    continue_on_failure: bool,
+    params: tuple[str | Mapping[str, Any], ...],
+    load_versions: dict[str, str],
+    config: str | None,
+    env: str | None,
+    conf_source: str | None,
+    verbose: bool,
+    **filters: Any,
+) -> None:
+    """Find everything that is wrong before it runs, without running anything or starting Spark.
+
+    Looks at every pipeline and catalog entry; with --pipeline or a filter, at that part alone.
+    """
+    from sparkpipe.session import Selection
+
+    session = open_session(env, conf_source, parameters(params))
+    options: dict[str, Any] = {
+        "is_async": is_async,
+        "max_workers": max_workers,
+        "continue_on_failure": continue_on_failure,
+    }
+    try:
+        if pipeline or load_versions or any(filters.values()):
+            selection = Selection(pipeline, **filters)
+            prepared = session.prepare(selection, runner, load_versions=load_versions, **options)
+            click.echo(f"No problems in {len(prepared.pipeline)} nodes.")
+            return
+        problems = session.check(runner, **options)
+        if problems:
+            raise PreflightError(problems)
+    except PreflightError as exc:
+        show_error(exc, verbose, every_problem=True)
+        raise click.exceptions.Exit(2) from exc
+    nodes = {node.name for one in session.pipelines.values() for node in one.nodes}
+    click.echo(
+        f"No problems in {len(session.pipelines)} pipelines, {len(nodes)} nodes and "
+        f"{len(session.config_loader['catalog'])} catalog entries."
+    )

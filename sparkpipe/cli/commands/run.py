@@ -1,0 +1,193 @@
+"""``sparkpipe run``."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sparkpipe.cli.files import shown
+from sparkpipe.cli.options import parameters, selection_options
+from sparkpipe.cli.project_command import (
+    ProjectCommand,
+    current_project,
+    echo_table,
+    end,
+    open_session,
+    project_options,
+    show_error,
+    show_unexpected,
+)
+from sparkpipe.errors import RunFailedError, SparkpipeError
+
+_logger = logging.getLogger(__name__)
+
+_LONG_RUN_SECONDS = 10.0
+
+
+@click.command(cls=ProjectCommand)
+@selection_options
+@click.option("--no-progress", is_flag=True, help="Do not show how far the run is.")
+@project_options
+def run(
+    *,
+    pipeline: str | None,
+    runner: str | None,
+    is_async: bool,
+    max_workers: int | None,
+    continue_on_failure: bool,
+    params: tuple[str | Mapping[str, Any], ...],
+    load_versions: dict[str, str],
+    config: str | None,
+    no_progress: bool,
+    env: str | None,
+    conf_source: str | None,
+    verbose: bool,
+    **filters: Any,
+) -> dict[str, Any]:
+    """Run a pipeline, or the part of it that the given filters all keep."""
+    from sparkpipe.cli.logs import configure_logging, traceback_logger
+    from sparkpipe.session import Selection
+
+    extra_params = parameters(params)
+    project = current_project()
+    set_up = partial(
+        configure_logging,
+        project.path / "logs",
+        (project.package_name, runner or ""),
+        verbose=verbose,
+    )
+    log = set_up()
+    try:
+        session = open_session(env, conf_source, extra_params)
+        own = session.set_up_logging()
+        if own:  # all handlers that there were are closed
+            log = None if "root" in own else set_up()
+        prepared = session.prepare(
+            Selection(pipeline, **filters),
+            runner,
+            load_versions=load_versions,
+            is_async=is_async,
+            max_workers=max_workers,
+            continue_on_failure=continue_on_failure,
+        )
+        if not prepared.pipeline:
+            _logger.warning("The pipeline '%s' has no nodes.", pipeline or "__default__")
+        with _watched(continue_on_failure, no_progress=no_progress, verbose=verbose):
+            outputs = prepared.run()
+    except RunFailedError as exc:
+        for failure in exc.failures:
+            traceback_logger.error("%s\n%s", failure.message, failure.traceback_text)
+        _show_failure(exc, log, verbose)
+        end(click.get_current_context(), 1, exc)
+    except SparkpipeError as exc:
+        traceback_logger.error("%s", exc)
+        raise
+    except Exception as exc:  # of a hook, or of a runner of the user's own
+        traceback_logger.exception("The run ended with %s", type(exc).__name__)
+        show_unexpected(exc, verbose, shown(str(log)) if log else "")
+        end(click.get_current_context(), 1, exc)
+    _show_results(prepared, outputs)
+    return outputs
+
+
+@contextmanager
+def _watched(continue_on_failure: bool, *, no_progress: bool, verbose: bool) -> Iterator[None]:
+    """Show how far the run is, and at its end where its time went."""
+    from sparkpipe.cli.logs import summary_logger
+    from sparkpipe.events import observing
+    from sparkpipe.report.display import RunDisplay
+    from sparkpipe.report.summary import RunSummary
+
+    summary = RunSummary()
+    observers = [summary] if no_progress else [summary, RunDisplay()]
+    has_completed = False
+    try:
+        with observing(*observers):
+            yield
+        has_completed = True
+    finally:
+        if summary.reports:
+            summary_logger.info("%s", "\n".join(("Summary:", *summary.lines(verbose=True))))
+        # Of a run that took a moment, or failed at once, nobody asks where its time went.
+        is_asked_for = (
+            summary.seconds >= _LONG_RUN_SECONDS if has_completed else continue_on_failure
+        )
+        if is_asked_for and summary.reports and not verbose:
+            click.echo("\n".join(summary.lines()), err=True)
+
+
+def _show_failure(error: RunFailedError, log: Path | None, verbose: bool) -> None:
+    show_error(error, verbose)
+    if error.resume_from:
+        command = resume_command(click.get_current_context(), error.resume_from)
+        click.echo(f"To continue from there: {command}", err=True)
+    if not verbose:
+        where = f"{shown(str(log))}, or " if log else ""
+        click.echo(f"Full traceback: {where}--verbose", err=True)
+
+
+def resume_command(context: click.Context, resume_from: tuple[str, ...]) -> str:
+    """Return a command with another start: what limited the start before is replaced.
+
+    Args:
+        context: The command as it was given.
+        resume_from: Names of the nodes to start from.
+    """
+    from_file = click.core.ParameterSource.DEFAULT_MAP
+    words = context.command_path.split()
+    for parameter in context.command.params:
+        name = parameter.name
+        value = context.params.get(name) if name is not None else None
+        if name in (None, "from_nodes", "verbose") or not value or value == ("",):
+            continue
+        is_from_file = context.get_parameter_source(str(name)) is from_file
+        if name == "from_inputs":
+            # What a file says would narrow the start again.
+            words += ["--from-inputs", ""] if is_from_file else []
+        elif not is_from_file:
+            if isinstance(parameter, click.Option):
+                words.append(max(parameter.opts, key=len))
+            if value is not True:
+                words.append(_as_given(value))
+    words += ["--from-nodes", ",".join(resume_from)]
+    return shlex.join(words)
+
+
+def _as_given(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}:{version}" for name, version in value.items())
+    return value if isinstance(value, str) else ",".join(map(str, value))
+
+
+def _show_results(prepared: Any, outputs: dict[str, Any]) -> None:
+    from sparkpipe.runner import DryRunner
+
+    if isinstance(prepared.runner, DryRunner):
+        return
+    rows = result_rows(prepared, outputs)
+    if rows:
+        click.echo("Results:")
+        echo_table([(f"  {name}", kind, where) for name, kind, where in rows])
+
+
+def result_rows(prepared: Any, outputs: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return name, type and place of what a run has made: what is saved, then what is returned."""
+    from sparkpipe.io.core import location_of
+
+    rows = []
+    for name in sorted(prepared.pipeline.outputs()):
+        if name in prepared.catalog:
+            data_set = prepared.catalog[name]
+            missing = getattr(data_set, "_missing", None)
+            if callable(missing) and missing():
+                continue  # a runner of the user's own may save nothing
+            rows.append((name, type(data_set).__name__, shown(location_of(data_set))))
+    rows += [(name, type(data).__name__, "(in memory only)") for name, data in outputs.items()]
+    return rows

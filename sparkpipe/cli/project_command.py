@@ -1,0 +1,248 @@
+"""What the commands of a project share: options, and errors in a few lines."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from sparkpipe.cli import project_names
+from sparkpipe.cli.interrupt import exit_status
+from sparkpipe.errors import (
+    ConfigError,
+    PreflightError,
+    RunFailedError,
+    SparkpipeError,
+)
+
+if TYPE_CHECKING:
+    from sparkpipe.project import Project
+    from sparkpipe.session import Session
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# A terminal should show what failed without scrolling; the rest is in the log file.
+_MOST_PROBLEMS = 10
+_MOST_FAILURES = 3
+_MOST_CANCELLED = 5
+_MOST_LINES = 3
+_MOST_LINES_OF_ONE = 12
+_LONGEST_LINE = 1000
+
+_RAISES = "sparkpipe.raises"
+
+
+class ProjectCommand(click.Command):
+    """A command that tells an error in a few lines and ends with its exit status."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with telling_errors(ctx, bool(ctx.params.get("verbose")), "--verbose"):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def telling_errors(ctx: click.Context, verbose: bool, more: str) -> Iterator[None]:
+    """Within it, an error is told in a few lines and ends the command with its exit status.
+
+    Args:
+        ctx: Of the command.
+        verbose: Tell all, with tracebacks.
+        more: How to ask for that.
+    """
+    if ctx.meta.get(_RAISES):
+        yield
+        return
+    try:
+        yield
+    except SparkpipeError as exc:
+        show_error(exc, verbose)
+        ctx.exit(1 if isinstance(exc, RunFailedError) else 2)
+    except KeyboardInterrupt as exc:
+        click.echo("Interrupted.", err=True)
+        ctx.exit(exit_status(exc))
+    except (click.exceptions.Exit, click.Abort, click.ClickException, BrokenPipeError):
+        raise
+    except Exception as exc:
+        show_unexpected(exc, verbose, more=more)
+        ctx.exit(1)
+
+
+def raise_errors(ctx: click.Context) -> None:
+    """Let the command of a context raise its error, as a function does, and not tell it."""
+    ctx.meta[_RAISES] = True
+
+
+def end(ctx: click.Context, status: int, error: BaseException) -> NoReturn:
+    """End a command because of an error that has been told: with a status, or by the error itself.
+
+    Args:
+        ctx: Of the command.
+        status: The exit status of the process.
+        error: What is raised where :func:`raise_errors` was asked for.
+    """
+    if ctx.meta.get(_RAISES):
+        raise error
+    raise click.exceptions.Exit(status) from error
+
+
+def current_project() -> Project:
+    """Return the project that the command is for: that of a packaged one, or of this folder.
+
+    Raises:
+        ProjectNotFoundError: There is none.
+        ConfigError: Its ``pyproject.toml`` is wrong.
+    """
+    from sparkpipe.project import Project, find_project
+
+    context = click.get_current_context(silent=True)
+    packaged = context.find_object(Project) if context is not None else None
+    return packaged or find_project()
+
+
+def package_folder(project: Project) -> Path:
+    """Return the folder of a project's package, which need not be there."""
+    return project.source_dir.joinpath(*project.package_name.split("."))
+
+
+def open_session(
+    env: str | None, conf_source: str | None, extra_params: Mapping[str, Any] | None = None
+) -> Session:
+    """Return a session of the current project.
+
+    Args:
+        env: The configuration environment on top of base.
+        conf_source: A folder of configuration, or an archive of one, which is unpacked for as
+            long as the command runs.
+        extra_params: Parameters on top of those of the files.
+
+    Raises:
+        ConfigError: The project or its configuration is wrong.
+    """
+    from sparkpipe.session import Session
+
+    project = current_project()
+    folder = _unpacked(Path(conf_source)) if conf_source else None
+    return Session(project, env, extra_params, conf_source=folder)
+
+
+def _unpacked(path: Path) -> Path:
+    import tempfile
+
+    from sparkpipe.cli.conf_archive import is_archive, remove, unpack
+
+    if not is_archive(path):
+        return path
+    if not path.exists():
+        raise ConfigError(f"There is no configuration archive {path}.")
+    folder = Path(tempfile.mkdtemp(prefix="sparkpipe-conf-"))
+    click.get_current_context().call_on_close(lambda: remove(folder))
+    return unpack(path, folder)
+
+
+def project_options(command: F) -> F:
+    """Add the options that every command of a project has."""
+    for option in reversed(
+        (
+            click.option(
+                "--env",
+                "-e",
+                help="Configuration environment on top of base [local].",
+                shell_complete=project_names.environments,
+            ),
+            click.option(
+                "--conf-source",
+                help="Folder of configuration, or a .tar.gz or .zip of one [conf].",
+            ),
+            click.option("--verbose", "-v", is_flag=True, help="Show all logs and tracebacks."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def echo_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows with their columns aligned."""
+    if not rows:
+        return
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+def show_error(error: SparkpipeError, verbose: bool, *, every_problem: bool = False) -> None:
+    """Tell an error on standard error, in at most fifteen lines.
+
+    Args:
+        error: What to tell.
+        verbose: Tell all, with tracebacks.
+        every_problem: Tell each problem found before a run, however many there are.
+    """
+    if verbose:
+        for cause in error.failures if isinstance(error, RunFailedError) else ():
+            click.echo(cause.traceback_text, err=True)
+        if not isinstance(error, RunFailedError):
+            click.echo("".join(traceback.format_exception(error)), err=True)
+    if isinstance(error, RunFailedError):
+        lines = _failure_lines(error)
+    elif isinstance(error, PreflightError) and len(error.problems) > 1:
+        shown = error.problems[: None if verbose or every_problem else _MOST_PROBLEMS]
+        lines = [f"{len(error.problems)} problems were found before anything ran:"]
+        lines += [f"  - {_first_lines(problem, 1)}" for problem in shown]
+        if len(shown) < len(error.problems):
+            more = len(error.problems) - len(shown)
+            lines.append(f"  ... {more} more: sparkpipe check, or --verbose")
+    else:
+        lines = [str(error) if verbose else _first_lines(str(error), _MOST_LINES_OF_ONE)]
+    _echo_red("Error: ", "\n".join(lines))
+
+
+def _failure_lines(error: RunFailedError) -> list[str]:
+    lines = [
+        f"the run failed: {error.completed} of {error.total} nodes done, "
+        f"{len(error.failures)} failed."
+    ]
+    most = _MOST_LINES if len(error.failures) == 1 else _MOST_LINES - 1
+    for failure in error.failures[:_MOST_FAILURES]:
+        lines.append(_first_lines(failure.message, most))
+        if failure.location:
+            lines.append(f"  at {failure.location}")
+    if len(error.failures) > _MOST_FAILURES:
+        lines.append(f"... {len(error.failures) - _MOST_FAILURES} more failures in the log.")
+    if error.cancelled:
+        more = len(error.cancelled) - _MOST_CANCELLED
+        shown = ", ".join(error.cancelled[:_MOST_CANCELLED]) + (f" and {more} more" * (more > 0))
+        lines.append(f"Cancelled because of that: {shown}.")
+    return lines
+
+
+def _first_lines(text: str, most: int) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    shown = "\n".join(
+        line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} ..."
+        for line in lines[:most]
+    )
+    return shown + (" ..." if len(lines) > most else "")
+
+
+def show_unexpected(
+    error: Exception, verbose: bool, log: str = "", more: str = "--verbose"
+) -> None:
+    """Tell an error that is not one of ours: of a hook or a runner, or a fault of sparkpipe."""
+    if verbose:
+        click.echo("".join(traceback.format_exception(error)), err=True)
+    told = _first_lines(f"{type(error).__name__}: {error}", _MOST_LINES_OF_ONE - 2)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"\n  at {frame.filename}:{frame.lineno} in {frame.name}"
+    hint = "" if verbose else f"\nFull traceback: {f'{log}, or ' if log else ''}{more}"
+    _echo_red("Error: ", told + where + hint)
+
+
+def _echo_red(label: str, text: str) -> None:
+    click.echo(click.style(label, fg="red", bold=True) + text, err=True, file=sys.stderr)

@@ -1,0 +1,278 @@
+"""Nodes that would disturb each other at one path or table, found before anything runs.
+
+A Spark DataFrame is lazy: what a node has loaded is read later, whenever a node that was handed the
+frame in memory needs it. So a path is in use not only by the node that loads it, but by all that
+hold such a frame, and whoever overwrites it must come after all of these, or before the load.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sparkpipe.errors import DataSetError
+from sparkpipe.io import DataCatalog
+from sparkpipe.io.core import is_ephemeral, is_single_process, location_of
+from sparkpipe.io.target import is_table, is_transactional, save_mode, target_of, unwrapped
+from sparkpipe.pipeline import Pipeline
+from sparkpipe.pipeline.transcoding import strip_transcoding
+from sparkpipe.plan.dag import Order
+
+
+def target_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+    """Return where nodes would disturb each other by writing what another one writes or reads.
+
+    Args:
+        pipeline: What is to run.
+        catalog: Where its data is; nothing is loaded.
+    """
+    outputs = pipeline.all_outputs()
+    written = _places(outputs, catalog)
+    if not written:
+        return []
+    read = _places(pipeline.all_inputs() - outputs, catalog)
+    pairs = [(a, b) for a, b in _sharing([*written, *read]) if {a.name, b.name} & outputs]
+    if not pairs:
+        return []
+    guard = _Guard(pipeline, catalog, pairs)
+    problems: dict[str, list[str]] = defaultdict(list)
+    for outer, inner in pairs:
+        problem = guard.problem(outer, inner)
+        if problem:
+            problems[outer.target].append(problem)
+    return [line for told in problems.values() for line in _first_of(told)]
+
+
+def _first_of(problems: list[str], most: int = 3) -> list[str]:
+    left = len(problems) - most
+    return problems if left < 2 else [*problems[:most], f"{left} more problems of this path."]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A data set and its target."""
+
+    name: str
+    data_set: Any
+    target: str
+
+    @property
+    def where(self) -> str:
+        return location_of(self.data_set) or self.target
+
+    @property
+    def version(self) -> Any:
+        return getattr(self.data_set, "_version", None)
+
+    @cached_property
+    def overwrites(self) -> bool:
+        return save_mode(self.data_set) == "overwrite"
+
+    @cached_property
+    def writes_its_part(self) -> bool:
+        """Whether others may write to the same target at the same time."""
+        options = getattr(self.data_set, "_save_args", None) or {}
+        partial = save_mode(self.data_set) == "append" or "replacewhere" in map(str.lower, options)
+        return partial and (self.is_transactional or is_table(self.target))
+
+    @cached_property
+    def is_transactional(self) -> bool:
+        return is_transactional(self.data_set)
+
+    @cached_property
+    def is_spark(self) -> bool:
+        return is_single_process(self.data_set)
+
+
+def _places(names: Iterable[str], catalog: DataCatalog) -> list[_Place]:
+    places = []
+    for name in sorted(name for name in names if name in catalog):
+        try:
+            data_set = catalog._get_dataset(name)
+        except DataSetError:  # told as a problem of the data set already
+            continue
+        if not is_ephemeral(data_set) and (target := target_of(data_set)):
+            places.append(_Place(name, unwrapped(data_set), target))
+    return places
+
+
+def _sharing(places: list[_Place]) -> Iterator[tuple[_Place, _Place]]:
+    """Give each pair of which the second is at the target of the first, or in its folder."""
+    by_target: dict[str, list[_Place]] = defaultdict(list)
+    for place in places:
+        by_target[place.target].append(place)
+    for target, here in by_target.items():
+        for number, place in enumerate(here):
+            for other in here[number + 1 :]:
+                yield place, other
+        for folder in _folders_of(target):
+            for outer in by_target.get(folder, ()):
+                for inner in here:
+                    if _reaches(outer, inner):
+                        yield outer, inner
+
+
+def _folders_of(target: str) -> Iterator[str]:
+    folder = target.rpartition("/")[0]
+    while folder:
+        yield folder
+        folder = folder.rpartition("/")[0]
+
+
+def _reaches(outer: _Place, inner: _Place) -> bool:
+    """Whether what lies in the folder of a data set is read, or deleted, with it."""
+    if outer.is_transactional:  # its log tells which files are its own
+        return False
+    suffix = getattr(outer.data_set, "_suffix", getattr(outer.data_set, "_filename_suffix", ""))
+    return inner.target.endswith(str(suffix))
+
+
+class _Guard:
+    """Judges pairs of data sets that share a target. Nodes go by their position in the pipeline."""
+
+    def __init__(
+        self, pipeline: Pipeline, catalog: DataCatalog, pairs: list[tuple[_Place, _Place]]
+    ) -> None:
+        self._catalog = catalog
+        self._nodes = pipeline.nodes
+        self._writer: dict[str, int] = {}
+        self._readers: dict[str, list[int]] = defaultdict(list)
+        self._readers_of_any_form: dict[str, list[int]] = defaultdict(list)
+        for position, node in enumerate(self._nodes):
+            self._writer.update(dict.fromkeys(node.output_names, position))
+            for name in node.input_names:
+                self._readers[name].append(position)
+                self._readers_of_any_form[strip_transcoding(name)].append(position)
+        position_of = {node: position for position, node in enumerate(self._nodes)}
+        children = [[position_of[c] for c in pipeline._children_of(node)] for node in self._nodes]
+        names = {place.name for pair in pairs for place in pair}
+        self._order = Order(children, (self._writer[n] for n in names if n in self._writer))
+
+    def problem(self, outer: _Place, inner: _Place) -> str:
+        """Return how the nodes of two data sets would disturb each other; empty if they do not."""
+        return (
+            self._both_write(outer, inner)
+            or self._overwritten(outer, inner)
+            or self._overwritten(inner, outer)
+        )
+
+    def _both_write(self, outer: _Place, inner: _Place) -> str:
+        first, second = self._writer.get(outer.name), self._writer.get(inner.name)
+        if first is None or second is None or _may_write_together(outer, inner):
+            return ""
+        if first != second and self._order.orders(first, second):
+            return ""
+        return self._two_writers(outer, inner, first, second)
+
+    def _overwritten(self, written: _Place, read: _Place) -> str:
+        """Tell a node that changes what other nodes may still read."""
+        writer = self._writer.get(written.name)
+        readers = self._readers.get(read.name, ())
+        adds_version = written.version is not None and getattr(read.version, "load", None) is None
+        if writer is None or not (written.overwrites or adds_version):
+            return ""
+        lazily = written.overwrites and read.is_spark
+        for reader in readers:
+            if self._order.is_before(writer, reader):
+                continue
+            for holder, frame in self._holders(reader, lazily):
+                if holder == writer:
+                    if lazily and written.is_spark and not written.is_transactional:
+                        return self._own_input(written, read, writer, reader, frame)
+                elif not self._order.is_after(writer, holder):
+                    return self._still_read(written, read, writer, reader, holder, frame)
+        return ""
+
+    def _holders(self, reader: int, lazily: bool) -> Iterator[tuple[int, str]]:
+        """Give the nodes that read what one has loaded, each with the name under which it does."""
+        yield reader, ""
+        found = {reader}
+        to_visit = deque([reader] if lazily else ())
+        while to_visit:
+            for name in self._nodes[to_visit.popleft()].output_names:
+                if not self._stays_in_memory(name):
+                    continue
+                for position in self._readers_of_any_form[strip_transcoding(name)]:
+                    if position not in found:
+                        found.add(position)
+                        to_visit.append(position)
+                        yield position, name
+
+    def _stays_in_memory(self, name: str) -> bool:
+        if name not in self._catalog:
+            return True
+        try:
+            data_set = self._catalog._get_dataset(name)
+        except DataSetError:
+            return False
+        return is_ephemeral(data_set) or unwrapped(data_set) is not data_set  # a cache keeps it
+
+    # Messages
+
+    def _two_writers(self, outer: _Place, inner: _Place, first: int, second: int) -> str:
+        if outer.target != inner.target:
+            other = "it" if first == second else f"node {self._name(second)}"
+            told = (
+                f"Node {self._name(first)} overwrites the folder {_shown(outer)}, and {other} "
+                f"writes {_shown(inner)} in it"
+            )
+        elif first == second:
+            told = f"Node {self._name(first)} writes {outer.where} twice"
+            told += f" ('{outer.name}', '{inner.name}')"
+        else:
+            told = f"Nodes {self._name(first)} and {self._name(second)} both write {outer.where}"
+            told += f" ('{outer.name}', '{inner.name}')"
+        if first == second:
+            return f"{told}. Give each a path of its own."
+        return (
+            f"{told}, and nothing orders them. Let one read the other's output, or give each a "
+            "path of its own."
+        )
+
+    def _own_input(
+        self, written: _Place, read: _Place, writer: int, reader: int, frame: str
+    ) -> str:
+        how = f"while it reads {_shown(read)} lazily. Use"
+        if frame:
+            how = (
+                f"while it reads '{frame}', a lazy frame that node {self._name(reader)} has made "
+                f"of {_shown(read)}. Save '{frame}' to a file in the catalog, use"
+            )
+        return (
+            f"Node {self._name(writer)} overwrites {_shown(written)} {how} a Delta table "
+            "(spark.DeltaTableDataSet), or write to another path."
+        )
+
+    def _still_read(
+        self, written: _Place, read: _Place, writer: int, reader: int, holder: int, frame: str
+    ) -> str:
+        does = "overwrites" if written.overwrites else "saves a new version of"
+        told = f"Node {self._name(writer)} {does} {_shown(written)}"
+        if not frame:
+            return (
+                f"{told} and node {self._name(reader)} reads {_shown(read)}, and nothing orders "
+                "them. Let one read the other's output, or write to another path."
+            )
+        way_out = f"Save '{frame}' to a file in the catalog, or write to another path"
+        if not self._order.is_before(writer, holder):
+            way_out += f", or let {self._name(writer)} read an output of {self._name(holder)}"
+        return (
+            f"{told}, which node {self._name(holder)} may have still to read: '{frame}' is a lazy "
+            f"frame that node {self._name(reader)} has made of {_shown(read)}. {way_out}."
+        )
+
+    def _name(self, position: int) -> str:
+        return f"'{self._nodes[position].name}'"
+
+
+def _shown(place: _Place) -> str:
+    return f"{place.where} ('{place.name}')"
+
+
+def _may_write_together(outer: _Place, inner: _Place) -> bool:
+    if outer.target != inner.target:
+        return not outer.overwrites
+    return outer.writes_its_part and inner.writes_its_part

@@ -1,0 +1,141 @@
+"""What a run will do, worked out before anything runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sparkpipe.io import DataCatalog
+from sparkpipe.io.core import is_ephemeral, is_spark_frame
+from sparkpipe.pipeline import Pipeline
+from sparkpipe.pipeline.node import Node
+from sparkpipe.pipeline.transcoding import strip_transcoding
+from sparkpipe.plan.dag import longest_remaining, width
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The nodes of a run in their fixed order, and what each position waits for and sets free.
+
+    Attributes:
+        nodes: In topological order; where there is a choice, an earlier position goes first.
+        waits_for: For each position, how many nodes it needs.
+        children: For each position, the positions that need it.
+        readers: For each data set that is read, by how many nodes.
+        releasable: Data sets that may be released once they are read: neither inputs nor outputs of
+            the pipeline.
+        remaining: For each position, the length of the longest path from it to an end: in seconds
+            where they are known, else in nodes.
+        width: How many nodes may run at once at most.
+    """
+
+    nodes: tuple[Node, ...]
+    waits_for: tuple[int, ...]
+    children: tuple[tuple[int, ...], ...]
+    readers: dict[str, int]
+    releasable: frozenset[str]
+    remaining: tuple[float, ...]
+    width: int
+
+    def shared(self, catalog: DataCatalog) -> dict[str, tuple[str, ...]]:
+        """Return what more than one node reads from memory, with these nodes.
+
+        Of these, Spark frames are persisted when they are first read, and released after the last
+        node that reads them.
+
+        Args:
+            catalog: Tells what is in memory; what is not in it will be.
+        """
+        shared: dict[str, list[str]] = {
+            name: []
+            for name, count in self.readers.items()
+            if count > 1 and (name not in catalog or may_be_persisted(catalog._get_dataset(name)))
+        }
+        for node in self.nodes:
+            for name in node.input_names:
+                if name in shared:
+                    shared[name].append(node.name)
+        return {name: tuple(node_names) for name, node_names in shared.items()}
+
+    def resume_from(self, completed: Iterable[int], catalog: DataCatalog) -> tuple[str, ...]:
+        """Return names of nodes from which a run that ended early can be continued.
+
+        What is not done must run; so must all that follows it, and whoever makes data for it that
+        was only in memory.
+
+        Args:
+            completed: Positions of the nodes that have run and saved.
+            catalog: Tells which data sets outlive the run.
+        """
+        parents: list[list[int]] = [[] for _ in self.nodes]
+        for position, children in enumerate(self.children):
+            for child in children:
+                parents[child].append(position)
+        done = set(completed)
+        to_visit = [position for position in range(len(self.nodes)) if position not in done]
+        needed = set(to_visit)
+        while to_visit:
+            position = to_visit.pop()
+            read = {strip_transcoding(name) for name in self.nodes[position].input_names}
+            lost = (
+                parent
+                for parent in parents[position]
+                if any(
+                    strip_transcoding(name) in read and is_ephemeral(catalog._get_dataset(name))
+                    for name in self.nodes[parent].output_names
+                )
+            )
+            for other in (*self.children[position], *lost):
+                if other not in needed:
+                    needed.add(other)
+                    to_visit.append(other)
+        return tuple(
+            self.nodes[position].name
+            for position in sorted(needed)
+            if needed.isdisjoint(parents[position])
+        )
+
+
+def may_be_persisted(data_set: Any) -> bool:
+    """Whether a data set may hold a Spark frame in memory that nobody has forbidden to persist."""
+    if not is_ephemeral(data_set) or getattr(data_set, "persist", None) is False:
+        return False
+    data = getattr(data_set, "_data", None)
+    return is_spark_frame(data) or not data_set.exists()
+
+
+def make_plan(pipeline: Pipeline, expected_seconds: Mapping[str, float] | None = None) -> Plan:
+    """Work out the plan of a pipeline, in time proportional to its nodes and edges.
+
+    Args:
+        pipeline: What is to run.
+        expected_seconds: How long nodes are expected to take, by name, as of an earlier run; a node
+            that is not in it counts as the mean of those that are.
+    """
+    nodes = tuple(pipeline.nodes)
+    position_of = {node: position for position, node in enumerate(nodes)}
+    waits_for = [0] * len(nodes)
+    children: list[tuple[int, ...]] = []
+    for node in nodes:
+        following = tuple(sorted(position_of[child] for child in pipeline._children_of(node)))
+        children.append(following)
+        for position in following:
+            waits_for[position] += 1
+    seconds: list[float] | None = None
+    if expected_seconds:
+        mean = sum(expected_seconds.values()) / len(expected_seconds)
+        seconds = [expected_seconds.get(node.name, mean) for node in nodes]
+    readers = Counter(name for node in nodes for name in node.input_names)
+    kept = pipeline.inputs() | pipeline.outputs()
+    written = pipeline.all_outputs()
+    return Plan(
+        nodes,
+        tuple(waits_for),
+        tuple(children),
+        readers,
+        frozenset((written | set(readers)) - kept),
+        longest_remaining(children, seconds),
+        width(children),
+    )

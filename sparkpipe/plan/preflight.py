@@ -1,0 +1,129 @@
+"""What is known to keep a pipeline from running, before anything is loaded."""
+
+from __future__ import annotations
+
+from sparkpipe.errors import did_you_mean
+from sparkpipe.io import DataCatalog
+from sparkpipe.io.core import location_of
+from sparkpipe.io.target import unwrapped
+from sparkpipe.pipeline import Pipeline
+from sparkpipe.pipeline.transcoding import strip_transcoding
+from sparkpipe.plan.conflicts import target_problems
+from sparkpipe.spark.databricks import folder_problems
+
+#: For how many unknown inputs a run is told what may have been meant.
+_GUESSES = 10
+
+
+def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+    """Return all that is known to keep a pipeline from running, without loading anything.
+
+    Args:
+        pipeline: What is to run.
+        catalog: Where its data is.
+    """
+    names = sorted(pipeline.data_sets())
+    confirmed = {name for node in pipeline.nodes for name in node.confirms}
+    problems = catalog.problems(n for n in sorted(confirmed.union(names)) if n in catalog)
+    needed_by: dict[str, list[str]] = {}
+    for node in pipeline.nodes:
+        for name in node.input_names:
+            needed_by.setdefault(name, []).append(node.name)
+    inputs = pipeline.inputs()
+    known = [*catalog, *pipeline.all_outputs()]
+    unknown = 0
+    for name in sorted(inputs):
+        readers = _listed(needed_by[name])
+        if name not in catalog:
+            unknown += 1
+            # Each guess looks at every name; where all are missing, none of them was misspelt.
+            problems.append(_unknown_input(name, readers, known if unknown <= _GUESSES else []))
+            continue
+        missing = _missing_data(name, catalog)
+        if missing:
+            problems.append(f"Input '{name}' of {readers}{missing}")
+    for name in names:
+        if name != strip_transcoding(name) and name not in catalog and name not in inputs:
+            problems.append(
+                f"'{name}' is one form of '{strip_transcoding(name)}' and needs an entry of its "
+                "own in the catalog: forms share a file, which data in memory has not."
+            )
+    problems += _unconfirmable(pipeline, catalog)
+    problems += _unwritable(pipeline, catalog)
+    return problems + target_problems(pipeline, catalog)
+
+
+def _unwritable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+    """Tell outputs of which it is known that no save can succeed: a table for reading only."""
+    problems = []
+    for node in pipeline.nodes:
+        for name in node.output_names:
+            if name not in catalog:
+                continue
+            try:
+                data_set = unwrapped(catalog._get_dataset(name))
+            except Exception:  # noqa: S112 - told as a problem of the data set already
+                continue
+            reason = getattr(data_set, "_unwritable", str)()
+            if reason:
+                kind = type(data_set).__name__
+                problems.append(f"Output '{name}' of node '{node.name}' ({kind}): {reason}")
+    return problems
+
+
+def _unknown_input(name: str, readers: str, known: list[str]) -> str:
+    if name.startswith("params:"):
+        what = f"The parameter '{name.removeprefix('params:')}' that {readers} needs is not set."
+        params = [one.removeprefix("params:") for one in known if one.startswith("params:")]
+        hint = did_you_mean(name.removeprefix("params:"), params) or (
+            "Set it in conf/base/parameters.yml."
+        )
+    else:
+        what = f"The input '{name}' of {readers} is neither in the catalog nor made in this run."
+        hint = did_you_mean(name, known) or (
+            "Add it to conf/base/catalog.yml, or start the run from the node that makes it."
+        )
+    return f"{what} {hint}"
+
+
+def _unconfirmable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+    problems = []
+    for node in pipeline.nodes:
+        for name in node.confirms:
+            if name not in catalog:
+                told = f"Node '{node.name}' confirms '{name}', which is not in the catalog."
+                hint = did_you_mean(name, catalog)
+            else:
+                try:
+                    data_set = catalog._get_dataset(name)
+                except Exception:  # told as a problem of the data set already  # noqa: S112
+                    continue
+                if hasattr(data_set, "confirm"):
+                    continue
+                kind = type(data_set).__name__
+                told = f"Node '{node.name}' confirms '{name}' ({kind}), which cannot be confirmed."
+                hint = "Only data sets that remember what was read can be, as IncrementalDataSet."
+            problems.append(f"{told} {hint}".rstrip())
+    return problems
+
+
+def _missing_data(name: str, catalog: DataCatalog) -> str:
+    try:
+        data_set = catalog._get_dataset(name)
+    except Exception:  # told as a problem of the data set already
+        return ""
+    if folder_problems(location_of(unwrapped(data_set))):  # told already, too
+        return ""
+    missing = getattr(data_set, "_missing", None)
+    reason = missing() if callable(missing) else ""
+    if not reason:
+        return ""
+    location = location_of(data_set)
+    where = "" if location and location in reason else f", {location}"
+    return f" ({type(data_set).__name__}{where.rstrip(', ')}): {reason}"
+
+
+def _listed(node_names: list[str], most: int = 3) -> str:
+    shown = ", ".join(f"'{name}'" for name in node_names[:most])
+    more = f" and {len(node_names) - most} more" if len(node_names) > most else ""
+    return f"{'node' if len(node_names) == 1 else 'nodes'} {shown}{more}"

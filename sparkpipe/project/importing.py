@@ -1,0 +1,63 @@
+"""Import what a project's package defines."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from sparkpipe.errors import ConfigError, SparkpipeError, place_of, told_with_place
+from sparkpipe.project.finding import Project
+from sparkpipe.spark.databricks import foreign_feature
+
+
+def make_importable(project: Project) -> None:
+    """Put the source folder of a project on the path of imports, if it is not there."""
+    folder = str(project.source_dir)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+
+
+def import_from(project: Project, name: str) -> ModuleType | None:
+    """Import a module of a project's package; None if it is not there.
+
+    Raises:
+        ConfigError: It cannot be imported, or the package of another project was imported before.
+    """
+    make_importable(project)
+    module = import_module(f"{project.package_name}.{name}")
+    if module is not None:
+        refuse_other_package(project)
+    return module
+
+
+def refuse_other_package(project: Project) -> None:
+    """Refuse to work with the package of another project that has the same name."""
+    expected = project.source_dir.joinpath(*project.package_name.split("."))
+    found = getattr(sys.modules[project.package_name], "__path__", ())
+    if expected.is_dir() and not any(Path(path).resolve() == expected for path in found):
+        raise ConfigError(
+            f"The package '{project.package_name}' of {project.path} cannot be imported: this "
+            f"process has one of the same name, from {', '.join(found) or 'elsewhere'}.",
+            hint="Run each project in a process of its own, or rename one package.",
+        )
+
+
+def import_module(name: str) -> ModuleType | None:
+    """Import a module; None if it is not there."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as exc:
+        if exc.name is not None and f"{name}.".startswith(f"{exc.name}."):
+            return None
+        raise ConfigError(
+            f"Importing {name} failed: there is no module '{exc.name}' (imported {place_of(exc)}).",
+            hint=foreign_feature(exc) or "Install it, or check the spelling.",
+        ) from exc
+    except SparkpipeError:
+        raise
+    except (Exception, SystemExit) as exc:  # a script that ends itself must not end this one
+        raise ConfigError(
+            f"Importing {name} raised {told_with_place(exc)}", hint=foreign_feature(exc)
+        ) from exc

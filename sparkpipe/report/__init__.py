@@ -1,0 +1,1 @@
+"""What people see of a run. Each module reads its events and nothing else."""

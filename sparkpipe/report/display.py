@@ -1,0 +1,217 @@
+"""How far a run is: a live display on a terminal, a line now and then everywhere else."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from sparkpipe.report.text import duration, printable
+from sparkpipe.spark.jobs.run import current_run
+
+if TYPE_CHECKING:
+    from sparkpipe.events import NodeReport, NodeStatus
+    from sparkpipe.pipeline.node import Node
+    from sparkpipe.plan import Plan
+    from sparkpipe.spark.jobs.progress import TaskCounts
+
+_logger = logging.getLogger(__name__)
+
+_PERIOD_SECONDS = 1.0
+# Spark may be hanging when a run ends; the display must not hang with it.
+_PATIENCE_SECONDS = 2.0
+
+_FIRST_LINE_SECONDS = 30.0
+_MOST_NAMED = 5
+
+TaskSource = Callable[[Collection[str]], Mapping[str, "TaskCounts"]]
+
+
+@dataclass(frozen=True)
+class RunningNode:
+    """A node that runs: for how many seconds, and what is known of its Spark tasks."""
+
+    name: str
+    seconds: float
+    tasks: TaskCounts | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run at one moment; the nodes that have run longest come first."""
+
+    seconds: float
+    total: int
+    waiting: int
+    ended: Mapping[NodeStatus, int]
+    running: tuple[RunningNode, ...]
+
+
+class View(Protocol):
+    """Shows snapshots. All methods are called by one thread."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show how far the run is."""
+
+    def close(self) -> None:
+        """Leave nothing of the display behind."""
+
+
+class RunDisplay:
+    """Watches a run, and shows how far it is until it ends.
+
+    A thread of its own looks once a second, so that a short run costs nothing.
+
+    Args:
+        tasks: Returns the Spark tasks of job groups; must neither start Spark nor raise. By default
+            the run that is watched is asked.
+        stream: Where to show it; by default standard error.
+        period: Seconds between two looks.
+    """
+
+    def __init__(
+        self,
+        tasks: TaskSource | None = None,
+        stream: TextIO | None = None,
+        period: float = _PERIOD_SECONDS,
+    ) -> None:
+        self._tasks = tasks
+        self._stream = stream
+        self._period = period
+        self._lock = threading.Lock()
+        self._state = _State()
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def run_started(self, plan: Plan, run_id: str) -> None:
+        """Start to look."""
+        run = current_run()
+        tasks = self._tasks or (run.progress.task_counts if run is not None else _no_tasks)
+        self._state = _State(run_id, len(plan.nodes), time.monotonic(), tasks)
+        self._over.clear()
+        self._thread = threading.Thread(target=self._watch, name="sparkpipe-progress", daemon=True)
+        self._thread.start()
+
+    def node_started(self, node: Node) -> None:
+        """Show the node as running."""
+        with self._lock:
+            self._state.running[node.name] = time.monotonic()
+
+    def node_ended(self, report: NodeReport) -> None:
+        """Show the node as ended."""
+        with self._lock:
+            self._state.running.pop(report.node_name, None)
+            self._state.ended[report.status] += 1
+
+    def run_ended(self) -> None:
+        """Take the display away."""
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join(_PATIENCE_SECONDS)
+
+    def _watch(self) -> None:
+        view: View | None = None
+        try:
+            while not self._over.wait(self._period):
+                if view is None:
+                    view = make_view(self._stream or sys.stderr)
+                view.show(self._snapshot())
+        except Exception as exc:  # a terminal may be closed at any time; the run goes on
+            _logger.debug("The display has ended: %s", exc)
+        finally:
+            if view is not None:
+                with suppress(Exception):
+                    view.close()
+
+    def _snapshot(self) -> Snapshot:
+        now = time.monotonic()
+        with self._lock:
+            state = self._state
+            running, ended = dict(state.running), dict(state.ended)
+        groups = {name: f"{state.run_id}/{name}" for name in running}
+        tasks = state.tasks(groups.values()) if groups else {}
+        nodes = [
+            RunningNode(name, now - started, tasks.get(groups[name]))
+            for name, started in running.items()
+        ]
+        return Snapshot(
+            now - state.started,
+            state.total,
+            max(0, state.total - len(running) - sum(ended.values())),
+            ended,
+            tuple(sorted(nodes, key=lambda node: -node.seconds)),
+        )
+
+
+def _no_tasks(groups: Collection[str]) -> Mapping[str, TaskCounts]:
+    return {}
+
+
+@dataclass
+class _State:
+    run_id: str = ""
+    total: int = 0
+    started: float = 0.0
+    tasks: TaskSource = _no_tasks
+    running: dict[str, float] = field(default_factory=dict)
+    ended: Counter[NodeStatus] = field(default_factory=Counter)
+
+
+def make_view(stream: TextIO) -> View:
+    """Return a live view for a terminal that can show one, else one of plain lines."""
+    if is_live(stream):
+        from sparkpipe.report.live import LiveView
+
+        return LiveView(stream)
+    return PlainView()
+
+
+def is_live(stream: TextIO) -> bool:
+    """Whether lines on a stream can be drawn over: not in files, notebooks, and logs of CI."""
+    # A notebook runs '!sparkpipe run' on a terminal, shows what is drawn line below line, and is
+    # known by what its kernel leaves in the environment.
+    elsewhere = ("CI", "JPY_PARENT_PID")
+    return (
+        stream.isatty()
+        and os.environ.get("TERM", "").lower() not in ("dumb", "unknown", "xterm-color")
+        and not any(os.environ.get(name) for name in elsewhere)
+    )
+
+
+class PlainView:
+    """Logs a line about nodes that run long: after half a minute, one minute, two, four, ..."""
+
+    def __init__(self) -> None:
+        self._due: dict[str, float] = {}
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Log the nodes for which a line is due."""
+        due = []
+        for node in snapshot.running:
+            when = self._due.get(node.name, _FIRST_LINE_SECONDS)
+            if node.seconds >= when:
+                due.append(node)
+                while when <= node.seconds:
+                    when *= 2
+                self._due[node.name] = when
+        if due:
+            named = ", ".join(map(_told, due[:_MOST_NAMED]))
+            more = f" and {len(due) - _MOST_NAMED} more" if len(due) > _MOST_NAMED else ""
+            _logger.info("Still running: %s%s", named, more)
+
+    def close(self) -> None:
+        """Nothing is left behind."""
+
+
+def _told(node: RunningNode) -> str:
+    tasks = ""
+    if node.tasks is not None and node.tasks.total:
+        tasks = f", Spark: {node.tasks.done} of {node.tasks.total} tasks"
+    return f"'{printable(node.name)}' ({duration(int(node.seconds))}{tasks})"

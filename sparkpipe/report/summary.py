@@ -1,0 +1,132 @@
+"""Where the time of a run went: a line for each node, the slowest first."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from sparkpipe.report.text import duration, fitted, printable, width_of
+
+if TYPE_CHECKING:
+    from sparkpipe.events import NodeReport
+    from sparkpipe.pipeline.node import Node
+    from sparkpipe.plan import Plan
+
+# What fits on a screen beside the rest of a run; the log file has all.
+_MOST_ROWS = 12
+_WIDEST_NAME = 40
+_MOST_LAZY = 3
+
+# What needs to be looked at comes first.
+_ORDER = {"failed": 0, "cancelled": 1, "done": 2, "skipped": 3}
+
+_LAZY = "lazy: a Spark frame left in memory; its time is that of the nodes that read it."
+
+
+class RunSummary:
+    """Collects the reports of the nodes of a run.
+
+    Attributes:
+        reports: In the order in which the nodes ended.
+        seconds: How long the run took.
+    """
+
+    def __init__(self) -> None:
+        self.reports: list[NodeReport] = []
+        self.seconds = 0.0
+        self._started = 0.0
+
+    def run_started(self, plan: Plan, run_id: str) -> None:
+        """Start the clock."""
+        self._started = time.monotonic()
+
+    def node_started(self, node: Node) -> None:
+        """Nothing to collect yet."""
+
+    def node_ended(self, report: NodeReport) -> None:
+        """Keep the report."""
+        self.reports.append(report)
+
+    def run_ended(self) -> None:
+        """Stop the clock."""
+        self.seconds += time.monotonic() - self._started
+
+    def lines(self, verbose: bool = False) -> list[str]:
+        """Return the table; see :func:`summary_lines`."""
+        return summary_lines(self.reports, verbose)
+
+
+def summary_lines(reports: Iterable[NodeReport], verbose: bool = False) -> list[str]:
+    """Return a table of nodes: how they ended and where their time went.
+
+    What failed comes first, then what took longest. A column in which no node has anything is left
+    out; so is the status where all are done.
+
+    Args:
+        reports: One for each node.
+        verbose: Every node, and names in full; else no more than fit on a screen.
+    """
+    ordered = most_telling_first(reports)
+    if not ordered:
+        return []
+    shown = ordered if verbose else ordered[:_MOST_ROWS]
+    rows = [["Node", "Status", "Total", "Load", "Function", "Save", "Spark", ""]]
+    rows += [_row(report, verbose) for report in shown]
+    if all(report.status == "done" for report in ordered):
+        rows = [[*row[:1], *row[2:]] for row in rows]
+    lines = _table(rows)
+    if len(shown) < len(ordered):
+        left = Counter(report.status for report in ordered[len(shown) :])
+        counts = ", ".join(f"{count} {status}" for status, count in left.items())
+        lines.append(f"… {len(ordered) - len(shown)} more ({counts})")
+    if any(report.lazy_outputs for report in shown):
+        lines.append(_LAZY)
+    return lines
+
+
+def most_telling_first(reports: Iterable[NodeReport]) -> list[NodeReport]:
+    """Return reports: what failed comes first, then what took longest."""
+    return sorted(reports, key=lambda report: (_ORDER[report.status], -_total(report)))
+
+
+def _row(report: NodeReport, verbose: bool) -> list[str]:
+    name = printable(report.node_name)
+    if not verbose and width_of(name) > _WIDEST_NAME:
+        name = fitted(name, _WIDEST_NAME)
+    steps = (report.load_seconds, report.function_seconds, report.save_seconds)
+    # Blank where nobody knows, which is not the same as none.
+    spark = "" if report.spark_seconds is None else duration(report.spark_seconds)
+    marks = []
+    if report.lazy_outputs:
+        lazy = [printable(name) for name in report.lazy_outputs]
+        more = "" if verbose or len(lazy) <= _MOST_LAZY else f" and {len(lazy) - _MOST_LAZY} more"
+        marks.append(f"lazy: {', '.join(lazy if verbose else lazy[:_MOST_LAZY])}{more}")
+    if report.attempts > 1:
+        marks.append(f"{report.attempts} attempts")
+    times = [duration(_total(report)), *map(duration, steps), spark]
+    return [name, report.status, *times, "; ".join(marks)]
+
+
+def _total(report: NodeReport) -> float:
+    return report.ended - report.started
+
+
+def _table(rows: list[list[str]]) -> list[str]:
+    """Align columns: names, status and marks to the left, times to the right."""
+    columns = [
+        column
+        for column in zip(*rows, strict=True)
+        if column[0] in ("Node", "Status", "Total") or any(c not in ("", "-") for c in column[1:])
+    ]
+    is_time = [column[0] not in ("Node", "Status", "") for column in columns]
+    widths = [max(map(width_of, column)) for column in columns]
+    lines = []
+    for cells in zip(*columns, strict=True):
+        aligned = [
+            " " * (width - width_of(cell)) + cell if right else fitted(cell, width)
+            for cell, width, right in zip(cells, widths, is_time, strict=True)
+        ]
+        lines.append("  ".join(aligned).rstrip())
+    return lines

@@ -1,0 +1,15 @@
+"""The session: from what is asked for to a run in which nothing is left to find wrong."""
+
+from sparkpipe.session.choosing_runner import RUNNERS, load_runner
+from sparkpipe.session.prepared import PreparedRun
+from sparkpipe.session.selection import Selection
+from sparkpipe.session.session import ENVIRONMENT_VARIABLE, Session
+
+__all__ = [
+    "ENVIRONMENT_VARIABLE",
+    "RUNNERS",
+    "PreparedRun",
+    "Selection",
+    "Session",
+    "load_runner",
+]

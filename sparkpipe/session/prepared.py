@@ -1,0 +1,71 @@
+"""A run that is ready to start."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.errors import first_line
+from sparkpipe.io import DataCatalog
+from sparkpipe.io.core import reason_of
+from sparkpipe.pipeline import Pipeline
+from sparkpipe.runner import AbstractRunner
+from sparkpipe.spark.jobs.run import pipeline_named
+
+if TYPE_CHECKING:
+    from pluggy import PluginManager
+
+    from sparkpipe.spark.session import SparkProvider
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run in which nothing is left to find wrong; started by :meth:`run`."""
+
+    pipeline: Pipeline
+    catalog: DataCatalog
+    runner: AbstractRunner
+    run_params: dict[str, Any]
+    hook_manager: PluginManager
+    spark: SparkProvider = field(repr=False)
+    scope: Callable[[], AbstractContextManager[object]] = field(repr=False)
+
+    def run(self) -> dict[str, Any]:
+        """Run the nodes.
+
+        Returns:
+            The outputs that the catalog does not hold, by name.
+
+        Raises:
+            RunFailedError: Nodes failed.
+        """
+        hook = self.hook_manager.hook
+        context = {
+            "run_params": self.run_params,
+            "pipeline": self.pipeline,
+            "catalog": self.catalog,
+        }
+        started = time.perf_counter()
+        with self.scope(), pipeline_named(self.run_params["pipeline_name"]):
+            hook.before_pipeline_run(**context)
+            try:
+                outputs = self.runner.run(
+                    self.pipeline, self.catalog, self.hook_manager, self.run_params["session_id"]
+                )
+            except Exception as error:
+                try:
+                    hook.on_pipeline_error(error=error, **context)
+                except Exception as exc:  # must not hide why the run failed
+                    _logger.error(
+                        "The hook 'on_pipeline_error' failed: %s", first_line(reason_of(exc))
+                    )
+                raise
+            hook.after_pipeline_run(run_result=outputs, **context)
+        _logger.info("Run completed in %.1f s", time.perf_counter() - started)
+        return outputs

@@ -1,0 +1,149 @@
+"""What is wrong with a run that a session is asked for, found without starting anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.errors import DataSetError, PreflightError, SparkpipeError, did_you_mean
+from sparkpipe.io import DataCatalog
+from sparkpipe.io.core import is_single_process, location_of
+from sparkpipe.pipeline import Pipeline
+from sparkpipe.project import named_pipeline
+from sparkpipe.project.context import configuration
+from sparkpipe.session.selection import Selection
+from sparkpipe.spark.start.java import start_problem
+
+if TYPE_CHECKING:
+    from sparkpipe.config import AbstractConfigLoader
+    from sparkpipe.spark.session import SparkProvider
+
+# A file system that is Databricks' own, unless somebody brings it.
+_DBFS = "spark.hadoop.fs.dbfs.impl"
+
+
+def attempt(problems: list[str], make: Callable[[], Any]) -> Any:
+    """Return what ``make`` makes, or None and a further problem."""
+    try:
+        return make()
+    except PreflightError as exc:
+        problems += exc.problems
+    except SparkpipeError as exc:
+        problems.append(str(exc))
+    return None
+
+
+def find_config_problems(config_loader: AbstractConfigLoader) -> list[str]:
+    """Tell each kind of configuration that cannot be read, not only the first."""
+    problems: list[str] = []
+    for kind in ("catalog", "parameters", "credentials", "spark"):
+        attempt(problems, partial(configuration, config_loader, kind))
+    return problems
+
+
+def choose(
+    registry: tuple[dict[str, Pipeline], list[str]], selection: Selection, problems: list[str]
+) -> tuple[Pipeline | None, Pipeline | None]:
+    """Return the pipeline that a selection names and the part that it keeps, where they are."""
+    pipelines, registry_problems = registry
+    problems += registry_problems
+    if registry_problems and not pipelines:
+        # That there is no pipeline of a name tells nothing where none could be registered.
+        return None, None
+    whole = attempt(problems, partial(named_pipeline, pipelines, selection.name))
+    return whole, None if whole is None else _select(whole, selection, problems)
+
+
+def _select(whole: Pipeline, selection: Selection, problems: list[str]) -> Pipeline | None:
+    """Filter a pipeline; what each filter has wrong is added to ``problems``."""
+    known = whole.tags
+    found = [
+        f"No node of pipeline '{selection.name}' has the tag '{tag}'. "
+        + (did_you_mean(tag, known) or f"Tags: {', '.join(sorted(known)) or 'none'}.")
+        for tag in selection.tags
+        if tag not in known
+    ]
+    filters = selection.filters()
+    for name, values in filters.items():
+        if values and name != "tags":
+            attempt(found, partial(whole.filter, **{name: values}))
+    problems += found
+    return None if found else attempt(problems, lambda: whole.filter(**filters))
+
+
+def find_unread_params(
+    params: Mapping[str, Any],
+    pipelines: Iterable[Pipeline],
+    asked: Iterable[str],
+    who: str,
+) -> list[str]:
+    """Tell parameters that nothing reads: most often misspelt ones.
+
+    Args:
+        params: What was given.
+        pipelines: What may read them.
+        asked: Names that the configuration itself reads.
+        who: Who should have read them, for messages.
+    """
+    inputs: set[str] = set().union(*(pipeline.all_inputs() for pipeline in pipelines))
+    if "parameters" in inputs:
+        return []
+    read = {n.removeprefix("params:") for n in inputs if n.startswith("params:")} | set(asked)
+    problems = []
+    for name in _leaves(params):
+        if not _is_read(name, read):
+            known = ", ".join(sorted(read)) or "none"
+            hint = did_you_mean(name, read) or f"Those that are read: {known}."
+            problems.append(f"{who} reads the parameter '{name}'. {hint}")
+    return problems
+
+
+def _is_read(name: str, read: Iterable[str]) -> bool:
+    """Whether a parameter is among those that are read, or a part of one, or holds one."""
+    return any(f"{name}.".startswith(f"{one}.") or f"{one}.".startswith(f"{name}.") for one in read)
+
+
+def _leaves(params: Mapping[str, Any], prefix: str = "") -> list[str]:
+    names: list[str] = []
+    for key, value in params.items():
+        if isinstance(value, Mapping) and value:
+            names += _leaves(value, f"{prefix}{key}.")
+        else:
+            names.append(f"{prefix}{key}")
+    return names
+
+
+def find_pool_problems(pipeline: Pipeline, known: tuple[str, ...]) -> list[str]:
+    """Tell pools of nodes that ``spark.pools`` does not have, where it has any."""
+    return [
+        f"Node '{node.name}': spark.pools in spark.yml has no pool '{node.pool}'. "
+        + (did_you_mean(node.pool, known) or f"Pools: {', '.join(known)}.")
+        for node in pipeline.nodes
+        if known and node.pool is not None and node.pool not in known
+    ]
+
+
+def find_spark_problems(
+    pipeline: Pipeline, catalog: DataCatalog, spark: SparkProvider
+) -> list[str]:
+    """Tell what a Spark that this run would start for a data set lacks."""
+    names = [name for name in sorted(pipeline.data_sets()) if name in catalog]
+    try:
+        uses = [name for name in names if is_single_process(catalog._get_dataset(name))]
+    except DataSetError:
+        return []  # told already
+    if not uses or not spark.starts_jvm():
+        return []
+    problem, hint = start_problem()
+    problems = [f"{problem} ('{uses[0]}' is read by Spark.) {hint}"] if problem else []
+    if _DBFS not in spark.settings:
+        problems += [
+            f"Data set '{name}' ({location}) is there on Databricks only: the Spark of this "
+            "machine has no dbfs:/. Give another path in an environment for this machine."
+            for name in uses
+            if (location := location_of(catalog._get_dataset(name))).startswith(
+                ("dbfs:/", "/dbfs/")
+            )
+        ]
+    return problems

@@ -1,0 +1,565 @@
+"""The composition root: project + configuration + catalog + hooks → one run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe import __version__
+from sparkpipe.config import AbstractConfigLoader
+from sparkpipe.errors import (
+    ConfigError,
+    PreflightError,
+    collecting_errors,
+)
+from sparkpipe.hooks import create_hook_manager, installed_hooks
+from sparkpipe.io import DataCatalog
+from sparkpipe.io.core import generate_timestamp
+from sparkpipe.logging import apply_logging_config, checked_logging_config
+from sparkpipe.pipeline import Pipeline
+from sparkpipe.project import Project, make_importable
+from sparkpipe.project.context import ProjectContext, absolute_path, configuration
+from sparkpipe.project.current import Current, project_of, working_for
+from sparkpipe.project.settings import Settings
+from sparkpipe.runner import AbstractRunner, SequentialRunner
+from sparkpipe.session.choosing_runner import load_runner
+from sparkpipe.session.prepared import PreparedRun
+from sparkpipe.session.problems import (
+    attempt,
+    choose,
+    find_config_problems,
+    find_pool_problems,
+    find_spark_problems,
+    find_unread_params,
+)
+from sparkpipe.session.selection import Selection, names_of
+from sparkpipe.spark.session import SparkProvider, activated
+from sparkpipe.spark.warm.folder import FOLDER, WarmFolder
+
+if TYPE_CHECKING:
+    from pluggy import PluginManager
+    from pyspark.sql import SparkSession
+
+_logger = logging.getLogger(__name__)
+
+#: The environment where none is given.
+ENVIRONMENT_VARIABLE = "SPARKPIPE_ENV"
+
+
+class Session:
+    """A project ready to run, any number of times.
+
+    Args:
+        project_path: A folder of the project, or the project; by default the working folder.
+        env: The configuration environment on top of base; by default that of the environment
+            variable ``SPARKPIPE_ENV``, or ``local``.
+        extra_params: Parameters on top of those of the files.
+        conf_source: A folder of configuration instead of the project's.
+        spark: A Spark session, or a function that returns one; by default ``SPARK_SESSION`` of the
+            project's settings, the active one, else one made from ``spark.yml`` when first needed.
+        hooks: Hooks beside those of the project's settings and of installed packages.
+        package_name: The package of an installed project, where ``project_path`` has only its
+            configuration.
+
+    Attributes:
+        project: The project.
+        session_id: The name of this session. Each run has a name of its own.
+        store: What is known of the session, for ``SESSION_STORE_CLASS`` of the settings.
+
+    Raises:
+        ProjectNotFoundError: There is no project there.
+        ConfigError: The project's configuration is wrong.
+    """
+
+    def __init__(
+        self,
+        project_path: str | Path | Project | None = None,
+        env: str | None = None,
+        extra_params: Mapping[str, Any] | None = None,
+        *,
+        conf_source: str | Path | None = None,
+        spark: SparkSession | Callable[[], SparkSession] | None = None,
+        hooks: Iterable[object] = (),
+        package_name: str | None = None,
+    ) -> None:
+        self.project: Project = project_of(project_path, package_name)
+        self.env = env or os.environ.get(ENVIRONMENT_VARIABLE) or None
+        self.extra_params = dict(extra_params or {})
+        self.session_id = generate_timestamp()
+        self._current = Current(self.project)
+        # What is wrong with the settings is told with all else, before a run.
+        self._settings, self._settings_problems = self._current.checked_settings
+        self._conf_source = Path(conf_source) if conf_source is not None else None
+        self._hooks = tuple(hooks)
+        self._spark = spark
+        self._lock = threading.RLock()
+        self._context: ProjectContext | None = None
+        self._closing = ExitStack()
+        if not self._settings_problems:
+            _ = self.config_loader  # a wrong folder or environment is told at once
+
+    @classmethod
+    def create(
+        cls,
+        package_name: str | None = None,
+        project_path: str | Path | None = None,
+        save_on_close: bool = True,
+        env: str | None = None,
+        extra_params: Mapping[str, Any] | None = None,
+        conf_source: str | Path | None = None,
+    ) -> Session:
+        """Make a session as a program of its own does: with logging, and with its store.
+
+        Args:
+            package_name: The package of an installed project.
+            project_path: A folder of the project, or the project; by default the working folder.
+            save_on_close: Save the store when the session is closed.
+            env: The configuration environment on top of base.
+            extra_params: Parameters on top of those of the files.
+            conf_source: A folder of configuration instead of the project's.
+
+        Raises:
+            ProjectNotFoundError: There is no project there.
+            ConfigError: The project's configuration is wrong.
+        """
+        session = cls(
+            project_path, env, extra_params, conf_source=conf_source, package_name=package_name
+        )
+        session.set_up_logging()
+        if save_on_close and hasattr(session.store, "save"):
+            session._closing.callback(session.store.save)
+        return session
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.project.path)!r}, env={self.env!r})"
+
+    def close(self) -> None:
+        """Stop the Spark session if it was started here; leaving ``with Session()`` does so too."""
+        if "spark" in self.__dict__:
+            self.spark.stop()
+        self._closing.close()
+
+    @property
+    def settings(self) -> Settings:
+        """What the project's ``settings.py`` says.
+
+        Raises:
+            PreflightError: Something in it is wrong; all that is wrong is told.
+        """
+        return self._current.settings
+
+    @cached_property
+    def config_loader(self) -> AbstractConfigLoader:
+        """Reads the configuration.
+
+        Raises:
+            ConfigError: There is no such folder or environment, or an argument is wrong.
+        """
+        settings, project = self._settings, self.project
+        source = self._conf_source or (
+            project.path / settings.CONF_SOURCE if settings.CONF_SOURCE else project.conf_source
+        )
+        kind = settings.CONFIG_LOADER_CLASS
+        try:
+            return kind(
+                conf_source=str(source),
+                env=self.env,
+                runtime_params=self.extra_params,
+                **settings.CONFIG_LOADER_ARGS,
+            )
+        except TypeError as exc:
+            raise ConfigError(
+                f"The config loader {kind.__name__} could not be made: {exc}.",
+                hint="Check CONFIG_LOADER_ARGS in the project's settings.",
+            ) from exc
+
+    @cached_property
+    def store(self) -> Any:
+        """What is known of the session.
+
+        Raises:
+            ConfigError: ``SESSION_STORE_CLASS`` of the settings cannot be made.
+        """
+        known = {
+            "session_id": self.session_id,
+            "package_name": self.project.package_name,
+            "project_path": str(self.project.path),
+            "env": self.env,
+            "extra_params": self.extra_params,
+        }
+        kind = self._settings.SESSION_STORE_CLASS
+        if kind is None:
+            return known
+        arguments = {"path": "sessions", **self._settings.SESSION_STORE_ARGS}
+        arguments["path"] = absolute_path(str(arguments["path"]), self.project.path)
+        try:
+            store = kind(**arguments, session_id=self.session_id)
+        except TypeError as exc:
+            raise ConfigError(
+                f"The session store could not be made: {exc}.",
+                hint="Check SESSION_STORE_CLASS and SESSION_STORE_ARGS in the project's settings.",
+            ) from exc
+        store.update(known)
+        return store
+
+    def set_up_logging(self) -> dict[str, Any]:
+        """Set up logging as ``logging.yml`` says.
+
+        Returns:
+            What it says; nothing if there is none.
+
+        Raises:
+            ConfigError: It is wrong.
+        """
+        config = configuration(self.config_loader, "logging")
+        if config:
+            apply_logging_config(config, self.project.path)
+        return config
+
+    @property
+    def context(self) -> ProjectContext:
+        """The context, made when first asked for; ``after_context_created`` is called then, once.
+
+        Raises:
+            ConfigError: The project's settings are wrong.
+        """
+        with self._lock:
+            if self._context is None:
+                self._context = self._make_context()
+            return self._context
+
+    def load_context(self) -> ProjectContext:
+        """Return the context, by the name that Kedro gives it."""
+        return self.context
+
+    def _make_context(self) -> ProjectContext:
+        hook_manager = self.hook_manager
+        make_importable(self.project)  # entries may name the project's own classes
+        kind = self._settings.CONTEXT_CLASS
+        with self._scope():
+            try:
+                context = kind(
+                    package_name=self.project.package_name,
+                    project_path=self.project.path,
+                    config_loader=self.config_loader,
+                    hook_manager=hook_manager,
+                    env=self.env,
+                    extra_params=self.extra_params,
+                )
+            except TypeError as exc:
+                raise ConfigError(
+                    f"The context {kind.__name__} could not be made: {exc}.",
+                    hint="Its constructor must take what that of ProjectContext takes.",
+                ) from exc
+            context._catalog_class = self._settings.DATA_CATALOG_CLASS
+            context._scope = self._scope
+            hook_manager.hook.after_context_created(context=context)
+        return context
+
+    @contextmanager
+    def _scope(self) -> Iterator[None]:
+        """Within it, Spark and the current project are those of this session."""
+        with working_for(self._current), activated(self.spark):
+            yield
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """The parameters of the files, with those of this session on top.
+
+        Raises:
+            ConfigError: A file is wrong.
+        """
+        return self.context.params
+
+    @property
+    def _registry(self) -> tuple[dict[str, Pipeline], list[str]]:
+        with self._lock:
+            return self._current.registry
+
+    @property
+    def pipelines(self) -> dict[str, Pipeline]:
+        """The registered pipelines by name.
+
+        Raises:
+            PreflightError: Something is wrong with one; all that is wrong is told.
+        """
+        with self._lock:
+            return self._current.pipelines
+
+    @cached_property
+    def hook_manager(self) -> PluginManager:
+        """The hooks of installed packages, of the project's settings and of this session.
+
+        Raises:
+            ConfigError: A hook does not fit.
+            PreflightError: The settings are wrong.
+        """
+        settings = self.settings
+        own = (*settings.HOOKS, *self._hooks)
+        installed = installed_hooks(settings.DISABLE_HOOKS_FOR_PLUGINS)
+        return create_hook_manager(
+            (*(hook for hook in installed if not any(hook is one for one in own)), *own)
+        )
+
+    @cached_property
+    def spark(self) -> SparkProvider:
+        """Gives the Spark session, started when first asked for.
+
+        Raises:
+            ConfigError: ``spark.yml`` is wrong.
+            PreflightError: More than one setting is, or the project's settings are.
+        """
+        given = self._spark if self._spark is not None else self.settings.SPARK_SESSION
+        return SparkProvider(
+            configuration(self.config_loader, "spark"),
+            given,
+            self.project.path / "logs" / "spark.log",
+            WarmFolder(self.project.path / FOLDER),
+            self._tell_of_spark,
+        )
+
+    def _tell_of_spark(self, session: SparkSession) -> None:
+        self.hook_manager.hook.on_spark_session_created(spark=session)
+
+    @cached_property
+    def catalog(self) -> DataCatalog:
+        """The whole catalog of the project, with the parameters.
+
+        Raises:
+            ConfigError: A file is wrong.
+        """
+        return self.create_catalog()
+
+    def create_catalog(
+        self,
+        load_versions: Mapping[str, str] | None = None,
+        save_version: str | None = None,
+    ) -> DataCatalog:
+        """Make a catalog from the configuration.
+
+        Args:
+            load_versions: Version to load, by name of a versioned data set.
+            save_version: Version under which versioned data sets save; by default the time.
+
+        Raises:
+            ConfigError: A file is wrong.
+            DataSetNotFoundError: A load version names a data set that is not there.
+        """
+        context = self.context
+        with self._scope():
+            return context._get_catalog(save_version=save_version, load_versions=load_versions)
+
+    def prepare(
+        self,
+        selection: Selection | None = None,
+        runner: AbstractRunner | str | None = None,
+        *,
+        load_versions: Mapping[str, str] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        run_params: Mapping[str, Any] | None = None,
+        **runner_options: Any,
+    ) -> PreparedRun:
+        """Find everything that is wrong before anything runs, and return what can be run.
+
+        Args:
+            selection: Which nodes; by default the whole default pipeline.
+            runner: A runner, its name, or its dotted path; by default SequentialRunner.
+            load_versions: Version to load, by name of a versioned data set.
+            inputs: Data to use in place of what the catalog has under these names.
+            run_params: Those of the session's parameters that are for this run, which must read
+                them; by default all.
+            runner_options: As of :meth:`run`.
+
+        Raises:
+            PreflightError: All that is wrong.
+        """
+        selection = selection or Selection()
+        session_id = generate_timestamp()
+        problems: list[str] = []
+        made_runner = attempt(problems, lambda: load_runner(runner, self.project, **runner_options))
+        problems += self._settings_problems
+        whole, pipeline = choose(self._registry, selection, problems)
+        catalog = attempt(problems, lambda: self.create_catalog(load_versions, session_id))
+        if catalog is None:
+            problems += find_config_problems(self.config_loader)
+        if catalog is not None and inputs:
+            catalog.add_feed_dict(inputs, replace=True)
+        if whole is not None and catalog is not None:
+            judge: AbstractRunner = made_runner or SequentialRunner()
+            judged = whole if pipeline is None else pipeline
+            problems += judge.problems(judged, catalog)
+            problems += self.unread_params([whole], run_params)
+            problems += find_pool_problems(judged, self.spark.options.pool_names)
+            problems += find_spark_problems(judged, catalog, self.spark)
+        if problems or pipeline is None or catalog is None or made_runner is None:
+            raise PreflightError(list(dict.fromkeys(problems)))
+        return PreparedRun(
+            pipeline,
+            catalog,
+            made_runner,
+            {
+                "session_id": session_id,
+                "project_path": str(self.project.path),
+                "env": self.config_loader.env or self.env,
+                "sparkpipe_version": __version__,
+                "runner": type(made_runner).__name__,
+                "extra_params": self.extra_params,
+                "load_versions": dict(load_versions or {}),
+                "pipeline_name": selection.name,
+                "namespace": selection.namespace,
+                **{
+                    name: list(names)
+                    for name, names in selection.filters().items()
+                    if name != "node_namespace"
+                },
+            },
+            self.hook_manager,
+            self.spark,
+            self._scope,
+        )
+
+    def check_choice(
+        self, selection: Selection, runner: AbstractRunner | str | None = None
+    ) -> list[str]:
+        """Return what is wrong with what is asked for: names, parameters and the runner.
+
+        Nothing is said of data and of Spark: the run may be for another machine.
+
+        Args:
+            selection: What would run.
+            runner: With what.
+        """
+        problems: list[str] = []
+        attempt(problems, lambda: load_runner(runner, self.project))
+        whole, _ = choose(self._registry, selection, problems)
+        # The configuration may read parameters, too; what else is wrong with it, the run tells.
+        catalog = attempt([], self.create_catalog)
+        if whole is not None and catalog is not None:
+            problems += self.unread_params([whole])
+        return problems
+
+    def check(self, runner: AbstractRunner | str | None = None, **runner_options: Any) -> list[str]:
+        """Return everything that is wrong with any pipeline or catalog entry. Starts no Spark.
+
+        Args:
+            runner: Judge the pipelines for this runner.
+            runner_options: As of :meth:`run`.
+        """
+        problems: list[str] = []
+        made_runner = attempt(problems, lambda: load_runner(runner, self.project, **runner_options))
+        attempt(problems, lambda: self.hook_manager)
+        attempt(problems, lambda: self.spark)
+        attempt(
+            problems,
+            lambda: checked_logging_config(
+                configuration(self.config_loader, "logging"), self.project.path
+            ),
+        )
+        problems += self._settings_problems
+        pipelines, registry_problems = self._registry
+        problems += registry_problems
+        catalog = attempt(problems, self.create_catalog)
+        if catalog is None:
+            problems += find_config_problems(self.config_loader)
+        else:
+            problems += catalog.problems()
+            judge = made_runner or SequentialRunner()
+            # What one pipeline reads another may make, so they are judged as one. Whether they fit
+            # into one is no matter: that is known where a pipeline is to be the sum of others.
+            with collecting_errors():
+                whole = sum(pipelines.values(), Pipeline([]))
+                problems += judge.problems(whole, catalog)
+            problems += self.unread_params([whole])
+            problems += find_pool_problems(whole, self.spark.options.pool_names)
+            problems += find_spark_problems(whole, catalog, self.spark)
+        return list(dict.fromkeys(problems))
+
+    def run(
+        self,
+        pipeline_name: str | None = None,
+        tags: str | Iterable[str] | None = None,
+        runner: AbstractRunner | str | None = None,
+        node_names: str | Iterable[str] | None = None,
+        from_nodes: str | Iterable[str] | None = None,
+        to_nodes: str | Iterable[str] | None = None,
+        from_inputs: str | Iterable[str] | None = None,
+        to_outputs: str | Iterable[str] | None = None,
+        load_versions: Mapping[str, str] | None = None,
+        namespace: str | None = None,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        **runner_options: Any,
+    ) -> dict[str, Any]:
+        """Run a pipeline of the project, or a part of it.
+
+        Args:
+            pipeline_name: The name it is registered under; by default ``__default__``.
+            tags: Keep nodes that have one of these tags.
+            runner: A runner, its name, or its dotted path; by default SequentialRunner.
+            node_names: Keep these nodes.
+            from_nodes: Keep these nodes and what depends on them.
+            to_nodes: Keep these nodes and what they depend on.
+            from_inputs: Keep the nodes that read these data sets and what depends on them.
+            to_outputs: Keep the nodes that write these data sets and what they depend on.
+            load_versions: Version to load, by name of a versioned data set.
+            namespace: Keep the nodes of this namespace.
+            inputs: Data to use in place of what the catalog has under these names.
+            runner_options: For a runner given by name: arguments of its class, such as
+                ``is_async``, ``max_workers`` and ``continue_on_failure``.
+
+        Returns:
+            The outputs that the catalog does not hold, by name.
+
+        Raises:
+            PreflightError: All that is wrong; nothing has run.
+            RunFailedError: Nodes failed.
+        """
+        selection = Selection(
+            pipeline_name,
+            names_of(tags),
+            names_of(node_names),
+            names_of(from_nodes),
+            names_of(to_nodes),
+            names_of(from_inputs),
+            names_of(to_outputs),
+            namespace,
+        )
+        return self.prepare(
+            selection,
+            runner,
+            load_versions=load_versions,
+            inputs=inputs,
+            **runner_options,
+        ).run()
+
+    def unread_params(
+        self, pipelines: Iterable[Pipeline] | None = None, params: Mapping[str, Any] | None = None
+    ) -> list[str]:
+        """Tell parameters that nothing reads: most often misspelt ones.
+
+        Args:
+            pipelines: What may read them; by default all pipelines of the project. The
+                configuration may, too, where it has been read.
+            params: By default those of this session.
+
+        Raises:
+            PreflightError: A pipeline of the project is wrong.
+        """
+        return find_unread_params(
+            self.extra_params if params is None else params,
+            [*(self.pipelines.values() if pipelines is None else pipelines)],
+            getattr(self.config_loader, "asked_params", ()),  # ${runtime_params:...}
+            "No pipeline" if pipelines is None else "No node of this pipeline",
+        )

@@ -1,0 +1,1 @@
+"""Failures of Spark and Java: read, judged, and told in plain words."""

@@ -1,0 +1,235 @@
+"""The Spark side of one run: names for its nodes' jobs, frames that nodes share, cancelling.
+
+A run is activated by its runner and found by whatever works for it, in any of its threads. Where
+there is none, as in a worker process, nothing here has an effect. Nothing here starts Spark.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.spark.jobs.scope import Carrier, JobNames, as_tag, cancel_jobs, carrying
+from sparkpipe.spark.jobs.shared_frames import SharedFrames
+from sparkpipe.spark.start.properties import STORAGE_LEVELS
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_logger = logging.getLogger(__name__)
+
+_CANCEL_SECONDS = 0.2
+
+
+class NodeJobs:
+    """What one node runs on Spark, from its start to its end. Safe to use from many threads.
+
+    Attributes:
+        names: What its jobs carry.
+        cancel_requested: Whether its jobs are being cancelled.
+        is_stopped: Whether the node is to start no further step.
+        has_ended: Whether it has ended; ``ended`` is notified of it.
+
+    Args:
+        names: See above.
+        session: Returns the session if there is one already; must not start one.
+        ended: Shared by the nodes of a run: many are made, few are ever waited for.
+    """
+
+    def __init__(
+        self,
+        names: JobNames,
+        session: Callable[[], SparkSession | None],
+        ended: threading.Condition,
+    ) -> None:
+        self.names = names
+        self.cancel_requested = False
+        self.is_stopped = False
+        self.has_ended = False
+        self._session = session
+        self._ended = ended
+
+    def on_thread(self, step: str = "") -> AbstractContextManager[Carrier]:
+        """Let the jobs of the present thread carry the names of this node."""
+        return carrying(self.names, self._session, step)
+
+    def cancel(self) -> None:
+        """Cancel the jobs that run; a node of which there were any starts no further step."""
+        # First of all, for the error of the job may be there before this returns.
+        self.cancel_requested = True
+        try:
+            session = self._session()
+            if session is not None and cancel_jobs(session, self.names):
+                self.is_stopped = True
+        except Exception as exc:  # Spark may be gone, or going
+            _logger.debug("Jobs could not be cancelled: %s", exc)
+
+    def cancel_until_ended(self) -> None:
+        """Cancel again and again, for a node may swallow the error and start more jobs."""
+        while not self.has_ended:
+            self.cancel()
+            with self._ended:
+                self._ended.wait_for(lambda: self.has_ended, _CANCEL_SECONDS)
+
+    def cancel_what_is_left(self) -> None:
+        """Cancel what goes on in the JVM after its caller was interrupted; for two seconds."""
+        for _ in range(10):
+            self.cancel()
+            time.sleep(_CANCEL_SECONDS)
+
+
+class SparkRun:
+    """One run.
+
+    Args:
+        run_id: The id of the run.
+        pipeline_name: For descriptions.
+        session: Returns the session if there is one already; must not start one.
+        readers: Returns by how many nodes each data set is read; called when first needed.
+        level: Storage level of frames that nodes share; None to persist none.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        pipeline_name: str,
+        session: Callable[[], SparkSession | None],
+        readers: Callable[[], Mapping[str, int]] = dict,
+        level: str | None = STORAGE_LEVELS[0],
+    ) -> None:
+        self.run_id = run_id
+        self.session = session
+        self.frames = SharedFrames()
+        from sparkpipe.spark.jobs.progress import SparkProgress
+
+        self.progress = SparkProgress(session)
+        self._pipeline_name = pipeline_name
+        self._readers_of = readers
+        self._level = level
+        # Two runs of the same moment may have one id; what one cancels must not be the other's.
+        self._token = os.urandom(4).hex()
+        self.is_cancelled = threading.Event()
+        #: Whether nodes run side by side.
+        self.is_side_by_side = False
+        self._ended = threading.Condition()
+        self._nodes: set[NodeJobs] = set()
+
+    @cached_property
+    def _readers(self) -> Mapping[str, int]:
+        return self._readers_of()
+
+    @contextmanager
+    def node(self, name: str, pool: str | None = None) -> Iterator[NodeJobs]:
+        """Give the Spark side of a node that runs within it."""
+        group = f"{self.run_id}/{name}"
+        names = JobNames(
+            group,
+            as_tag(f"{group}/{self._token}"),
+            f"{self._pipeline_name} · {name}",
+            pool,
+        )
+        jobs = NodeJobs(names, self.session, self._ended)
+        self.progress.watch()
+        with self._ended:
+            self._nodes.add(jobs)
+        token = _jobs.set(jobs)
+        try:
+            yield jobs
+        except KeyboardInterrupt:
+            # The connection of this thread to the JVM was interrupted with it: use another one.
+            threading.Thread(target=jobs.cancel_what_is_left, daemon=True).start()
+            raise
+        finally:
+            _jobs.reset(token)
+            with self._ended:
+                jobs.has_ended = True
+                self._nodes.discard(jobs)
+                self._ended.notify_all()
+
+    def cancel(self, *, stop: bool = False) -> None:
+        """Cancel the Spark jobs of all nodes that run, until each has ended; returns at once.
+
+        A node that waits for its next attempt does not make it.
+
+        Args:
+            stop: Let no node start a further step, also of those that have no Spark jobs.
+        """
+        self.is_cancelled.set()
+        with self._ended:
+            nodes = tuple(self._nodes)
+        for jobs in nodes:
+            if stop:
+                jobs.is_stopped = True
+            threading.Thread(
+                target=jobs.cancel_until_ended, name="sparkpipe-cancel", daemon=True
+            ).start()
+
+    def share(self, name: str, frame: Any, persist: bool | str | None = None) -> Any:
+        """Persist a frame in memory if more than one node reads it; return what a node is to have.
+
+        Args:
+            name: Its data set.
+            frame: A Spark DataFrame.
+            persist: What the catalog says: False, or a storage level.
+        """
+        level = persist if isinstance(persist, str) else self._level
+        if persist is True:
+            level = self._level or STORAGE_LEVELS[0]
+        readers = self._readers.get(name, 0)
+        if readers > 1 and persist is not False and level is not None:
+            why = f"{readers} nodes read it"
+            return self.frames.share(name, frame, level, why, at_once=self.is_side_by_side)
+        return frame
+
+
+_run: ContextVar[SparkRun | None] = ContextVar("_run", default=None)
+
+
+@contextmanager
+def running(run: SparkRun) -> Iterator[SparkRun]:
+    """Within it, :func:`current_run` gives ``run``; at its end the frames of the run are freed."""
+    token = _run.set(run)
+    try:
+        yield run
+    finally:
+        _run.reset(token)
+        run.frames.close()
+        run.progress.close()
+
+
+def current_run() -> SparkRun | None:
+    """Return the run that the present thread works for."""
+    return _run.get()
+
+
+_jobs: ContextVar[NodeJobs | None] = ContextVar("_jobs", default=None)
+
+
+def current_jobs() -> NodeJobs | None:
+    """Return the Spark side of the node that the present thread works for."""
+    return _jobs.get()
+
+
+_pipeline_name: ContextVar[str] = ContextVar("_pipeline_name", default="pipeline")
+
+
+@contextmanager
+def pipeline_named(name: str) -> Iterator[None]:
+    """Within it, runs are of the pipeline of this name."""
+    token = _pipeline_name.set(name)
+    try:
+        yield
+    finally:
+        _pipeline_name.reset(token)
+
+
+def current_pipeline_name() -> str:
+    """Return the name of the pipeline for descriptions."""
+    return _pipeline_name.get()

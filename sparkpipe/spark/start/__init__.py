@@ -1,0 +1,1 @@
+"""Start a Spark session: its properties, its JVM, its jars."""

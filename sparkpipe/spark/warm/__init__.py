@@ -1,0 +1,1 @@
+"""A session of the project that outlives its runs."""
