@@ -1,0 +1,66 @@
+"""What a data set finds out by the way while it loads or saves: rows, bytes, a version.
+
+Whoever wants to know opens :func:`gathering` around a load or save; a data set that learns
+something at no cost, from the accounting of what it has just done, tells it by :func:`note`. Where
+nobody asks, a note goes nowhere, and :func:`is_asked` tells a data set not to look for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass
+class Facts:
+    """What was learned of one load or save; None where nobody told.
+
+    Attributes:
+        rows: How many rows were read or written.
+        bytes: How many bytes lie in the files that were read or written.
+        version: The version that was read or written.
+    """
+
+    rows: int | None = None
+    bytes: int | None = None
+    version: str | None = None
+
+
+_facts: ContextVar[Facts | None] = ContextVar("_facts", default=None)
+
+
+@contextmanager
+def gathering() -> Iterator[Facts]:
+    """Gather what is noted within it, on this thread."""
+    facts = Facts()
+    token = _facts.set(facts)
+    try:
+        yield facts
+    finally:
+        _facts.reset(token)
+
+
+def is_asked() -> bool:
+    """Whether somebody gathers facts of what this thread loads or saves."""
+    return _facts.get() is not None
+
+
+def note(*, rows: int | None = None, bytes: int | None = None, version: str | None = None) -> None:
+    """Tell what was learned; rows and bytes of several parts add up.
+
+    Args:
+        rows: Rows read or written.
+        bytes: Bytes read or written.
+        version: The version read or written.
+    """
+    facts = _facts.get()
+    if facts is None:
+        return
+    if rows is not None:
+        facts.rows = (facts.rows or 0) + rows
+    if bytes is not None:
+        facts.bytes = (facts.bytes or 0) + bytes
+    if version is not None:
+        facts.version = version
