@@ -47,7 +47,12 @@ def is_asked() -> bool:
     return _facts.get() is not None
 
 
-def note(*, rows: int | None = None, bytes: int | None = None, version: str | None = None) -> None:
+def note(
+    *,
+    rows: int | None = None,
+    bytes: int | None = None,  # noqa: A002 - as the attribute is called
+    version: str | None = None,
+) -> None:
     """Tell what was learned; rows and bytes of several parts add up.
 
     Args:
