@@ -400,6 +400,20 @@ class DataCatalog:
         copy._data_sets = dict(self._data_sets)
         return copy
 
+    def with_data_sets(self, data_sets: Mapping[str, Any]) -> DataCatalog:
+        """Return a catalog of the same class that holds these data sets, and no entries.
+
+        It can be passed to another process if its data sets can.
+
+        Args:
+            data_sets: Data sets by name.
+        """
+        other = self.shallow_copy()
+        other._data_sets = dict(data_sets)
+        other._origins, other._layers, other._patterned = {}, {}, None
+        other._scope = nullcontext
+        return other
+
     def __getitem__(self, name: str) -> Any:
         return self._get_dataset(name)
 

@@ -226,8 +226,9 @@ class SparkpipeMagics(Magics):
 
             return NotebookProgress()
         from sparkpipe.report.display import RunDisplay
+        from sparkpipe.spark.jobs.run import current_task_counts
 
-        return RunDisplay()
+        return RunDisplay(current_task_counts)
 
     @line_magic
     def load_node(self, line: str) -> None:

@@ -29,6 +29,7 @@ class Plan:
         remaining: For each position, the length of the longest path from it to an end: in seconds
             where they are known, else in nodes.
         width: How many nodes may run at once at most.
+        problems: What is known to keep it from running, without anything loaded.
     """
 
     nodes: tuple[Node, ...]
@@ -38,6 +39,18 @@ class Plan:
     releasable: frozenset[str]
     remaining: tuple[float, ...]
     width: int
+    problems: tuple[str, ...] = ()
+
+    @property
+    def data_sets(self) -> frozenset[str]:
+        """The names of all that the nodes read and write."""
+        return frozenset(name for n in self.nodes for name in (*n.input_names, *n.output_names))
+
+    @property
+    def outputs(self) -> frozenset[str]:
+        """The names of what nodes write and no node reads."""
+        written = frozenset(name for node in self.nodes for name in node.output_names)
+        return written - self.releasable
 
     def shared(self, catalog: DataCatalog) -> dict[str, tuple[str, ...]]:
         """Return what more than one node reads from memory, with these nodes.
@@ -106,13 +119,18 @@ def may_be_persisted(data_set: Any) -> bool:
     return is_spark_frame(data) or not data_set.exists()
 
 
-def make_plan(pipeline: Pipeline, expected_seconds: Mapping[str, float] | None = None) -> Plan:
+def make_plan(
+    pipeline: Pipeline,
+    expected_seconds: Mapping[str, float] | None = None,
+    problems: Iterable[str] = (),
+) -> Plan:
     """Work out the plan of a pipeline, in time proportional to its nodes and edges.
 
     Args:
         pipeline: What is to run.
         expected_seconds: How long nodes are expected to take, by name, as of an earlier run; a node
             that is not in it counts as the mean of those that are.
+        problems: What is known to keep it from running.
     """
     nodes = tuple(pipeline.nodes)
     position_of = {node: position for position, node in enumerate(nodes)}
@@ -138,4 +156,5 @@ def make_plan(pipeline: Pipeline, expected_seconds: Mapping[str, float] | None =
         frozenset((written | set(readers)) - kept),
         longest_remaining(children, seconds),
         width(children),
+        tuple(problems),
     )

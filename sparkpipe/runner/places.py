@@ -47,7 +47,7 @@ class Places:
     def crossing(self) -> DataCatalog:
         """The data sets that can go to another process."""
         names = (name for name in self.catalog if name not in self._staying)
-        return DataCatalog({name: self.catalog[name] for name in names})
+        return self.catalog.with_data_sets({name: self.catalog[name] for name in names})
 
     def lane_of(self, node: Node) -> int:
         """Return where a node runs; decided when its inputs are there."""

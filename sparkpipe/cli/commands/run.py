@@ -104,9 +104,10 @@ def _watched(continue_on_failure: bool, *, no_progress: bool, verbose: bool) -> 
     from sparkpipe.events import observing
     from sparkpipe.report.display import RunDisplay
     from sparkpipe.report.summary import RunSummary
+    from sparkpipe.spark.jobs.run import current_task_counts
 
     summary = RunSummary()
-    observers = [summary] if no_progress else [summary, RunDisplay()]
+    observers = [summary] if no_progress else [summary, RunDisplay(current_task_counts)]
     has_completed = False
     try:
         with observing(*observers):
