@@ -94,7 +94,7 @@ def test_an_observer_that_fails_is_logged_once_and_disturbs_nobody(
         assert _run() == {"b": 2}
     assert failing.kinds == other.kinds == _ALL
     assert [record.getMessage() for record in caplog.records] == [
-        "Notes cannot watch this run: ValueError: no room left"
+        "Notes cannot watch this run: ValueError: no room left ..."
     ]
 
 
