@@ -10,6 +10,7 @@ What a block is, is told by its language and by HTML comments directly before it
 * ``<!-- raises: RunFailedError -->`` is what a cell raises.
 
 ``<!-- page: spark -->`` says that all blocks of a page need Spark: they run in their order.
+``<!-- project: run-a-pipeline.md -->`` starts a page with the files of another page's blocks, in its folder.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ _BLOCK = re.compile(
     r"(?P<comments>(?:^<!-- [^\n]*? -->\n)*)^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.M | re.S
 )
 _COMMENT = re.compile(r"^<!-- (\w+)(?:: (.*?))? -->$", re.M)
+_PROJECT = re.compile(r"^<!-- project: (\S+) -->$", re.M)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 # From a minute on pytest also tells it in minutes.
 _VARYING = re.compile(r"\b\d\d:\d\d:\d\d\b|\b\d+\.\d+ ?s( \(\d+:\d\d:\d\d\))?$")
@@ -143,6 +145,13 @@ class Reader:
         self._context = copy_context()  # a document may say which project is the current one
         self._notebook: Shell | None = None
         self._closing = ExitStack()
+
+    def start(self, document: Path) -> None:
+        """Write the files that a document takes over from the one that its comment names."""
+        for name in _PROJECT.findall(document.read_text(encoding="utf-8")):
+            for block in blocks_of(document.parent / name):
+                if "file" in block.comments:
+                    self.follow(block)
 
     def follow(self, block: Block) -> None:
         parse = {"yaml": yaml.safe_load, "json": json.loads, "toml": tomllib.loads}
@@ -255,6 +264,7 @@ def _needs_spark(document: Path) -> bool:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
 def test_blocks_run(document: Path, reader: Reader) -> None:
+    reader.start(document)
     for block in blocks_of(document):
         if "spark" not in block.comments:
             reader.follow(block)
@@ -263,6 +273,7 @@ def test_blocks_run(document: Path, reader: Reader) -> None:
 @pytest.mark.spark
 @pytest.mark.parametrize("document", list(filter(_needs_spark, DOCUMENTS)), ids=_name)
 def test_spark_blocks_run(document: Path, spark: object, reader: Reader) -> None:
+    reader.start(document)
     for block in blocks_of(document):
         if "spark" in block.comments:
             reader.follow(block)
@@ -280,6 +291,12 @@ def test_every_command_that_is_not_run_is_shown_somewhere() -> None:
 
 
 # Text
+
+
+def test_the_readme_leads_to_what_a_new_user_needs() -> None:
+    links = set(_LINK.findall((ROOT / "README.md").read_text(encoding="utf-8")))
+    wanted = ("tutorial", "testing", "spark-submit", "performance", "comparison", "api/index")
+    assert {f"docs/{name}.md" for name in wanted} <= links
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
