@@ -153,7 +153,7 @@ def read_texts(text: str) -> Any:
     if not text or text.startswith("#"):
         return text
     try:
-        return yaml.load(text, yaml.BaseLoader)  # noqa: S506 - makes texts, lists and mappings only
+        return yaml.load(text, yaml.BaseLoader)  # makes nothing else
     except yaml.YAMLError:
         return text
 

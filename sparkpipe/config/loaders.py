@@ -223,9 +223,10 @@ class OmegaConfigLoader(ConfigLoader):
     """The default: resolves ``${...}``, by OmegaConf, which is loaded only if a file uses it.
 
     ``${a.b}`` is a value of the same kind and environment; ``${globals:a.b,default}`` one of
-    ``globals.yml``; ``${runtime_params:a.b,default}`` a parameter given for this run, else
-    the default, or without one the value in the parameters' files; ``${oc.env:NAME,default}`` an environment variable, in credentials only. Parameters given for
-    this run are merged into the parameters before they are resolved.
+    ``globals.yml``; ``${runtime_params:a.b,default}`` a parameter given for this run, else the
+    default, or without one what the parameters' files say; ``${oc.env:NAME,default}`` an
+    environment variable, in credentials only. Parameters given for this run are merged into the
+    parameters before they are resolved.
 
     Args:
         conf_source: As of :class:`ConfigLoader`, like the arguments that are not named here.

@@ -10,8 +10,8 @@ from typing import Any
 from sparkpipe.config.files import read_texts, read_value, why_no_date
 from sparkpipe.errors import ConfigError, PreflightError
 
-# What YAML takes for a date, whether there is such a day or not.
-_DATE = re.compile(r"\d{4}-\d\d?-\d\d?(\b|[Tt]).*", re.DOTALL)
+# What YAML takes for a date, alone or in a list, whether there is such a day or not.
+_DATE = re.compile(r"([\[{].*)?\d{4}-\d\d?-\d\d?(\b|[Tt]).*", re.DOTALL)
 
 
 class GivenParams(dict[str, Any]):
@@ -98,18 +98,20 @@ class _Fitting:
 
     def _fit_date(self, value: Any, default: date, path: tuple[str, ...]) -> Any:
         read = read_value(value.strip()) if isinstance(value, str) else value
-        is_moment = isinstance(default, datetime)
-        if is_moment and isinstance(read, datetime):
+        if isinstance(default, datetime) and isinstance(read, datetime):
             return read if read.tzinfo is not None else read.replace(tzinfo=default.tzinfo)
         if isinstance(read, date) and not isinstance(read, datetime):
-            return datetime.combine(read, time(), default.tzinfo) if is_moment else read
+            if isinstance(default, datetime):
+                return datetime.combine(read, time(), default.tzinfo)
+            return read
         reason = why_no_date(value.strip()) if isinstance(value, str) else ""
         if isinstance(read, datetime):
             reason = "it has a time of day"
+        kind = "time" if isinstance(default, datetime) else "date"
         origin = self._origins.get(path[0])
         self.problems.append(
             ConfigError(
-                f"The parameter '{'.'.join(path)}' must be a {'time' if is_moment else 'date'}"
+                f"The parameter '{'.'.join(path)}' must be a {kind}"
                 f"{f', as in {origin}' if origin else ''}: '{value}' is none"
                 f"{f' ({reason})' if reason else ''}.",
                 hint=f"Write it like {default}.",
@@ -123,7 +125,7 @@ class _Fitting:
             name = ".".join(path)
             self.problems.append(
                 ConfigError(
-                    f"The parameter '{name}' is no date: '{text}' ({reason}).",
+                    f"The parameter '{name}' has a date that is none: '{text}' ({reason}).",
                     hint=f"If it is a text, put it in quotes: \"{name}:'{text}'\"",
                 )
             )
