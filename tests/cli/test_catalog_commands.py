@@ -54,7 +54,7 @@ def test_parameters_are_those_of_a_run(shop: ShopProject) -> None:
     assert shop.command("catalog", "create", "--pipeline", "first", *given).status == 0
 
 
-@pytest.mark.parametrize("words", [["catalog", "list"], ["catalog", "resolve"], ["check"], ["run"]])
+@pytest.mark.parametrize("words", [["catalog", "list"], ["check"], ["run"]])
 def test_a_parameter_that_is_no_date_or_that_nothing_reads_is_refused(
     shop: ShopProject, words: list[str]
 ) -> None:

@@ -64,6 +64,9 @@ NOT_RUN = {
     "sparkpipe session stop": "the server is that of the tests",
 }
 
+#: Programs that readers call, as modules.
+PROGRAMS = {"sparkpipe": ["-m", "sparkpipe"], "python": [], "pytest": ["-m", "pytest"]}
+
 #: How the documents write the folder in which a reader works.
 READERS_FOLDER = "/home/you/project"
 
@@ -202,10 +205,19 @@ class Reader:
             self._folder /= arguments[0]
             os.chdir(self._folder)  # the fixture goes back
             return
-        programs = {"sparkpipe": ["-m", "sparkpipe"], "python": [], "pytest": ["-m", "pytest"]}
-        assert program in programs, f"{block.where}: '{command}' is not for tests; see NOT_RUN"
-        done = subprocess.run(
-            [sys.executable, *programs[program], *arguments],
+        assert program in PROGRAMS, f"{block.where}: '{command}' is not for tests; see NOT_RUN"
+        done = self._run([program, *arguments])
+        output = done.stdout.replace(str(self._folder), READERS_FOLDER)
+        told = f"{block.where}: {command} ended with status {done.returncode}:\n{output}"
+        assert done.returncode == int(block.comments.get("exit") or 0), told
+        printed = {_steady(line) for line in output.splitlines()}
+        missing = [line for line in shown if _steady(line) not in printed]
+        assert not missing, f"{told}\nwhich lacks the lines:\n" + "\n".join(missing)
+
+    def _run(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+        program, *options = arguments
+        return subprocess.run(
+            [sys.executable, *PROGRAMS[program], *options],
             cwd=self._folder,
             env={**os.environ, "PYTHONIOENCODING": "utf-8"},
             stdout=subprocess.PIPE,
@@ -213,12 +225,6 @@ class Reader:
             encoding="utf-8",
             check=False,
         )
-        output = done.stdout.replace(str(self._folder), READERS_FOLDER)
-        told = f"{block.where}: {command} ended with status {done.returncode}:\n{output}"
-        assert done.returncode == int(block.comments.get("exit") or 0), told
-        printed = {_steady(line) for line in output.splitlines()}
-        missing = [line for line in shown if _steady(line) not in printed]
-        assert not missing, f"{told}\nwhich lacks the lines:\n" + "\n".join(missing)
 
 
 def _steady(line: str) -> str:
@@ -246,8 +252,11 @@ def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def _needs_spark(document: Path) -> bool:
-    return any("spark" in block.comments for block in blocks_of(document))
+def _is_run_with_spark(document: Path) -> bool:
+    # The tutorial is run in an environment of its own: test_tutorial.py.
+    return document.name != "tutorial.md" and any(
+        "spark" in block.comments for block in blocks_of(document)
+    )
 
 
 # Code
@@ -261,7 +270,7 @@ def test_blocks_run(document: Path, reader: Reader) -> None:
 
 
 @pytest.mark.spark
-@pytest.mark.parametrize("document", list(filter(_needs_spark, DOCUMENTS)), ids=_name)
+@pytest.mark.parametrize("document", list(filter(_is_run_with_spark, DOCUMENTS)), ids=_name)
 def test_spark_blocks_run(document: Path, spark: object, reader: Reader) -> None:
     for block in blocks_of(document):
         if "spark" in block.comments:

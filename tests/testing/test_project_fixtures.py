@@ -211,7 +211,9 @@ def test_what_cannot_be_sampled_is_told(tmp_path: Path) -> None:
 
 
 def test_samples_are_taken_with_parameters(sampled: ShopProject) -> None:
-    sampled.replace("conf/base/catalog.yml", "data/numbers", "data/${runtime_params:of}")
+    sampled.replace(
+        "conf/base/catalog.yml", "data/numbers.json", "'data/${runtime_params:of}.json'"
+    )
     sampled.write("data/few.json", "[7]")
     said = sampled.command("sample", "--only", "numbers", "--params", "of:few")
     assert said.status == 0, said.text
