@@ -64,8 +64,13 @@ NOT_RUN = {
     "sparkpipe session stop": "the server is that of the tests",
 }
 
-#: Programs that readers call, as modules.
-PROGRAMS = {"sparkpipe": ["-m", "sparkpipe"], "python": [], "pytest": ["-m", "pytest"]}
+#: Programs that readers call, as modules of this Python, but for the shell.
+PROGRAMS = {
+    "sparkpipe": ["-m", "sparkpipe"],
+    "python": [],
+    "pytest": ["-m", "pytest"],
+    "sh": [],
+}
 
 #: How the documents write the folder in which a reader works.
 READERS_FOLDER = "/home/you/project"
@@ -216,10 +221,16 @@ class Reader:
 
     def _run(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
         program, *options = arguments
+        own = Path(sys.executable).parent  # what a script of the reader calls is there, too
+        start = [program] if program == "sh" else [sys.executable, *PROGRAMS[program]]
         return subprocess.run(
-            [sys.executable, *PROGRAMS[program], *options],
+            [*start, *options],
             cwd=self._folder,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            env={
+                **os.environ,
+                "PATH": f"{own}{os.pathsep}{os.environ['PATH']}",
+                "PYTHONIOENCODING": "utf-8",
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
