@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe import __version__
-from sparkpipe.config import AbstractConfigLoader
+from sparkpipe.config import AbstractConfigLoader, fit_params, merged
 from sparkpipe.errors import (
     ConfigError,
     PreflightError,
@@ -64,7 +65,8 @@ class Session:
         project_path: A folder of the project, or the project; by default the working folder.
         env: The configuration environment on top of base; by default that of the environment
             variable ``SPARKPIPE_ENV``, or ``local``.
-        extra_params: Parameters on top of those of the files.
+        extra_params: Parameters on top of those of the files. One whose value there is a text or a
+            date becomes such.
         conf_source: A folder of configuration instead of the project's.
         spark: A Spark session, or a function that returns one; by default ``SPARK_SESSION`` of the
             project's settings, the active one, else one made from ``spark.yml`` when first needed.
@@ -79,7 +81,8 @@ class Session:
 
     Raises:
         ProjectNotFoundError: There is no project there.
-        ConfigError: The project's configuration is wrong.
+        ConfigError: The project's configuration is wrong, or a parameter is no date and must be.
+        PreflightError: More than one is.
     """
 
     def __init__(
@@ -95,7 +98,9 @@ class Session:
     ) -> None:
         self.project: Project = project_of(project_path, package_name)
         self.env = env or os.environ.get(ENVIRONMENT_VARIABLE) or None
-        self.extra_params = dict(extra_params or {})
+        self.extra_params: dict[str, Any] = dict(extra_params or {})
+        self._given_params = extra_params or {}
+        self._parent: Session | None = None  # of a session that with_params has made
         self.session_id = generate_timestamp()
         self._current = Current(self.project)
         # What is wrong with the settings is told with all else, before a run.
@@ -152,7 +157,7 @@ class Session:
 
     def close(self) -> None:
         """Stop the Spark session if it was started here; leaving ``with Session()`` does so too."""
-        if "spark" in self.__dict__:
+        if self._parent is None and "spark" in self.__dict__:
             self.spark.stop()
         self._closing.close()
 
@@ -178,7 +183,7 @@ class Session:
         )
         kind = settings.CONFIG_LOADER_CLASS
         try:
-            return kind(
+            loader = kind(
                 conf_source=str(source),
                 env=self.env,
                 runtime_params=self.extra_params,
@@ -189,6 +194,9 @@ class Session:
                 f"The config loader {kind.__name__} could not be made: {exc}.",
                 hint="Check CONFIG_LOADER_ARGS in the project's settings.",
             ) from exc
+        if self._given_params:
+            self.extra_params = loader.runtime_params = _fitted(self._given_params, loader)
+        return loader
 
     @cached_property
     def store(self) -> Any:
@@ -311,6 +319,8 @@ class Session:
             ConfigError: A hook does not fit.
             PreflightError: The settings are wrong.
         """
+        if self._parent is not None:
+            return self._parent.hook_manager
         settings = self.settings
         own = (*settings.HOOKS, *self._hooks)
         installed = installed_hooks(settings.DISABLE_HOOKS_FOR_PLUGINS)
@@ -345,6 +355,8 @@ class Session:
             ConfigError: ``spark.yml`` is wrong.
             PreflightError: More than one setting is, or the project's settings are.
         """
+        if self._parent is not None:
+            return self._parent.spark
         given = self._spark if self._spark is not None else self.settings.SPARK_SESSION
         return SparkProvider(
             configuration(self.config_loader, "spark"),
@@ -385,6 +397,34 @@ class Session:
         with self._scope():
             return context._get_catalog(save_version=save_version, load_versions=load_versions)
 
+    def with_params(self, params: Mapping[str, Any]) -> Session:
+        """Return a session of the same project, hooks and Spark with other parameters.
+
+        The configuration is read anew, so all that refers to a parameter sees it. This session
+        stays as it is, and it alone stops the Spark that both use.
+
+        Args:
+            params: On top of those of this session, mapping by mapping.
+
+        Raises:
+            ConfigError: A parameter is no date, and must be, as of the constructor.
+            PreflightError: More than one is.
+        """
+        other = copy.copy(self)
+        other._parent = self
+        other._closing = ExitStack()
+        other._context = None
+        for name in ("config_loader", "params", "catalog", "store", "spark", "hook_manager"):
+            other.__dict__.pop(name, None)
+        if not self._settings_problems:
+            # The texts of what is given are lost when it is merged.
+            params = _fitted(params, self.config_loader)
+        other._given_params = merged(self.extra_params, params)
+        other.extra_params = dict(other._given_params)
+        if not self._settings_problems:
+            _ = other.config_loader
+        return other
+
     def prepare(
         self,
         selection: Selection | None = None,
@@ -392,6 +432,7 @@ class Session:
         *,
         load_versions: Mapping[str, str] | None = None,
         inputs: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
         run_params: Mapping[str, Any] | None = None,
         **runner_options: Any,
     ) -> PreparedRun:
@@ -402,13 +443,24 @@ class Session:
             runner: A runner, its name, or its dotted path; by default SequentialRunner.
             load_versions: Version to load, by name of a versioned data set.
             inputs: Data to use in place of what the catalog has under these names.
+            params: Parameters for this run, on top of those of the session.
             run_params: Those of the session's parameters that are for this run, which must read
                 them; by default all.
             runner_options: As of :meth:`run`.
 
         Raises:
             PreflightError: All that is wrong.
+            ConfigError: One of ``params`` is no date, and must be.
         """
+        if params:
+            return self.with_params(params).prepare(
+                selection,
+                runner,
+                load_versions=load_versions,
+                inputs=inputs,
+                run_params=run_params,
+                **runner_options,
+            )
         selection = selection or Selection()
         session_id = generate_timestamp()
         problems: list[str] = []
@@ -539,6 +591,7 @@ class Session:
         namespace: str | None = None,
         *,
         inputs: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
         **runner_options: Any,
     ) -> dict[str, Any]:
         """Run a pipeline of the project, or a part of it.
@@ -555,6 +608,8 @@ class Session:
             load_versions: Version to load, by name of a versioned data set.
             namespace: Keep the nodes of this namespace.
             inputs: Data to use in place of what the catalog has under these names.
+            params: Parameters for this run, on top of those of the session, as of
+                :meth:`with_params`.
             runner_options: For a runner given by name: arguments of its class, such as
                 ``is_async``, ``max_workers`` and ``continue_on_failure``.
 
@@ -563,6 +618,7 @@ class Session:
 
         Raises:
             PreflightError: All that is wrong; nothing has run.
+            ConfigError: One of ``params`` is no date, and must be; nothing has run.
             RunFailedError: Nodes failed.
         """
         selection = Selection(
@@ -580,6 +636,7 @@ class Session:
             runner,
             load_versions=load_versions,
             inputs=inputs,
+            params=params,
             **runner_options,
         ).run()
 
@@ -602,3 +659,11 @@ class Session:
             getattr(self.config_loader, "asked_params", ()),  # ${runtime_params:...}
             "No pipeline" if pipelines is None else "No node of this pipeline",
         )
+
+
+def _fitted(params: Mapping[str, Any], loader: AbstractConfigLoader) -> dict[str, Any]:
+    """Return parameters with the types that the project's files have."""
+    defaults: Mapping[str, Any] = {}
+    with suppress(ConfigError):  # a file that cannot be read is told with all else that is wrong
+        defaults = loader.file_params()
+    return fit_params(params, defaults, getattr(defaults, "origins", {}))

@@ -65,6 +65,14 @@ NOT_RUN = {
     "sparkpipe session stop": "the server is that of the tests",
 }
 
+#: Programs that readers call, as modules of this Python, but for the shell.
+PROGRAMS = {
+    "sparkpipe": ["-m", "sparkpipe"],
+    "python": [],
+    "pytest": ["-m", "pytest"],
+    "sh": [],
+}
+
 #: How the documents write the folder in which a reader works.
 READERS_FOLDER = "/home/you/project"
 
@@ -211,23 +219,32 @@ class Reader:
             self._folder /= arguments[0]
             os.chdir(self._folder)  # the fixture goes back
             return
-        programs = {"sparkpipe": ["-m", "sparkpipe"], "python": [], "pytest": ["-m", "pytest"]}
-        assert program in programs, f"{block.where}: '{command}' is not for tests; see NOT_RUN"
-        done = subprocess.run(
-            [sys.executable, *programs[program], *arguments],
-            cwd=self._folder,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            check=False,
-        )
+        assert program in PROGRAMS, f"{block.where}: '{command}' is not for tests; see NOT_RUN"
+        done = self._run([program, *arguments])
         output = done.stdout.replace(str(self._folder), READERS_FOLDER)
         told = f"{block.where}: {command} ended with status {done.returncode}:\n{output}"
         assert done.returncode == int(block.comments.get("exit") or 0), told
         printed = {_steady(line) for line in output.splitlines()}
         missing = [line for line in shown if _steady(line) not in printed]
         assert not missing, f"{told}\nwhich lacks the lines:\n" + "\n".join(missing)
+
+    def _run(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+        program, *options = arguments
+        own = Path(sys.executable).parent  # what a script of the reader calls is there, too
+        start = [program] if program == "sh" else [sys.executable, *PROGRAMS[program]]
+        return subprocess.run(
+            [*start, *options],
+            cwd=self._folder,
+            env={
+                **os.environ,
+                "PATH": f"{own}{os.pathsep}{os.environ['PATH']}",
+                "PYTHONIOENCODING": "utf-8",
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            check=False,
+        )
 
 
 def _steady(line: str) -> str:
@@ -255,8 +272,11 @@ def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def _needs_spark(document: Path) -> bool:
-    return any("spark" in block.comments for block in blocks_of(document))
+def _is_run_with_spark(document: Path) -> bool:
+    # The tutorial is run in an environment of its own: test_tutorial.py.
+    return document.name != "tutorial.md" and any(
+        "spark" in block.comments for block in blocks_of(document)
+    )
 
 
 # Code
@@ -271,7 +291,7 @@ def test_blocks_run(document: Path, reader: Reader) -> None:
 
 
 @pytest.mark.spark
-@pytest.mark.parametrize("document", list(filter(_needs_spark, DOCUMENTS)), ids=_name)
+@pytest.mark.parametrize("document", list(filter(_is_run_with_spark, DOCUMENTS)), ids=_name)
 def test_spark_blocks_run(document: Path, spark: object, reader: Reader) -> None:
     reader.start(document)
     for block in blocks_of(document):
