@@ -21,7 +21,8 @@ def run_package(package_name: str, args: Sequence[str] | None = None) -> None:
     """Run a project by its package, as a command with the options of ``sparkpipe run``.
 
     Relative paths start in the working folder. ``conf`` is there too, unless ``--conf-source``
-    names another folder or archive. Within the folder of the project it is ``sparkpipe run``.
+    names another folder or archive. The code is that of the package as it is installed, also
+    within the folder of the project.
 
     Ends the process if the run failed, and only then, with the exit status of ``sparkpipe run``.
 
@@ -102,8 +103,9 @@ def _command_of(package_name: str) -> tuple[Project, click.Command]:
     from sparkpipe.cli.commands.run import run
     from sparkpipe.cli.extensions import project_commands
     from sparkpipe.project.current import project_of
+    from sparkpipe.project.importing import as_imported
 
-    project = project_of(package_name=package_name)
+    project = as_imported(project_of(package_name=package_name))
     return project, project_commands(project).get("run", run)
 
 

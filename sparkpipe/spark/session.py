@@ -192,11 +192,7 @@ class SparkProvider:
         if server is None:
             if lease is not None:
                 lease.close()
-            if self._warm.server() is not None:
-                _logger.warning(
-                    "The warm session is not used: it has other settings or versions, or does not "
-                    "answer. To replace it: sparkpipe session start"
-                )
+            self._tell_of_misfit(self._warm)
             return None
         _logger.info("Using the warm Spark session (pid %d)", server.pid)
         session: Any = _connected(
@@ -208,6 +204,22 @@ class SparkProvider:
         session._sparkpipe_lease = lease  # the server may end when this session is gone
         taken: SparkSession = session
         return taken
+
+    def _tell_of_misfit(self, warm: WarmFolder) -> None:
+        """Say why the warm session that runs is not used."""
+        running = warm.server()
+        if running is None:
+            return
+        if find_spec("grpc") is None:
+            reason = "grpcio, which its client needs, is not installed here"
+        else:
+            reason = client_problem() or warm.misfit(
+                running, fingerprint(self.settings, self.options)
+            )
+        _logger.warning(
+            "The warm session is not used: %s. To replace it: sparkpipe session start",
+            reason.removesuffix(".") or "it is about to end",
+        )
 
     def _remote(self) -> str | None:
         return os.environ.get("SPARK_REMOTE") or self.options.remote
