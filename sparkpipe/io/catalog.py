@@ -216,6 +216,10 @@ class DataCatalog:
         Args:
             names: Data sets to look at; by default all, and the patterns.
         """
+        with self._scope():  # what a data set needs may depend on the session's Spark
+            return self._find_problems(names)
+
+    def _find_problems(self, names: Iterable[str] | None) -> list[str]:
         problems: list[str] = []
         if names is None and self._patterned is not None:
             problems += self._patterned.problems()

@@ -11,8 +11,8 @@ from sparkpipe.datasets.spark.frames import analysed, need_frame
 from sparkpipe.datasets.spark.listing import is_there, matching
 from sparkpipe.datasets.spark.options import (
     format_problems,
+    missing_for,
     mode_problems,
-    needed_packages,
     option_problems,
     spark_mode,
 )
@@ -30,7 +30,6 @@ from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractVersionedDataSet, Version, glob_paths
 from sparkpipe.io.files import without_password
-from sparkpipe.io.importing import missing_packages
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
@@ -182,7 +181,7 @@ class SparkDataSet(AbstractVersionedDataSet):
         return ""
 
     def _problems(self) -> list[str]:
-        missing = missing_packages(needed_packages(self._file_format))
+        missing = missing_for(self._file_format)
         if missing:
             return missing
         problems = format_problems(self._file_format) + path_problems(self._given)

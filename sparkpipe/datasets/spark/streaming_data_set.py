@@ -12,7 +12,7 @@ from sparkpipe.datasets.spark.frames import need_frame
 from sparkpipe.datasets.spark.listing import is_there
 from sparkpipe.datasets.spark.options import (
     format_problems,
-    needed_packages,
+    missing_for,
     option_problems,
     word_problems,
 )
@@ -21,7 +21,6 @@ from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import AbstractDataSet
 from sparkpipe.io.files import without_password
-from sparkpipe.io.importing import missing_packages
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.failures.judging import NodeStopped
 from sparkpipe.spark.jobs.run import current_jobs
@@ -150,7 +149,7 @@ class SparkStreamingDataSet(AbstractDataSet):
         return f"the folder does not exist: {local}"
 
     def _problems(self) -> list[str]:
-        missing = missing_packages(needed_packages(self._file_format))
+        missing = missing_for(self._file_format)
         if missing:
             return missing
         problems = format_problems(self._file_format, _FORMATS) if self._file_format else []

@@ -11,6 +11,7 @@ from sparkpipe.datasets.spark.names import TableName, quoted
 from sparkpipe.datasets.spark.options import (
     SAVE_MODES,
     format_problems,
+    missing_for,
     option_problems,
     spark_mode,
     word_problems,
@@ -18,7 +19,6 @@ from sparkpipe.datasets.spark.options import (
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, Version
-from sparkpipe.io.importing import missing_packages
 from sparkpipe.io.target import table_target
 from sparkpipe.spark.databricks import catalog_hint
 from sparkpipe.spark.failures.chain import error_condition
@@ -248,7 +248,8 @@ class SparkTableDataSet(AbstractDataSet):
             raise
 
     def _problems(self) -> list[str]:
-        missing = missing_packages(("pyspark",))
+        # One that is for reading only is there already, in a format of its own.
+        missing = missing_for("" if self._write_mode is None else self._file_format)
         if missing:
             return missing
         problems = format_problems(self._file_format)
