@@ -361,7 +361,7 @@ def check_logs(make_runner: MakeRunner, folder: Path) -> None:
         ]
     )
     runner = make_runner()
-    with _logging() as records:
+    with _logging("sparkpipe", type(runner).__module__) as records:
         runner.run(pipeline, catalog)
     messages = [record.getMessage() for record in records]
     for line in (
@@ -430,17 +430,21 @@ class _Records(logging.Handler):
 
 
 @contextmanager
-def _logging() -> Iterator[list[logging.LogRecord]]:
+def _logging(*names: str) -> Iterator[list[logging.LogRecord]]:
+    """Collect what loggers tell, whether or not they are below one another."""
     handler = _Records()
-    logger = logging.getLogger("sparkpipe")
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    root = logging.getLogger()
+    root.addHandler(handler)
+    for logger in loggers:
+        logger.setLevel(logging.INFO)
     try:
         yield handler.records
     finally:
-        logger.setLevel(level)
-        logger.removeHandler(handler)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        root.removeHandler(handler)
 
 
 @contextmanager
