@@ -115,7 +115,7 @@ def sharing_memory(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[DataCat
     with tempfile.TemporaryDirectory(prefix="sparkpipe-") as folder:
         shared = DataCatalog()
         for number, name in enumerate(sorted(pipeline.data_sets())):
-            data_set = catalog._get_dataset(name)
+            data_set = catalog[name]
             if isinstance(data_set, MemoryDataSet):
                 data_set = SharedMemoryDataSet(Path(folder, f"{number}.pickle"), data_set)
             shared.add(name, data_set)

@@ -110,7 +110,7 @@ class AbstractRunner(ABC):
         return {
             name: catalog.load(name)
             for name in made
-            if name in outputs and _was_made(catalog._get_dataset(name))
+            if name in outputs and _was_made(catalog[name])
         }
 
     def _run_plan(self, plan: Plan, catalog: DataCatalog, pool: Pool) -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError, NodeRunError, first_line
 from sparkpipe.events import NodeReport, current_observers
-from sparkpipe.io.core import is_ephemeral, is_spark_frame, reason_of
+from sparkpipe.io.core import is_spark_frame, reason_of
+from sparkpipe.io.declared import is_memory_only
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.failure import node_failure
 from sparkpipe.spark.failures.judging import NodeStopped, may_pass
@@ -342,10 +343,10 @@ class _Task:
 
     def _share(self, name: str, frame: Any, run: SparkRun) -> Any:
         """Return what a node is to have for a frame, which is persisted if several read it."""
-        return run.share(name, frame, getattr(self._catalog._get_dataset(name), "persist", None))
+        return run.share(name, frame, getattr(self._catalog[name], "persist", None))
 
     def _is_frame_in_memory(self, name: str, data: Any) -> bool:
-        return is_spark_frame(data) and is_ephemeral(self._catalog._get_dataset(name))
+        return is_spark_frame(data) and is_memory_only(self._catalog[name])
 
     def _side_by_side(self, steps: Sequence[tuple[str, Callable[[], Any]]]) -> list[Any]:
         """Take steps in threads of their own, wait for all, and return their results in order."""

@@ -14,7 +14,7 @@ from sparkpipe.datasets.spark import SparkHiveDataSet, SparkTableDataSet
 from sparkpipe.datasets.spark.names import TableName, quoted
 from sparkpipe.errors import DataSetError, PreflightError
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.target import is_transactional, save_mode, target_of
+from sparkpipe.io.declared import is_transactional, save_effect, target_of
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import SequentialRunner
 
@@ -126,7 +126,7 @@ def test_what_a_save_does_with_what_is_there(options: dict[str, Any], mode: str)
     entry = {"type": "spark.SparkTableDataSet", "table": "t", **options}
     for versioned in (False, True):
         catalog = DataCatalog.from_config({"t": {**entry, "versioned": versioned}})
-        assert save_mode(catalog["t"]) == mode
+        assert save_effect(catalog["t"]) == mode
 
 
 def test_tables_of_delta_are_transactional_and_those_of_hive_are_not() -> None:
