@@ -70,7 +70,7 @@ def _unwritable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
             data_set = _made(name, catalog)
             reason = why_unwritable(data_set)
             if reason:
-                where = _described(data_set, reason)
+                where = _described(unwrapped(data_set), reason)
                 problems.append(f"Output '{name}' of node '{node.name}' {where}: {reason}")
     return problems
 
@@ -82,7 +82,7 @@ def _unreadable(needed_by: dict[str, list[str]], catalog: DataCatalog) -> list[s
         data_set = _made(name, catalog)
         reason = why_unreadable(data_set)
         if reason:
-            where = _described(data_set, reason)
+            where = _described(unwrapped(data_set), reason)
             problems.append(f"Input '{name}' of {_listed(needed_by[name])} {where}: {reason}")
     return problems
 

@@ -5,6 +5,7 @@ Nothing of it needs pytest: what the fixtures give can be had from here in any t
 
 from __future__ import annotations
 
+from sparkpipe.testing.data_sets import check_data_set
 from sparkpipe.testing.frames import assert_frames_equal
 from sparkpipe.testing.overlay import temporary_catalog
 from sparkpipe.testing.running import TEST_SETTINGS, run_pipeline
@@ -13,6 +14,7 @@ from sparkpipe.testing.samples import load_samples
 __all__ = [
     "TEST_SETTINGS",
     "assert_frames_equal",
+    "check_data_set",
     "load_samples",
     "run_pipeline",
     "temporary_catalog",

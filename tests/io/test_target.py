@@ -168,7 +168,7 @@ def test_a_class_of_ones_own_may_tell_its_target() -> None:
         (SparkDataSet("a", save_args={"mode": "Append"}), "append"),
         (SparkDataSet("a", save_args={"mode": "ignore"}), "keep"),
         (CachedDataSet(SparkDataSet("a", save_args={"mode": "append"})), "append"),
-        (PartitionedDataSet("a", "pickle.PickleDataSet"), "append"),
+        (PartitionedDataSet("a", "pickle.PickleDataSet"), "part"),
         (PartitionedDataSet("a", "pickle.PickleDataSet", overwrite=True), "replace"),
         (Foreign(_SINGLE_PROCESS=True, _save_args={}), "keep"),
         (Foreign(_save_args={"if_exists": "append"}), "append"),

@@ -117,8 +117,8 @@ def test_one_table_is_seen_as_one() -> None:
     [
         ({}, "keep"),
         ({"write_mode": "append"}, "append"),
-        ({"write_mode": "overwrite"}, "overwrite"),
-        ({"write_mode": "upsert", "primary_key": "id"}, "overwrite"),
+        ({"write_mode": "overwrite"}, "replace"),
+        ({"write_mode": "upsert", "primary_key": "id"}, "merge"),
         ({"write_mode": "ignore"}, "keep"),
     ],
 )
