@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.core import is_ephemeral, is_spark_frame
+from sparkpipe.io.core import is_spark_frame
+from sparkpipe.io.declared import is_memory_only
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
 from sparkpipe.pipeline.transcoding import strip_transcoding
@@ -64,7 +65,7 @@ class Plan:
         shared: dict[str, list[str]] = {
             name: []
             for name, count in self.readers.items()
-            if count > 1 and (name not in catalog or may_be_persisted(catalog._get_dataset(name)))
+            if count > 1 and (name not in catalog or may_be_persisted(catalog[name]))
         }
         for node in self.nodes:
             for name in node.input_names:
@@ -96,7 +97,7 @@ class Plan:
                 parent
                 for parent in parents[position]
                 if any(
-                    strip_transcoding(name) in read and is_ephemeral(catalog._get_dataset(name))
+                    strip_transcoding(name) in read and is_memory_only(catalog[name])
                     for name in self.nodes[parent].output_names
                 )
             )
@@ -113,7 +114,7 @@ class Plan:
 
 def may_be_persisted(data_set: Any) -> bool:
     """Whether a data set may hold a Spark frame in memory that nobody has forbidden to persist."""
-    if not is_ephemeral(data_set) or getattr(data_set, "persist", None) is False:
+    if not is_memory_only(data_set) or getattr(data_set, "persist", None) is False:
         return False
     data = getattr(data_set, "_data", None)
     return is_spark_frame(data) or not data_set.exists()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog, MemoryDataSet
-from sparkpipe.io.core import is_single_process
+from sparkpipe.io.declared import is_single_process
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.runner.crossing import why_data_set_stays, why_node_stays, why_thing_stays
 from sparkpipe.runner.exchange import Exchange, LocalFolder, SharedMemoryDataSet
@@ -76,7 +76,7 @@ class ParallelRunner(AbstractRunner):
         spark: list[str] = []
         for name in sorted(pipeline.data_sets()):
             try:
-                data_set = catalog._get_dataset(name) if name in catalog else None
+                data_set = catalog.get(name)
             except DataSetError:
                 continue  # told already
             if data_set is None:

@@ -85,7 +85,7 @@ def why_data_stays(node: Node, catalog: DataCatalog) -> str:
     """Say which data set of a node cannot go to another process, and why."""
     for name in (*node.input_names, *node.output_names):
         try:
-            reason = why_data_set_stays(catalog._get_dataset(name)) if name in catalog else ""
+            reason = why_data_set_stays(catalog[name]) if name in catalog else ""
         except DataSetError:
             continue  # told already
         if reason:

@@ -25,7 +25,8 @@ from sparkpipe.events import (
     current_observers,
     observing_only,
 )
-from sparkpipe.io.core import is_ephemeral, is_spark_frame, location_of, reason_of
+from sparkpipe.io.core import is_spark_frame, reason_of
+from sparkpipe.io.declared import is_memory_only, location_of
 from sparkpipe.io.facts import gathering
 from sparkpipe.pipeline.node import Node
 from sparkpipe.redaction import redacted
@@ -442,7 +443,7 @@ class _Task:
         self._reports[direction, name] = DataSetReport(
             name,
             type(data_set).__name__,
-            "" if is_ephemeral(data_set) else str(redacted(location_of(data_set))),
+            "" if is_memory_only(data_set) else str(redacted(location_of(data_set))),
             direction,
             # A generator's node saves chunk by chunk.
             seconds if earlier is None else seconds + earlier.seconds,
@@ -460,10 +461,10 @@ class _Task:
 
     def _share(self, name: str, frame: Any, run: SparkRun) -> Any:
         """Return what a node is to have for a frame, which is persisted if several read it."""
-        return run.share(name, frame, getattr(self._catalog._get_dataset(name), "persist", None))
+        return run.share(name, frame, getattr(self._catalog[name], "persist", None))
 
     def _is_frame_in_memory(self, name: str, data: Any) -> bool:
-        return is_spark_frame(data) and is_ephemeral(self._catalog._get_dataset(name))
+        return is_spark_frame(data) and is_memory_only(self._catalog[name])
 
     def _side_by_side(self, steps: Sequence[tuple[str, Callable[[], Any]]]) -> list[Any]:
         """Take steps in threads of their own, wait for all, and return their results in order."""

@@ -180,14 +180,13 @@ def _show_results(prepared: Any, outputs: dict[str, Any]) -> None:
 
 def result_rows(prepared: Any, outputs: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Return name, type and place of what a run has made: what is saved, then what is returned."""
-    from sparkpipe.io.core import location_of
+    from sparkpipe.io.declared import location_of, missing_data
 
     rows = []
     for name in sorted(prepared.pipeline.outputs()):
         if name in prepared.catalog:
             data_set = prepared.catalog[name]
-            missing = getattr(data_set, "_missing", None)
-            if callable(missing) and missing():
+            if missing_data(data_set):
                 continue  # a runner of the user's own may save nothing
             rows.append((name, type(data_set).__name__, shown(location_of(data_set))))
     rows += [(name, type(data).__name__, "(in memory only)") for name, data in outputs.items()]

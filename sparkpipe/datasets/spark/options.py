@@ -120,6 +120,18 @@ def spark_mode(mode: Any) -> str:
     return "error" if str(mode).lower() == "errorifexists" else str(mode)
 
 
+def pinned_version(options: Mapping[str, Any]) -> str | None:
+    """Return the version or time as of which a table is read; None for the present one.
+
+    >>> pinned_version({"versionAsOf": 3})
+    'versionasof=3'
+    """
+    for name, value in options.items():
+        if name.lower() in ("versionasof", "timestampasof") and value is not None:
+            return f"{name.lower()}={value}"
+    return None
+
+
 def word_problems(what: str, word: Any, known: Iterable[str]) -> list[str]:
     """Tell a word that is none of those known."""
     known = tuple(known)

@@ -19,7 +19,7 @@ from sparkpipe.datasets.spark.options import (
 from sparkpipe.datasets.spark.paths import is_glob, local_path, path_problems, spark_path
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError, did_you_mean
-from sparkpipe.io.core import AbstractDataSet
+from sparkpipe.io.core import AbstractDataSet, SaveEffect
 from sparkpipe.io.files import without_password
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.failures.judging import NodeStopped
@@ -70,8 +70,6 @@ class SparkStreamingDataSet(AbstractDataSet):
     """
 
     _SINGLE_PROCESS = True
-    # What a save does with what is there.
-    _write_mode = "append"
     DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {}
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {}
 
@@ -141,6 +139,10 @@ class SparkStreamingDataSet(AbstractDataSet):
         if local_path(self._given) is not None and not is_glob(self._given):
             return not self._missing()
         return is_there(self._path, self._file_format)
+
+    def save_effect(self) -> SaveEffect:
+        """Return what a save does: it adds, but that with output mode ``complete`` replaces."""
+        return "replace" if self._save_args.get("output_mode") == "complete" else "append"
 
     def _missing(self) -> str:
         local = local_path(self._given) if self._given else None
