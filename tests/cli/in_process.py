@@ -113,7 +113,7 @@ def _streams(*numbers: int) -> Iterator[None]:
         for target, (name, number) in enumerate(zip(names, numbers, strict=True)):
             os.dup2(number, target)
             mode, errors = ("w", "backslashreplace") if target else ("r", "strict")
-            stream = open(target, mode, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
+            stream = open(target, mode, 1, "utf-8", errors, closefd=False)  # noqa: SIM115
             new.append(stream)
             setattr(sys, name, stream)
         yield

@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 import click
 import pytest
 import yaml
+from in_process import Ended, call
 from migration import documented_command
 from shell import Dbutils, Shell, ipython_shell
 
@@ -63,6 +64,9 @@ NOT_RUN = {
     "sparkpipe session status": "ends with status 1 where none runs",
     "sparkpipe session stop": "the server is that of the tests",
 }
+
+#: Commands that start Spark, in blocks that need it.
+STARTING_SPARK = (["run"], ["sample"], ["session"])
 
 #: How the documents write the folder in which a reader works.
 READERS_FOLDER = "/home/you/project"
@@ -204,8 +208,22 @@ class Reader:
             return
         programs = {"sparkpipe": ["-m", "sparkpipe"], "python": [], "pytest": ["-m", "pytest"]}
         assert program in programs, f"{block.where}: '{command}' is not for tests; see NOT_RUN"
+        done = self._done([*programs[program], *arguments], block)
+        output = done.out.replace(str(self._folder), READERS_FOLDER)
+        told = f"{block.where}: {command} ended with status {done.status}:\n{output}"
+        assert done.status == int(block.comments.get("exit") or 0), told
+        printed = {_steady(line) for line in output.splitlines()}
+        missing = [line for line in shown if _steady(line) not in printed]
+        assert not missing, f"{told}\nwhich lacks the lines:\n" + "\n".join(missing)
+
+    def _done(self, arguments: list[str], block: Block) -> Ended:
+        """Run Python: in this process where it is a module that neither starts Spark nor tests."""
+        match arguments:
+            case ["-m", module, *given] if module in ("sparkpipe", *PACKAGES):
+                if "spark" not in block.comments or given[:1] not in STARTING_SPARK:
+                    return call(module, given, self._folder, {}, together=True)
         done = subprocess.run(
-            [sys.executable, *programs[program], *arguments],
+            [sys.executable, *arguments],
             cwd=self._folder,
             env={**os.environ, "PYTHONIOENCODING": "utf-8"},
             stdout=subprocess.PIPE,
@@ -213,12 +231,7 @@ class Reader:
             encoding="utf-8",
             check=False,
         )
-        output = done.stdout.replace(str(self._folder), READERS_FOLDER)
-        told = f"{block.where}: {command} ended with status {done.returncode}:\n{output}"
-        assert done.returncode == int(block.comments.get("exit") or 0), told
-        printed = {_steady(line) for line in output.splitlines()}
-        missing = [line for line in shown if _steady(line) not in printed]
-        assert not missing, f"{told}\nwhich lacks the lines:\n" + "\n".join(missing)
+        return Ended(done.returncode, done.stdout, "")
 
 
 def _steady(line: str) -> str:
