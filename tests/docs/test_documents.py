@@ -34,6 +34,7 @@ from typing import Any, NamedTuple
 import click
 import pytest
 import yaml
+from in_process import Ended, call
 from migration import documented_command
 from shell import Dbutils, Shell, ipython_shell
 
@@ -73,6 +74,9 @@ PROGRAMS = {
     "pytest": ["-m", "pytest"],
     "sh": [],
 }
+
+#: Commands that start Spark, in blocks that need it.
+STARTING_SPARK = (["run"], ["sample"], ["session"])
 
 #: How the documents write the folder in which a reader works.
 READERS_FOLDER = "/home/you/project"
@@ -221,20 +225,25 @@ class Reader:
             os.chdir(self._folder)  # the fixture goes back
             return
         assert program in PROGRAMS, f"{block.where}: '{command}' is not for tests; see NOT_RUN"
-        done = self._run([program, *arguments])
-        output = done.stdout.replace(str(self._folder), READERS_FOLDER)
-        told = f"{block.where}: {command} ended with status {done.returncode}:\n{output}"
-        assert done.returncode == int(block.comments.get("exit") or 0), told
+        done = self._done([program, *arguments], block)
+        output = done.out.replace(str(self._folder), READERS_FOLDER)
+        told = f"{block.where}: {command} ended with status {done.status}:\n{output}"
+        assert done.status == int(block.comments.get("exit") or 0), told
         printed = {_steady(line) for line in output.splitlines()}
         missing = [line for line in shown if _steady(line) not in printed]
         assert not missing, f"{told}\nwhich lacks the lines:\n" + "\n".join(missing)
 
-    def _run(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
-        program, *options = arguments
+    def _done(self, command: list[str], block: Block) -> Ended:
+        """Run a command: in this process a module that neither starts Spark nor tests."""
+        program, *options = command
+        arguments = [*PROGRAMS[program], *options]
+        match arguments:
+            case ["-m", module, *given] if module in ("sparkpipe", *PACKAGES):
+                if "spark" not in block.comments or given[:1] not in STARTING_SPARK:
+                    return call(module, given, self._folder, {}, together=True)
         own = Path(sys.executable).parent  # what a script of the reader calls is there, too
-        start = [program] if program == "sh" else [sys.executable, *PROGRAMS[program]]
-        return subprocess.run(
-            [*start, *options],
+        done = subprocess.run(
+            [program if program == "sh" else sys.executable, *arguments],
             cwd=self._folder,
             env={
                 **os.environ,
@@ -246,6 +255,7 @@ class Reader:
             encoding="utf-8",
             check=False,
         )
+        return Ended(done.returncode, done.stdout, "")
 
 
 def _steady(line: str) -> str:
