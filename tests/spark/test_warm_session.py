@@ -202,7 +202,7 @@ def test_a_server_in_use_is_not_replaced(folder: WarmFolder, tmp_path: Path) -> 
     with (
         folder.lock("server.lock"),  # type: ignore[union-attr]
         folder.lease(),  # type: ignore[union-attr]
-        pytest.raises(ConfigError, match="does not fit.*a run is using it"),
+        pytest.raises(ConfigError, match=r"does not fit.*a run is using it"),
     ):
         start(folder, {}, SparkOptions(), **where, idle_minutes=1)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,7 +24,11 @@ from sparkpipe.cli.project_command import (
     show_error,
     show_unexpected,
 )
-from sparkpipe.errors import RunFailedError, SparkpipeError
+from sparkpipe.errors import RunFailedError, SparkpipeError, tell_lost
+
+if TYPE_CHECKING:
+    from sparkpipe.report.summary import RunSummary
+    from sparkpipe.session.prepared import PreparedRun
 
 _logger = logging.getLogger(__name__)
 
@@ -79,7 +83,10 @@ def run(
         )
         if not prepared.pipeline:
             _logger.warning("The pipeline '%s' has no nodes.", pipeline or "__default__")
-        with _watched(continue_on_failure, no_progress=no_progress, verbose=verbose):
+        with (
+            _watched(continue_on_failure, no_progress=no_progress, verbose=verbose) as summary,
+            _telling_how_to_continue(prepared, summary),
+        ):
             outputs = prepared.run()
     except RunFailedError as exc:
         for failure in exc.failures:
@@ -98,7 +105,9 @@ def run(
 
 
 @contextmanager
-def _watched(continue_on_failure: bool, *, no_progress: bool, verbose: bool) -> Iterator[None]:
+def _watched(
+    continue_on_failure: bool, *, no_progress: bool, verbose: bool
+) -> Iterator[RunSummary]:
     """Show how far the run is, and at its end where its time went."""
     from sparkpipe.cli.logs import summary_logger
     from sparkpipe.events import observing
@@ -110,7 +119,7 @@ def _watched(continue_on_failure: bool, *, no_progress: bool, verbose: bool) -> 
     has_completed = False
     try:
         with observing(*observers):
-            yield
+            yield summary
         has_completed = True
     finally:
         if summary.reports:
@@ -123,11 +132,38 @@ def _watched(continue_on_failure: bool, *, no_progress: bool, verbose: bool) -> 
             click.echo("\n".join(summary.lines()), err=True)
 
 
+@contextmanager
+def _telling_how_to_continue(prepared: PreparedRun, summary: RunSummary) -> Iterator[None]:
+    """Within it, a signal that ends the run tells the command that goes on from there."""
+    from sparkpipe.cli.interrupt import last_words
+
+    context = click.get_current_context()
+
+    def tell() -> str:
+        from sparkpipe.plan import make_plan
+
+        plan = make_plan(prepared.pipeline)
+        done = {report.node_name for report in summary.reports if report.status == "done"}
+        completed = [i for i, node in enumerate(plan.nodes) if node.name in done]
+        resume_from = plan.resume_from(completed, prepared.catalog)
+        if not resume_from:  # all is done
+            return ""
+        told = f"To continue from there: {resume_command(context, resume_from)}"
+        return f"{told}{tell_lost(plan.lost_by(completed, prepared.catalog))}\n"
+
+    try:
+        with last_words(tell):
+            yield
+    except KeyboardInterrupt:
+        click.echo(tell(), nl=False, err=True)
+        raise
+
+
 def _show_failure(error: RunFailedError, log: Path | None, verbose: bool) -> None:
     show_error(error, verbose)
     if error.resume_from:
         command = resume_command(click.get_current_context(), error.resume_from)
-        click.echo(f"To continue from there: {command}", err=True)
+        click.echo(f"To continue from there: {command}{tell_lost(error.lost)}", err=True)
     if not verbose:
         where = f"{shown(str(log))}, or " if log else ""
         click.echo(f"Full traceback: {where}--verbose", err=True)
@@ -178,16 +214,38 @@ def _show_results(prepared: Any, outputs: dict[str, Any]) -> None:
 
 
 def result_rows(prepared: Any, outputs: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Return name, type and place of what a run has made: what is saved, then what is returned."""
-    from sparkpipe.io.core import location_of
+    """Return name, type and place of what a run has made: what is saved, then what is returned.
+
+    With the place goes the version that was written, where there are any.
+    """
+    from sparkpipe.io.core import is_ephemeral, location_of
 
     rows = []
-    for name in sorted(prepared.pipeline.outputs()):
+    for name in sorted(prepared.pipeline.all_outputs()):
         if name in prepared.catalog:
             data_set = prepared.catalog[name]
+            if is_ephemeral(data_set) and name not in prepared.pipeline.outputs():
+                continue
             missing = getattr(data_set, "_missing", None)
             if callable(missing) and missing():
                 continue  # a runner of the user's own may save nothing
-            rows.append((name, type(data_set).__name__, shown(location_of(data_set))))
+            version = _version_written(data_set)
+            place = shown(location_of(data_set)) + (f", version {version}" if version else "")
+            rows.append((name, type(data_set).__name__, place))
     rows += [(name, type(data).__name__, "(in memory only)") for name, data in outputs.items()]
     return rows
+
+
+def _version_written(data_set: Any) -> str:
+    """Return the version that a run has saved; empty where there are none, or it costs to ask."""
+    resolve = getattr(data_set, "resolve_save_version", None)
+    try:
+        version = resolve() if callable(resolve) else None
+    except Exception:  # a foreign data set; the run is good all the same
+        version = None
+    if version:
+        return str(version)
+    from sparkpipe.io.core import location_of
+
+    commits = Path(location_of(data_set), "_delta_log").glob("[0-9]*.json")
+    return str(max((int(commit.stem) for commit in commits if commit.stem.isdigit()), default=""))
