@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sparkpipe.errors import ConfigError, RunFailedError, SparkpipeError
+from sparkpipe.errors import ConfigError, RunFailedError, SparkpipeError, tell_lost
 
 if TYPE_CHECKING:
     from sparkpipe.project import Project
@@ -87,6 +87,7 @@ def run_task(package_name: str, args: Sequence[str] | None = None) -> dict[str, 
     except RunFailedError as exc:
         if exc.resume_from:  # there is no command where a job runs
             exc.hint = f"\nTo continue from there give --from-nodes={','.join(exc.resume_from)}"
+            exc.hint += tell_lost(exc.lost)
         raise
     except click.ClickException as exc:
         raise ConfigError(f"{package_name}: {exc.format_message()}") from exc

@@ -83,33 +83,58 @@ class Plan:
             completed: Positions of the nodes that have run and saved.
             catalog: Tells which data sets outlive the run.
         """
-        parents: list[list[int]] = [[] for _ in self.nodes]
-        for position, children in enumerate(self.children):
-            for child in children:
-                parents[child].append(position)
-        done = set(completed)
-        to_visit = [position for position in range(len(self.nodes)) if position not in done]
-        needed = set(to_visit)
-        while to_visit:
-            position = to_visit.pop()
-            read = {strip_transcoding(name) for name in self.nodes[position].input_names}
-            lost = (
-                parent
-                for parent in parents[position]
-                if any(
-                    strip_transcoding(name) in read and is_memory_only(catalog[name])
-                    for name in self.nodes[parent].output_names
-                )
-            )
-            for other in (*self.children[position], *lost):
-                if other not in needed:
-                    needed.add(other)
-                    to_visit.append(other)
+        needed, _ = self._needed_again(completed, catalog)
+        parents = self._parents()
         return tuple(
             self.nodes[position].name
             for position in sorted(needed)
             if needed.isdisjoint(parents[position])
         )
+
+    def lost_by(self, completed: Iterable[int], catalog: DataCatalog) -> tuple[str, ...]:
+        """Return the data sets for which nodes that have run must run again to continue.
+
+        Args:
+            completed: Positions of the nodes that have run and saved.
+            catalog: Tells which data sets outlive the run.
+        """
+        _, lost = self._needed_again(completed, catalog)
+        return tuple(sorted(lost))
+
+    def _parents(self) -> list[list[int]]:
+        parents: list[list[int]] = [[] for _ in self.nodes]
+        for position, children in enumerate(self.children):
+            for child in children:
+                parents[child].append(position)
+        return parents
+
+    def _needed_again(
+        self, completed: Iterable[int], catalog: DataCatalog
+    ) -> tuple[set[int], set[str]]:
+        """Return the positions that must run, and the names for which completed ones are there."""
+        parents = self._parents()
+        done = set(completed)
+        lost_names: set[str] = set()
+        to_visit = [position for position in range(len(self.nodes)) if position not in done]
+        needed = set(to_visit)
+        while to_visit:
+            position = to_visit.pop()
+            read = {strip_transcoding(name) for name in self.nodes[position].input_names}
+            lost: list[int] = []
+            for parent in parents[position]:
+                names = [
+                    name
+                    for name in self.nodes[parent].output_names
+                    if strip_transcoding(name) in read
+                    and (name not in catalog or is_memory_only(catalog[name]))
+                ]
+                lost += [parent] if names else []
+                lost_names.update(names if parent in done else ())
+            for other in (*self.children[position], *lost):
+                if other not in needed:
+                    needed.add(other)
+                    to_visit.append(other)
+        return needed, lost_names
 
 
 def may_be_persisted(data_set: Any) -> bool:

@@ -137,6 +137,7 @@ class _Loop:
                 len(self._plan.nodes),
                 [self._plan.nodes[position].name for position in self._cancelled],
                 [self._plan.nodes[position].name for position in sorted(self._skipped)],
+                self._plan.lost_by(self._completed, self._catalog),
             ) from self._failures[0]
 
     def _make_ready(self, position: int) -> None:

@@ -45,6 +45,8 @@ from sparkpipe.session.problems import (
     find_unread_params,
 )
 from sparkpipe.session.selection import Selection, names_of
+from sparkpipe.session.tables import names_tables
+from sparkpipe.spark.metastore import FOLDER as METASTORE
 from sparkpipe.spark.session import SparkProvider, activated
 from sparkpipe.spark.warm.folder import FOLDER, WarmFolder
 
@@ -364,7 +366,13 @@ class Session:
             self.project.path / "logs" / "spark.log",
             WarmFolder(self.project.path / FOLDER),
             self._tell_of_spark,
+            self._metastore_folder,
         )
+
+    def _metastore_folder(self, wanted: str | None) -> Path | None:
+        """Return where tables by name are remembered: without a word where the catalog has any."""
+        is_needed = wanted == "project" or (wanted is None and names_tables(self.config_loader))
+        return self.project.path / METASTORE if is_needed else None
 
     def _tell_of_spark(self, session: SparkSession) -> None:
         self.hook_manager.hook.on_spark_session_created(spark=session)

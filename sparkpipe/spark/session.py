@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +56,8 @@ class SparkProvider:
         log_file: Where the output of Spark's JVM goes; by default a temporary file.
         warm: Where the warm session of the project is known; by default there is none.
         on_session: Called once with each session that is given out, before it is used.
+        metastore: Returns the folder of the metastore for a session on one machine, or None for
+            one in memory, by what ``spark.metastore`` says; by default it is in memory.
 
     Attributes:
         options: Our own options among the settings.
@@ -71,6 +75,7 @@ class SparkProvider:
         log_file: Path | None = None,
         warm: WarmFolder | None = None,
         on_session: Callable[[SparkSession], None] | None = None,
+        metastore: Callable[[str | None], Path | None] | None = None,
     ) -> None:
         self.options: SparkOptions
         self.settings: dict[str, str]
@@ -82,6 +87,7 @@ class SparkProvider:
         self._lock = threading.Lock()
         self._built = False
         self._on_session = on_session
+        self._metastore = metastore
         self._told: SparkSession | None = None
         self._is_telling = False
         self._telling = threading.RLock()  # who is told may ask for the session
@@ -90,6 +96,12 @@ class SparkProvider:
         """Remember the session that is active in this thread; other threads would not see it."""
         if self._session is None and self._given is None:
             self._session = active_session()
+
+    @cached_property
+    def start_options(self) -> SparkOptions:
+        """Our options with what the project decides, for a session that is started."""
+        folder = self._metastore(self.options.metastore) if self._metastore else None
+        return replace(self.options, metastore_folder=None if folder is None else str(folder))
 
     def peek(self) -> SparkSession | None:
         """Return the session if one is there already; never starts or connects one."""
@@ -184,7 +196,7 @@ class SparkProvider:
             _warn_of_databricks()
             session = self._connect_warm()
             if session is None:
-                session = start_session(self.settings, self.options, self._log_file)
+                session = start_session(self.settings, self.start_options, self._log_file)
             self._built = True
             return session
 
@@ -193,7 +205,7 @@ class SparkProvider:
             return None
         if client_problem():  # who started it has another pyspark
             return None
-        return self._warm.usable(fingerprint(self.settings, self.options))
+        return self._warm.usable(fingerprint(self.settings, self.start_options))
 
     def _connect_warm(self) -> SparkSession | None:
         """Return a session of the project's warm server; None if there is none that fits."""
@@ -226,7 +238,7 @@ class SparkProvider:
             reason = "grpcio, which its client needs, is not installed here"
         else:
             reason = client_problem() or warm.misfit(
-                running, fingerprint(self.settings, self.options)
+                running, fingerprint(self.settings, self.start_options)
             )
         _logger.warning(
             "The warm session is not used: %s. To replace it: sparkpipe session start",

@@ -75,6 +75,7 @@ class SparkTableDataSet(AbstractDataSet):
     """
 
     _SINGLE_PROCESS = True
+    _IS_BY_NAME = True
     _DATABASE: ClassVar[str | None] = None
 
     def __init__(

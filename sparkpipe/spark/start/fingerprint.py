@@ -25,7 +25,7 @@ def fingerprint(settings: Mapping[str, str], options: SparkOptions) -> dict[str,
         only a hash, for a property may be a password.
     """
     # What is persisted is the client's affair, and an address is no setting of a server.
-    ours = asdict(replace(options, persist=None, remote=None))
+    ours = asdict(replace(options, persist=None, remote=None, metastore=None))
     given = {**settings, **{f"spark.{name}": value for name, value in ours.items()}}
     return {
         **{name: _hashed(value) for name, value in sorted(given.items())},

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sparkpipe.spark.metastore import log_option, metastore_settings
 from sparkpipe.spark.start.archive import archive_options
 from sparkpipe.spark.start.delta import EXTENSION
 from sparkpipe.spark.start.jars import delta_package, kept_jars
@@ -61,15 +62,19 @@ def effective_settings(
 
     Args:
         settings: Spark properties of the user.
-        options: Our options; only the profile counts here.
+        options: Our options; the profile and the metastore count here.
     """
+    options = options or SparkOptions()
     merged = {**local_profile(), **settings}
+    if is_local(merged):
+        merged = {**merged, **metastore_settings(options.metastore_folder, settings), **settings}
     package = delta_package()
     if package is not None:
         _add_delta(merged, settings, package)
     if is_local(merged):
-        profile = (options or SparkOptions()).profile
-        java = _java_options(settings, profile, merged.get(CLASS_PATH, ""))
+        java = _java_options(settings, options.profile, merged.get(CLASS_PATH, ""))
+        if options.metastore_folder is not None:
+            java = f"{log_option(options.metastore_folder)} {java}".strip()
         if java:
             merged[JAVA_OPTIONS] = java
     return merged
