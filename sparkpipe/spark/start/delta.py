@@ -11,8 +11,8 @@ from pathlib import Path
 from sparkpipe.spark.start.jars import (
     client_problem,
     delta_package,
-    installed_version,
     is_there_delta_for,
+    known_version,
     spark_jars,
 )
 
@@ -37,20 +37,20 @@ def delta_problem(settings: Mapping[str, str]) -> str:
         return ""
     if delta_package() is not None or _is_brought(settings):
         return ""
-    pyspark = installed_version("pyspark")
-    if not is_there_delta_for(pyspark):
+    pyspark, delta = known_version("pyspark"), known_version("delta-spark")
+    if pyspark and not is_there_delta_for(pyspark):
         return (
             f"Delta is needed, and there is none for pyspark {pyspark} that sparkpipe knows of. "
             f"{PAIR} works: pip install 'sparkpipe[spark]'. Or keep the data in another format."
         )
-    if find_spec("delta") is None:
+    if not pyspark or not delta or find_spec("delta") is None:
         return (
             "Delta is needed, and the package delta-spark is not installed. "
             f"Install it with: pip install 'sparkpipe[spark]' ({PAIR})"
         )
     return (
-        f"Delta is needed, and delta-spark {installed_version('delta-spark')} has no jar for "
-        f"pyspark {pyspark}. {PAIR} works: pip install --upgrade 'sparkpipe[spark]'"
+        f"Delta is needed, and delta-spark {delta} has no jar for pyspark {pyspark}. "
+        f"{PAIR} works: pip install --upgrade 'sparkpipe[spark]'"
     )
 
 

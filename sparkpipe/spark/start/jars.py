@@ -71,6 +71,19 @@ def installed_version(package: str) -> str:
     return version(package)
 
 
+def known_version(package: str) -> str:
+    """Return the version of a Python package; empty if it was not installed as one.
+
+    A pyspark that lies in ``SPARK_HOME`` was not, nor is a folder ``delta`` that somebody has.
+    """
+    from importlib.metadata import PackageNotFoundError
+
+    try:
+        return installed_version(package)
+    except PackageNotFoundError:
+        return ""
+
+
 def delta_package() -> str | None:
     """Return the Maven coordinates of the installed Delta for the installed Spark.
 
@@ -78,8 +91,10 @@ def delta_package() -> str | None:
     """
     if find_spec("delta") is None:
         return None
-    version = installed_version("delta-spark")
-    spark, delta = _minor(installed_version("pyspark")), _minor(version)
+    pyspark, version = known_version("pyspark"), known_version("delta-spark")
+    if not pyspark or not version:
+        return None
+    spark, delta = _minor(pyspark), _minor(version)
     if not _has_jar(delta, spark):
         return None
     if delta > (4, 0):  # a jar for each version of Spark
