@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe import __version__
-from sparkpipe.config import AbstractConfigLoader
+from sparkpipe.config import AbstractConfigLoader, fit_params, merged
 from sparkpipe.errors import (
     ConfigError,
     PreflightError,
     collecting_errors,
 )
+from sparkpipe.events import ENTRY_POINTS as OBSERVERS
+from sparkpipe.events import RunDescription
 from sparkpipe.hooks import create_hook_manager, installed_hooks
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.logging import apply_logging_config, checked_logging_config
 from sparkpipe.pipeline import Pipeline
+from sparkpipe.plan import Plan
+from sparkpipe.plugins import load_plugins
 from sparkpipe.project import Project, make_importable
 from sparkpipe.project.context import ProjectContext, absolute_path, configuration
 from sparkpipe.project.current import Current, project_of, working_for
 from sparkpipe.project.settings import Settings
+from sparkpipe.redaction import redacted
 from sparkpipe.runner import AbstractRunner, SequentialRunner
 from sparkpipe.session.choosing_runner import load_runner
 from sparkpipe.session.prepared import PreparedRun
@@ -39,6 +45,8 @@ from sparkpipe.session.problems import (
     find_unread_params,
 )
 from sparkpipe.session.selection import Selection, names_of
+from sparkpipe.session.tables import names_tables
+from sparkpipe.spark.metastore import FOLDER as METASTORE
 from sparkpipe.spark.session import SparkProvider, activated
 from sparkpipe.spark.warm.folder import FOLDER, WarmFolder
 
@@ -59,7 +67,8 @@ class Session:
         project_path: A folder of the project, or the project; by default the working folder.
         env: The configuration environment on top of base; by default that of the environment
             variable ``SPARKPIPE_ENV``, or ``local``.
-        extra_params: Parameters on top of those of the files.
+        extra_params: Parameters on top of those of the files. One whose value there is a text or a
+            date becomes such.
         conf_source: A folder of configuration instead of the project's.
         spark: A Spark session, or a function that returns one; by default ``SPARK_SESSION`` of the
             project's settings, the active one, else one made from ``spark.yml`` when first needed.
@@ -74,7 +83,8 @@ class Session:
 
     Raises:
         ProjectNotFoundError: There is no project there.
-        ConfigError: The project's configuration is wrong.
+        ConfigError: The project's configuration is wrong, or a parameter is no date and must be.
+        PreflightError: More than one is.
     """
 
     def __init__(
@@ -90,7 +100,9 @@ class Session:
     ) -> None:
         self.project: Project = project_of(project_path, package_name)
         self.env = env or os.environ.get(ENVIRONMENT_VARIABLE) or None
-        self.extra_params = dict(extra_params or {})
+        self.extra_params: dict[str, Any] = dict(extra_params or {})
+        self._given_params = extra_params or {}
+        self._parent: Session | None = None  # of a session that with_params has made
         self.session_id = generate_timestamp()
         self._current = Current(self.project)
         # What is wrong with the settings is told with all else, before a run.
@@ -147,7 +159,7 @@ class Session:
 
     def close(self) -> None:
         """Stop the Spark session if it was started here; leaving ``with Session()`` does so too."""
-        if "spark" in self.__dict__:
+        if self._parent is None and "spark" in self.__dict__:
             self.spark.stop()
         self._closing.close()
 
@@ -173,7 +185,7 @@ class Session:
         )
         kind = settings.CONFIG_LOADER_CLASS
         try:
-            return kind(
+            loader = kind(
                 conf_source=str(source),
                 env=self.env,
                 runtime_params=self.extra_params,
@@ -184,6 +196,9 @@ class Session:
                 f"The config loader {kind.__name__} could not be made: {exc}.",
                 hint="Check CONFIG_LOADER_ARGS in the project's settings.",
             ) from exc
+        if self._given_params:
+            self.extra_params = loader.runtime_params = _fitted(self._given_params, loader)
+        return loader
 
     @cached_property
     def store(self) -> Any:
@@ -306,12 +321,33 @@ class Session:
             ConfigError: A hook does not fit.
             PreflightError: The settings are wrong.
         """
+        if self._parent is not None:
+            return self._parent.hook_manager
         settings = self.settings
         own = (*settings.HOOKS, *self._hooks)
         installed = installed_hooks(settings.DISABLE_HOOKS_FOR_PLUGINS)
         return create_hook_manager(
             (*(hook for hook in installed if not any(hook is one for one in own)), *own)
         )
+
+    @cached_property
+    def _observers(self) -> tuple[Any, ...]:
+        """The observers of installed packages and of the project's settings, or their classes.
+
+        Raises:
+            ConfigError: One of a package cannot be imported, or is none.
+            PreflightError: The settings are wrong.
+        """
+        settings = self.settings
+        installed = load_plugins(OBSERVERS, "observer", settings.DISABLE_HOOKS_FOR_PLUGINS)
+        for one in installed:
+            if not callable(getattr(one, "on_event", None)):
+                raise ConfigError(
+                    f"The entry point {one!r} of {OBSERVERS} has no method 'on_event'.",
+                    hint="Ask for a newer version of its package, or leave it out by "
+                    "DISABLE_HOOKS_FOR_PLUGINS in the project's settings.",
+                )
+        return (*installed, *settings.OBSERVERS)
 
     @cached_property
     def spark(self) -> SparkProvider:
@@ -321,6 +357,8 @@ class Session:
             ConfigError: ``spark.yml`` is wrong.
             PreflightError: More than one setting is, or the project's settings are.
         """
+        if self._parent is not None:
+            return self._parent.spark
         given = self._spark if self._spark is not None else self.settings.SPARK_SESSION
         return SparkProvider(
             configuration(self.config_loader, "spark"),
@@ -328,7 +366,13 @@ class Session:
             self.project.path / "logs" / "spark.log",
             WarmFolder(self.project.path / FOLDER),
             self._tell_of_spark,
+            self._metastore_folder,
         )
+
+    def _metastore_folder(self, wanted: str | None) -> Path | None:
+        """Return where tables by name are remembered: without a word where the catalog has any."""
+        is_needed = wanted == "project" or (wanted is None and names_tables(self.config_loader))
+        return self.project.path / METASTORE if is_needed else None
 
     def _tell_of_spark(self, session: SparkSession) -> None:
         self.hook_manager.hook.on_spark_session_created(spark=session)
@@ -361,6 +405,34 @@ class Session:
         with self._scope():
             return context._get_catalog(save_version=save_version, load_versions=load_versions)
 
+    def with_params(self, params: Mapping[str, Any]) -> Session:
+        """Return a session of the same project, hooks and Spark with other parameters.
+
+        The configuration is read anew, so all that refers to a parameter sees it. This session
+        stays as it is, and it alone stops the Spark that both use.
+
+        Args:
+            params: On top of those of this session, mapping by mapping.
+
+        Raises:
+            ConfigError: A parameter is no date, and must be, as of the constructor.
+            PreflightError: More than one is.
+        """
+        other = copy.copy(self)
+        other._parent = self
+        other._closing = ExitStack()
+        other._context = None
+        for name in ("config_loader", "params", "catalog", "store", "spark", "hook_manager"):
+            other.__dict__.pop(name, None)
+        if not self._settings_problems:
+            # The texts of what is given are lost when it is merged.
+            params = _fitted(params, self.config_loader)
+        other._given_params = merged(self.extra_params, params)
+        other.extra_params = dict(other._given_params)
+        if not self._settings_problems:
+            _ = other.config_loader
+        return other
+
     def prepare(
         self,
         selection: Selection | None = None,
@@ -368,6 +440,7 @@ class Session:
         *,
         load_versions: Mapping[str, str] | None = None,
         inputs: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
         run_params: Mapping[str, Any] | None = None,
         **runner_options: Any,
     ) -> PreparedRun:
@@ -378,16 +451,28 @@ class Session:
             runner: A runner, its name, or its dotted path; by default SequentialRunner.
             load_versions: Version to load, by name of a versioned data set.
             inputs: Data to use in place of what the catalog has under these names.
+            params: Parameters for this run, on top of those of the session.
             run_params: Those of the session's parameters that are for this run, which must read
                 them; by default all.
             runner_options: As of :meth:`run`.
 
         Raises:
             PreflightError: All that is wrong.
+            ConfigError: One of ``params`` is no date, and must be.
         """
+        if params:
+            return self.with_params(params).prepare(
+                selection,
+                runner,
+                load_versions=load_versions,
+                inputs=inputs,
+                run_params=run_params,
+                **runner_options,
+            )
         selection = selection or Selection()
         session_id = generate_timestamp()
         problems: list[str] = []
+        plan: Plan | None = None
         made_runner = attempt(problems, lambda: load_runner(runner, self.project, **runner_options))
         problems += self._settings_problems
         whole, pipeline = choose(self._registry, selection, problems)
@@ -399,35 +484,49 @@ class Session:
         if whole is not None and catalog is not None:
             judge: AbstractRunner = made_runner or SequentialRunner()
             judged = whole if pipeline is None else pipeline
-            problems += judge.problems(judged, catalog)
+            plan = judge.plan(judged, catalog, attempt(problems, lambda: self.hook_manager))
+            problems += plan.problems
             problems += self.unread_params([whole], run_params)
             problems += find_pool_problems(judged, self.spark.options.pool_names)
             problems += find_spark_problems(judged, catalog, self.spark)
-        if problems or pipeline is None or catalog is None or made_runner is None:
+        observers = attempt(problems, lambda: self._observers)
+        if problems or plan is None or pipeline is None or catalog is None or made_runner is None:
             raise PreflightError(list(dict.fromkeys(problems)))
+        filters = {
+            name: list(names)
+            for name, names in selection.filters().items()
+            if name != "node_namespace"
+        }
+        env = self.config_loader.env or self.env
         return PreparedRun(
+            plan,
             pipeline,
             catalog,
             made_runner,
             {
                 "session_id": session_id,
                 "project_path": str(self.project.path),
-                "env": self.config_loader.env or self.env,
+                "env": env,
                 "sparkpipe_version": __version__,
                 "runner": type(made_runner).__name__,
                 "extra_params": self.extra_params,
                 "load_versions": dict(load_versions or {}),
                 "pipeline_name": selection.name,
                 "namespace": selection.namespace,
-                **{
-                    name: list(names)
-                    for name, names in selection.filters().items()
-                    if name != "node_namespace"
-                },
+                **filters,
             },
             self.hook_manager,
             self.spark,
             self._scope,
+            RunDescription(
+                self.project.project_name,
+                selection.name,
+                {name: value for name, value in filters.items() if value}
+                | ({"namespace": selection.namespace} if selection.namespace else {}),
+                env,
+                redacted(catalog["parameters"].load() if "parameters" in catalog else {}),
+            ),
+            observers,
         )
 
     def check_choice(
@@ -500,6 +599,7 @@ class Session:
         namespace: str | None = None,
         *,
         inputs: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
         **runner_options: Any,
     ) -> dict[str, Any]:
         """Run a pipeline of the project, or a part of it.
@@ -516,6 +616,8 @@ class Session:
             load_versions: Version to load, by name of a versioned data set.
             namespace: Keep the nodes of this namespace.
             inputs: Data to use in place of what the catalog has under these names.
+            params: Parameters for this run, on top of those of the session, as of
+                :meth:`with_params`.
             runner_options: For a runner given by name: arguments of its class, such as
                 ``is_async``, ``max_workers`` and ``continue_on_failure``.
 
@@ -524,6 +626,7 @@ class Session:
 
         Raises:
             PreflightError: All that is wrong; nothing has run.
+            ConfigError: One of ``params`` is no date, and must be; nothing has run.
             RunFailedError: Nodes failed.
         """
         selection = Selection(
@@ -541,6 +644,7 @@ class Session:
             runner,
             load_versions=load_versions,
             inputs=inputs,
+            params=params,
             **runner_options,
         ).run()
 
@@ -563,3 +667,11 @@ class Session:
             getattr(self.config_loader, "asked_params", ()),  # ${runtime_params:...}
             "No pipeline" if pipelines is None else "No node of this pipeline",
         )
+
+
+def _fitted(params: Mapping[str, Any], loader: AbstractConfigLoader) -> dict[str, Any]:
+    """Return parameters with the types that the project's files have."""
+    defaults: Mapping[str, Any] = {}
+    with suppress(ConfigError):  # a file that cannot be read is told with all else that is wrong
+        defaults = loader.file_params()
+    return fit_params(params, defaults, getattr(defaults, "origins", {}))
