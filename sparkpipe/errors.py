@@ -31,6 +31,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+_MOST_LOST = 3
+
 
 class SparkpipeError(Exception):
     """Base of all errors of sparkpipe.
@@ -172,6 +174,8 @@ class RunFailedError(SparkpipeError):
         total: Number of nodes in the run.
         cancelled: Names of the nodes that were cancelled while they ran.
         skipped: Names of the nodes that were not started.
+        lost: Names of data sets that were only in memory, for which nodes that had completed run
+            again.
     """
 
     def __init__(
@@ -182,6 +186,7 @@ class RunFailedError(SparkpipeError):
         total: int = 0,
         cancelled: Sequence[str] = (),
         skipped: Sequence[str] = (),
+        lost: Sequence[str] = (),
     ) -> None:
         self.failures = tuple(failures)
         self.resume_from = tuple(resume_from)
@@ -189,14 +194,17 @@ class RunFailedError(SparkpipeError):
         self.total = total
         self.cancelled = tuple(cancelled)
         self.skipped = tuple(skipped)
+        self.lost = tuple(lost)
         hint = ""
         if self.resume_from:
             hint = f"\nTo continue from there: sparkpipe run --from-nodes {','.join(resume_from)}"
+            hint += tell_lost(self.lost)
         lines = [failure.message for failure in self.failures]
         if self.cancelled:
             lines.append(f"Cancelled: {', '.join(self.cancelled)}.")
         super().__init__("\n".join(lines), hint=hint)
-        self.args = (self.failures, self.resume_from, completed, total, cancelled, skipped)
+        counts = (completed, total)
+        self.args = (self.failures, self.resume_from, *counts, cancelled, skipped, self.lost)
 
     def __str__(self) -> str:
         return self.message + self.hint
@@ -217,6 +225,21 @@ class RunFailedError(SparkpipeError):
 
     def __repr__(self) -> str:
         return f"RunFailedError({self.message!r})"
+
+
+def tell_lost(names: Sequence[str]) -> str:
+    """Return a line that says why completed nodes run again; an empty text if none does.
+
+    >>> tell_lost(["rejects"]).strip()
+    "It starts there because 'rejects' was only in memory."
+    """
+    if not names:
+        return ""
+    more = len(names) - _MOST_LOST
+    told = ", ".join(f"'{name}'" for name in names[:_MOST_LOST])
+    told += f" and {more} more" if more > 0 else ""
+    verb = "was" if len(names) == 1 else "were"
+    return f"\nIt starts there because {told} {verb} only in memory."
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:

@@ -118,7 +118,7 @@ def connect(request: pytest.FixtureRequest, spark: SparkSession) -> Iterator[Spa
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    settings = jvm.org.apache.spark.SparkEnv.get().conf()
+    settings = context._jsc.sc().conf()  # py4j cannot look into Spark 4.3's SparkEnv
     settings.set("spark.connect.grpc.binding.address", "127.0.0.1")
     settings.set("spark.connect.grpc.binding.port", str(port))
     server = jvm.org.apache.spark.sql.connect.service.SparkConnectService

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sparkpipe.errors import ConfigError, RunFailedError, SparkpipeError
+from sparkpipe.errors import ConfigError, RunFailedError, SparkpipeError, tell_lost
 
 if TYPE_CHECKING:
     from sparkpipe.project import Project
@@ -21,7 +21,8 @@ def run_package(package_name: str, args: Sequence[str] | None = None) -> None:
     """Run a project by its package, as a command with the options of ``sparkpipe run``.
 
     Relative paths start in the working folder. ``conf`` is there too, unless ``--conf-source``
-    names another folder or archive. Within the folder of the project it is ``sparkpipe run``.
+    names another folder or archive. The code is that of the package as it is installed, also
+    within the folder of the project.
 
     Ends the process if the run failed, and only then, with the exit status of ``sparkpipe run``.
 
@@ -86,6 +87,7 @@ def run_task(package_name: str, args: Sequence[str] | None = None) -> dict[str, 
     except RunFailedError as exc:
         if exc.resume_from:  # there is no command where a job runs
             exc.hint = f"\nTo continue from there give --from-nodes={','.join(exc.resume_from)}"
+            exc.hint += tell_lost(exc.lost)
         raise
     except click.ClickException as exc:
         raise ConfigError(f"{package_name}: {exc.format_message()}") from exc
@@ -102,8 +104,9 @@ def _command_of(package_name: str) -> tuple[Project, click.Command]:
     from sparkpipe.cli.commands.run import run
     from sparkpipe.cli.extensions import project_commands
     from sparkpipe.project.current import project_of
+    from sparkpipe.project.importing import as_imported
 
-    project = project_of(package_name=package_name)
+    project = as_imported(project_of(package_name=package_name))
     return project, project_commands(project).get("run", run)
 
 

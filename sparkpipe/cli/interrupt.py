@@ -7,12 +7,42 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
 from types import FrameType
 
 #: How long a run may take to end after an interrupt, in seconds.
 GRACE_SECONDS = 2.0
+
+
+@dataclass
+class Ending:
+    """How the process ends after a signal.
+
+    Attributes:
+        last_words: Returns what is told where the process ends without waiting any longer.
+    """
+
+    last_words: Callable[[], str] | None = None
+
+
+_ending: ContextVar[Ending | None] = ContextVar("_ending", default=None)
+
+
+@contextmanager
+def last_words(tell: Callable[[], str]) -> Iterator[None]:
+    """Within it, ``tell`` gives what is said if a signal ends the process before its work does.
+
+    It is called on another thread.
+    """
+    ending = _ending.get() or Ending()
+    ending.last_words = tell
+    try:
+        yield
+    finally:
+        ending.last_words = None
 
 
 class Terminated(KeyboardInterrupt):
@@ -44,20 +74,26 @@ def ending_on_signals() -> Iterator[None]:
     signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     # It outlives this block, for what is left to do then, such as waiting for threads, has its
     # grace too.
-    threading.Thread(target=_end_after_grace, args=(reader, writer), daemon=True).start()
+    ending = Ending()
+    token = _ending.set(ending)
+    threading.Thread(target=_end_after_grace, args=(reader, writer, ending), daemon=True).start()
     try:
         yield
     finally:
+        _ending.reset(token)
         signal.set_wakeup_fd(-1)
 
 
-def _end_after_grace(reader: socket.socket, writer: socket.socket) -> None:
+def _end_after_grace(reader: socket.socket, writer: socket.socket, ending: Ending) -> None:
     number = _next_signal(reader)
     reader.settimeout(GRACE_SECONDS)
     try:
         _next_signal(reader)  # for those who do not want to wait
     except TimeoutError:
         sys.stderr.write("Not all nodes have stopped in time; ended without them.\n")
+    if ending.last_words is not None:
+        with suppress(Exception):  # whatever it is, the process ends
+            sys.stderr.write(ending.last_words())
     sys.stderr.flush()
     processes = sys.modules.get("multiprocessing")
     for worker in processes.active_children() if processes is not None else ():

@@ -22,6 +22,7 @@ from sparkpipe.io.core import (
     has_load_and_save,
     location_of,
 )
+from sparkpipe.io.declared import is_confirmable, problems_of
 from sparkpipe.io.entries import Entry, PatternEntries
 from sparkpipe.io.factory import has_versions
 from sparkpipe.io.memory import MemoryDataSet
@@ -216,25 +217,46 @@ class DataCatalog:
         Args:
             names: Data sets to look at; by default all, and the patterns.
         """
+        with self._scope():  # what a data set needs may depend on the session's Spark
+            return self._find_problems(names)
+
+    def _find_problems(self, names: Iterable[str] | None) -> list[str]:
         problems: list[str] = []
         if names is None and self._patterned is not None:
             problems += self._patterned.problems()
         for name in list(self._data_sets) if names is None else names:
             try:
-                data_set = self._get_dataset(name)
+                data_set = self[name]
             except DataSetNotFoundError:
                 continue
             except DataSetError as exc:
                 problems.append(str(exc))
                 continue
-            own = getattr(data_set, "_problems", None)
-            for problem in own() if callable(own) else ():
+            for problem in problems_of(data_set):
                 where = self._origin(name) or _kind(data_set)
                 problems.append(f"Data set '{name}' ({where}): {problem}")
         return problems
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the data set of a name, or ``default`` if there is none; ``catalog[name]`` raises.
+
+        Args:
+            name: The name of a data set, or one that a pattern matches.
+            default: What to return where there is none.
+
+        Raises:
+            DataSetError: Its entry is not possible.
+        """
+        if name not in self:
+            return default
+        return self[name]
+
     def _get_dataset(self, name: str) -> Any:
-        """Return the data set of a name, made on first use."""
+        """Return the data set of a name, made on first use.
+
+        The name is Kedro's: hooks and catalogs of users call and override it. Everything that is
+        asked for by its name comes from here; ask by ``catalog[name]`` or :meth:`get`.
+        """
         data_set = self._entry(name)
         if data_set is None:
             raise DataSetNotFoundError(
@@ -268,7 +290,7 @@ class DataCatalog:
             DataSetNotFoundError: There is no such data set.
             DataSetError: It cannot be loaded.
         """
-        data_set = self._get_dataset(name)
+        data_set = self[name]
         if version is not None:
             data_set = _at_version(name, data_set, version)
         if _logger.isEnabledFor(logging.INFO):
@@ -286,7 +308,7 @@ class DataCatalog:
             DataSetNotFoundError: There is no such data set.
             DataSetError: It cannot be saved.
         """
-        data_set = self._get_dataset(name)
+        data_set = self[name]
         if _logger.isEnabledFor(logging.INFO):
             _logger.info("Saving data to '%s' (%s)...", name, type(data_set).__name__)
         try:
@@ -299,7 +321,7 @@ class DataCatalog:
         """Whether a data set is in the catalog and has data; a warning if it cannot tell."""
         if name not in self:
             return False
-        data_set = self._get_dataset(name)
+        data_set = self[name]
         if not hasattr(data_set, "exists"):
             _logger.warning("'%s' (%s) has no 'exists'.", name, _kind(data_set))
             return False
@@ -312,7 +334,7 @@ class DataCatalog:
         Raises:
             DataSetError: It cannot.
         """
-        data_set = self._get_dataset(name)
+        data_set = self[name]
         release = getattr(data_set, "release", None)
         if release is None:
             return
@@ -328,8 +350,8 @@ class DataCatalog:
         Raises:
             DataSetError: The data set has no ``confirm``.
         """
-        data_set = self._get_dataset(name)
-        if not hasattr(data_set, "confirm"):
+        data_set = self[name]
+        if not is_confirmable(data_set):
             raise DataSetError(f"'{name}' ({_kind(data_set)}) cannot be confirmed.")
         _logger.info("Confirming '%s' (%s)...", name, _kind(data_set))
         data_set.confirm()
@@ -400,7 +422,27 @@ class DataCatalog:
         copy._data_sets = dict(self._data_sets)
         return copy
 
+    def with_data_sets(self, data_sets: Mapping[str, Any]) -> DataCatalog:
+        """Return a catalog of the same class that holds these data sets, and no entries.
+
+        It can be passed to another process if its data sets can.
+
+        Args:
+            data_sets: Data sets by name.
+        """
+        other = self.shallow_copy()
+        other._data_sets = dict(data_sets)
+        other._origins, other._layers, other._patterned = {}, {}, None
+        other._scope = nullcontext
+        return other
+
     def __getitem__(self, name: str) -> Any:
+        """Return the data set of a name, made on first use.
+
+        Raises:
+            DataSetNotFoundError: There is none.
+            DataSetError: Its entry is not possible.
+        """
         return self._get_dataset(name)
 
     def __setitem__(self, name: str, data: Any) -> None:

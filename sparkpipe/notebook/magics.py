@@ -18,6 +18,7 @@ from sparkpipe.errors import (
     ProjectNotFoundError,
     RunFailedError,
     did_you_mean,
+    tell_lost,
     users_place,
 )
 from sparkpipe.notebook.node_code import find_node, node_code
@@ -176,6 +177,7 @@ class SparkpipeMagics(Magics):
         except RunFailedError as exc:
             if exc.resume_from:
                 exc.hint = f"\nTo continue from there: {_resuming(line, exc.resume_from)}"
+                exc.hint += tell_lost(exc.lost)
             raise
         except KeyboardInterrupt as exc:
             _show_place_only(exc)
@@ -217,7 +219,7 @@ class SparkpipeMagics(Magics):
             prepared.run_params["pipeline_name"],
             summary.seconds,
             summary.reports,
-            result_rows(prepared, outputs),
+            result_rows(prepared, outputs, summary.reports),
         )
 
     def _progress(self) -> Any:
@@ -226,8 +228,9 @@ class SparkpipeMagics(Magics):
 
             return NotebookProgress()
         from sparkpipe.report.display import RunDisplay
+        from sparkpipe.spark.jobs.run import current_task_counts
 
-        return RunDisplay()
+        return RunDisplay(current_task_counts)
 
     @line_magic
     def load_node(self, line: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -13,10 +14,27 @@ from sparkpipe.spark.databricks import foreign_feature
 
 
 def make_importable(project: Project) -> None:
-    """Put the source folder of a project on the path of imports, if it is not there."""
+    """Put the source folder of a project first on the path of imports.
+
+    An editable install puts it last, where what spark-submit ships for the executors hides it.
+    """
     folder = str(project.source_dir)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    if folder not in sys.path[:1]:
+        sys.path[:] = [folder, *(entry for entry in sys.path if entry != folder)]
+
+
+def as_imported(project: Project) -> Project:
+    """Return a project with the source of its package that this process has imported already.
+
+    The command of an installed project comes with its code, also in the folder of the source.
+    """
+    found = getattr(sys.modules.get(project.package_name), "__path__", ())
+    for path in found:
+        source = Path(path).resolve()
+        for _ in project.package_name.split("."):
+            source = source.parent
+        return replace(project, source_dir=source)
+    return project
 
 
 def import_from(project: Project, name: str) -> ModuleType | None:

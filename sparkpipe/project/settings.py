@@ -20,7 +20,9 @@ class Settings:
 
     Attributes:
         HOOKS: Hook objects, called in this order.
-        DISABLE_HOOKS_FOR_PLUGINS: Installed packages whose hooks are left out.
+        DISABLE_HOOKS_FOR_PLUGINS: Installed packages whose hooks and observers are left out.
+        OBSERVERS: What watches each run: objects with a method ``on_event``, or classes of them, of
+            which each run gets one of its own.
         CONF_SOURCE: The folder of configuration; by default that of ``pyproject.toml``.
         CONFIG_LOADER_CLASS: Reads the configuration.
         CONFIG_LOADER_ARGS: Further arguments of it.
@@ -33,6 +35,7 @@ class Settings:
 
     HOOKS: tuple[Any, ...] = ()
     DISABLE_HOOKS_FOR_PLUGINS: tuple[str, ...] = ()
+    OBSERVERS: tuple[Any, ...] = ()
     CONF_SOURCE: str | None = None
     CONFIG_LOADER_CLASS: type[AbstractConfigLoader] = OmegaConfigLoader
     CONFIG_LOADER_ARGS: Mapping[str, Any] = field(default_factory=dict)
@@ -92,6 +95,22 @@ def _objects(key: str, value: Any) -> tuple[Any, ...]:
     return tuple(value)
 
 
+def _observers(key: str, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, (tuple, list)):
+        raise ConfigError(
+            f"{key} must be a tuple of observers, not {type(value).__name__}.",
+            hint=f"For one observer write {key} = (MyObserver,).",
+        )
+    for one in value:
+        if not callable(getattr(one, "on_event", None)):
+            shown = one.__name__ if isinstance(one, type) else type(one).__name__
+            raise ConfigError(
+                f"{key}: {shown} is no observer, for it has no method 'on_event'.",
+                hint="Derive its class from sparkpipe.events.RunObserver.",
+            )
+    return tuple(value)
+
+
 def _names(key: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, (tuple, list)) or not all(isinstance(one, str) for one in value):
         raise ConfigError(
@@ -144,6 +163,7 @@ def _spark_session(key: str, value: Any) -> Any:
 _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "HOOKS": _objects,
     "DISABLE_HOOKS_FOR_PLUGINS": _names,
+    "OBSERVERS": _observers,
     "CONF_SOURCE": _text,
     "CONFIG_LOADER_CLASS": _class_of(AbstractConfigLoader, "sparkpipe.config.AbstractConfigLoader"),
     "CONFIG_LOADER_ARGS": _mapping,

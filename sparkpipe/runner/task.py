@@ -8,15 +8,29 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sparkpipe.errors import DataSetError, NodeRunError, first_line
-from sparkpipe.events import NodeReport, current_observers
-from sparkpipe.io.core import is_ephemeral, is_spark_frame, reason_of
+from sparkpipe.errors import DataSetError, NodeCancelledError, NodeRunError, first_line
+from sparkpipe.events import (
+    DataSetReport,
+    Direction,
+    NodeEnded,
+    NodeEvent,
+    NodeRetried,
+    NodeStarted,
+    NodeStatus,
+    current_observers,
+    observing_only,
+)
+from sparkpipe.io.core import is_spark_frame, reason_of
+from sparkpipe.io.declared import is_memory_only, location_of
+from sparkpipe.io.facts import gathering
 from sparkpipe.pipeline.node import Node
-from sparkpipe.runner.failure import node_failure
+from sparkpipe.redaction import redacted
+from sparkpipe.runner.failure import node_failure, report_of
 from sparkpipe.spark.failures.judging import NodeStopped, may_pass
 from sparkpipe.spark.jobs.run import NodeJobs, SparkRun, current_run
 
@@ -30,6 +44,22 @@ _logger = logging.getLogger(__name__)
 _LONGEST_DELAY_SECONDS = 60.0
 
 
+class NodeOutcome(NamedTuple):
+    """How a node went, made where it ran; it may cross to the process of the run.
+
+    Attributes:
+        events: What observers are told of it: its retries, then its end. Empty where nobody
+            watches.
+        error: Why it failed; None if it did not.
+    """
+
+    events: tuple[NodeEvent, ...] = ()
+    error: NodeRunError | None = None
+
+
+_DONE = NodeOutcome()
+
+
 def run_node(
     node: Node,
     catalog: DataCatalog,
@@ -37,23 +67,9 @@ def run_node(
     is_async: bool = False,
     session_id: str | None = None,
 ) -> Node:
-    """Run one node; arguments and errors are those of :func:`perform`.
+    """Run one node, again if it has retries and its failure may pass; for runners of one's own.
 
-    Returns:
-        The node.
-    """
-    perform(node, catalog, hook_manager, is_async, session_id)
-    return node
-
-
-def perform(
-    node: Node,
-    catalog: DataCatalog,
-    hook_manager: PluginManager | None = None,
-    is_async: bool = False,
-    session_id: str | None = None,
-) -> NodeReport:
-    """Run one node; again if it has retries and its failure may pass.
+    Whoever watches the run is told of the node.
 
     Args:
         node: The node.
@@ -63,44 +79,112 @@ def perform(
         session_id: The run, for hooks.
 
     Returns:
-        Where its time went.
+        The node.
 
     Raises:
         NodeRunError: Loading, calling or saving failed; the reason is chained to it.
         NodeTimeoutError: It took longer than its timeout.
         NodeCancelledError: It was cancelled.
     """
+    observers, run_id = current_observers(), session_id or ""
+    for observer in observers:
+        observer.on_event(NodeStarted(run_id, node.name))
+    outcome = perform(
+        node, catalog, hook_manager, is_async, session_id, run_id=run_id, is_watched=bool(observers)
+    )
+    for event in outcome.events:
+        for observer in observers:
+            observer.on_event(event)
+    if outcome.error is not None:
+        raise outcome.error
+    return node
+
+
+def perform(
+    node: Node,
+    catalog: DataCatalog,
+    hook_manager: PluginManager | None = None,
+    is_async: bool = False,
+    session_id: str | None = None,
+    *,
+    run_id: str = "",
+    is_watched: bool = False,
+) -> NodeOutcome:
+    """Run one node; again if it has retries and its failure may pass.
+
+    Args:
+        node: The node.
+        catalog: Where its data is.
+        hook_manager: Its hooks are called around each step.
+        is_async: Load the inputs side by side, and save the outputs side by side.
+        session_id: The run, for hooks.
+        run_id: The run, for events.
+        is_watched: Whether anybody is told of the node; otherwise no event is made.
+
+    Returns:
+        How it went, failures included.
+    """
     hook = hook_manager.hook if hook_manager is not None and hook_manager.get_plugins() else None
     run = current_run()
     started = time.time()
-    attempt = 1
+    times = [0.0, 0.0, 0.0]
+    retries: list[NodeRetried] = []
     while True:
-        task = _Task(node, catalog, hook, is_async, session_id, run)
-        try:
-            task.run()
-        except NodeRunError as failure:
-            if attempt > node.retries or not may_pass(failure):
-                raise
-            _wait_to_retry(node, failure, attempt, run)
-            attempt += 1
-        else:
-            return task.report(started, attempt)
+        task = _Task(node, catalog, hook, is_async, session_id, run, times, is_watched)
+        failure = task.attempt()
+        attempt = len(retries) + 1
+        if failure is None or attempt > node.retries or not may_pass(failure):
+            break
+        wait = min(node.retry_delay * 2 ** (attempt - 1), _LONGEST_DELAY_SECONDS)
+        retried = NodeRetried(run_id, node.name, attempt, report_of(failure), wait)
+        if not _wait_to_retry(node, failure, attempt, wait, run):
+            break
+        retries.append(retried)
+    if not is_watched:
+        return _DONE if failure is None else NodeOutcome((), failure)
+    ended = NodeEnded(
+        run_id,
+        node.name,
+        status_of(failure),
+        started,
+        time.time(),
+        len(retries) + 1,
+        None if failure is None else report_of(failure),
+        times[_LOAD],
+        times[_FUNCTION],
+        times[_SAVE],
+        task.spark_seconds(started),
+        task.data_set_reports(),
+    )
+    return NodeOutcome((*retries, ended), failure)
 
 
-def _wait_to_retry(node: Node, failure: NodeRunError, attempt: int, run: SparkRun | None) -> None:
-    """Wait twice as long before each further attempt; raise the failure if the run has ended."""
-    delay = min(node.retry_delay * 2 ** (attempt - 1), _LONGEST_DELAY_SECONDS)
+def status_of(failure: NodeRunError | None) -> NodeStatus:
+    """Return how a node ended."""
+    if failure is None:
+        return "done"
+    return "cancelled" if isinstance(failure, NodeCancelledError) else "failed"
+
+
+def _wait_to_retry(
+    node: Node, failure: NodeRunError, attempt: int, wait: float, run: SparkRun | None
+) -> bool:
+    """Wait twice as long before each further attempt; return whether it is to be made."""
     _logger.warning(
         "%s\nTrying again in %g s (attempt %d of %d).",
         failure.message,
-        delay,
+        wait,
         attempt + 1,
         node.retries + 1,
     )
     if run is None:
-        time.sleep(delay)
-    elif run.is_cancelled.wait(delay):
-        raise failure
+        time.sleep(wait)
+        return True
+    return not run.is_cancelled.wait(wait)
+
+
+# The steps of a node, as positions among its times.
+_LOAD, _FUNCTION, _SAVE = range(3)
 
 
 class _Task:
@@ -114,6 +198,8 @@ class _Task:
         is_async: bool,
         session_id: str | None,
         run: SparkRun | None,
+        times: list[float],
+        is_watched: bool,
     ) -> None:
         self._node = node
         self._catalog = catalog
@@ -128,63 +214,69 @@ class _Task:
         }
         self._jobs: NodeJobs | None = None
         self._is_loaded = False
-        self._started = time.time()
         self._timed_out = threading.Event() if node.timeout is not None else None
-        self._lazy_outputs: dict[str, None] = {}
-        self._spark_seconds: float | None = None
-        self.load_seconds = self.function_seconds = self.save_seconds = 0.0
-
-    def report(self, started: float, attempts: int) -> NodeReport:
-        """Tell how the node went."""
-        return NodeReport(
-            self._node.name,
-            "done",
-            started,
-            time.time(),
-            self.load_seconds,
-            self.function_seconds,
-            self.save_seconds,
-            self._spark_seconds,
-            tuple(self._lazy_outputs),
-            attempts,
+        self._times = times
+        self._step = _LOAD
+        self._since = 0.0
+        # None where nobody watches, so that nothing is looked for.
+        self._reports: dict[tuple[Direction, str], DataSetReport] | None = (
+            {} if is_watched else None
         )
 
-    def run(self) -> None:
-        """Load, call, save; one attempt.
+    def data_set_reports(self) -> tuple[DataSetReport, ...]:
+        """Return what was loaded and saved, in the order of the node's names."""
+        reports = self._reports or {}
+        names: list[tuple[Direction, str]] = [("load", name) for name in self._node.input_names]
+        names += [("save", name) for name in self._node.output_names]
+        return tuple(reports[name] for name in names if name in reports)
 
-        Raises:
-            NodeRunError: A step failed.
-        """
+    def spark_seconds(self, since: float) -> float | None:
+        """Return how long jobs of the node ran, in all its attempts; None if that is not known."""
+        if self._run is None or self._jobs is None:
+            return None
+        return self._run.progress.spark_seconds(self._jobs.names.group, since=since)
+
+    def attempt(self) -> NodeRunError | None:
+        """Load, call, save; return why that failed, or None."""
         node, run = self._node, self._run
+        self._since = time.perf_counter()
         try:
-            if run is None:
-                with self._within_timeout():
-                    self._steps(_no_description)
-                return
-            with run.node(node.name, node.pool) as self._jobs, self._within_timeout():
-                with self._jobs.on_thread() as carrier:
-                    self._steps(carrier.tell)
-                if current_observers():  # to ask takes a few calls of the JVM
-                    self._spark_seconds = run.progress.spark_seconds(
-                        self._jobs.names.group, since=self._started
-                    )
+            with observing_only() if self._reports is not None else nullcontext():
+                if run is None:
+                    with self._within_timeout():
+                        self._take_steps(_no_description)
+                    return None
+                with (
+                    run.node(node.name, node.pool) as self._jobs,
+                    self._within_timeout(),
+                    self._jobs.on_thread() as carrier,
+                ):
+                    self._take_steps(carrier.tell)
         except (Exception, SystemExit) as exc:
-            raise node_failure(
+            failure = node_failure(
                 node,
                 exc,
                 is_loaded=self._is_loaded,
                 was_cancelled=self._jobs is not None and self._jobs.cancel_requested,
                 timed_out=self._is_over_time,
-            ) from exc
+            )
+            failure.__cause__ = exc
+            return failure
+        finally:
+            self._turn_to(_LOAD)
+        return None
 
-    def _steps(self, describe: Callable[[str], None]) -> None:
+    def _turn_to(self, step: int) -> None:
+        """Count the time since the last turn for the step that was taken then."""
+        now = time.perf_counter()
+        self._times[self._step] += now - self._since
+        self._step, self._since = step, now
+
+    def _take_steps(self, describe: Callable[[str], None]) -> None:
         node, hook = self._node, self._hook
-        clock = time.perf_counter
-        started = clock()
         inputs = self._load_inputs(describe)
-        loaded = clock()
-        self.load_seconds = loaded - started
         self._is_loaded = True
+        self._turn_to(_FUNCTION)
         if _logger.isEnabledFor(logging.INFO):
             _logger.info("Running node: %s", node)
         if hook is not None:
@@ -192,11 +284,9 @@ class _Task:
                 inputs.update(_checked_replacement(replaced))
         self._check()
         for outputs in self._calls(inputs, describe):
-            called = clock()
-            self.function_seconds += called - loaded
+            self._turn_to(_SAVE)
             self._save_outputs(outputs, describe)
-            loaded = clock()
-            self.save_seconds += loaded - called
+            self._turn_to(_FUNCTION)
         if self._is_over_time:  # also where the last step could not be interrupted, and has ended
             raise NodeStopped
         for name in node.confirms:
@@ -301,12 +391,13 @@ class _Task:
         if hook is not None:
             hook.before_dataset_loaded(dataset_name=name, node=self._node)
         try:
-            data = self._catalog.load(name)
+            data = self._accounted("load", name, partial(self._catalog.load, name))
         except Exception as exc:
             self._tell_dataset_error(exc, name, "load")
             raise
         if self._run is not None and self._is_frame_in_memory(name, data):
             data = self._share(name, data, self._run)
+            self._tell_lazy("load", name)
         if hook is not None:
             hook.after_dataset_loaded(dataset_name=name, data=data, node=self._node)
         return data
@@ -328,24 +419,52 @@ class _Task:
         if hook is not None:
             hook.before_dataset_saved(dataset_name=name, data=data, node=self._node)
         try:
-            self._catalog.save(name, data)
+            self._accounted("save", name, partial(self._catalog.save, name, data))
             if self._is_frame_in_memory(name, data):
                 if self._run is not None:
                     self._share(name, data, self._run)
-                if self._run is None or not self._run.frames.is_computed(name):
-                    self._lazy_outputs[name] = None
+                self._tell_lazy("save", name)
         except Exception as exc:
             self._tell_dataset_error(exc, name, "save")
             raise
         if hook is not None:
             hook.after_dataset_saved(dataset_name=name, data=data, node=self._node)
 
+    def _accounted(self, direction: Direction, name: str, call: Callable[[], Any]) -> Any:
+        """Load or save, and keep what is to be told of it."""
+        if self._reports is None:
+            return call()
+        started = time.perf_counter()
+        with gathering() as facts:
+            result = call()
+        seconds = time.perf_counter() - started
+        data_set = self._catalog[name]
+        earlier = self._reports.get((direction, name))
+        self._reports[direction, name] = DataSetReport(
+            name,
+            type(data_set).__name__,
+            "" if is_memory_only(data_set) else str(redacted(location_of(data_set))),
+            direction,
+            # A generator's node saves chunk by chunk.
+            seconds if earlier is None else seconds + earlier.seconds,
+            facts.rows if earlier is None else _sum(earlier.rows, facts.rows),
+            facts.bytes if earlier is None else _sum(earlier.bytes, facts.bytes),
+            facts.version,
+        )
+        return result
+
+    def _tell_lazy(self, direction: Direction, name: str) -> None:
+        if self._reports is None or (self._run and self._run.frames.is_computed(name)):
+            return
+        report = self._reports[direction, name]
+        self._reports[direction, name] = replace(report, is_lazy=True)
+
     def _share(self, name: str, frame: Any, run: SparkRun) -> Any:
         """Return what a node is to have for a frame, which is persisted if several read it."""
-        return run.share(name, frame, getattr(self._catalog._get_dataset(name), "persist", None))
+        return run.share(name, frame, getattr(self._catalog[name], "persist", None))
 
     def _is_frame_in_memory(self, name: str, data: Any) -> bool:
-        return is_spark_frame(data) and is_ephemeral(self._catalog._get_dataset(name))
+        return is_spark_frame(data) and is_memory_only(self._catalog[name])
 
     def _side_by_side(self, steps: Sequence[tuple[str, Callable[[], Any]]]) -> list[Any]:
         """Take steps in threads of their own, wait for all, and return their results in order."""
@@ -367,6 +486,10 @@ class _Task:
         if len(errors) > 1:
             raise DataSetError("; ".join(reason_of(error) for error in errors)) from errors[0]
         return [future.result() for future in futures]
+
+
+def _sum(earlier: int | None, later: int | None) -> int | None:
+    return None if earlier is None or later is None else earlier + later
 
 
 def _no_description(step: str) -> None:

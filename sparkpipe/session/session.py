@@ -19,15 +19,20 @@ from sparkpipe.errors import (
     PreflightError,
     collecting_errors,
 )
+from sparkpipe.events import ENTRY_POINTS as OBSERVERS
+from sparkpipe.events import RunDescription
 from sparkpipe.hooks import create_hook_manager, installed_hooks
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.logging import apply_logging_config, checked_logging_config
 from sparkpipe.pipeline import Pipeline
+from sparkpipe.plan import Plan
+from sparkpipe.plugins import load_plugins
 from sparkpipe.project import Project, make_importable
 from sparkpipe.project.context import ProjectContext, absolute_path, configuration
 from sparkpipe.project.current import Current, project_of, working_for
 from sparkpipe.project.settings import Settings
+from sparkpipe.redaction import redacted
 from sparkpipe.runner import AbstractRunner, SequentialRunner
 from sparkpipe.session.choosing_runner import load_runner
 from sparkpipe.session.prepared import PreparedRun
@@ -40,6 +45,8 @@ from sparkpipe.session.problems import (
     find_unread_params,
 )
 from sparkpipe.session.selection import Selection, names_of
+from sparkpipe.session.tables import names_tables
+from sparkpipe.spark.metastore import FOLDER as METASTORE
 from sparkpipe.spark.session import SparkProvider, activated
 from sparkpipe.spark.warm.folder import FOLDER, WarmFolder
 
@@ -324,6 +331,25 @@ class Session:
         )
 
     @cached_property
+    def _observers(self) -> tuple[Any, ...]:
+        """The observers of installed packages and of the project's settings, or their classes.
+
+        Raises:
+            ConfigError: One of a package cannot be imported, or is none.
+            PreflightError: The settings are wrong.
+        """
+        settings = self.settings
+        installed = load_plugins(OBSERVERS, "observer", settings.DISABLE_HOOKS_FOR_PLUGINS)
+        for one in installed:
+            if not callable(getattr(one, "on_event", None)):
+                raise ConfigError(
+                    f"The entry point {one!r} of {OBSERVERS} has no method 'on_event'.",
+                    hint="Ask for a newer version of its package, or leave it out by "
+                    "DISABLE_HOOKS_FOR_PLUGINS in the project's settings.",
+                )
+        return (*installed, *settings.OBSERVERS)
+
+    @cached_property
     def spark(self) -> SparkProvider:
         """Gives the Spark session, started when first asked for.
 
@@ -340,7 +366,13 @@ class Session:
             self.project.path / "logs" / "spark.log",
             WarmFolder(self.project.path / FOLDER),
             self._tell_of_spark,
+            self._metastore_folder,
         )
+
+    def _metastore_folder(self, wanted: str | None) -> Path | None:
+        """Return where tables by name are remembered: without a word where the catalog has any."""
+        is_needed = wanted == "project" or (wanted is None and names_tables(self.config_loader))
+        return self.project.path / METASTORE if is_needed else None
 
     def _tell_of_spark(self, session: SparkSession) -> None:
         self.hook_manager.hook.on_spark_session_created(spark=session)
@@ -440,6 +472,7 @@ class Session:
         selection = selection or Selection()
         session_id = generate_timestamp()
         problems: list[str] = []
+        plan: Plan | None = None
         made_runner = attempt(problems, lambda: load_runner(runner, self.project, **runner_options))
         problems += self._settings_problems
         whole, pipeline = choose(self._registry, selection, problems)
@@ -451,35 +484,49 @@ class Session:
         if whole is not None and catalog is not None:
             judge: AbstractRunner = made_runner or SequentialRunner()
             judged = whole if pipeline is None else pipeline
-            problems += judge.problems(judged, catalog)
+            plan = judge.plan(judged, catalog, attempt(problems, lambda: self.hook_manager))
+            problems += plan.problems
             problems += self.unread_params([whole], run_params)
             problems += find_pool_problems(judged, self.spark.options.pool_names)
             problems += find_spark_problems(judged, catalog, self.spark)
-        if problems or pipeline is None or catalog is None or made_runner is None:
+        observers = attempt(problems, lambda: self._observers)
+        if problems or plan is None or pipeline is None or catalog is None or made_runner is None:
             raise PreflightError(list(dict.fromkeys(problems)))
+        filters = {
+            name: list(names)
+            for name, names in selection.filters().items()
+            if name != "node_namespace"
+        }
+        env = self.config_loader.env or self.env
         return PreparedRun(
+            plan,
             pipeline,
             catalog,
             made_runner,
             {
                 "session_id": session_id,
                 "project_path": str(self.project.path),
-                "env": self.config_loader.env or self.env,
+                "env": env,
                 "sparkpipe_version": __version__,
                 "runner": type(made_runner).__name__,
                 "extra_params": self.extra_params,
                 "load_versions": dict(load_versions or {}),
                 "pipeline_name": selection.name,
                 "namespace": selection.namespace,
-                **{
-                    name: list(names)
-                    for name, names in selection.filters().items()
-                    if name != "node_namespace"
-                },
+                **filters,
             },
             self.hook_manager,
             self.spark,
             self._scope,
+            RunDescription(
+                self.project.project_name,
+                selection.name,
+                {name: value for name, value in filters.items() if value}
+                | ({"namespace": selection.namespace} if selection.namespace else {}),
+                env,
+                redacted(catalog["parameters"].load() if "parameters" in catalog else {}),
+            ),
+            observers,
         )
 
     def check_choice(

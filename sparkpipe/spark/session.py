@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,7 @@ from sparkpipe.spark.jobs.query_logs import leave_out_of_runs
 from sparkpipe.spark.jobs.run import current_run
 from sparkpipe.spark.jobs.scope import carry
 from sparkpipe.spark.start.connect import CONNECT_MODE, connect
+from sparkpipe.spark.start.delta import delta_problem
 from sparkpipe.spark.start.fingerprint import fingerprint
 from sparkpipe.spark.start.jars import client_problem, spark_jars
 from sparkpipe.spark.start.launch import start_session
@@ -53,6 +56,8 @@ class SparkProvider:
         log_file: Where the output of Spark's JVM goes; by default a temporary file.
         warm: Where the warm session of the project is known; by default there is none.
         on_session: Called once with each session that is given out, before it is used.
+        metastore: Returns the folder of the metastore for a session on one machine, or None for
+            one in memory, by what ``spark.metastore`` says; by default it is in memory.
 
     Attributes:
         options: Our own options among the settings.
@@ -70,6 +75,7 @@ class SparkProvider:
         log_file: Path | None = None,
         warm: WarmFolder | None = None,
         on_session: Callable[[SparkSession], None] | None = None,
+        metastore: Callable[[str | None], Path | None] | None = None,
     ) -> None:
         self.options: SparkOptions
         self.settings: dict[str, str]
@@ -81,6 +87,7 @@ class SparkProvider:
         self._lock = threading.Lock()
         self._built = False
         self._on_session = on_session
+        self._metastore = metastore
         self._told: SparkSession | None = None
         self._is_telling = False
         self._telling = threading.RLock()  # who is told may ask for the session
@@ -89,6 +96,12 @@ class SparkProvider:
         """Remember the session that is active in this thread; other threads would not see it."""
         if self._session is None and self._given is None:
             self._session = active_session()
+
+    @cached_property
+    def start_options(self) -> SparkOptions:
+        """Our options with what the project decides, for a session that is started."""
+        folder = self._metastore(self.options.metastore) if self._metastore else None
+        return replace(self.options, metastore_folder=None if folder is None else str(folder))
 
     def peek(self) -> SparkSession | None:
         """Return the session if one is there already; never starts or connects one."""
@@ -102,14 +115,25 @@ class SparkProvider:
 
     def starts_jvm(self) -> bool:
         """Whether a session would be started here if one were asked for now."""
+        return self.peek() is None and self._is_made_of_settings() and self._warm_server() is None
+
+    def delta_problem(self) -> str:
+        """Say why the session cannot load Delta, and what to do; empty where nothing is known.
+
+        A session that somebody else has made has Delta or has it not, whatever is installed here.
+        """
+        if not self._is_made_of_settings() or not (self._built or self.peek() is None):
+            return ""
+        return delta_problem(self.settings)
+
+    def _is_made_of_settings(self) -> bool:
+        """Whether the session, if there is none yet, is one of this machine, warm or started."""
         return (
             self._given is None
-            and self.peek() is None
             and self._remote() is None
             and not uses_databricks()
             and not on_databricks()
             and "PYSPARK_GATEWAY_PORT" not in os.environ
-            and self._warm_server() is None
         )
 
     def get(self) -> SparkSession:
@@ -172,7 +196,7 @@ class SparkProvider:
             _warn_of_databricks()
             session = self._connect_warm()
             if session is None:
-                session = start_session(self.settings, self.options, self._log_file)
+                session = start_session(self.settings, self.start_options, self._log_file)
             self._built = True
             return session
 
@@ -181,7 +205,7 @@ class SparkProvider:
             return None
         if client_problem():  # who started it has another pyspark
             return None
-        return self._warm.usable(fingerprint(self.settings, self.options))
+        return self._warm.usable(fingerprint(self.settings, self.start_options))
 
     def _connect_warm(self) -> SparkSession | None:
         """Return a session of the project's warm server; None if there is none that fits."""
@@ -192,11 +216,7 @@ class SparkProvider:
         if server is None:
             if lease is not None:
                 lease.close()
-            if self._warm.server() is not None:
-                _logger.warning(
-                    "The warm session is not used: it has other settings or versions, or does not "
-                    "answer. To replace it: sparkpipe session start"
-                )
+            self._tell_of_misfit(self._warm)
             return None
         _logger.info("Using the warm Spark session (pid %d)", server.pid)
         session: Any = _connected(
@@ -208,6 +228,22 @@ class SparkProvider:
         session._sparkpipe_lease = lease  # the server may end when this session is gone
         taken: SparkSession = session
         return taken
+
+    def _tell_of_misfit(self, warm: WarmFolder) -> None:
+        """Say why the warm session that runs is not used."""
+        running = warm.server()
+        if running is None:
+            return
+        if find_spec("grpc") is None:
+            reason = "grpcio, which its client needs, is not installed here"
+        else:
+            reason = client_problem() or warm.misfit(
+                running, fingerprint(self.settings, self.start_options)
+            )
+        _logger.warning(
+            "The warm session is not used: %s. To replace it: sparkpipe session start",
+            reason.removesuffix(".") or "it is about to end",
+        )
 
     def _remote(self) -> str | None:
         return os.environ.get("SPARK_REMOTE") or self.options.remote

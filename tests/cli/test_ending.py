@@ -92,6 +92,28 @@ def test_a_node_that_does_not_stop_holds_nothing_up(
     assert seconds < SOON
     assert "Traceback" not in err
     assert not (shop.path / "data/doubled.json").exists()
+    # Told though the process ends while the node is still at work.
+    assert f"\nTo continue from there: sparkpipe run --runner {runner} --from-nodes double\n" in err
+
+
+def test_who_is_asked_to_end_says_how_to_continue_and_why_there(shop: ShopProject) -> None:
+    shop.replace("conf/base/catalog.yml", "report:", "unused:")  # now it is in memory only
+    shop.replace(
+        "shop/nodes.py",
+        "    return str(report)",
+        "    import pathlib, time\n"
+        "    pathlib.Path('started').touch()\n"
+        "    time.sleep(60)\n"
+        "    return str(report)",
+    )
+    ended, err, _ = _interrupted(shop, signal.SIGTERM)
+    assert ended == 143
+    assert err.count("To continue") == 1
+    assert (
+        "\nTo continue from there: sparkpipe run --from-nodes total\n"
+        "It starts there because 'report' was only in memory.\n"
+    ) in err
+    assert "Traceback" not in err
 
 
 @pytest.mark.spark

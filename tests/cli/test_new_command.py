@@ -52,6 +52,55 @@ def test_new_makes_a_project_in_which_nothing_is_wrong(here: ShopProject) -> Non
     assert said.out == "No problems in 3 pipelines, 4 nodes and 6 catalog entries.\n"
 
 
+def test_an_empty_project_is_ready_for_pipelines_of_ones_own(here: ShopProject) -> None:
+    said = here.command("new", "--name", "Corner shop", "--empty")
+    assert said.status == 0, said.text
+    assert "  sparkpipe pipeline create NAME\n" in said.out
+    project = ShopProject(here.path / "corner-shop")
+    assert "src/corner_shop/pipelines/__init__.py" in names_in(project.path)
+    for name in ("src/corner_shop/pipelines/clean", "data", "tests/test_pipelines.py"):
+        assert name not in names_in(project.path)
+    assert "No problems in 1 pipelines, 0 nodes" in project.command("check").out
+    assert project.command("pipeline", "create", "features").status == 0
+    assert "features     0 nodes\n" in project.command("registry", "list").out
+    tests = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q"], cwd=project.path, capture_output=True, text=True
+    )
+    assert tests.returncode == 0, tests.stdout
+    assert "2 passed" in tests.stdout
+
+
+def test_git_takes_the_files_of_a_new_project_and_no_credentials(starter: ShopProject) -> None:
+    secret = [
+        "conf/base/credentials.yml",
+        "conf/prod/credentials_db.yaml",
+        "conf/prod/credentials/warehouse.yml",
+        "conf/prod/team/credentials.json",
+        "conf/local/catalog.yml",
+    ]
+    kept = ["conf/prod/catalog.yml", "conf/base/catalog_credits.yml"]
+    for name in (*secret, *kept):
+        starter.write(name, "a: 1")
+    subprocess.run(["git", "init", "-q"], cwd=starter.path, check=True)
+    shown = subprocess.run(
+        ["git", "status", "--porcelain", "-uall"], cwd=starter.path, capture_output=True, text=True
+    ).stdout
+    for name in (*kept, "conf/local/README.md", "data/01_raw/orders.csv"):
+        assert f"?? {name}\n" in shown
+    for name in secret:
+        assert name not in shown
+
+
+def test_the_readme_of_a_new_project_says_where_sparkpipe_comes_from(starter: ShopProject) -> None:
+    readme = starter.read("README.md")
+    first, own = (
+        readme.index("pip install '/path/to/sparkpipe[spark]'"),
+        readme.index("pip install -e"),
+    )
+    assert first < own
+    assert "not on the package index yet" in readme[:first]
+
+
 def test_new_asks_for_what_is_not_given(here: ShopProject) -> None:
     said = here.command("new", given="9 lives\nCorner shop\nshops\n")
     assert said.status == 0, said.text

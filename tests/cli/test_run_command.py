@@ -21,8 +21,35 @@ def test_run_saves_results_and_tells_where_they_are(shop: ShopProject) -> None:
     assert json.loads(shop.read("data/report.json")) == {"total": 12}
     assert "Running node: double: double([numbers,params:factor]) -> [doubled]" in ended.err
     assert "Completed 3 out of 3 tasks" in ended.err
-    assert "shouted  str" in ended.out
-    assert "(in memory only)" in ended.out
+    assert ended.out == (
+        "Results:\n"
+        "  doubled  JSONDataSet  data/doubled.json\n"
+        "  report   JSONDataSet  data/report.json\n"
+        "  shouted  str          (in memory only)\n"
+    )
+
+
+def test_results_tell_the_version_that_was_written(shop: ShopProject) -> None:
+    shop.replace("conf/base/catalog.yml", "data/report.json", "data/report.json\n  versioned: true")
+
+    ended = shop.command("run")
+
+    (version,) = (path.name for path in (shop.path / "data/report.json").iterdir())
+    assert f"  report   JSONDataSet  data/report.json, version {version}\n" in ended.out
+
+
+def test_a_failure_tells_why_it_is_to_be_continued_from_a_node_that_was_done(
+    shop: ShopProject,
+) -> None:
+    shop.replace("conf/base/catalog.yml", "report:", "unused:")  # now it is in memory only
+    shop.replace("shop/nodes.py", "str(report)", "str(1 / 0)")
+
+    ended = shop.command("run")
+
+    assert (
+        "To continue from there: sparkpipe run --from-nodes total\n"
+        "It starts there because 'report' was only in memory.\n"
+    ) in ended.err
 
 
 def test_a_good_run_prints_at_most_two_lines_for_each_node(shop: ShopProject) -> None:
@@ -181,7 +208,7 @@ def test_run_without_spark_imports_no_pyspark(shop: ShopProject) -> None:
         "shop/nodes.py", "return {", "import sys\n    return {'spark': 'pyspark' in sys.modules,"
     )
 
-    assert shop.command("run").status == 0
+    assert shop.process("run").status == 0
     assert json.loads(shop.read("data/report.json"))["spark"] is False
 
 

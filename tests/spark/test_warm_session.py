@@ -17,6 +17,7 @@ import pytest
 
 from sparkpipe.errors import ConfigError, SparkStartError
 from sparkpipe.spark.session import SparkProvider
+from sparkpipe.spark.start.fingerprint import fingerprint
 from sparkpipe.spark.start.properties import SparkOptions
 from sparkpipe.spark.warm.folder import FOLDER, Server, WarmFolder, start
 
@@ -64,6 +65,7 @@ total:
   type: json.JSONDataSet
   filepath: total.json
 """
+MARK = {"Spark": "4.2.0", "spark.driver.memory": "1f"}
 SPARK = "spark.master: local[2]\nspark.profile: dev\nspark.app.name: "
 
 
@@ -108,7 +110,7 @@ def _server(project: Path) -> Server:
 
 
 def _any_server(**changes: object) -> Server:
-    values = {"pid": 1, "port": 1, "started": 0.0, "idle_minutes": 1.0, "fingerprint": "f"}
+    values = {"pid": 1, "port": 1, "started": 0.0, "idle_minutes": 1.0, "fingerprint": MARK}
     return Server(**{**values, "versions": {}, "token": "secret", **changes})  # type: ignore[arg-type]
 
 
@@ -157,11 +159,39 @@ def test_a_server_that_does_not_answer_or_fit_is_not_used(folder: WarmFolder) ->
 
     with socket.create_server(("127.0.0.1", 0)) as listening, folder.lock("server.lock"):  # type: ignore[union-attr]
         port = listening.getsockname()[1]
-        folder.write(_any_server(port=port))
-        assert folder.usable("f") is not None
-        assert folder.usable("other settings") is None
+        server = _any_server(port=port)
+        folder.write(server)
+        assert folder.usable(MARK) == server
+        other = {"Spark": "4.1.0", "spark.ui.port": "2f"}
+        assert folder.usable(other) is None
+        told = "settings or versions: Spark (4.2.0 there, 4.1.0 here), spark.ui.port (only here), "
+        assert folder.misfit(server, other).endswith(f"{told}spark.driver.memory (only there)")
         listening.close()
-        assert folder.usable("f") is None
+        assert folder.usable(MARK) is None
+        assert folder.misfit(server, MARK) == f"it does not answer on port {port} within 1 s"
+
+
+def test_what_a_server_was_started_with_holds_no_values_of_settings() -> None:
+    mark = fingerprint({"spark.hadoop.fs.s3a.secret.key": "hunter2"}, SparkOptions())
+    assert "hunter2" not in json.dumps(mark)
+    assert "spark.hadoop.fs.s3a.secret.key" in mark
+
+
+@pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="needs an environment")
+@posix
+def test_every_name_of_an_interpreter_takes_the_same_server() -> None:
+    code = (
+        "import json; from sparkpipe.spark.start.fingerprint import fingerprint as f;"
+        "from sparkpipe.spark.start.properties import SparkOptions as O;"
+        "print(json.dumps(f({}, O())))"
+    )
+    names = [path for path in Path(sys.prefix, "bin").glob("python*") if "config" not in path.name]
+    assert len(names) > 1
+    marks = {
+        subprocess.run([name, "-c", code], capture_output=True, text=True, check=True).stdout
+        for name in names
+    }
+    assert len(marks) == 1
 
 
 @posix
@@ -172,7 +202,7 @@ def test_a_server_in_use_is_not_replaced(folder: WarmFolder, tmp_path: Path) -> 
     with (
         folder.lock("server.lock"),  # type: ignore[union-attr]
         folder.lease(),  # type: ignore[union-attr]
-        pytest.raises(ConfigError, match="a run is using it"),
+        pytest.raises(ConfigError, match=r"does not fit.*a run is using it"),
     ):
         start(folder, {}, SparkOptions(), **where, idle_minutes=1)
 
@@ -293,6 +323,28 @@ import sys
 from pyspark.sql import SparkSession
 SparkSession.builder.remote(sys.argv[1]).getOrCreate().range(1).count()
 """
+
+
+@posix
+@pytest.mark.server
+def test_a_run_tells_why_the_warm_session_does_not_fit_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from sparkpipe.spark import session as spark_session
+
+    def refuse(*_: object) -> None:
+        raise SparkStartError("none is started here")
+
+    monkeypatch.setattr(spark_session, "active_session", lambda: None)
+    monkeypatch.setattr(spark_session, "start_session", refuse)
+    settings = {"spark.master": "local[2]", "spark.profile": "dev", "spark.app.name": "other"}
+    provider = SparkProvider(settings, warm=WarmFolder(project / FOLDER))
+    with pytest.raises(SparkStartError, match="none is started here"):
+        provider.get()
+    assert caplog.messages == [
+        "The warm session is not used: it was started with other settings or versions: "
+        "spark.app.name. To replace it: sparkpipe session start"
+    ]
 
 
 @posix

@@ -189,7 +189,7 @@ def _data_sets(found: Iterable[str]) -> list[str]:
 
 
 def _type_and_place(entries: DataCatalog, name: str) -> tuple[str, str]:
-    from sparkpipe.io.core import location_of
+    from sparkpipe.io.declared import location_of
     from sparkpipe.redaction import redacted
 
     if name not in entries:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 
@@ -30,6 +30,14 @@ _KEYS = {
     "python_package": "package",
     "repo_name": "folder",
 }
+
+#: What a project has to start with that --empty leaves out.
+_EXAMPLE = (
+    "src/{package}/pipelines/clean",
+    "src/{package}/pipelines/report",
+    "data/01_raw",
+    "tests/test_pipelines.py",
+)
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,7 @@ def _package_problem(package: str) -> str:
     type=click.Path(dir_okay=False),
     help="File with project_name, repo_name, python_package and output_dir.",
 )
+@click.option("--empty", is_flag=True, help="Leave out the example: its pipelines, data and tests.")
 @click.option("--verbose", "-v", is_flag=True, help="Show tracebacks.")
 def new(
     *,
@@ -107,11 +116,13 @@ def new(
     package: str | None,
     directory: str | None,
     config: str | None,
+    empty: bool,
     verbose: bool,
 ) -> None:
     """Make a new Spark project that runs at once: two small pipelines, their data and tests.
 
-    Asks for what is not given. Never writes into a folder that is there.
+    With --empty it is ready for pipelines of your own. Asks for what is not given. Never writes
+    into a folder that is there.
     """
     given = _from_file(config) if config else {}
     given.update(
@@ -126,8 +137,8 @@ def new(
     chosen = given if "name" in given else {**given, **_asked(given)}
     parent = Path(chosen.pop("directory", "."))
     project = NewProject(**chosen)
-    target = make_project(project, parent)
-    _show(project, target)
+    target = make_project(project, parent, empty=empty)
+    _show(project, target, empty=empty)
 
 
 def _from_file(file: str) -> dict[str, str]:
@@ -165,12 +176,13 @@ def _asked(given: dict[str, str]) -> dict[str, str]:
     return answers
 
 
-def make_project(project: NewProject, parent: Path) -> Path:
+def make_project(project: NewProject, parent: Path, *, empty: bool = False) -> Path:
     """Write a new project: whole, or not at all.
 
     Args:
         project: What it is called.
         parent: The folder in which its folder is made.
+        empty: Leave out the example.
 
     Returns:
         Its folder.
@@ -178,8 +190,6 @@ def make_project(project: NewProject, parent: Path) -> Path:
     Raises:
         ConfigError: The folder is there already, or cannot be written.
     """
-    from sparkpipe.cli.templates import filled
-
     target = parent / project.folder
     if target.exists() or target.is_symlink():
         raise ConfigError(
@@ -190,7 +200,7 @@ def make_project(project: NewProject, parent: Path) -> Path:
         parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{project.folder}-", dir=parent))
         try:
-            for path, text in filled("project", project.values).items():
+            for path, text in _files(project, empty=empty).items():
                 file = beside / path
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text, encoding="utf-8")
@@ -207,10 +217,27 @@ def make_project(project: NewProject, parent: Path) -> Path:
     return target
 
 
-def _show(project: NewProject, target: Path) -> None:
+def _files(project: NewProject, *, empty: bool) -> dict[PurePosixPath, str]:
+    """Return the files of a new project by their paths."""
+    from sparkpipe.cli.templates import filled
+
+    found = filled("project", project.values)
+    if not empty:
+        return found
+    left_out = [PurePosixPath(path.format(package=project.package)) for path in _EXAMPLE]
+    kept = {
+        path: text
+        for path, text in found.items()
+        if not any(path.is_relative_to(one) for one in left_out)
+    }
+    return {**kept, **filled("empty", project.values)}
+
+
+def _show(project: NewProject, target: Path, *, empty: bool) -> None:
     from sparkpipe.cli.files import shown
 
     click.echo(f"Made the project '{project.name}' in {shown(target)}")
     click.echo("Next:")
     click.echo(f"  cd {shown(target)}")
-    click.echo("  sparkpipe run --runner=ThreadRunner")
+    todo = "pipeline create NAME" if empty else "run --runner=ThreadRunner"
+    click.echo(f"  sparkpipe {todo}")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,7 +24,12 @@ from sparkpipe.cli.project_command import (
     show_error,
     show_unexpected,
 )
-from sparkpipe.errors import RunFailedError, SparkpipeError
+from sparkpipe.errors import RunFailedError, SparkpipeError, tell_lost
+
+if TYPE_CHECKING:
+    from sparkpipe.events import NodeEnded
+    from sparkpipe.report.summary import RunSummary
+    from sparkpipe.session.prepared import PreparedRun
 
 _logger = logging.getLogger(__name__)
 
@@ -79,7 +84,10 @@ def run(
         )
         if not prepared.pipeline:
             _logger.warning("The pipeline '%s' has no nodes.", pipeline or "__default__")
-        with _watched(continue_on_failure, no_progress=no_progress, verbose=verbose):
+        with (
+            _watched(continue_on_failure, no_progress=no_progress, verbose=verbose) as summary,
+            _telling_how_to_continue(prepared, summary),
+        ):
             outputs = prepared.run()
     except RunFailedError as exc:
         for failure in exc.failures:
@@ -93,24 +101,27 @@ def run(
         traceback_logger.exception("The run ended with %s", type(exc).__name__)
         show_unexpected(exc, verbose, shown(str(log)) if log else "")
         end(click.get_current_context(), 1, exc)
-    _show_results(prepared, outputs)
+    _show_results(prepared, outputs, summary.reports)
     return outputs
 
 
 @contextmanager
-def _watched(continue_on_failure: bool, *, no_progress: bool, verbose: bool) -> Iterator[None]:
+def _watched(
+    continue_on_failure: bool, *, no_progress: bool, verbose: bool
+) -> Iterator[RunSummary]:
     """Show how far the run is, and at its end where its time went."""
     from sparkpipe.cli.logs import summary_logger
     from sparkpipe.events import observing
     from sparkpipe.report.display import RunDisplay
     from sparkpipe.report.summary import RunSummary
+    from sparkpipe.spark.jobs.run import current_task_counts
 
     summary = RunSummary()
-    observers = [summary] if no_progress else [summary, RunDisplay()]
+    observers = [summary] if no_progress else [summary, RunDisplay(current_task_counts)]
     has_completed = False
     try:
         with observing(*observers):
-            yield
+            yield summary
         has_completed = True
     finally:
         if summary.reports:
@@ -123,11 +134,36 @@ def _watched(continue_on_failure: bool, *, no_progress: bool, verbose: bool) -> 
             click.echo("\n".join(summary.lines()), err=True)
 
 
+@contextmanager
+def _telling_how_to_continue(prepared: PreparedRun, summary: RunSummary) -> Iterator[None]:
+    """Within it, a signal that ends the run tells the command that goes on from there."""
+    from sparkpipe.cli.interrupt import last_words
+
+    context = click.get_current_context()
+
+    def tell() -> str:
+        plan = prepared.plan
+        done = {report.node for report in summary.reports if report.status == "done"}
+        completed = [i for i, node in enumerate(plan.nodes) if node.name in done]
+        resume_from = plan.resume_from(completed, prepared.catalog)
+        if not resume_from:  # all is done
+            return ""
+        told = f"To continue from there: {resume_command(context, resume_from)}"
+        return f"{told}{tell_lost(plan.lost_by(completed, prepared.catalog))}\n"
+
+    try:
+        with last_words(tell):
+            yield
+    except KeyboardInterrupt:
+        click.echo(tell(), nl=False, err=True)
+        raise
+
+
 def _show_failure(error: RunFailedError, log: Path | None, verbose: bool) -> None:
     show_error(error, verbose)
     if error.resume_from:
         command = resume_command(click.get_current_context(), error.resume_from)
-        click.echo(f"To continue from there: {command}", err=True)
+        click.echo(f"To continue from there: {command}{tell_lost(error.lost)}", err=True)
     if not verbose:
         where = f"{shown(str(log))}, or " if log else ""
         click.echo(f"Full traceback: {where}--verbose", err=True)
@@ -166,28 +202,45 @@ def _as_given(value: Any) -> str:
     return value if isinstance(value, str) else ",".join(map(str, value))
 
 
-def _show_results(prepared: Any, outputs: dict[str, Any]) -> None:
+def _show_results(prepared: Any, outputs: dict[str, Any], reports: Iterable[NodeEnded]) -> None:
     from sparkpipe.runner import DryRunner
 
     if isinstance(prepared.runner, DryRunner):
         return
-    rows = result_rows(prepared, outputs)
+    rows = result_rows(prepared, outputs, reports)
     if rows:
         click.echo("Results:")
         echo_table([(f"  {name}", kind, where) for name, kind, where in rows])
 
 
-def result_rows(prepared: Any, outputs: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Return name, type and place of what a run has made: what is saved, then what is returned."""
-    from sparkpipe.io.core import location_of
+def result_rows(
+    prepared: Any, outputs: Mapping[str, Any], reports: Iterable[NodeEnded]
+) -> list[tuple[str, str, str]]:
+    """Return name, type and place of what a run has made: what is saved, then what is returned.
+
+    Args:
+        prepared: The run.
+        outputs: What it has returned.
+        reports: How its nodes ended; they tell the versions that were written.
+    """
+    versions = {
+        saved.name: saved.version
+        for report in reports
+        for saved in report.data_sets
+        if saved.direction == "save" and saved.version
+    }
+    from sparkpipe.io.declared import is_memory_only, location_of, missing_data
 
     rows = []
-    for name in sorted(prepared.pipeline.outputs()):
+    for name in sorted(prepared.pipeline.all_outputs()):
         if name in prepared.catalog:
             data_set = prepared.catalog[name]
-            missing = getattr(data_set, "_missing", None)
-            if callable(missing) and missing():
+            if is_memory_only(data_set) and name not in prepared.pipeline.outputs():
+                continue
+            if missing_data(data_set):
                 continue  # a runner of the user's own may save nothing
-            rows.append((name, type(data_set).__name__, shown(location_of(data_set))))
+            version = versions.get(name)
+            place = shown(location_of(data_set)) + (f", version {version}" if version else "")
+            rows.append((name, type(data_set).__name__, place))
     rows += [(name, type(data).__name__, "(in memory only)") for name, data in outputs.items()]
     return rows

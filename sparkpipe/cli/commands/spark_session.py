@@ -57,7 +57,7 @@ def start(*, idle_minutes: float, env: str | None, conf_source: str | None, verb
     server, is_new = start(
         WarmFolder(project.path / FOLDER),
         of_project.spark.settings,
-        of_project.spark.options,
+        of_project.spark.start_options,
         project=project.path,
         source_dir=project.source_dir,
         idle_minutes=idle_minutes,

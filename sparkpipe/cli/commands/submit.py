@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,9 +43,7 @@ def path() -> None:
 @click.option(
     "--deploy-mode",
     type=click.Choice(["client", "cluster"]),
-    default="client",
-    show_default=True,
-    help="Where the driver runs: here, or in the cluster.",
+    help="Where the driver runs: here, or in the cluster [spark.submit.deployMode, or client].",
 )
 @click.option("--conf", multiple=True, metavar="KEY=VALUE", help="A property of Spark.")
 @click.option(
@@ -59,13 +57,16 @@ def path() -> None:
 def command(
     *,
     master: str | None,
-    deploy_mode: str,
+    deploy_mode: str | None,
     conf: tuple[str, ...],
     directory: Path | None,
     verbose: bool,
     arguments: tuple[str, ...],
 ) -> None:
     """Print the line that runs this project by spark-submit, and make what it ships.
+
+    What Spark must know before its JVM starts, such as the driver's memory, goes from spark.yml
+    into the line; the session gets the rest.
 
     Executors get the project's wheel and sparkpipe. In cluster mode the driver gets the archive of
     conf, without conf/local, and what sparkpipe depends on. What follows the options is the command
@@ -74,6 +75,7 @@ def command(
     from sparkpipe.cli.commands.package import build
     from sparkpipe.cli.files import shown
     from sparkpipe.cli.shipping import as_zip, pack_sparkpipe
+    from sparkpipe.spark.start.early import submit_options
 
     name, options = (arguments[0], arguments[1:]) if arguments else ("run", ())
     project = current_project()
@@ -81,6 +83,7 @@ def command(
     properties = dict(_property(text) for text in conf)
     session = _session(name, parsed)
     master = master or session.spark.settings.get("spark.master", "local[*]")
+    deploy_mode = deploy_mode or session.spark.settings.get("spark.submit.deployMode", "client")
     in_cluster = deploy_mode == "cluster"
     if in_cluster and master.startswith("local"):
         raise ConfigError(
@@ -89,21 +92,45 @@ def command(
         )
     made = build(project, directory, verbose=verbose)
     zips = [as_zip(made.wheel), pack_sparkpipe(made.wheel.parent, with_dependencies=in_cluster)]
-    words = ["spark-submit", "--master", master, "--deploy-mode", deploy_mode]
-    words += ["--py-files", ",".join(map(shown, zips))]
+    given = {
+        **_early(session.spark.settings),
+        "spark.log.level": "WARN",  # else Spark tells hundreds of lines
+        **properties,
+    }
+    _add(given, "spark.submit.pyFiles", *map(shown, zips))
     program = [str(_program())]
     if in_cluster:
         if not parsed.get("conf_source"):
             made.warn_of_secrets()
-            words += ["--files", shown(made.archive)]
+            _add(given, "spark.files", shown(made.archive))
             options = ("--conf-source", made.archive.name, *options)
         program += ["--package", project.package_name]
-    words += [*_delta(properties, session.spark.settings)]
-    properties.setdefault("spark.log.level", "WARN")  # else Spark tells hundreds of lines
-    words += [word for key, value in properties.items() for word in ("--conf", f"{key}={value}")]
+    _add_delta(given, session.spark.settings)
     for made_file in (*zips, *([made.archive] if in_cluster else ())):
         click.echo(f"Made {shown(made_file)}", err=True)
-    click.echo(_line(words, [*program, name, *options]))
+    pairs = [("--master", master), ("--deploy-mode", deploy_mode), *submit_options(given)]
+    lines = ["spark-submit", *map(shlex.join, pairs), shlex.join([*program, name, *options])]
+    click.echo(" \\\n  ".join(lines))
+
+
+def _early(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return what spark.yml says that Spark must know before its JVM, and so before sparkpipe."""
+    from sparkpipe.spark.start.early import is_early, is_withheld
+
+    withheld = [key for key in settings if is_withheld(key)]
+    if withheld:
+        click.echo(
+            f"Not in the line, which others may read: {', '.join(withheld)}. Give it to "
+            "spark-submit by --properties-file.",
+            err=True,
+        )
+    return {k: value for k, value in settings.items() if is_early(k) and k not in withheld}
+
+
+def _add(properties: dict[str, str], key: str, *values: str) -> None:
+    """Add values to a property that is a list with commas."""
+    own = properties.get(key)
+    properties[key] = ",".join([*([own] if own else []), *values])
 
 
 def run_submitted(args: Sequence[str]) -> None:
@@ -175,8 +202,8 @@ def _property(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _delta(properties: dict[str, str], settings: dict[str, str]) -> Iterator[str]:
-    """Give the options that bring Delta, where it is installed here: as a session made here has it.
+def _add_delta(properties: dict[str, str], settings: Mapping[str, str]) -> None:
+    """Add what brings Delta, where it is installed here: as a session made here has it.
 
     Its jars are given if an earlier start has kept them, else what they are called is: Spark takes
     neither from a session's own settings once its JVM runs.
@@ -185,28 +212,14 @@ def _delta(properties: dict[str, str], settings: dict[str, str]) -> Iterator[str
     from sparkpipe.spark.start.profile import effective_settings
 
     package = delta_package()
-    given = {**settings, **properties}
-    if package is None or any(
-        "delta" in given.get(key, "") for key in ("spark.jars", "spark.jars.packages")
-    ):
+    own = [properties.get(key, "") for key in ("spark.jars", "spark.jars.packages")]
+    if package is None or any("delta" in text for text in own):
         return
-    jars = (
-        ()
-        if any(given.get(key) for key in ("spark.jars", "spark.jars.packages"))
-        else kept_jars(package)
-    )
+    jars = () if any(own) else kept_jars(package)
     if jars:
-        yield from ("--jars", ",".join(map(str, jars)))
+        _add(properties, "spark.jars", *map(str, jars))
     else:
-        own = given.get("spark.jars.packages")
-        yield from ("--packages", ",".join([*([own] if own else []), package]))
-    effective = effective_settings(given)
+        _add(properties, "spark.jars.packages", package)
+    effective = effective_settings({**settings, **properties})
     for key in _DELTA:
         properties.setdefault(key, effective[key])
-
-
-def _line(words: Sequence[str], program: Sequence[str]) -> str:
-    """Return a command for a shell, an option to a line."""
-    pairs = list(zip(words[1::2], words[2::2], strict=True))
-    lines = [words[0], *(shlex.join(pair) for pair in pairs), shlex.join(program)]
-    return " \\\n  ".join(lines)

@@ -11,9 +11,10 @@ from sparkpipe.datasets.spark.frames import analysed, need_frame
 from sparkpipe.datasets.spark.listing import is_there, matching
 from sparkpipe.datasets.spark.options import (
     format_problems,
+    missing_for,
     mode_problems,
-    needed_packages,
     option_problems,
+    pinned_version,
     spark_mode,
 )
 from sparkpipe.datasets.spark.paths import (
@@ -28,13 +29,18 @@ from sparkpipe.datasets.spark.paths import (
 )
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractVersionedDataSet, Version, glob_paths
+from sparkpipe.io.core import AbstractVersionedDataSet, SaveEffect, Version, glob_paths
+from sparkpipe.io.effects import effect_of_mode
 from sparkpipe.io.files import without_password
-from sparkpipe.io.importing import missing_packages
+from sparkpipe.io.foreign import TRANSACTIONAL
+from sparkpipe.io.states import folder_state, path_state
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+# Folders whose files are written anew with each change of a table.
+_LOGS = {"iceberg": "metadata", "hudi": ".hoodie"}
 
 _PARTITION_OVERWRITE = "spark.sql.sources.partitionOverwriteMode"
 
@@ -159,6 +165,46 @@ class SparkDataSet(AbstractVersionedDataSet):
             return not self._missing_at(path)
         return is_there(spark_path(self._address(path)), self._file_format)
 
+    # What it can do
+
+    def save_effect(self) -> SaveEffect:
+        """Return what a save does: as its mode says; a version is never overwritten.
+
+        An overwrite is of a part with ``replaceWhere`` and with the partition overwrite mode
+        ``dynamic`` in ``save_args``; what the session sets is not known here.
+        """
+        if self._version is not None:
+            return "keep"
+        options = dict(self._save_args)
+        if self._file_format.lower() != "delta":  # others do not know it, and replace all
+            options = {name: v for name, v in options.items() if name.lower() != "replacewhere"}
+        return effect_of_mode(options["mode"], options)
+
+    def is_transactional(self) -> bool:
+        """Whether a save is one transaction: that of a table of Delta, Iceberg or Hudi is."""
+        return self._file_format.lower() in TRANSACTIONAL
+
+    def state(self) -> str | None:
+        """Return a token of what lies on local disk: by the table's log, or by a listing.
+
+        A table that is read as of a version or time has that one as its state.
+
+        Returns:
+            None if nothing is there, or it lies elsewhere: only Spark could tell.
+        """
+        local = self._local(self._filepath)
+        if local is None:
+            return None
+        if self._version is not None:
+            return super().state()
+        file_format = self._file_format.lower()
+        asked = pinned_version(self._load_args)
+        if asked is not None and file_format in TRANSACTIONAL:
+            return asked if local.exists() else None
+        return (
+            folder_state(local / _LOGS[file_format]) if file_format in _LOGS else path_state(local)
+        )
+
     def _recover(self, path: PurePosixPath) -> None:
         local = self._local(path)
         if local is not None:
@@ -182,7 +228,7 @@ class SparkDataSet(AbstractVersionedDataSet):
         return ""
 
     def _problems(self) -> list[str]:
-        missing = missing_packages(needed_packages(self._file_format))
+        missing = missing_for(self._file_format)
         if missing:
             return missing
         problems = format_problems(self._file_format) + path_problems(self._given)

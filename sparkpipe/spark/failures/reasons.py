@@ -18,6 +18,7 @@ from sparkpipe.spark.failures.chain import (
     is_worker_exception,
     raised_in_worker,
 )
+from sparkpipe.spark.metastore import folder_in_use, holder
 
 _Links = Sequence[Link]
 
@@ -267,6 +268,14 @@ def _tell_no_server(link: Link, links: _Links) -> str:
     )
 
 
+def _tell_metastore_in_use(link: Link, links: _Links) -> str:
+    folder = folder_in_use(link.text)
+    return (
+        f"tables by name are remembered in {folder}, which {holder(folder)} is using.\n"
+        "Wait until it has ended; or let runs share one session: sparkpipe session start."
+    )
+
+
 def _tell_session_closed(link: Link, links: _Links) -> str:
     return (
         "the Spark session is closed: it was stopped, or the server ended it. "
@@ -318,6 +327,7 @@ _TELLERS: tuple[tuple[Callable[[Link], bool], Callable[[Link, _Links], str]], ..
     (is_out_of_memory, _tell_out_of_memory),
     (is_lost, _tell_lost),
     (lambda link: link.kind == "UNAVAILABLE", _tell_no_server),
+    (lambda link: bool(folder_in_use(link.text)), _tell_metastore_in_use),
     (_has("INVALID_HANDLE"), _tell_session_closed),
     (_has("NO_ACTIVE_SESSION"), _tell_session_closed),
 )

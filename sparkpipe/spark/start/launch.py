@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkpipe.errors import SparkStartError
+from sparkpipe.spark.metastore import metastore_settings
 from sparkpipe.spark.start.jars import delta_package, keep_jars, resolving
 from sparkpipe.spark.start.java import OLDEST_JAVA, java_hint, start_problem
 from sparkpipe.spark.start.profile import (
@@ -114,7 +115,10 @@ def _start_under_spark_submit(settings: Mapping[str, str], options: SparkOptions
     with pools_file(options) as pools, _own_interrupts():
         try:
             conf = SparkConf()  # reads what spark-submit was given
-            for key, value in {**unless_given(), **settings, **pools}.items():
+            given = {**unless_given(), **settings, **pools}
+            if conf.get("spark.master", "").startswith("local["):  # the driver is all there is
+                given = {**metastore_settings(options.metastore_folder, settings), **given}
+            for key, value in given.items():
                 conf.setIfMissing(key, value)
             SparkContext.getOrCreate(conf)
             return SparkSession.builder.getOrCreate()

@@ -8,14 +8,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sparkpipe.spark.metastore import log_option, metastore_settings
 from sparkpipe.spark.start.archive import archive_options
+from sparkpipe.spark.start.delta import EXTENSION
 from sparkpipe.spark.start.jars import delta_package, kept_jars
 from sparkpipe.spark.start.properties import Pool, SparkOptions
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_DELTA_EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 _DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
@@ -61,15 +62,19 @@ def effective_settings(
 
     Args:
         settings: Spark properties of the user.
-        options: Our options; only the profile counts here.
+        options: Our options; the profile and the metastore count here.
     """
+    options = options or SparkOptions()
     merged = {**local_profile(), **settings}
+    if is_local(merged):
+        merged = {**merged, **metastore_settings(options.metastore_folder, settings), **settings}
     package = delta_package()
     if package is not None:
         _add_delta(merged, settings, package)
     if is_local(merged):
-        profile = (options or SparkOptions()).profile
-        java = _java_options(settings, profile, merged.get(CLASS_PATH, ""))
+        java = _java_options(settings, options.profile, merged.get(CLASS_PATH, ""))
+        if options.metastore_folder is not None:
+            java = f"{log_option(options.metastore_folder)} {java}".strip()
         if java:
             merged[JAVA_OPTIONS] = java
     return merged
@@ -87,7 +92,7 @@ def wants_package(properties: Mapping[str, str], package: str) -> bool:
 
 def has_delta(session: SparkSession) -> bool:
     """Whether a session that was started here can read and write Delta tables."""
-    return _DELTA_EXTENSION in (session.conf.get("spark.sql.extensions", "") or "")
+    return EXTENSION in (session.conf.get("spark.sql.extensions", "") or "")
 
 
 def _java_options(settings: Mapping[str, str], profile: str, class_path: str) -> str:
@@ -124,8 +129,8 @@ def _add_delta(merged: dict[str, str], settings: Mapping[str, str], package: str
             "spark.jars.ivySettings", str(Path(__file__).with_name("ivysettings.xml"))
         )
     extensions = [e for e in settings.get("spark.sql.extensions", "").split(",") if e.strip()]
-    if _DELTA_EXTENSION not in extensions:
-        extensions.append(_DELTA_EXTENSION)
+    if EXTENSION not in extensions:
+        extensions.append(EXTENSION)
     merged["spark.sql.extensions"] = ",".join(extensions)
     merged.setdefault("spark.sql.catalog.spark_catalog", _DELTA_CATALOG)
 

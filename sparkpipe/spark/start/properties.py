@@ -26,7 +26,10 @@ STORAGE_LEVELS = (
     "OFF_HEAP",
 )
 
-_OURS = ("spark.pools", "spark.persist", "spark.profile", "spark.remote")
+#: Where tables by name are remembered on one machine.
+METASTORES = ("project", "memory")
+
+_OURS = ("spark.pools", "spark.persist", "spark.profile", "spark.remote", "spark.metastore")
 _POOL_NAME = re.compile(r"\w[\w.-]*")
 _POOL_KEYS = ("weight", "minShare")
 
@@ -55,12 +58,17 @@ class SparkOptions:
         persist: Storage level of shared frames; None to persist none.
         profile: The profile of a session that is started here.
         remote: Address of a Spark Connect server.
+        metastore: Where tables by name are remembered on one machine: ``project`` or ``memory``;
+            None for what the project needs.
+        metastore_folder: Where that is, once the project is known; None for in memory.
     """
 
     pools: tuple[Pool, ...] = ()
     persist: str | None = STORAGE_LEVELS[0]
     profile: str = PROFILES[0]
     remote: str | None = None
+    metastore: str | None = None
+    metastore_folder: str | None = None
 
     @property
     def pool_names(self) -> tuple[str, ...]:
@@ -93,6 +101,7 @@ def read_settings(settings: Mapping[str, Any]) -> tuple[SparkOptions, dict[str, 
         "spark.persist": _persist,
         "spark.profile": _profile,
         "spark.remote": _remote,
+        "spark.metastore": _metastore,
     }
     for key, value in settings.items():
         try:
@@ -208,6 +217,13 @@ def _profile(value: Any) -> str:
         hint = did_you_mean(str(value), PROFILES) or f"Profiles: {', '.join(PROFILES)}."
         raise ConfigError(f"is {value!r}, which is no profile.", hint=hint)
     return str(value)
+
+
+def _metastore(value: Any) -> str | None:
+    if value is not None and value not in METASTORES:
+        hint = did_you_mean(str(value), METASTORES) or f"It is one of {', '.join(METASTORES)}."
+        raise ConfigError(f"is {value!r}, which is no place for a metastore.", hint=hint)
+    return None if value is None else str(value)
 
 
 def _remote(value: Any) -> str | None:

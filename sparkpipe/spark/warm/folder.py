@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from sparkpipe.errors import ConfigError, SparkStartError
 from sparkpipe.spark.start.connect import check_packages
-from sparkpipe.spark.start.fingerprint import fingerprint
+from sparkpipe.spark.start.fingerprint import differences, fingerprint
 from sparkpipe.spark.start.jars import installed_version
 from sparkpipe.spark.start.java import start_problem
 from sparkpipe.spark.start.properties import SparkOptions
@@ -31,6 +31,7 @@ from sparkpipe.spark.warm.python_daemon import SOURCE_VARIABLE
 #: The folder in a project.
 FOLDER = ".sparkpipe"
 
+_ANSWER_S = 1
 _LONGEST_START_S = 180
 _LONGEST_STOP_S = 15
 
@@ -44,7 +45,7 @@ class Server:
         port: Where it listens, on loopback.
         started: When it was started, in seconds since the epoch.
         idle_minutes: After how long without use it stops by itself.
-        fingerprint: The settings and versions that it was started with.
+        fingerprint: The settings and versions that it was started with, by name.
         versions: Those of them that are told to a user.
         token: What a client must know.
     """
@@ -53,7 +54,7 @@ class Server:
     port: int
     started: float
     idle_minutes: float
-    fingerprint: str
+    fingerprint: Mapping[str, str]
     versions: Mapping[str, str]
     token: str = field(repr=False)
 
@@ -66,7 +67,7 @@ class Server:
     def answers(self) -> bool:
         """Whether something listens where it should; a client itself would try for minutes."""
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            with socket.create_connection(("127.0.0.1", self.port), timeout=_ANSWER_S):
                 return True
         except OSError:
             return False
@@ -95,11 +96,19 @@ class WarmFolder:
         except (OSError, ValueError, TypeError):
             return None
 
-    def usable(self, fingerprint: str) -> Server | None:
+    def usable(self, fingerprint: Mapping[str, str]) -> Server | None:
         """Return the server that runs, if it answers and was started with these settings."""
         server = self.server()
-        fits = server is not None and server.fingerprint == fingerprint and server.answers()
-        return server if fits else None
+        return server if server is not None and not self.misfit(server, fingerprint) else None
+
+    def misfit(self, server: Server, fingerprint: Mapping[str, str]) -> str:
+        """Say why a server is not one for these settings; an empty text if it is."""
+        different = differences(server.fingerprint, fingerprint)
+        if different:
+            return f"it was started with other settings or versions: {', '.join(different)}"
+        if not server.answers():
+            return f"it does not answer on port {server.port} within {_ANSWER_S} s"
+        return ""
 
     def lease(self) -> IO[str] | None:
         """Tell the server that it is used, until what is returned is closed; None if it is ending.
@@ -191,13 +200,14 @@ def start(
     folder.make()
     mark = fingerprint(settings, options)
     running = folder.server()
-    if running is not None and running.fingerprint == mark and running.answers():
-        return running, False
     if running is not None:
+        problem = folder.misfit(running, mark)
+        if not problem:
+            return running, False
         free = folder.lock("in-use.lock")
         if free is None:
             raise ConfigError(
-                "The warm session has other settings or versions, and a run is using it.",
+                f"The warm session does not fit ({problem}), and a run is using it.",
                 hint="Wait for the run, or end both by: sparkpipe session stop",
             )
         stop(folder)
