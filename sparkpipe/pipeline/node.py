@@ -408,7 +408,8 @@ class Node:
         if not isinstance(result, (list, tuple)):
             raise PipelineError(
                 f"Node '{self.name}' declares the outputs {show_names(outputs)}, so its function "
-                f"must return a list or tuple of {len(outputs)}; it returned {type(result).__name__}."
+                f"must return a list or tuple of {len(outputs)}; "
+                f"it returned {type(result).__name__}."
             )
         if len(result) != len(outputs):
             raise PipelineError(
