@@ -114,10 +114,10 @@ class DataCatalog:
         """Like :meth:`from_config`, but an entry is looked at when it is first asked for.
 
         Args:
-            catalog: As of :meth:`from_config`.
-            credentials: As of :meth:`from_config`.
-            load_versions: As of :meth:`from_config`.
-            save_version: As of :meth:`from_config`.
+            catalog: See :meth:`from_config`.
+            credentials: See :meth:`from_config`.
+            load_versions: See :meth:`from_config`.
+            save_version: See :meth:`from_config`.
             origins: File and line of each entry, for messages.
 
         Raises:

@@ -165,8 +165,8 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
         not hold. Needed is what makes data that is only in memory.
 
         Raises:
-            PreflightError: As of :meth:`run`.
-            RunFailedError: As of :meth:`run`.
+            PreflightError: See :meth:`run`.
+            RunFailedError: See :meth:`run`.
         """
         missing = {name for name in pipeline.outputs() if name not in catalog}
         missing |= {n for n in pipeline.all_outputs() if n in catalog and not catalog.exists(n)}

@@ -364,7 +364,7 @@ class Session:
             params: On top of those of this session, mapping by mapping.
 
         Raises:
-            ConfigError: A parameter is no date, and must be, as of the constructor.
+            ConfigError: A parameter must be a date and is none.
             PreflightError: More than one is.
         """
         other = copy.copy(self)
@@ -403,7 +403,7 @@ class Session:
             params: Parameters for this run, on top of those of the session.
             run_params: Those of the session's parameters that are for this run, which must read
                 them; by default all.
-            runner_options: As of :meth:`run`.
+            runner_options: See :meth:`run`.
 
         Raises:
             PreflightError: All that is wrong.
@@ -440,7 +440,7 @@ class Session:
 
         Args:
             runner: Judge the pipelines for this runner.
-            runner_options: As of :meth:`run`.
+            runner_options: See :meth:`run`.
         """
         return check_project(self, runner, runner_options)
 
