@@ -146,6 +146,8 @@ def is_single_process(data_set: Any) -> bool:
 def wrapped(data_set: Any) -> Any | None:
     """Return what ``_dataset`` holds, if it is a data set."""
     inner = attribute(data_set, "_dataset")
+    if inner is None:
+        return None
     # Looked up without asking the object: some have every attribute that they are asked for.
     has_both = all(getattr_static(inner, name, None) is not None for name in ("load", "save"))
     return inner if has_both else None

@@ -68,7 +68,7 @@ def _unwritable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     for node in pipeline.nodes:
         for name in node.output_names:
             data_set = _made(name, catalog)
-            reason = why_unwritable(data_set)
+            reason = "" if data_set is None else why_unwritable(data_set)
             if reason:
                 where = _described(unwrapped(data_set), reason)
                 problems.append(f"Output '{name}' of node '{node.name}' {where}: {reason}")
@@ -80,7 +80,7 @@ def _unreadable(needed_by: dict[str, list[str]], catalog: DataCatalog) -> list[s
     problems = []
     for name in sorted(needed_by):
         data_set = _made(name, catalog)
-        reason = why_unreadable(data_set)
+        reason = "" if data_set is None else why_unreadable(data_set)
         if reason:
             where = _described(unwrapped(data_set), reason)
             problems.append(f"Input '{name}' of {_listed(needed_by[name])} {where}: {reason}")

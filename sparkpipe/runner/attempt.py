@@ -32,6 +32,9 @@ _logger = logging.getLogger(__name__)
 #: The steps of a node, as positions among its times.
 LOAD, FUNCTION, SAVE = range(3)
 
+# Entered for each node: it keeps nothing, so one will do.
+_NOTHING = nullcontext()
+
 
 class Attempt:
     """One attempt at a node."""
@@ -87,7 +90,7 @@ class Attempt:
         node, run = self._node, self._run
         self._since = time.perf_counter()
         try:
-            with observing_only() if self._reports is not None else nullcontext():
+            with observing_only() if self._reports is not None else _NOTHING:
                 if run is None:
                     with self._within_timeout():
                         self._take_steps(_no_description)
@@ -149,7 +152,7 @@ class Attempt:
     def _within_timeout(self) -> AbstractContextManager[None]:
         timed_out, timeout = self._timed_out, self._node.timeout
         if timed_out is None or timeout is None:
-            return nullcontext()
+            return _NOTHING
         return self._timer(timed_out, timeout)
 
     @contextmanager
@@ -237,7 +240,10 @@ class Attempt:
         if hook is not None:
             hook.before_dataset_loaded(dataset_name=name, node=self._node)
         try:
-            data = self._accounted("load", name, partial(self._catalog.load, name))
+            if self._reports is None:
+                data = self._catalog.load(name)
+            else:
+                data = self._account("load", name, partial(self._catalog.load, name))
         except Exception as exc:
             self._tell_dataset_error(exc, name, "load")
             raise
@@ -265,7 +271,10 @@ class Attempt:
         if hook is not None:
             hook.before_dataset_saved(dataset_name=name, data=data, node=self._node)
         try:
-            self._accounted("save", name, partial(self._catalog.save, name, data))
+            if self._reports is None:
+                self._catalog.save(name, data)
+            else:
+                self._account("save", name, partial(self._catalog.save, name, data))
             if self._is_frame_in_memory(name, data):
                 if self._run is not None:
                     self._share(name, data, self._run)
@@ -276,10 +285,9 @@ class Attempt:
         if hook is not None:
             hook.after_dataset_saved(dataset_name=name, data=data, node=self._node)
 
-    def _accounted(self, direction: Direction, name: str, call: Callable[[], Any]) -> Any:
+    def _account(self, direction: Direction, name: str, call: Callable[[], Any]) -> Any:
         """Load or save, and keep what is to be told of it."""
-        if self._reports is None:
-            return call()
+        assert self._reports is not None
         started = time.perf_counter()
         with gathering() as facts:
             result = call()
