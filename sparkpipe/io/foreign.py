@@ -140,12 +140,15 @@ def is_single_process(data_set: Any) -> bool:
     if attribute(data_set, "_SINGLE_PROCESS") is True:
         return True
     kind = data_set if isinstance(data_set, type) else type(data_set)
-    return any(_OF_SPARK.match(f"{base.__module__}.") for base in kind.__mro__)
+    modules = (base.__module__ for base in kind.__mro__)
+    return any(name.startswith("kedro") and _OF_SPARK.match(f"{name}.") for name in modules)
 
 
 def wrapped(data_set: Any) -> Any | None:
     """Return what ``_dataset`` holds, if it is a data set."""
     inner = attribute(data_set, "_dataset")
+    if inner is None:
+        return None
     # Looked up without asking the object: some have every attribute that they are asked for.
     has_both = all(getattr_static(inner, name, None) is not None for name in ("load", "save"))
     return inner if has_both else None

@@ -30,6 +30,7 @@ from sparkpipe.pipeline import node, pipeline
 from sparkpipe.plan import find_problems
 from sparkpipe.plan.conflicts import target_problems
 from sparkpipe.runner import ParallelRunner, SequentialRunner
+from sparkpipe.testing.overlay import TemporaryDataSet
 
 
 def everything(data_set: Any) -> dict[str, Any]:
@@ -535,3 +536,24 @@ def test_a_versioned_data_set_of_ones_own_tells_its_version(tmp_path: Path) -> N
         one.load()
     assert saved.version == loaded.version == declared.state_of(one) == "v3"
     assert declared.save_effect(one) == "keep"
+
+
+# A data set of the project, in a test
+
+
+def test_a_data_set_in_a_test_refuses_what_the_project_would_refuse(tmp_path: Path) -> None:
+    query = SQLQueryDataSet("select 1", {"con": "sqlite://"})
+    plot = MatplotlibWriter(tmp_path / "plot.png")
+    catalog = DataCatalog(
+        {
+            "query": TemporaryDataSet(query, MemoryDataSet(), "query"),
+            "plot": TemporaryDataSet(plot, MemoryDataSet(), "plot"),
+        }
+    )
+    with pytest.raises(DataSetError, match=r"'query' \(TemporaryDataSet.*cannot be saved to"):
+        catalog.save("query", 1)
+    with pytest.raises(DataSetError, match=r"'plot' \(TemporaryDataSet.*cannot be loaded again"):
+        catalog.load("plot")
+    problems = find_problems(pipeline([node(lambda x: x, "plot", "query", name="a")]), catalog)
+    assert len(problems) == 2
+    assert declared.target_of(catalog["plot"]) == ""
