@@ -212,6 +212,10 @@ def theirs_cached(one: Any) -> Any:
 
 def test_partitions_of_theirs_stay_too(tmp_path: Path) -> None:
     assert declared.is_single_process(PartitionedDataSet(str(tmp_path), Streaming))  # type: ignore[arg-type]
+    folder = Plain()
+    folder.__dict__["_dataset_type"] = Streaming  # as their PartitionedDataset has it
+    assert declared.is_single_process(folder)
+    assert declared.save_effect(folder) == "part"
 
 
 def test_a_cache_of_theirs_is_what_is_inside(tmp_path: Path) -> None:
