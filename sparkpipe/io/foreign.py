@@ -139,8 +139,12 @@ def is_single_process(data_set: Any) -> bool:
     """Whether it says so, or its class, which may be given itself, is known to be of Spark."""
     if attribute(data_set, "_SINGLE_PROCESS") is True:
         return True
+    of_partitions = attribute(data_set, "_dataset_type")
+    if isinstance(of_partitions, type) and is_single_process(of_partitions):
+        return True
     kind = data_set if isinstance(data_set, type) else type(data_set)
-    return any(_OF_SPARK.match(f"{base.__module__}.") for base in kind.__mro__)
+    modules = (base.__module__ for base in kind.__mro__)
+    return any(name.startswith("kedro") and _OF_SPARK.match(f"{name}.") for name in modules)
 
 
 def wrapped(data_set: Any) -> Any | None:

@@ -27,6 +27,7 @@ from sparkpipe.io.declared import (
     version_of,
 )
 from sparkpipe.io.target import is_table
+from sparkpipe.io.wrapper import WrapperDataSet
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.plan.dag import Order
@@ -81,9 +82,10 @@ class _Place:
     def overwrites(self) -> bool:
         """Whether a save takes away what others may read."""
         effect = save_effect(self.data_set)
-        # Of partitions in files only those of the same names change, each as a whole: nodes that
-        # deal with others share the folder. What Spark reads is the whole table.
-        return effect in ("replace", "merge") or (effect == "part" and self.is_spark)
+        # Of a folder of partitions only those of the same names change, each as a whole: nodes that
+        # deal with others share it. What Spark reads is the whole table.
+        of_partitions = isinstance(self.data_set, WrapperDataSet) or not self.is_spark
+        return effect in ("replace", "merge") or (effect == "part" and not of_partitions)
 
     @cached_property
     def writes_its_part(self) -> bool:

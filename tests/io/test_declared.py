@@ -30,6 +30,7 @@ from sparkpipe.pipeline import node, pipeline
 from sparkpipe.plan import find_problems
 from sparkpipe.plan.conflicts import target_problems
 from sparkpipe.runner import ParallelRunner, SequentialRunner
+from sparkpipe.testing.overlay import TemporaryDataSet
 
 
 def everything(data_set: Any) -> dict[str, Any]:
@@ -211,6 +212,10 @@ def theirs_cached(one: Any) -> Any:
 
 def test_partitions_of_theirs_stay_too(tmp_path: Path) -> None:
     assert declared.is_single_process(PartitionedDataSet(str(tmp_path), Streaming))  # type: ignore[arg-type]
+    folder = Plain()
+    folder.__dict__["_dataset_type"] = Streaming  # as their PartitionedDataset has it
+    assert declared.is_single_process(folder)
+    assert declared.save_effect(folder) == "part"
 
 
 def test_a_cache_of_theirs_is_what_is_inside(tmp_path: Path) -> None:
@@ -535,3 +540,24 @@ def test_a_versioned_data_set_of_ones_own_tells_its_version(tmp_path: Path) -> N
         one.load()
     assert saved.version == loaded.version == declared.state_of(one) == "v3"
     assert declared.save_effect(one) == "keep"
+
+
+# A data set of the project, in a test
+
+
+def test_a_data_set_in_a_test_refuses_what_the_project_would_refuse(tmp_path: Path) -> None:
+    query = SQLQueryDataSet("select 1", {"con": "sqlite://"})
+    plot = MatplotlibWriter(tmp_path / "plot.png")
+    catalog = DataCatalog(
+        {
+            "query": TemporaryDataSet(query, MemoryDataSet(), "query"),
+            "plot": TemporaryDataSet(plot, MemoryDataSet(), "plot"),
+        }
+    )
+    with pytest.raises(DataSetError, match=r"'query' \(TemporaryDataSet.*cannot be saved to"):
+        catalog.save("query", 1)
+    with pytest.raises(DataSetError, match=r"'plot' \(TemporaryDataSet.*cannot be loaded again"):
+        catalog.load("plot")
+    problems = find_problems(pipeline([node(lambda x: x, "plot", "query", name="a")]), catalog)
+    assert len(problems) == 2
+    assert declared.target_of(catalog["plot"]) == ""

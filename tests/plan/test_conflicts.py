@@ -195,6 +195,21 @@ def test_reading_a_folder_while_a_file_in_it_is_overwritten_is_named() -> None:
     assert told([*READ, WRITE], {**sets, "old": parts}) == []
 
 
+def test_who_writes_partitions_leaves_those_that_others_read() -> None:
+    for kind in ("pickle.PickleDataSet", SparkDataSet):
+        sets = {name: PartitionedDataSet("data/in", kind) for name in ("old", "new")}
+        assert told([*READ, WRITE], sets) == []
+        whole = {**sets, "new": PartitionedDataSet("data/in", kind, overwrite=True)}
+        assert len(told([*READ, WRITE], whole)) == 1
+
+
+@pytest.mark.parametrize(
+    "part", [{"replaceWhere": "day = 1"}, {"PartitionOverwriteMode": "Dynamic"}]
+)
+def test_who_replaces_a_part_of_a_table_disturbs_who_reads_it(part: dict[str, Any]) -> None:
+    assert len(told([*READ, WRITE], {"old": delta("o"), "new": delta("o", **part)})) == 1
+
+
 def test_a_version_that_was_asked_for_stays() -> None:
     new = PickleDataSet("o", version=Version(None, "2"))
     latest = PickleDataSet("o", version=Version(None, "2"))
