@@ -199,7 +199,7 @@ class _Tasks:
     def __init__(self, frame: DataFrame) -> None:
         self.frame = frame
         self._context = frame.sparkSession.sparkContext
-        self._scala_context: Any = self._context._jsc.sc()  # type: ignore[union-attr]
+        self._scala_context: Any = self._context._jsc.sc()
         self._tag = f"sparkpipe-save-{os.urandom(8).hex()}"
         self._context.addJobTag(self._tag)
 
@@ -249,13 +249,13 @@ def _ended(tracker: Any, number: int, ends: float) -> Any:
 class _Observed:
     """The rows that go through a frame, counted on the way by Spark Connect's server."""
 
-    def __init__(self, frame: DataFrame) -> None:
+    def __init__(self, frame: Any) -> None:
         from pyspark.sql.connect import functions
         from pyspark.sql.connect.observation import Observation
 
         self._seen: Any = Observation(f"sparkpipe-save-{os.urandom(8).hex()}")
-        rows: Any = functions.count(functions.lit(1)).alias("rows")
-        self.frame = frame.observe(self._seen, rows)
+        rows = functions.count(functions.lit(1)).alias("rows")
+        self.frame: DataFrame = frame.observe(self._seen, rows)
 
     def close(self) -> None:
         pass
