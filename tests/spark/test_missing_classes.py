@@ -17,7 +17,7 @@ from sparkpipe.spark.session import SparkProvider, activated
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-PACKAGES = "to spark.jars.packages in conf/base/spark.yml."
+S3 = "ClassNotFoundException: Class org.apache.hadoop.fs.s3a.S3AFileSystem not found"
 
 
 def jdbc(driver: str | None) -> SparkJDBCDataSet:

@@ -288,8 +288,8 @@ def _tell_missing_class(link: Link, links: _Links) -> str:
 
 def _tell_no_driver(link: Link, links: _Links) -> str:
     return (
-        "no JDBC driver that Spark has knows this url.\nBring the driver: add its Maven coordinates "
-        "to spark.jars.packages in spark.yml, and give its class as the option 'driver'."
+        "no JDBC driver that Spark has knows this url.\nBring one: add its Maven coordinates to "
+        "spark.jars.packages in spark.yml, and give its class as the option 'driver'."
     )
 
 
