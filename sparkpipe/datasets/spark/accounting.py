@@ -149,10 +149,12 @@ def delta_folder(session: SparkSession, table: TableName) -> Path | None:
 
     Spark's own catalog tells it at once; another one, and that of a Connect server, after a query.
     """
-    if is_connect(session) or table.catalog not in (None, "spark_catalog"):
+    if is_connect(session):
         return None
-    inner: Any = session._jsparkSession.sessionState()
     try:
+        if (table.catalog or session.catalog.currentCatalog()) != "spark_catalog":
+            return None
+        inner: Any = session._jsparkSession.sessionState()
         name = inner.sqlParser().parseTableIdentifier(table.in_session_catalog)
         found = inner.catalog().getTableMetadata(name)
         is_delta = found.provider().contains("delta")

@@ -153,8 +153,11 @@ def _told_links(kind: str, exc: BaseException) -> list[Link]:
 
 def error_condition(exc: Any) -> str:
     """Return Spark's name for an error, of pyspark's exception or Java's; '' if it has none."""
-    # Spark 3.5 knows the older name only.
-    return str(_asked(exc, "getCondition") or _asked(exc, "getErrorClass") or "")
+    condition = _asked(exc, "getCondition")
+    # Spark 3.5 knows the older name only; later ones warn of it.
+    if condition is None and not (isinstance(exc, BaseException) and hasattr(exc, "getCondition")):
+        condition = _asked(exc, "getErrorClass")
+    return str(condition or "")
 
 
 def _asked(exc: Any, method: str) -> Any:
