@@ -1,4 +1,4 @@
-"""What a save or load tells of rows, bytes and versions: Spark's own accounting, and no job more."""
+"""What a save or load tells of rows, bytes and versions: by Spark's accounting, without a job."""
 
 from __future__ import annotations
 

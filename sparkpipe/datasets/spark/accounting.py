@@ -38,7 +38,7 @@ _logger = logging.getLogger(__name__)
 #: Formats whose writers tell Spark what they write: of others, no rows may be silence.
 _TELLING = ("parquet", "csv", "json", "orc", "text", "avro", "xml", "delta", "hive", "jdbc")
 # Spark's store learns of the end of a job a moment after the thread that waits for it.
-_LATE_SECONDS = 1.0
+_LATE_SECONDS = 2.0
 _STEP_SECONDS = 0.002
 #: Of a table that was not looked at before, so many of the last versions may be of this save.
 _LAST_VERSIONS = 5
@@ -105,13 +105,18 @@ def accounting(
             with suppress(Exception):
                 source.close()
     try:
-        written = Written() if source is None else source.written(file_format)
         table = delta if delta is not None else (find_delta and find_delta())
-        commits = _own_commits(table, before, written) if table is not None else []
-        if commits:
-            version = str(commits[0].version) if len(commits) == 1 else None
-            note(rows=commits[0].rows, bytes=commits[0].bytes, version=version)
+        commits = [] if table is None else _new_commits(table, before)
+        if before is not None and len(commits) == 1:
+            _note_commits(commits)
             return
+        written = Written() if source is None else source.written(file_format)
+        commits = [commit for commit in commits if _has_numbers(commit, written)]
+        if commits:
+            _note_commits(commits)
+            return
+        if table is not None:  # files that Delta has replaced hold rows that were there before
+            written = Written()
         if account.result is not None:  # a MERGE writes rows anew that it does not change
             written.rows = _affected(account.result)
         if written.bytes is None and folder is not None:
@@ -144,10 +149,12 @@ def delta_folder(session: SparkSession, table: TableName) -> Path | None:
 
     Spark's own catalog tells it at once; another one, and that of a Connect server, after a query.
     """
-    if is_connect(session) or table.catalog not in (None, "spark_catalog"):
+    if is_connect(session):
         return None
-    inner: Any = session._jsparkSession.sessionState()
     try:
+        if (table.catalog or session.catalog.currentCatalog()) != "spark_catalog":
+            return None
+        inner: Any = session._jsparkSession.sessionState()
         name = inner.sqlParser().parseTableIdentifier(table.in_session_catalog)
         found = inner.catalog().getTableMetadata(name)
         is_delta = found.provider().contains("delta")
@@ -165,15 +172,24 @@ def _open(frame: DataFrame) -> _Source | None:
         return None
 
 
-def _own_commits(table: Path, before: list[int] | None, written: Written) -> list[Commit]:
-    """Return the commit of this save; or several with its numbers, of which one is its own."""
+def _new_commits(table: Path, before: list[int] | None) -> list[Commit]:
+    """Return the commits since ``before``, or the last ones."""
     there = versions(table)
     new = there[-_LAST_VERSIONS:] if before is None else sorted({*there} - {*before})
-    commits = [commit for version in new if (commit := read_commit(table, version)) is not None]
-    if before is not None and len(commits) == 1:
-        return commits
-    numbers = (written.rows, written.bytes)
-    return [c for c in commits if None not in numbers and (c.written, c.bytes) == numbers]
+    return [commit for version in new if (commit := read_commit(table, version)) is not None]
+
+
+def _has_numbers(commit: Commit, written: Written) -> bool:
+    """Whether a commit can be of a save, by what its tasks have written."""
+    return None not in (written.rows, written.bytes) and (
+        (commit.written, commit.bytes) == (written.rows, written.bytes)
+    )
+
+
+def _note_commits(commits: list[Commit]) -> None:
+    """Note the commit of a save, or what several have in common of which one is its own."""
+    version = str(commits[0].version) if len(commits) == 1 else None
+    note(rows=commits[0].rows, bytes=commits[0].bytes, version=version)
 
 
 def _affected(merged: Any) -> int | None:
@@ -199,7 +215,7 @@ class _Tasks:
     def __init__(self, frame: DataFrame) -> None:
         self.frame = frame
         self._context = frame.sparkSession.sparkContext
-        self._scala_context: Any = self._context._jsc.sc()  # type: ignore[union-attr]
+        self._scala_context: Any = self._context._jsc.sc()
         self._tag = f"sparkpipe-save-{os.urandom(8).hex()}"
         self._context.addJobTag(self._tag)
 
@@ -249,13 +265,13 @@ def _ended(tracker: Any, number: int, ends: float) -> Any:
 class _Observed:
     """The rows that go through a frame, counted on the way by Spark Connect's server."""
 
-    def __init__(self, frame: DataFrame) -> None:
+    def __init__(self, frame: Any) -> None:
         from pyspark.sql.connect import functions
         from pyspark.sql.connect.observation import Observation
 
         self._seen: Any = Observation(f"sparkpipe-save-{os.urandom(8).hex()}")
-        rows: Any = functions.count(functions.lit(1)).alias("rows")
-        self.frame = frame.observe(self._seen, rows)
+        rows = functions.count(functions.lit(1)).alias("rows")
+        self.frame: DataFrame = frame.observe(self._seen, rows)
 
     def close(self) -> None:
         pass

@@ -12,6 +12,8 @@ from typing import Any
 
 #: The kind of a failure after which nothing in this process reaches Spark any more.
 JVM_GONE = "JvmGone"
+#: The kinds of failures that a class is not there, or one that it needs.
+NO_CLASS = ("ClassNotFoundException", "NoClassDefFoundError")
 TRACEBACK = "Traceback (most recent call last)"
 
 _DEEPEST = 20
@@ -116,11 +118,12 @@ def _java_links(java: Any) -> list[Link]:
 
 def _java_link(java: Any) -> Link:
     text = str(java.getMessage() or "")
-    named = parsed(text)
+    kind = str(java.getClass().getSimpleName())
+    # The message of these is the name of a class itself.
+    named = Link(kind, text) if kind in NO_CLASS else parsed(text)
     # Only Spark's own exceptions have them.
     condition = error_condition(java)
     parameters = dict(_asked(java, "getMessageParameters") or {}) if condition else {}
-    kind = str(java.getClass().getSimpleName())
     return Link(kind, named.text, condition or named.condition, parameters)
 
 
@@ -150,8 +153,11 @@ def _told_links(kind: str, exc: BaseException) -> list[Link]:
 
 def error_condition(exc: Any) -> str:
     """Return Spark's name for an error, of pyspark's exception or Java's; '' if it has none."""
-    # Spark 3.5 knows the older name only.
-    return str(_asked(exc, "getCondition") or _asked(exc, "getErrorClass") or "")
+    condition = _asked(exc, "getCondition")
+    # Spark 3.5 knows the older name only; later ones warn of it.
+    if condition is None and not (isinstance(exc, BaseException) and hasattr(exc, "getCondition")):
+        condition = _asked(exc, "getErrorClass")
+    return str(condition or "")
 
 
 def _asked(exc: Any, method: str) -> Any:

@@ -8,6 +8,7 @@ from difflib import SequenceMatcher, get_close_matches
 
 from sparkpipe.spark.failures.chain import (
     JVM_GONE,
+    NO_CLASS,
     WORKER_DIED,
     Link,
     first_line,
@@ -18,6 +19,7 @@ from sparkpipe.spark.failures.chain import (
     is_worker_exception,
     raised_in_worker,
 )
+from sparkpipe.spark.failures.coordinates import coordinates_of
 from sparkpipe.spark.metastore import folder_in_use, holder
 
 _Links = Sequence[Link]
@@ -42,6 +44,9 @@ _EXIT_CODE = re.compile(r"exit(?:ed with)? (?:code|status):? (\d+)", re.IGNORECA
 #: Killed by the system, and ended by Spark itself, for want of memory.
 _MEMORY_CODES = ("137", "52")
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
+_NO_FORMAT = re.compile(r"Failed to find (?:the )?data source: ([\w.$-]+?)\.? ")
+# 'org.sqlite.JDBC', 'Class org.apache.hadoop.fs.s3a.S3AFileSystem not found', 'org/apache/Some'.
+_CLASS = re.compile(r"(?:Class )?((?:[\w$]+[./])+[\w$]+)(?: not found)?$")
 _TOO_BIG = "spark.driver.maxResultSize"
 
 # Conditions that only say that something failed: their cause says what.
@@ -261,6 +266,44 @@ def _tell_lost(link: Link, links: _Links) -> str:
     return f"an executor was lost: {reason}"
 
 
+def _is_no_format(link: Link) -> bool:
+    # Without a condition of their own: Avro and Kafka, which are Spark's, in packages apart.
+    return link.condition == "DATA_SOURCE_NOT_FOUND" or bool(_NO_FORMAT.match(link.text))
+
+
+def _tell_no_format(link: Link, links: _Links) -> str:
+    name = link.parameters.get("provider") or _found(_NO_FORMAT.pattern, link.text)
+    if coordinates_of(name):
+        return f"Spark does not have the package of the format '{name}'.\n{_how_to_bring(name)}"
+    return f"Spark has no format '{name}'. Check its name.\nIf it is right: {_how_to_bring(name)}"
+
+
+def _names_missing_class(link: Link) -> bool:
+    return link.kind in NO_CLASS and bool(_CLASS.match(link.text))
+
+
+def _tell_missing_class(link: Link, links: _Links) -> str:
+    name = _found(_CLASS.pattern, link.text).replace("/", ".")
+    return f"Spark has no class {name} on its class path.\n{_how_to_bring(name)}"
+
+
+def _tell_no_driver(link: Link, links: _Links) -> str:
+    return (
+        "no JDBC driver that Spark has knows this url.\nBring one: add its Maven coordinates to "
+        "spark.jars.packages in spark.yml, and give its class as the option 'driver'."
+    )
+
+
+def _how_to_bring(name: str) -> str:
+    coordinates = coordinates_of(name)
+    if coordinates:
+        return f"Add {coordinates} to spark.jars.packages in conf/base/spark.yml."
+    return (
+        "Bring the jar that has it: add its Maven coordinates to spark.jars.packages, or the path "
+        "of the jar to spark.jars, in conf/base/spark.yml."
+    )
+
+
 def _tell_no_server(link: Link, links: _Links) -> str:
     return (
         f"the Spark Connect server does not answer ({first_line(link.text)}). "
@@ -316,6 +359,9 @@ _TELLERS: tuple[tuple[Callable[[Link], bool], Callable[[Link, _Links], str]], ..
     (is_worker_exception, _tell_worker_exception),
     (_names_missing_column, _tell_missing_column),
     (_has("TABLE_OR_VIEW_NOT_FOUND"), _tell_missing_table),
+    (_is_no_format, _tell_no_format),
+    (_names_missing_class, _tell_missing_class),
+    (lambda link: link.text.startswith("No suitable driver"), _tell_no_driver),
     (_has("PATH_NOT_FOUND", "path"), _tell_missing_path),
     (_has("AMBIGUOUS_REFERENCE", "name"), _tell_ambiguous),
     (lambda link: link.kind == "ParseException", _tell_parse_error),

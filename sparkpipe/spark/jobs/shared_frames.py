@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.spark.active import is_connect
+from sparkpipe.spark.failures.judging import spark_reason
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -65,6 +66,8 @@ class SharedFrames:
         self._shared: dict[int, _Shared] = {}
         # By plan, too: each reader of such a frame would walk through its plan again.
         self._left_alone: set[int] = set()
+        # Whether Spark has refused to persist, as serverless compute does.
+        self._is_refused = False
 
     def share(
         self, name: str, frame: DataFrame, level: str, why: str, *, at_once: bool = False
@@ -79,28 +82,58 @@ class SharedFrames:
             at_once: Compute it now; otherwise Spark does when it is first used.
 
         Returns:
-            What a node is to have: the frame itself where it was left alone, or one that reads what
+            What a node is to have: the frame itself where it was left alone, also because Spark
+            refuses to persist; or one that reads what
             is persisted. For Spark drops what is persisted together with a temporary view of the
             same plan or a projection of it, and ``spark.sql("... {frame}", frame=frame)`` makes and
             drops one.
         """
+        if self._is_refused:
+            return frame
+        try:
+            shared = self._persisted(name, frame, level, why)
+        except Exception as exc:
+            # Connect analyses a frame when it is first asked about: one that is wrong is told as
+            # such. Else it is Spark that does not persist, as on serverless compute.
+            _ = frame.schema
+            self._note_refusal(name, exc)
+            return frame
+        if shared is None:
+            return frame
+        if at_once:
+            shared.compute()
+        return frame.where("true")  # Spark's optimizer takes it out again
+
+    def _persisted(self, name: str, frame: DataFrame, level: str, why: str) -> _Shared | None:
+        """Return what is persisted of a frame, persisting it if need be; None to leave it alone."""
         with self._lock:
             plan = frame.semanticHash()
             shared = self._shared.get(plan)
             if shared is not None:
                 shared.holders.add(name)
             elif plan in self._left_alone or _is_persisted(frame):
-                return frame
+                return None
             elif frame.isStreaming or is_scan(frame):
                 self._left_alone.add(plan)
-                return frame
+                return None
             else:
                 _logger.info("Persisting '%s' (%s): %s.", name, level, why)
                 frame.persist(storage_level(level))
                 shared = self._shared[plan] = _Shared(frame, {name})
-        if at_once:
-            shared.compute()
-        return frame.where("true")  # Spark's optimizer takes it out again
+            return shared
+
+    def _note_refusal(self, name: str, exc: Exception) -> None:
+        """Say once that nothing is persisted in this run, and ask no more."""
+        with self._lock:
+            was_refused, self._is_refused = self._is_refused, True
+        if not was_refused:
+            reason = (spark_reason(exc) or str(exc)).partition("\n")[0]
+            _logger.warning(
+                "Spark does not persist '%s' (%s): what several nodes read is computed for each "
+                "of them. Save it as a table or file if that takes long.",
+                name,
+                reason,
+            )
 
     def is_computed(self, name: str) -> bool:
         """Whether what a data set holds was computed by :meth:`share`."""
