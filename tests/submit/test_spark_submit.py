@@ -291,8 +291,6 @@ def test_printed_line_ships_the_project_and_a_killed_worker_costs_no_data(
     heap, _, name = (tmp_path / "driver").read_text().partition(" ")
     assert 600 < int(heap) <= 700  # as spark.yml says, for the JVM is there before sparkpipe
     assert name == "sums of a store"
-    noise = [line for line in run.err.splitlines() if re.search(r"(INFO|WARN|ERROR) \w+:", line)]
-    assert len(noise) < 40, run.err  # of the worker that was killed
 
 
 def test_module_that_executors_lack_is_named_with_the_option_that_ships_it(
@@ -325,7 +323,7 @@ def test_driver_in_the_cluster_runs_from_what_is_shipped(store: Store, tmp_path:
     options = shlex.join(words[words.index(program) + 1 :])
 
     run = store.run(
-        f"spark-submit --master 'local-cluster[2,1,640]' "
+        f"spark-submit --master 'local-cluster[2,1,640]' --conf spark.log.level=WARN "
         f"--py-files {shlex.quote(','.join(map(str, zips)))} main.py {options} "
         f"--params factor:3,marker:{tmp_path}",
         cwd=tmp_path,
@@ -334,6 +332,8 @@ def test_driver_in_the_cluster_runs_from_what_is_shipped(store: Store, tmp_path:
 
     assert run.status == 0, run.err[-5000:]
     assert store.sums(tmp_path) == totals(3)
+    # Spark's end, of which it would tell hundreds of lines, is none of what the user asked for.
+    assert len(run.err.splitlines()) < 30, run.err
 
 
 @pytest.fixture(scope="module")
