@@ -10,6 +10,9 @@ BENCH_INSTALL := $(BIN)/uv pip install --quiet --python $(BENCH)/bin/python
 EXTRAS := spark excel sql matplotlib examples
 LOCKS := .ci/bootstrap.lock requirements.lock
 
+# Users' machines write bytecode, so tests do; they are also quicker for it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test test-fast connect matrix lint types layers docs site bench check lock clean java tune
 
 help:  ## Show what there is to make

@@ -1,97 +1,304 @@
-"""What a run tells to those who watch it: a live display, a summary, a journal.
+"""What a run tells: frozen events of plain values, and who is told.
 
-A run looks for its observers once, when it starts, in the context that starts it::
+A run tells that it started, that each node started, was tried again and ended, and that it ended
+itself. Whatever shows or keeps a run (the live display, the summary, a notebook, a journal) is an
+observer of these events, and reads nothing else::
 
-    with observing(display, summary):
+    class Printer(RunObserver):
+        def on_node_ended(self, event):
+            print(event.node, event.status, f"{event.seconds:.1f} s")
+
+    with observing(Printer()):
         runner.run(pipeline, catalog)
+
+The process that runs a node makes the events of it, and they travel with its outcome. A run looks
+for its observers once, when it starts, in the context that starts it. The nodes of a run are not in
+that context: a run that a node starts tells its own observers only, and so do threads that a node
+starts.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
+
+from sparkpipe.errors import first_line
 
 if TYPE_CHECKING:
-    from sparkpipe.pipeline.node import Node
     from sparkpipe.plan import Plan
 
 _logger = logging.getLogger(__name__)
 
 NodeStatus = Literal["done", "failed", "cancelled", "skipped"]
+RunOutcome = Literal["done", "failed", "interrupted"]
+Direction = Literal["load", "save"]
 
 
 @dataclass(frozen=True)
-class NodeReport:
-    """How a node ended, and where its time went.
+class ErrorReport:
+    """Why something failed.
 
     Attributes:
-        node_name: The node.
+        type: The class of the error that was raised first, ``ValueError``.
+        message: What it says, in a few lines.
+        location: ``file:line in function`` of the user's code that is nearest to it; may be empty.
+    """
+
+    type: str
+    message: str
+    location: str = ""
+
+
+@dataclass(frozen=True)
+class DataSetReport:
+    """A data set that a node has loaded or saved.
+
+    Attributes:
+        name: Its name in the catalog.
+        type: The name of its class.
+        location: Where it lies; empty for what is in memory.
+        direction: ``load`` or ``save``.
+        seconds: How long it took.
+        rows: How many rows were read or written; None where that is not known at no cost.
+        bytes: How many bytes lie in the files that were read or written; None likewise.
+        version: Which version was read or written; None where it has none.
+        is_lazy: Whether it is a Spark frame left in memory, computed by whoever reads it.
+    """
+
+    name: str
+    type: str
+    location: str
+    direction: Direction
+    seconds: float
+    rows: int | None = None
+    bytes: int | None = None
+    version: str | None = None
+    is_lazy: bool = False
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A run begins; nothing has been loaded yet.
+
+    Attributes:
+        run_id: The name of the run, which is also the version that it saves.
+        plan: What will run, in which order. The only value here that is no plain one.
+        project: The name of the project; empty for a runner that was called by itself.
+        pipeline: The name of the pipeline.
+        selection: The filters that were given, by their names.
+        environment: The configuration environment on top of base.
+        runner: The name of the runner's class.
+        runner_options: What the runner was told, by the names of its arguments.
+        params: The parameters of the run, secrets hidden.
+        versions: Of ``sparkpipe``, ``python`` and, where it is installed, ``spark``.
+        time: Seconds since the epoch.
+    """
+
+    kind: ClassVar[str] = "run_started"
+
+    run_id: str
+    plan: Plan = field(repr=False, compare=False)
+    project: str = ""
+    pipeline: str = ""
+    selection: Mapping[str, Any] = field(default_factory=dict)
+    environment: str | None = None
+    runner: str = ""
+    runner_options: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    time: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class NodeStarted:
+    """A node is handed to the pool.
+
+    Attributes:
+        run_id: The run.
+        node: The name of the node.
+        time: Seconds since the epoch.
+    """
+
+    kind: ClassVar[str] = "node_started"
+
+    run_id: str
+    node: str
+    time: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class NodeRetried:
+    """An attempt at a node has failed, and another one was made. Told when the node has ended.
+
+    Attributes:
+        run_id: The run.
+        node: The name of the node.
+        attempt: The attempt that failed, counted from 1.
+        error: Why.
+        wait: How long the node waited before the next attempt, in seconds.
+        time: When the attempt failed, in seconds since the epoch.
+    """
+
+    kind: ClassVar[str] = "node_retried"
+
+    run_id: str
+    node: str
+    attempt: int
+    error: ErrorReport
+    wait: float
+    time: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True)
+class NodeEnded:
+    """A node has ended, or will never start.
+
+    Attributes:
+        run_id: The run.
+        node: The name of the node.
         status: ``done``; ``failed``; ``cancelled`` while it ran; ``skipped``: it never started.
         started: Seconds since the epoch; 0.0 if it never started.
         ended: Seconds since the epoch; 0.0 if it never started.
-        load_seconds: Time to load its inputs.
-        function_seconds: Time in its function.
-        save_seconds: Time to save its outputs.
-        spark_seconds: Time in which at least one Spark job of the node ran; None if not known, or
-            if nobody watches the run.
-        lazy_outputs: Outputs that are Spark frames left in memory, computed by whoever reads them.
-        attempts: How many times it was tried.
+        attempts: How many times it was tried; 0 if it never started.
+        error: Why it failed; None if it did not.
+        load_seconds: Time to load its inputs, in all attempts.
+        function_seconds: Time in its function, in all attempts.
+        save_seconds: Time to save its outputs, in all attempts.
+        spark_seconds: Time in which at least one Spark job of the node ran; None if not known.
+        data_sets: What its last attempt has loaded and saved, in this order.
     """
 
-    node_name: str
+    kind: ClassVar[str] = "node_ended"
+
+    run_id: str
+    node: str
     status: NodeStatus
     started: float = 0.0
     ended: float = 0.0
+    attempts: int = 1
+    error: ErrorReport | None = None
     load_seconds: float = 0.0
     function_seconds: float = 0.0
     save_seconds: float = 0.0
     spark_seconds: float | None = None
-    lazy_outputs: tuple[str, ...] = ()
-    attempts: int = 1
+    data_sets: tuple[DataSetReport, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, from the start of the first attempt to the end of the last."""
+        return self.ended - self.started
+
+    @property
+    def lazy_outputs(self) -> tuple[str, ...]:
+        """Outputs that are Spark frames left in memory, computed by whoever reads them."""
+        return tuple(d.name for d in self.data_sets if d.is_lazy and d.direction == "save")
 
 
-class RunObserver(Protocol):
-    """Watches a run. All methods are called by the thread of the scheduling loop."""
+@dataclass(frozen=True)
+class RunEnded:
+    """A run is over, and nothing of it runs any more.
 
-    def run_started(self, plan: Plan, run_id: str) -> None:
-        """Called once, before any node."""
+    Attributes:
+        run_id: The run.
+        outcome: ``done``, ``failed``, or ``interrupted`` by Ctrl-C or a signal.
+        counts: How many nodes ended how.
+        seconds: How long the run took.
+        time: Seconds since the epoch.
+    """
 
-    def node_started(self, node: Node) -> None:
+    kind: ClassVar[str] = "run_ended"
+
+    run_id: str
+    outcome: RunOutcome
+    counts: Mapping[NodeStatus, int]
+    seconds: float
+    time: float = field(default_factory=time.time)
+
+
+NodeEvent: TypeAlias = "NodeRetried | NodeEnded"
+Event: TypeAlias = "RunStarted | NodeStarted | NodeRetried | NodeEnded | RunEnded"
+
+
+def as_dict(event: Event) -> dict[str, Any]:
+    """Return an event as a dictionary that can be written as JSON, its ``kind`` first.
+
+    The plan becomes the list of its nodes, each with its name, inputs and outputs. What is no plain
+    value, such as a date among the parameters, becomes its text.
+
+    >>> as_dict(NodeStarted("run 1", "clean", time=1.5))
+    {'kind': 'node_started', 'run_id': 'run 1', 'node': 'clean', 'time': 1.5}
+    """
+    return {"kind": event.kind, **_plain_fields(event)}
+
+
+def _plain_fields(thing: Any) -> dict[str, Any]:
+    return {one.name: _as_plain(getattr(thing, one.name)) for one in fields(thing)}
+
+
+def _as_plain(value: Any) -> Any:
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _as_plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_as_plain(one) for one in value]
+    nodes = getattr(value, "nodes", None)
+    if nodes is not None:
+        return [
+            {"name": n.name, "inputs": [*n.input_names], "outputs": [*n.output_names]}
+            for n in nodes
+        ]
+    return _plain_fields(value) if is_dataclass(value) else str(value)
+
+
+class Observer(Protocol):
+    """Whoever is told of runs. It is called by one thread for each run."""
+
+    def on_event(self, event: Event) -> None:
+        """Take note of an event."""
+
+
+class RunObserver:
+    """An observer with a method for each kind of event; a subclass writes those that it needs.
+
+    One that wants every event overrides :meth:`on_event` instead.
+    """
+
+    def on_event(self, event: Event) -> None:
+        """Call the method for the kind of event."""
+        getattr(self, f"on_{event.kind}")(event)
+
+    def on_run_started(self, event: RunStarted) -> None:
+        """A run begins; nothing has been loaded yet."""
+
+    def on_node_started(self, event: NodeStarted) -> None:
         """A node is handed to the pool."""
 
-    def node_ended(self, report: NodeReport) -> None:
+    def on_node_retried(self, event: NodeRetried) -> None:
+        """A node that has ended was tried more than once; called for each attempt but the last."""
+
+    def on_node_ended(self, event: NodeEnded) -> None:
         """A node has ended, or will never start."""
 
-    def run_ended(self) -> None:
-        """Called once, also after a failure or Ctrl-C."""
+    def on_run_ended(self, event: RunEnded) -> None:
+        """The run is over, also after a failure or Ctrl-C."""
 
 
 class _Guarded:
     """Tells an observer, whose errors have no effect on the run."""
 
-    def __init__(self, observer: RunObserver) -> None:
+    def __init__(self, observer: Observer) -> None:
         self._observer = observer
         self._has_failed = False
 
-    def run_started(self, plan: Plan, run_id: str) -> None:
-        self._tell(lambda: self._observer.run_started(plan, run_id))
-
-    def node_started(self, node: Node) -> None:
-        self._tell(lambda: self._observer.node_started(node))
-
-    def node_ended(self, report: NodeReport) -> None:
-        self._tell(lambda: self._observer.node_ended(report))
-
-    def run_ended(self) -> None:
-        self._tell(self._observer.run_ended)
-
-    def _tell(self, call: Callable[[], None]) -> None:
+    def on_event(self, event: Event) -> None:
         try:
-            call()
+            self._observer.on_event(event)
         except Exception as exc:
             # Once is enough: what fails for one node will fail for hundreds.
             if not self._has_failed:
@@ -99,19 +306,31 @@ class _Guarded:
                     "%s cannot watch this run: %s: %s",
                     type(self._observer).__name__,
                     type(exc).__name__,
-                    exc,
+                    first_line(str(exc)),
                 )
             self._has_failed = True
 
 
-_observers: ContextVar[tuple[RunObserver, ...]] = ContextVar("_observers", default=())
+#: The group of entry points by which installed packages offer observers.
+ENTRY_POINTS = "sparkpipe.observers"
+
+
+def make_observers(offered: Iterable[Any]) -> tuple[Observer, ...]:
+    """Return the observers of one run: those given, and one of each class given."""
+    return tuple(one() if isinstance(one, type) else one for one in offered)
+
+
+_observers: ContextVar[tuple[Observer, ...]] = ContextVar("_observers", default=())
 
 
 @contextmanager
-def observing(*observers: RunObserver) -> Iterator[None]:
-    """Let observers watch the runs that are started inside, beside those that watch already.
+def observing(*observers: Observer) -> Iterator[None]:
+    """Let observers watch the runs that are started within it, beside those that watch already.
 
     An error of an observer is logged, once, and has no effect on the run.
+
+    Args:
+        observers: Any objects with a method ``on_event``.
     """
     token = _observers.set((*_observers.get(), *map(_Guarded, observers)))
     try:
@@ -120,6 +339,57 @@ def observing(*observers: RunObserver) -> Iterator[None]:
         _observers.reset(token)
 
 
-def current_observers() -> tuple[RunObserver, ...]:
+@contextmanager
+def observing_only(*observers: Observer) -> Iterator[None]:
+    """Let these observers watch what happens within it, and nobody else.
+
+    With none of them, nobody watches the runs that are started within it: those of a node.
+    """
+    token = _observers.set(observers)
+    try:
+        yield
+    finally:
+        _observers.reset(token)
+
+
+def current_observers() -> tuple[Observer, ...]:
     """Return who watches a run that is started here; their methods raise nothing."""
     return _observers.get()
+
+
+@dataclass(frozen=True)
+class RunDescription:
+    """What a session knows of a run that a runner does not.
+
+    Attributes:
+        project: The name of the project.
+        pipeline: The name of the pipeline.
+        selection: The filters that were given, by their names.
+        environment: The configuration environment on top of base.
+        params: The parameters of the run, secrets hidden.
+    """
+
+    project: str = ""
+    pipeline: str = "pipeline"
+    selection: Mapping[str, Any] = field(default_factory=dict)
+    environment: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+_UNDESCRIBED = RunDescription()
+_description: ContextVar[RunDescription] = ContextVar("_description", default=_UNDESCRIBED)
+
+
+@contextmanager
+def describing(description: RunDescription) -> Iterator[None]:
+    """Let the runs that are started within it tell this of themselves."""
+    token = _description.set(description)
+    try:
+        yield
+    finally:
+        _description.reset(token)
+
+
+def current_description() -> RunDescription:
+    """Return what a run that is started here tells of itself."""
+    return _description.get()

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from sparkpipe.errors import ConfigError, did_you_mean, told_with_place
+from sparkpipe.errors import ConfigError, did_you_mean
+from sparkpipe.plugins import load_plugins
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -300,27 +301,4 @@ def installed_hooks(disabled: Iterable[str] = ()) -> tuple[object, ...]:
     Raises:
         ConfigError: One cannot be imported.
     """
-    from importlib.metadata import entry_points
-
-    left_out = {_normal(name) for name in disabled}
-    hooks: list[object] = []
-    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
-        package = entry.dist.name if entry.dist is not None else entry.name
-        if left_out & {_normal(package), _normal(entry.name)}:
-            continue
-        try:
-            hook = entry.load()
-        except Exception as exc:
-            raise ConfigError(
-                f"The hook '{entry.value}' of the package {package} cannot be imported: "
-                f"{told_with_place(exc)}.",
-                hint=f"Repair it, or write DISABLE_HOOKS_FOR_PLUGINS = ('{package}',) in the "
-                "project's settings.",
-            ) from exc
-        if not any(hook is known for known in hooks):
-            hooks.append(hook)
-    return tuple(hooks)
-
-
-def _normal(name: str) -> str:
-    return name.replace("_", "-").replace(".", "-").lower()
+    return load_plugins(ENTRY_POINTS, "hook", disabled)

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the setting ``sparkpipe_env``."""
+    """Add the setting ``sparkpipe_env`` and the option ``--sparkpipe-params``."""
+    # '--params' alone might be an option of the project's own tests: two would break them.
+    parser.getgroup("sparkpipe").addoption(
+        "--sparkpipe-params",
+        action="append",
+        default=[],
+        metavar="a.b:1,c:text",
+        help="Parameters of the project in tests, on top of those of its files.",
+    )
     parser.addini(
         "sparkpipe_env",
         "Configuration environment of the project in tests [test if there is conf/test].",
@@ -36,9 +44,50 @@ def spark_settings() -> Mapping[str, Any]:
     return TEST_SETTINGS
 
 
+#: What a project's Spark brings along, which its tests need as well.
+_BROUGHT = (
+    "spark.jars",
+    "spark.jars.packages",
+    "spark.jars.excludes",
+    "spark.jars.ivySettings",
+    "spark.jars.repositories",
+    "spark.driver.extraClassPath",
+    "spark.executor.extraClassPath",
+)
+
+
+def _open_project(config: pytest.Config, **options: Any) -> Session:
+    from sparkpipe.config import parse_params
+    from sparkpipe.project import find_project
+    from sparkpipe.session import Session
+
+    project = find_project(config.rootpath)
+    env = str(config.getini("sparkpipe_env"))
+    if not env and (project.conf_source / "test").is_dir():
+        env = "test"
+    params = parse_params(",".join(config.getoption("--sparkpipe-params")))
+    return Session(project, env or None, params, **options)
+
+
+def _brought_by_project(config: pytest.Config) -> dict[str, str]:
+    """Return the jars of the project's Spark; nothing where the tests are of no project."""
+    from sparkpipe.errors import ProjectNotFoundError
+    from sparkpipe.project.context import configuration
+    from sparkpipe.spark.start.properties import read_settings
+
+    try:
+        project = _open_project(config)
+    except ProjectNotFoundError:
+        return {}
+    _, settings = read_settings(configuration(project.config_loader, "spark"))
+    return {key: settings[key] for key in _BROUGHT if key in settings}
+
+
 @pytest.fixture(scope="session")
 def _sparkpipe_spark(
-    spark_settings: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory
+    pytestconfig: pytest.Config,
+    spark_settings: Mapping[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[SparkProvider]:
     from sparkpipe.spark.session import SparkProvider
 
@@ -49,7 +98,8 @@ def _sparkpipe_spark(
             f"jdbc:derby:;databaseName={(folder / 'metastore').as_posix()};create=true"
         ),
     }
-    provider = SparkProvider({**places, **spark_settings}, log_file=folder / "spark.log")
+    settings = {**places, **_brought_by_project(pytestconfig), **spark_settings}
+    provider = SparkProvider(settings, log_file=folder / "spark.log")
     yield provider
     provider.stop()
 
@@ -65,26 +115,33 @@ def spark(_sparkpipe_spark: SparkProvider) -> SparkSession:
 
 @pytest.fixture(scope="session")
 def sparkpipe_project(
-    request: pytest.FixtureRequest, pytestconfig: pytest.Config, _sparkpipe_spark: SparkProvider
+    pytestconfig: pytest.Config, _sparkpipe_spark: SparkProvider
 ) -> Iterator[Session]:
     """The project of the tests, with their Spark session."""
-    from sparkpipe.project import find_project
-    from sparkpipe.session import Session
-
-    project = find_project(pytestconfig.rootpath)
-    env = str(pytestconfig.getini("sparkpipe_env"))
-    if not env and (project.conf_source / "test").is_dir():
-        env = "test"
-    with Session(project, env or None, spark=_sparkpipe_spark.get) as session:
+    with _open_project(pytestconfig, spark=_sparkpipe_spark.get) as session:
         yield session
 
 
 @pytest.fixture
-def project_catalog(sparkpipe_project: Session, tmp_path: Path) -> DataCatalog:
+def sparkpipe_params() -> Mapping[str, Any]:
+    """Parameters for ``project_catalog``, on top of the project's; by default there are none.
+
+    A test gives them by ``parametrize``, a module or ``conftest.py`` by a fixture of this name.
+    """
+    return {}
+
+
+@pytest.fixture
+def project_catalog(
+    sparkpipe_project: Session, sparkpipe_params: Mapping[str, Any], tmp_path: Path
+) -> DataCatalog:
     """The project's catalog; what is saved goes to a temporary folder, or stays in memory."""
     from sparkpipe.testing import temporary_catalog
 
-    return temporary_catalog(sparkpipe_project, tmp_path / "catalog")
+    project = sparkpipe_project
+    if sparkpipe_params:
+        project = project.with_params(sparkpipe_params)
+    return temporary_catalog(project, tmp_path / "catalog")
 
 
 @pytest.fixture

@@ -19,14 +19,16 @@ from hypothesis import strategies as st
 
 from sparkpipe.config import (
     ConfigLoader,
+    GivenParams,
     MissingConfigException,
     OmegaConfigLoader,
     TemplatedConfigLoader,
+    fit_params,
     merged,
     parse_params,
     to_yaml,
 )
-from sparkpipe.errors import ConfigError
+from sparkpipe.errors import ConfigError, PreflightError
 
 Write = Callable[[str, str], Path]
 
@@ -387,6 +389,155 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert isinstance(parse_params(text), dict)
 
 
+# Parameters take the types of the files
+
+DAY = datetime.date(2024, 1, 1)
+MOMENT = datetime.datetime(2024, 1, 1, 6)
+IN_UTC = MOMENT.replace(tzinfo=datetime.timezone.utc)
+
+
+def fitted(text: str, default: Any) -> Any:
+    """Return what a text on the command line becomes where the file has a default."""
+    return fit_params(parse_params(f"a:{text}"), {"a": default})["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "default", "value"),
+    [
+        ("2024-03-02", DAY, datetime.date(2024, 3, 2)),
+        ("'2024-03-02'", DAY, datetime.date(2024, 3, 2)),
+        ("2024-03-02", "2024-01-01", "2024-03-02"),
+        ("2024-02-30", "2024-01-01", "2024-02-30"),
+        ("2024-03-02", None, datetime.date(2024, 3, 2)),
+        ("2024-03-02", MOMENT, datetime.datetime(2024, 3, 2)),
+        ("2024-03-02 12:00:00", MOMENT, datetime.datetime(2024, 3, 2, 12)),
+        (
+            "2024-03-02 12:00:00",
+            IN_UTC,
+            datetime.datetime(2024, 3, 2, 12, tzinfo=datetime.timezone.utc),
+        ),
+        ("null", DAY, None),
+        ("null", "x", None),
+        ("1.10", "2.0", "1.10"),
+        ("007", "x", "007"),
+        ("yes", "no", "yes"),
+        ("'null'", "x", "null"),
+        ("a: b", "x", "a: b"),
+        ("[1, 2]", "x", [1, 2]),
+        ("", "x", ""),
+        ("[2024-03-02]", [DAY], [datetime.date(2024, 3, 2)]),
+        ("[2024-03-02, 1.10]", ["x"], ["2024-03-02", "1.10"]),
+        ("{b: 2024-03-02, c: 1}", {"b": "x", "c": 2}, {"b": "2024-03-02", "c": 1}),
+        # As with Kedro: what is a number or not is said on the command line.
+        ("1", 0.5, 1),
+        ("0.5", 1, 0.5),
+        ("auto", 1, "auto"),
+        ("1", True, 1),
+        ("false", True, False),
+        ("2024-03-02", 1, datetime.date(2024, 3, 2)),
+        ("1", {"b": 1}, 1),
+    ],
+)
+def test_parameter_has_the_type_of_its_default(text: str, default: Any, value: Any) -> None:
+    got = fitted(text, default)
+    assert got == value
+    assert type(got) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "default", "told"),
+    [
+        ("2024-02-30", DAY, "must be a date: '2024-02-30' is none (day is out of range for month)"),
+        ("2024-02-30", DAY, "Write it like 2024-01-01."),
+        ("tomorrow", DAY, "must be a date: 'tomorrow' is none."),
+        ("2024-3-2", DAY, "must be a date: '2024-3-2' is none."),
+        ("20240302", DAY, "must be a date: '20240302' is none."),
+        ("2024-03-02 12:00:00", DAY, "is none (it has a time of day)"),
+        ("", DAY, "must be a date: '' is none."),
+        ("noon", MOMENT, "must be a time: 'noon' is none. Write it like 2024-01-01 06:00:00."),
+        ("[x]", [DAY], "'a.0' must be a date: 'x' is none."),
+        ("[2024-02-30]", [DAY], "'a' has a date that is none: '[2024-02-30]' (day is out of"),
+        ("2024-02-30", None, "'a' has a date that is none: '2024-02-30' (day is out of"),
+        ("2024-13-01", 1, "If it is a text, put it in quotes: \"a:'2024-13-01'\""),
+    ],
+)
+def test_parameter_that_is_no_date_is_refused(text: str, default: Any, told: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        fitted(text, default)
+    assert told in str(refusal.value)
+    assert fitted("'2024-13-01'", 1) == "2024-13-01"
+
+
+def test_every_parameter_that_is_no_date_is_told_with_its_file() -> None:
+    given = parse_params("from.day:x,to:y")
+    with pytest.raises(PreflightError) as refusal:
+        fit_params(given, {"from": {"day": DAY}, "to": DAY}, {"from": "conf/p.yml:1"})
+    first, second = refusal.value.problems
+    assert "'from.day' must be a date, as in conf/p.yml:1: 'x' is none" in first
+    assert "'to' must be a date: 'y' is none" in second
+
+
+def test_parameters_of_code_have_the_type_of_their_default() -> None:
+    given = {"day": "2024-03-02", "label": datetime.date(2024, 3, 2), "n": 3}
+    assert fit_params(given, {"day": DAY, "label": "2024-01-01", "n": "2"}) == {
+        "day": datetime.date(2024, 3, 2),
+        "label": "2024-03-02",
+        "n": 3,  # of code a number is meant as one
+    }
+
+
+DATES = st.dates(datetime.date(1000, 1, 1))
+# Without blanks, quotes and what opens a list, a comment or a tag: a word as one gives it.
+WORDS = st.from_regex(r"[A-Za-z0-9._/+-][A-Za-z0-9._:/+-]*", fullmatch=True).filter(
+    lambda text: text.lower() not in ("null", "~")
+)
+
+
+@given(WORDS | DATES.map(str) | st.integers().map(str) | st.floats().map(str), st.text())
+def test_any_word_stays_a_text_where_the_file_has_a_text(word: str, default: str) -> None:
+    assert fitted(word, default.replace("$", "")) == word
+
+
+@given(DATES, DATES)
+def test_any_date_is_what_the_file_would_say(day: datetime.date, default: datetime.date) -> None:
+    assert fitted(str(day), default) == parse_params(f"a:{day}")["a"] == day
+    assert fitted(str(day), str(default)) == str(day)
+
+
+@given(WORDS, DATES)
+def test_any_word_is_a_date_or_refused_where_the_file_has_a_date(
+    word: str, default: datetime.date
+) -> None:
+    with suppress(ConfigError):
+        assert type(fitted(word, default)) is datetime.date
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=4), st.dictionaries(NAMES, VALUES | DATES))
+def test_what_is_no_text_and_no_date_stays_as_yaml_reads_it(
+    params: dict[str, Any], defaults: dict[str, Any]
+) -> None:
+    given = parse_params(",".join(f"{name}:{json.dumps(value)}" for name, value in flat(params)))
+    with suppress(ConfigError, PreflightError):
+        once = fit_params(given, defaults)
+        assert merged(once, {}).keys() == params.keys()
+        assert fit_params(once, defaults) == once
+        assert fit_params(once, once) == once
+        for name, value in params.items():
+            if isinstance(value, (bool, int, float)) and not isinstance(
+                defaults.get(name), (str, datetime.date)
+            ):
+                assert once[name] == value
+
+
+def test_parameters_keep_their_texts_by_names() -> None:
+    given = parse_params("a.b:1.10,a.c:007,d:[1.10]")
+    assert isinstance(given, GivenParams)
+    assert given == {"a": {"b": 1.1, "c": 7}, "d": [1.1]}
+    assert given.texts == {"a": {"b": "1.10", "c": "007"}, "d": "[1.10]"}
+    both = parse_params("a:{b: 1.10, c: 2.20},a.c:3.30")
+    assert fit_params(both, {"a": {"b": "x", "c": "y"}}) == {"a": {"b": "1.10", "c": "3.30"}}
+
+
 # Merging
 
 TREES = st.recursive(
@@ -594,6 +745,52 @@ def test_a_type_never_comes_from_the_parameters_of_the_run(write: Write, entry: 
 def test_other_options_may_come_from_the_parameters_of_the_run(write: Write) -> None:
     write("base/catalog.yml", "a: {type: x.Y, filepath: 'data/${runtime_params:day}.csv'}")
     assert omega("catalog", runtime_params={"day": "mon"})["a"]["filepath"] == "data/mon.csv"
+
+
+def test_the_default_of_a_parameter_is_written_once(write: Write) -> None:
+    write("base/globals.yml", "year: 2024\n")
+    write(
+        "base/parameters.yml",
+        "day: 2024-01-01\nlabel: '2024-01-01'\nm: {year: '${globals:year}'}\n"
+        "folder: 'data/${runtime_params:day}'\n",
+    )
+    write("prod/parameters.yml", "day: 2025-01-01\n")
+    write(
+        "base/catalog.yml",
+        "a: {filepath: 'data/${runtime_params:day}', day: '${runtime_params:day}', "
+        "label: '${runtime_params:label}', year: '${runtime_params:m.year}', "
+        "own: '${runtime_params:day,none}'}\n",
+    )
+    entry = omega("catalog")["a"]
+    assert entry == {
+        "filepath": "data/2024-01-01",
+        "day": datetime.date(2024, 1, 1),
+        "label": "2024-01-01",
+        "year": 2024,
+        "own": "none",
+    }
+    assert omega()["folder"] == "data/2024-01-01"
+    # Also base refers to what the run has, and not to what base alone would say.
+    assert omega("catalog", env="prod")["a"]["filepath"] == "data/2025-01-01"
+    assert omega(env="prod")["folder"] == "data/2025-01-01"
+    day = {"day": datetime.date(2024, 3, 2)}
+    assert omega("catalog", runtime_params=day)["a"]["filepath"] == "data/2024-03-02"
+    assert omega(runtime_params=day)["folder"] == "data/2024-03-02"
+
+
+def test_a_default_that_cannot_be_had_is_told_with_its_file(write: Write) -> None:
+    write("base/catalog.yml", "a: {filepath: 'data/${runtime_params:day}'}\n")
+    told = omega_refused("catalog")
+    assert "the parameter 'day' of the run, which is not given. Give --params day:" in told
+    write("base/parameters.yml", "day: '${globals:nothing}'\n")
+    told = omega_refused("catalog")
+    assert "conf/base/catalog.yml:1: 'a.filepath' asks for the parameter 'day', which" in told
+    assert "conf/base/parameters.yml:1: 'day' asks for the global 'nothing'" in told
+    write("base/parameters.yml", "day: '${runtime_params:day}'\n")
+    assert "conf/base/parameters.yml:1: 'day' asks for the parameter 'day'" in omega_refused()
+    write("base/parameters.yml", "t: json.JSONDataSet\n")
+    write("base/catalog.yml", "a: {type: '${runtime_params:t}'}\n")
+    assert "depends on the parameter 't' of the run" in omega_refused("catalog")
 
 
 def test_environment_variables_are_for_credentials(

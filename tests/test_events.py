@@ -1,54 +1,70 @@
-"""Who watches a run, and what they cannot do to it."""
+"""What a run tells, to whom, and what observers cannot do to it."""
 
 from __future__ import annotations
 
+import json
 import logging
+import threading
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
+import runner_nodes as nodes
 
-from sparkpipe.events import NodeReport, current_observers, observing
+from sparkpipe.datasets.pickle import PickleDataSet
+from sparkpipe.errors import RunFailedError
+from sparkpipe.events import (
+    Event,
+    NodeEnded,
+    RunDescription,
+    RunEnded,
+    RunObserver,
+    RunStarted,
+    as_dict,
+    current_observers,
+    describing,
+    observing,
+)
+from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
-from sparkpipe.plan import make_plan
+from sparkpipe.runner import (
+    AbstractRunner,
+    HybridRunner,
+    ParallelRunner,
+    SequentialRunner,
+    ThreadRunner,
+    run_node,
+)
+
+CHAIN = pipeline([node(sum, "xs", "a", name="first"), node(abs, "a", "b", name="second")])
 
 
 class Notes:
-    """Writes down all it is told."""
+    """Writes down all it is told, and may fail."""
 
     def __init__(self, fails_at: str = "") -> None:
-        self.told: list[str] = []
+        self.told: list[Event] = []
         self._fails_at = fails_at
 
-    def run_started(self, plan: Any, run_id: str) -> None:
-        self._note("run_started", run_id)
+    def on_event(self, event: Event) -> None:
+        self.told.append(event)
+        if event.kind == self._fails_at:
+            raise ValueError("no room left\nat all")
 
-    def node_started(self, node: Any) -> None:
-        self._note("node_started", node.name)
-
-    def node_ended(self, report: NodeReport) -> None:
-        self._note("node_ended", report.node_name)
-
-    def run_ended(self) -> None:
-        self._note("run_ended")
-
-    def _note(self, *what: str) -> None:
-        self.told.append(" ".join(what))
-        if what[0] == self._fails_at:
-            raise ValueError("no room left")
+    @property
+    def kinds(self) -> list[str]:
+        return [f"{event.kind} {getattr(event, 'node', '')}".strip() for event in self.told]
 
 
-def _tell_all() -> None:
-    two = pipeline([node(sum, "xs", "a", name="first"), node(abs, "a", "b", name="second")])
-    for observer in current_observers():
-        observer.run_started(make_plan(two), "run 1")
-        for one in two.nodes:
-            observer.node_started(one)
-            observer.node_ended(NodeReport(one.name, "done"))
-        observer.run_ended()
+def _run(runner: AbstractRunner | None = None, **feed: Any) -> Any:
+    catalog = DataCatalog(feed_dict=feed or {"xs": [1, -3]})
+    return (runner or SequentialRunner()).run(CHAIN, catalog, session_id="run 1")
 
 
 _ALL = [
-    "run_started run 1",
+    "run_started",
     "node_started first",
     "node_ended first",
     "node_started second",
@@ -59,13 +75,14 @@ _ALL = [
 
 def test_observers_watch_within_their_scope_only() -> None:
     outer, inner = Notes(), Notes()
-
     with observing(outer):
         with observing(inner):
-            _tell_all()
+            _run()
         assert len(current_observers()) == 1
     assert current_observers() == ()
-    assert outer.told == inner.told == _ALL
+    assert outer.kinds == inner.kinds == _ALL
+    _run()
+    assert len(outer.told) == len(_ALL)
 
 
 @pytest.mark.parametrize("event", ["run_started", "node_started", "node_ended", "run_ended"])
@@ -73,13 +90,11 @@ def test_an_observer_that_fails_is_logged_once_and_disturbs_nobody(
     event: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     failing, other = Notes(fails_at=event), Notes()
-
     with caplog.at_level(logging.WARNING), observing(failing, other):
-        _tell_all()
-
-    assert failing.told == other.told == _ALL
+        assert _run() == {"b": 2}
+    assert failing.kinds == other.kinds == _ALL
     assert [record.getMessage() for record in caplog.records] == [
-        "Notes cannot watch this run: ValueError: no room left"
+        "Notes cannot watch this run: ValueError: no room left ..."
     ]
 
 
@@ -87,3 +102,217 @@ def test_the_scope_ends_after_an_error_too() -> None:
     with pytest.raises(KeyboardInterrupt), observing(Notes()):
         raise KeyboardInterrupt
     assert current_observers() == ()
+
+
+def test_a_subclass_writes_only_the_methods_that_it_needs() -> None:
+    class Ends(RunObserver):
+        def __init__(self) -> None:
+            self.told: list[str] = []
+
+        def on_node_ended(self, event: NodeEnded) -> None:
+            self.told.append(event.node)
+
+    ends = Ends()
+    with observing(ends):
+        _run()
+    assert ends.told == ["first", "second"]
+
+
+def test_the_start_of_a_run_tells_what_it_is() -> None:
+    notes = Notes()
+    description = RunDescription(
+        "shop", "daily", {"tags": ["fast"]}, "prod", {"day": date(2026, 1, 2), "password": "***"}
+    )
+    with observing(notes), describing(description):
+        _run(ThreadRunner(max_workers=3))
+    (started,) = (event for event in notes.told if isinstance(event, RunStarted))
+    assert started.run_id == "run 1"
+    assert (started.project, started.pipeline, started.environment) == ("shop", "daily", "prod")
+    assert started.selection == {"tags": ["fast"]}
+    assert (started.runner, started.runner_options["max_workers"]) == ("ThreadRunner", 3)
+    assert started.versions["python"].startswith("3.")
+    told = json.loads(json.dumps(as_dict(started)))
+    assert told["kind"] == "run_started"
+    assert told["plan"][0] == {"name": "first", "inputs": ["xs"], "outputs": ["a"]}
+    assert told["params"] == {"day": "2026-01-02", "password": "***"}
+
+
+def test_every_event_can_be_written_as_json(tmp_path: Path) -> None:
+    notes = Notes()
+    retried = pipeline([node(nodes.refuse, "x", "y", name="n", retries=1, retry_delay=0.01)])
+    with observing(notes), pytest.raises(RunFailedError):
+        SequentialRunner().run(retried, DataCatalog(feed_dict={"x": 1}))
+    told = [json.loads(json.dumps(as_dict(event))) for event in notes.told]
+    assert [event["kind"] for event in told] == [
+        "run_started",
+        "node_started",
+        "node_retried",
+        "node_ended",
+        "run_ended",
+    ]
+    assert told[2]["error"]["type"] == told[3]["error"]["type"] == "ConnectionError"
+    assert told[3]["attempts"] == 2
+    assert told[3]["data_sets"][0]["name"] == "x"
+    assert told[4]["counts"] == {"failed": 1}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        SequentialRunner,
+        lambda: SequentialRunner(is_async=True),
+        ThreadRunner,
+        lambda: ParallelRunner(max_workers=1),
+        lambda: HybridRunner(max_workers=1, max_processes=1),
+    ],
+    ids=["sequential", "async", "thread", "parallel", "hybrid"],
+)
+def test_the_end_of_a_node_tells_each_data_set(
+    make: Callable[[], AbstractRunner], tmp_path: Path
+) -> None:
+    catalog = DataCatalog(
+        {name: PickleDataSet(tmp_path / f"{name}.pkl") for name in ("in", "out")},
+        feed_dict={"more": 2},
+    )
+    catalog.save("in", 1)
+    notes = Notes()
+    pipe = pipeline([node(nodes.add, ["in", "more"], "out", name="add")])
+    with observing(notes):
+        make().run(pipe, catalog)
+    (ended,) = (event for event in notes.told if isinstance(event, NodeEnded))
+    assert [(d.name, d.direction) for d in ended.data_sets] == [
+        ("in", "load"),
+        ("more", "load"),
+        ("out", "save"),
+    ]
+    read, _, written = ended.data_sets
+    assert (read.type, written.type) == ("PickleDataSet", "PickleDataSet")
+    assert written.location.endswith("out.pkl")
+    assert written.bytes == (tmp_path / "out.pkl").stat().st_size
+    assert read.bytes == (tmp_path / "in.pkl").stat().st_size
+    assert 0 < sum(d.seconds for d in ended.data_sets) <= ended.seconds + 0.05
+    assert ended.load_seconds > 0
+    assert ended.save_seconds > 0
+
+
+def test_a_failure_in_the_middle_has_its_times() -> None:
+    notes = Notes()
+    pipe = pipeline([node(nodes.slow_then_boom, "x", "y", name="n")])
+    with observing(notes), pytest.raises(RunFailedError):
+        SequentialRunner().run(pipe, DataCatalog(feed_dict={"x": 1}))
+    (ended,) = (event for event in notes.told if isinstance(event, NodeEnded))
+    assert ended.status == "failed"
+    assert ended.error is not None
+    assert ended.error.type == "ValueError"
+    assert "runner_nodes.py" in ended.error.location
+    assert ended.function_seconds >= 0.05
+    assert ended.save_seconds == 0
+
+
+def test_runs_that_a_node_starts_are_not_told_to_its_observers() -> None:
+    def start_others(x: int) -> int:
+        thread = threading.Thread(target=_run)
+        thread.start()
+        thread.join()
+        inner = Notes()
+        with observing(inner):  # its own are
+            _run()
+        assert inner.kinds == _ALL
+        return x
+
+    notes = Notes()
+    pipe = pipeline([node(start_others, "x", "y", name="outer")])
+    for runner in (SequentialRunner(), ThreadRunner()):
+        with observing(notes):
+            runner.run(pipe, DataCatalog(feed_dict={"x": 1}))
+    assert notes.kinds == 2 * [
+        "run_started",
+        "node_started outer",
+        "node_ended outer",
+        "run_ended",
+    ]
+
+
+def test_an_interrupted_run_is_told_to_its_end() -> None:
+    def interrupt(x: Any) -> Any:
+        raise KeyboardInterrupt
+
+    notes = Notes()
+    pipe = pipeline([node(interrupt, "x", "y", name="n"), node(abs, "y", "z", name="after")])
+    with observing(notes), pytest.raises(KeyboardInterrupt):
+        SequentialRunner().run(pipe, DataCatalog(feed_dict={"x": 1}))
+    ended = {event.node: event.status for event in notes.told if isinstance(event, NodeEnded)}
+    assert ended == {"n": "cancelled", "after": "skipped"}
+    last = notes.told[-1]
+    assert isinstance(last, RunEnded)
+    assert (last.outcome, last.counts) == ("interrupted", {"cancelled": 1, "skipped": 1})
+
+
+def test_a_runner_that_calls_run_node_tells_its_nodes() -> None:
+    class Kedros(AbstractRunner):
+        def _run(self, pipeline: Any, catalog: Any, hook_manager: Any, session_id: Any) -> None:  # type: ignore[override]
+            for one in pipeline.nodes:
+                run_node(one, catalog, hook_manager, False, session_id)
+
+    notes = Notes()
+    with observing(notes):
+        assert _run(Kedros()) == {"b": 2}
+    assert notes.kinds == _ALL
+    last = notes.told[-1]
+    assert isinstance(last, RunEnded)
+    assert last.counts == {"done": 2}
+
+
+def test_a_session_tells_the_observers_of_its_settings(tmp_path: Path) -> None:
+    from sparkpipe.session import Session
+
+    package = tmp_path / "src" / "watched_shop"
+    package.mkdir(parents=True)
+    (tmp_path / "conf" / "base").mkdir(parents=True)
+    (tmp_path / "conf" / "base" / "parameters.yml").write_text("rate: 2\napi_token: abc\n")
+    (tmp_path / "pyproject.toml").write_text('[tool.sparkpipe]\npackage_name = "watched_shop"\n')
+    (package / "__init__.py").touch()
+    (package / "pipeline_registry.py").write_text(
+        "from sparkpipe.pipeline import node, pipeline\n"
+        "def register_pipelines():\n"
+        "    one = node(abs, 'params:rate', 'y', name='n', tags='t')\n"
+        "    return {'__default__': pipeline([one])}\n"
+    )
+    (package / "settings.py").write_text(
+        "from sparkpipe.events import RunObserver\n"
+        "class Journal(RunObserver):\n"
+        "    made = []\n"
+        "    def __init__(self):\n"
+        "        self.told = []\n"
+        "        self.made.append(self)\n"
+        "    def on_event(self, event):\n"
+        "        self.told.append(event)\n"
+        "shared = Journal()\n"
+        "OBSERVERS = (Journal, shared)\n"
+    )
+    session = Session(tmp_path)
+    for _ in range(2):
+        session.run(tags="t")
+    import watched_shop.settings as settings  # type: ignore[import-not-found]
+
+    first, *of_runs = settings.Journal.made
+    assert [len(one.told) for one in of_runs] == [4, 4]  # one of its own for each run
+    assert first is settings.shared
+    assert len(first.told) == 8
+    started = of_runs[0].told[0]
+    assert (started.pipeline, started.selection) == ("__default__", {"tags": ["t"]})
+    assert started.params == {"rate": 2, "api_token": "***"}
+
+
+def test_settings_with_what_is_no_observer_are_refused(tmp_path: Path) -> None:
+    from sparkpipe.errors import PreflightError
+    from sparkpipe.session import Session
+
+    package = tmp_path / "src" / "unwatched_shop"
+    package.mkdir(parents=True)
+    (tmp_path / "conf" / "base").mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text('[tool.sparkpipe]\npackage_name = "unwatched_shop"\n')
+    (package / "__init__.py").touch()
+    (package / "settings.py").write_text("OBSERVERS = (print,)\n")
+    with pytest.raises(PreflightError, match="no method 'on_event'"):
+        Session(tmp_path).run()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from sparkpipe.cli import project_names
+
+if TYPE_CHECKING:
+    from sparkpipe.config import GivenParams
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,18 +41,18 @@ def versions(
     return read
 
 
-def parameters(values: Sequence[str | Mapping[str, Any]]) -> dict[str, Any]:
+def parameters(values: Sequence[str | Mapping[str, Any]]) -> GivenParams:
     """Read parameters as ``--params`` takes them, or as they stand in a file.
 
     Raises:
         ConfigError: A part is not ``name:value``.
     """
-    from sparkpipe.config import merged, parse_params
+    from sparkpipe.config import GivenParams, merged, parse_params
 
     read = parse_params(",".join(value for value in values if isinstance(value, str)))
     for value in values:
         if isinstance(value, Mapping):
-            read = merged(value, read)
+            read = GivenParams(merged(value, read), read.texts)
     return read
 
 
@@ -201,13 +204,7 @@ def _manner() -> Iterator[Callable[[Any], Any]]:
     yield click.option(
         "--async", "--is-async", "is_async", is_flag=True, help="Load and save data side by side."
     )
-    # Of a file come mappings too, as they are.
-    yield click.option(
-        "--params",
-        multiple=True,
-        type=click.UNPROCESSED,
-        help="Parameters for this run: a.b:1,c:text",
-    )
+    yield params_option("Parameters for this run: a.b:1,c:text")
     yield click.option(
         "--load-versions",
         "--load-version",
@@ -225,6 +222,12 @@ def _manner() -> Iterator[Callable[[Any], Any]]:
         callback=options_from_file,
         help="File with these options, in a mapping 'run'; what is given here wins.",
     )
+
+
+def params_option(about: str = "Parameters as of a run: a.b:1,c:text") -> Callable[[F], F]:
+    """Return the option that gives parameters; its values are read by :func:`parameters`."""
+    # Of a file come mappings too, as they are.
+    return click.option("--params", multiple=True, type=click.UNPROCESSED, help=about)
 
 
 def pipeline_option(about: str, **settings: Any) -> Callable[[F], F]:

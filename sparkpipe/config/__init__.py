@@ -13,6 +13,7 @@ from sparkpipe.config.loaders import (
     TemplatedConfigLoader,
 )
 from sparkpipe.config.params import merged, parse_params
+from sparkpipe.config.typed_params import GivenParams, fit_params
 
 __all__ = [
     "PATTERNS",
@@ -20,10 +21,12 @@ __all__ = [
     "BadConfigException",
     "ConfigLoader",
     "Configuration",
+    "GivenParams",
     "MissingConfigError",
     "MissingConfigException",
     "OmegaConfigLoader",
     "TemplatedConfigLoader",
+    "fit_params",
     "merged",
     "parse_params",
     "read_file",

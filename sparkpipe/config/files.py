@@ -148,6 +148,27 @@ def read_value(text: str) -> Any:
         return text
 
 
+def read_texts(text: str) -> Any:
+    """Read a value as YAML does, but for that each scalar stays a text."""
+    if not text or text.startswith("#"):
+        return text
+    try:
+        return yaml.load(text, yaml.BaseLoader)  # makes nothing else
+    except yaml.YAMLError:
+        return text
+
+
+def why_no_date(text: str) -> str:
+    """Return why YAML cannot make a date of a text that looks like one; else nothing."""
+    try:
+        yaml.load(text, _SafeLoader)
+    except ValueError as exc:
+        return str(exc)
+    except yaml.YAMLError:
+        pass
+    return ""
+
+
 def to_yaml(values: Mapping[str, Any]) -> str:
     r"""Return the text of a configuration file that is read back as these values.
 

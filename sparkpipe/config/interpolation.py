@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any
 
 from sparkpipe.errors import ConfigError, did_you_mean
@@ -27,6 +27,8 @@ class Sources:
     Attributes:
         globals: What ``${globals:name}`` gives; None where globals themselves are read.
         runtime_params: What ``${runtime_params:name}`` gives; None where it must not be used.
+        read_defaults: Returns what it gives where the run has no such parameter, and no default
+            is written there.
         resolvers: Functions of the user, for ``${name:arguments}``.
         reads_environment: Whether ``${oc.env:NAME}`` may be used.
         protects_type: Whether ``type`` must not depend on parameters of the run.
@@ -37,12 +39,27 @@ class Sources:
 
     globals: Mapping[str, Any] | None = None
     runtime_params: Mapping[str, Any] | None = None
+    read_defaults: Callable[[], Mapping[str, Any]] = dict
     resolvers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     reads_environment: bool = False
     protects_type: bool = False
     used_params: bool = False
     asked_params: set[str] = field(default_factory=set)
     refusal: ConfigError | None = None
+
+    @cached_property
+    def _defaults(self) -> Mapping[str, Any]:
+        return self.read_defaults()
+
+    def default_of(self, name: str) -> Any:
+        """Return what the parameters' files say, or ``_NOTHING``."""
+        try:
+            value = _at(self._defaults, name, _NOTHING)
+        except ConfigError as exc:
+            raise self.refuse(
+                f"asks for the parameter '{name}', which cannot be read: {exc.message}", exc.hint
+            ) from exc
+        return _NOTHING if has_interpolation(value) else value
 
     def refuse(self, message: str, hint: str = "") -> ConfigError:
         """Return the error to raise."""
@@ -313,9 +330,12 @@ def _of_runtime_params(name: Any, default: Any = _NOTHING) -> Any:
     sources.asked_params.add(str(name))
     value = _at(sources.runtime_params, str(name), default)
     if value is _NOTHING:
+        value = sources.default_of(str(name))
+    if value is _NOTHING:
         raise sources.refuse(
             f"asks for the parameter '{name}' of the run, which is not given.",
-            f"Give --params {name}:..., or a default: ${{runtime_params:{name},default}}.",
+            f"Give --params {name}:..., or its default in parameters.yml or here: "
+            f"${{runtime_params:{name},default}}.",
         )
     return value
 

@@ -75,6 +75,13 @@ class AbstractConfigLoader(UserDict[str, Any]):
         self.runtime_params = dict(runtime_params or {})
         self.asked_params: set[str] = set()
 
+    def file_params(self) -> Mapping[str, Any]:
+        """Return what the files alone say of parameters: parameters of the run take its types.
+
+        A loader of one's own that does not override it has no such types.
+        """
+        return Configuration({}, {})
+
     def __repr__(self) -> str:
         # Not what was set: that may be credentials.
         return f"{type(self).__name__}(conf_source={self.conf_source!r}, env={self.env!r})"
@@ -161,6 +168,15 @@ class ConfigLoader(AbstractConfigLoader):
             )
         return self._read(kind, self.config_patterns[kind])
 
+    def file_params(self) -> Mapping[str, Any]:
+        """Return what the files alone say of parameters.
+
+        Raises:
+            ConfigError: A file is wrong.
+        """
+        found: Mapping[str, Any] = self["parameters"]
+        return found
+
     def get(self, *patterns: Any) -> Any:
         """Return what the files that match any of the patterns say, base below environment.
 
@@ -207,9 +223,10 @@ class OmegaConfigLoader(ConfigLoader):
     """The default: resolves ``${...}``, by OmegaConf, which is loaded only if a file uses it.
 
     ``${a.b}`` is a value of the same kind and environment; ``${globals:a.b,default}`` one of
-    ``globals.yml``; ``${runtime_params:a.b,default}`` a parameter given for this run;
-    ``${oc.env:NAME,default}`` an environment variable, in credentials only. Parameters given for
-    this run are merged into the parameters before they are resolved.
+    ``globals.yml``; ``${runtime_params:a.b,default}`` a parameter given for this run, else the
+    default, or without one what the parameters' files say; ``${oc.env:NAME,default}`` an
+    environment variable, in credentials only. Parameters given for this run are merged into the
+    parameters before they are resolved.
 
     Args:
         conf_source: As of :class:`ConfigLoader`, like the arguments that are not named here.
@@ -261,6 +278,24 @@ class OmegaConfigLoader(ConfigLoader):
                 reason = "is a resolver of ours" if callable(function) else "must be a function"
                 raise ConfigError(f"custom_resolvers: '{name}' {reason}.")
 
+    def file_params(self) -> Mapping[str, Any]:
+        """Return what the files alone say of parameters, with ``${...}`` unresolved.
+
+        Raises:
+            ConfigError: A file is wrong.
+        """
+        if "parameters" in self.data:
+            return super().file_params()
+        values: dict[str, Any] = {}
+        origins: dict[str, str] = {}
+        for name in self._environments():
+            read, read_origins = _read_environment(
+                self._folder / name, self.config_patterns["parameters"]
+            )
+            values = self._put_on_top("parameters", values, read)
+            origins |= read_origins
+        return Configuration(values, origins)
+
     def _read(self, kind: str, patterns: Iterable[str]) -> Configuration:
         read = super()._read(kind, patterns)
         if kind == "parameters" and self.runtime_params:
@@ -277,6 +312,12 @@ class OmegaConfigLoader(ConfigLoader):
         sources = Sources(
             globals=None if is_of_globals else self["globals"],
             runtime_params=None if is_of_globals else self.runtime_params,
+            # Parameters that are being resolved cannot be asked for what they are resolved to.
+            read_defaults=(
+                self.file_params
+                if kind == "parameters"
+                else partial(self.__getitem__, "parameters")
+            ),
             resolvers=self._resolvers,
             reads_environment=kind == "credentials" or "oc.env" in self._resolvers,
             protects_type=kind != "parameters",

@@ -6,14 +6,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sparkpipe.config.files import read_value
+from sparkpipe.config.files import read_texts, read_value
+from sparkpipe.config.typed_params import GivenParams
 from sparkpipe.errors import ConfigError
 
 
-def parse_params(text: str) -> dict[str, Any]:
+def parse_params(text: str) -> GivenParams:
     """Read parameters as given on the command line.
 
-    Values are YAML scalars; dots nest.
+    Values are YAML scalars; dots nest. A session gives texts and dates the types that they have in
+    the files.
 
     Raises:
         ConfigError: A part is not ``name:value``.
@@ -22,6 +24,7 @@ def parse_params(text: str) -> dict[str, Any]:
     {'model': {'depth': 3}, 'name': 'x'}
     """
     params: dict[str, Any] = {}
+    texts: dict[str, Any] = {}
     for item in _split_params(text):
         match = re.match(r"\s*([\w.-]+)\s*[:=](.*)", item, re.DOTALL)
         if not match or not all(match[1].split(".")):
@@ -30,13 +33,18 @@ def parse_params(text: str) -> dict[str, Any]:
                 hint="Write name:value, and more after a comma: a.b:1,c:text",
             )
         *groups, name = match[1].split(".")
-        into = params
+        into, texts_into = params, texts
         for group in groups:
             into = into.setdefault(group, {})
             if not isinstance(into, dict):
                 raise ConfigError(f"--params: '{group}' is both a value and a group.")
-        into[name] = _param_value(match[2].strip())
-    return params
+            known = texts_into.get(group)
+            if isinstance(known, str):  # 'a:{b: 1},a.c:2'
+                known = read_texts(known)
+            texts_into[group] = texts_into = known if isinstance(known, dict) else {}
+        texts_into[name] = match[2].strip()
+        into[name] = _param_value(texts_into[name])
+    return GivenParams(params, texts)
 
 
 def _param_value(text: str) -> Any:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractDataSet, Version, has_load_and_save, is_single_process
+from sparkpipe.io.core import AbstractDataSet, Version, has_load_and_save
 from sparkpipe.io.memory import MemoryDataSet
-from sparkpipe.io.target import target_of
+from sparkpipe.io.wrapper import WrapperDataSet
 
 
-class CachedDataSet(AbstractDataSet):
+class CachedDataSet(WrapperDataSet):
     """Wraps a data set; loads it once in a run and then gives what is in memory.
 
     Args:
         dataset: A data set, or its configuration.
         version: Versions to load and save, for the data set inside: ``versioned: true`` may stand
             in the entry or in ``dataset``.
-        copy_mode: As of :class:`MemoryDataSet`.
+        copy_mode: See :class:`MemoryDataSet`.
     """
 
     def __init__(
@@ -42,9 +42,8 @@ class CachedDataSet(AbstractDataSet):
         self._cache = MemoryDataSet(copy_mode=copy_mode)
         self.metadata = metadata
 
-    @property
-    def _SINGLE_PROCESS(self) -> bool:  # type: ignore[override]  # noqa: N802
-        return is_single_process(self._dataset)
+    def _inner(self) -> Any:
+        return self._dataset
 
     def _load(self) -> Any:
         if not self._cache.exists():
@@ -60,19 +59,10 @@ class CachedDataSet(AbstractDataSet):
 
     def _release(self) -> None:
         self._cache.release()
-        if hasattr(self._dataset, "release"):
-            self._dataset.release()
-
-    def _problems(self) -> list[str]:
-        own = getattr(self._dataset, "_problems", None)
-        return own() if callable(own) else []
+        super()._release()
 
     def _missing(self) -> str:
-        own = getattr(self._dataset, "_missing", None)
-        return own() if callable(own) and not self._cache.exists() else ""
-
-    def _target(self) -> str:
-        return target_of(self._dataset)
+        return "" if self._cache.exists() else super()._missing()
 
     def _describe(self) -> dict[str, Any]:
         # A data set of another library may tell more of itself than can be shown.

@@ -20,11 +20,12 @@ from sparkpipe.io.core import (
     check_version_name,
     generate_timestamp,
     has_load_and_save,
-    location_of,
 )
+from sparkpipe.io.declared import is_confirmable, problems_of
 from sparkpipe.io.entries import Entry, PatternEntries
 from sparkpipe.io.factory import has_versions
 from sparkpipe.io.memory import MemoryDataSet
+from sparkpipe.io.messages import describe_data_set, kind_of, name_error
 from sparkpipe.io.patterns import filled, is_pattern
 
 _logger = logging.getLogger(__name__)
@@ -113,10 +114,10 @@ class DataCatalog:
         """Like :meth:`from_config`, but an entry is looked at when it is first asked for.
 
         Args:
-            catalog: As of :meth:`from_config`.
-            credentials: As of :meth:`from_config`.
-            load_versions: As of :meth:`from_config`.
-            save_version: As of :meth:`from_config`.
+            catalog: See :meth:`from_config`.
+            credentials: See :meth:`from_config`.
+            load_versions: See :meth:`from_config`.
+            save_version: See :meth:`from_config`.
             origins: File and line of each entry, for messages.
 
         Raises:
@@ -216,25 +217,46 @@ class DataCatalog:
         Args:
             names: Data sets to look at; by default all, and the patterns.
         """
+        with self._scope():  # what a data set needs may depend on the session's Spark
+            return self._find_problems(names)
+
+    def _find_problems(self, names: Iterable[str] | None) -> list[str]:
         problems: list[str] = []
         if names is None and self._patterned is not None:
             problems += self._patterned.problems()
         for name in list(self._data_sets) if names is None else names:
             try:
-                data_set = self._get_dataset(name)
+                data_set = self[name]
             except DataSetNotFoundError:
                 continue
             except DataSetError as exc:
                 problems.append(str(exc))
                 continue
-            own = getattr(data_set, "_problems", None)
-            for problem in own() if callable(own) else ():
-                where = self._origin(name) or _kind(data_set)
+            for problem in problems_of(data_set):
+                where = self._origin(name) or kind_of(data_set)
                 problems.append(f"Data set '{name}' ({where}): {problem}")
         return problems
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the data set of a name, or ``default`` if there is none; ``catalog[name]`` raises.
+
+        Args:
+            name: The name of a data set, or one that a pattern matches.
+            default: What to return where there is none.
+
+        Raises:
+            DataSetError: Its entry is not possible.
+        """
+        if name not in self:
+            return default
+        return self[name]
+
     def _get_dataset(self, name: str) -> Any:
-        """Return the data set of a name, made on first use."""
+        """Return the data set of a name, made on first use.
+
+        The name is Kedro's: hooks and catalogs of users call and override it. Everything that is
+        asked for by its name comes from here; ask by ``catalog[name]`` or :meth:`get`.
+        """
         data_set = self._entry(name)
         if data_set is None:
             raise DataSetNotFoundError(
@@ -268,7 +290,7 @@ class DataCatalog:
             DataSetNotFoundError: There is no such data set.
             DataSetError: It cannot be loaded.
         """
-        data_set = self._get_dataset(name)
+        data_set = self[name]
         if version is not None:
             data_set = _at_version(name, data_set, version)
         if _logger.isEnabledFor(logging.INFO):
@@ -277,7 +299,9 @@ class DataCatalog:
             with self._scope():
                 return data_set.load()
         except Exception as exc:
-            raise _named(exc, f"Could not load '{name}' ({_described(data_set)})") from exc
+            raise name_error(
+                exc, f"Could not load '{name}' ({describe_data_set(data_set)})"
+            ) from exc
 
     def save(self, name: str, data: Any) -> None:
         """Store data in a data set.
@@ -286,22 +310,24 @@ class DataCatalog:
             DataSetNotFoundError: There is no such data set.
             DataSetError: It cannot be saved.
         """
-        data_set = self._get_dataset(name)
+        data_set = self[name]
         if _logger.isEnabledFor(logging.INFO):
             _logger.info("Saving data to '%s' (%s)...", name, type(data_set).__name__)
         try:
             with self._scope():
                 data_set.save(data)
         except Exception as exc:
-            raise _named(exc, f"Could not save '{name}' ({_described(data_set)})") from exc
+            raise name_error(
+                exc, f"Could not save '{name}' ({describe_data_set(data_set)})"
+            ) from exc
 
     def exists(self, name: str) -> bool:
         """Whether a data set is in the catalog and has data; a warning if it cannot tell."""
         if name not in self:
             return False
-        data_set = self._get_dataset(name)
+        data_set = self[name]
         if not hasattr(data_set, "exists"):
-            _logger.warning("'%s' (%s) has no 'exists'.", name, _kind(data_set))
+            _logger.warning("'%s' (%s) has no 'exists'.", name, kind_of(data_set))
             return False
         with self._scope():
             return bool(data_set.exists())
@@ -312,14 +338,14 @@ class DataCatalog:
         Raises:
             DataSetError: It cannot.
         """
-        data_set = self._get_dataset(name)
+        data_set = self[name]
         release = getattr(data_set, "release", None)
         if release is None:
             return
         try:
             release()
         except DataSetError as exc:
-            told = f"'{name}' ({_described(data_set)}) {exc.message}"
+            told = f"'{name}' ({describe_data_set(data_set)}) {exc.message}"
             raise DataSetError(told, hint=exc.hint) from exc
 
     def confirm(self, name: str) -> None:
@@ -328,10 +354,10 @@ class DataCatalog:
         Raises:
             DataSetError: The data set has no ``confirm``.
         """
-        data_set = self._get_dataset(name)
-        if not hasattr(data_set, "confirm"):
-            raise DataSetError(f"'{name}' ({_kind(data_set)}) cannot be confirmed.")
-        _logger.info("Confirming '%s' (%s)...", name, _kind(data_set))
+        data_set = self[name]
+        if not is_confirmable(data_set):
+            raise DataSetError(f"'{name}' ({kind_of(data_set)}) cannot be confirmed.")
+        _logger.info("Confirming '%s' (%s)...", name, kind_of(data_set))
         data_set.confirm()
 
     def add(self, data_set_name: str, data_set: Any, replace: bool = False) -> None:
@@ -348,7 +374,8 @@ class DataCatalog:
             )
         if not has_load_and_save(data_set):
             raise DataSetError(
-                f"'{data_set_name}' is no data set: a {_kind(data_set)} has no 'load' and 'save'.",
+                f"'{data_set_name}' is no data set: "
+                f"a {kind_of(data_set)} has no 'load' and 'save'.",
                 hint="Give data as feed_dict={...}, or wrap it: MemoryDataSet(data).",
             )
         self._data_sets[data_set_name] = data_set
@@ -400,7 +427,27 @@ class DataCatalog:
         copy._data_sets = dict(self._data_sets)
         return copy
 
+    def with_data_sets(self, data_sets: Mapping[str, Any]) -> DataCatalog:
+        """Return a catalog of the same class that holds these data sets, and no entries.
+
+        It can be passed to another process if its data sets can.
+
+        Args:
+            data_sets: Data sets by name.
+        """
+        other = self.shallow_copy()
+        other._data_sets = dict(data_sets)
+        other._origins, other._layers, other._patterned = {}, {}, None
+        other._scope = nullcontext
+        return other
+
     def __getitem__(self, name: str) -> Any:
+        """Return the data set of a name, made on first use.
+
+        Raises:
+            DataSetNotFoundError: There is none.
+            DataSetError: Its entry is not possible.
+        """
         return self._get_dataset(name)
 
     def __setitem__(self, name: str, data: Any) -> None:
@@ -441,30 +488,11 @@ def _bodies(catalog: DataCatalog) -> Mapping[str, Any]:
     return catalog._patterned.bodies if catalog._patterned else {}
 
 
-def _kind(data_set: Any) -> str:
-    return type(data_set).__name__
-
-
-def _described(data_set: Any) -> str:
-    location = location_of(data_set)
-    return f"{_kind(data_set)}, {location}" if location else _kind(data_set)
-
-
-def _named(exc: Exception, what: str) -> DataSetError:
-    """Put the name of the data set before the reason."""
-    # An error class of the user's may take other arguments.
-    ours = isinstance(exc, DataSetError) and type(exc).__init__ is DataSetError.__init__
-    kind: type[DataSetError] = type(exc) if ours else DataSetError  # type: ignore[assignment]
-    hint = exc.hint if isinstance(exc, DataSetError) else ""
-    reason = exc.message if isinstance(exc, DataSetError) else f"{type(exc).__name__}: {exc}"
-    return kind(f"{what}: {reason}", hint=hint)
-
-
 def _at_version(name: str, data_set: Any, version: str) -> Any:
     from copy import copy
 
     if getattr(data_set, "_version", None) is None:
-        raise DataSetError(f"'{name}' ({_kind(data_set)}) is not versioned.")
+        raise DataSetError(f"'{name}' ({kind_of(data_set)}) is not versioned.")
     check_version_name(version)
     other = copy(data_set)
     other._version = Version(version, data_set._version.save)

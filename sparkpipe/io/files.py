@@ -13,8 +13,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from sparkpipe.errors import DataSetError
+from sparkpipe.io import facts
 from sparkpipe.io.core import (
     AbstractVersionedDataSet,
+    SaveEffect,
     Version,
     check_mappings,
     check_path,
@@ -22,6 +24,8 @@ from sparkpipe.io.core import (
     get_protocol_and_path,
     glob_paths,
 )
+from sparkpipe.io.effects import effect_of_mode
+from sparkpipe.io.states import info_state, listing_state, path_state
 from sparkpipe.spark.databricks import as_local, folder_problems
 
 if TYPE_CHECKING:
@@ -156,7 +160,10 @@ class FileDataSet(AbstractVersionedDataSet):
         path = self._address(self._get_load_path())
         options = {"mode": self._mode("r"), **self._text(self._open_args_load)}
         with self._fs.open(path, **options) as file:
-            return self._read(file)
+            data = self._read(file)
+        if self._is_local:
+            _note_bytes(path)
+        return data
 
     def _save(self, data: Any) -> None:
         path = str(self._get_save_path())
@@ -167,6 +174,8 @@ class FileDataSet(AbstractVersionedDataSet):
             with self._fs.open(path, mode=mode, **self._text(options)) as file:
                 self._write(file, data)
             self._fs.invalidate_cache(path)
+            if self._is_local:
+                _note_bytes(path)
             return
         if mode.startswith("x") and self._exists_function(path):
             raise FileExistsError(f"{path} is there already (mode {mode})")
@@ -188,15 +197,45 @@ class FileDataSet(AbstractVersionedDataSet):
             with tempfile.TemporaryDirectory(prefix="sparkpipe-") as folder:
                 beside = os.path.join(folder, "data")
                 yield beside
+                _note_bytes(beside)
                 self._fs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
                 self._fs.put_file(beside, path)
                 self._fs.invalidate_cache(path)
             return
         with replacing(path) as beside:
             yield beside
+        _note_bytes(path)
 
     def _exists(self) -> bool:
         return self._exists_function(str(self._get_load_path()))
+
+    def save_effect(self) -> SaveEffect:
+        """Return what a save does: as ``open_args_save`` say; a version is never overwritten."""
+        mode = self._open_args_save.get("mode", "w")
+        return "keep" if self._version is not None else effect_of_mode(mode)
+
+    def is_transactional(self) -> bool:
+        """Whether what is being read stays: for files there is no promise."""
+        return False
+
+    def state(self) -> str | None:
+        """Return a token of what its file system tells of the file; or the version, if versioned.
+
+        Returns:
+            None if nothing is there, or the file system tells neither an ETag nor a time.
+        """
+        if self._version is not None:
+            return super().state()
+        if self._is_local:
+            return path_state(str(self._filepath))
+        address = self._address(self._filepath)
+        try:
+            self._fs.invalidate_cache(address)
+            if self._fs.isdir(address):
+                return listing_state(self._fs.find(address, detail=True))
+            return info_state(self._fs.info(address))
+        except Exception:  # whatever its package raises where it is not there, or not to be asked
+            return None
 
     def _missing(self) -> str:
         if self._is_local and not self._exists_function(str(self._filepath)):
@@ -220,6 +259,12 @@ class FileDataSet(AbstractVersionedDataSet):
             "save_args": self._save_args or None,
             "version": self._version,
         }
+
+
+def _note_bytes(path: str) -> None:
+    if facts.is_asked():
+        with suppress(OSError):
+            facts.note(bytes=Path(path).stat().st_size)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.html.table import headline, remark, scrolling, table
-from sparkpipe.io.core import location_of
+from sparkpipe.io.declared import location_of
 from sparkpipe.io.entries import Entry
 from sparkpipe.redaction import redacted
 

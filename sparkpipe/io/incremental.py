@@ -9,6 +9,7 @@ from typing import Any
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet
+from sparkpipe.io.declared import state_of
 from sparkpipe.io.files import split_protocol
 from sparkpipe.io.importing import import_object
 from sparkpipe.io.partitioned import PartitionedDataSet
@@ -24,7 +25,7 @@ class IncrementalDataSet(PartitionedDataSet):
     checkpoint, from which the next load goes on. Until ``release``, loads give the same partitions.
 
     Args:
-        path: As of :class:`PartitionedDataSet`, like all that is not told here.
+        path: See :class:`PartitionedDataSet`, which has all arguments that are not explained here.
         dataset: Configuration, or dotted type, of the data set of one partition.
         checkpoint: What was dealt with: text that counts as the checkpoint now
             (``force_checkpoint``), or a mapping of it, of ``comparison_func`` (whether a partition
@@ -117,6 +118,15 @@ class IncrementalDataSet(PartitionedDataSet):
         data = {name: self._partition(name).load() for name in names}
         self._loaded = names
         return data
+
+    def is_confirmable(self) -> bool:
+        """Whether it can be confirmed: that is what it is for."""
+        return True
+
+    def state(self) -> str | None:
+        """Return a token of all files in the folder, and of the checkpoint."""
+        files, checkpoint = super().state(), state_of(self._checkpoint)
+        return files if files is None or checkpoint is None else f"{files} {checkpoint}"
 
     def confirm(self) -> None:
         """Note that what was loaded has been dealt with.

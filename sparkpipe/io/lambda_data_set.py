@@ -74,6 +74,14 @@ class LambdaDataSet(AbstractDataSet):
         if self._resolved["release"] is not None:
             self._resolved["release"]()
 
+    def why_unreadable(self) -> str:
+        """Say that there is no function that loads."""
+        return "" if self._functions["load"] is not None else _lacking("load")
+
+    def why_unwritable(self) -> str:
+        """Say that there is no function that saves."""
+        return "" if self._functions["save"] is not None else _lacking("save")
+
     def _problems(self) -> list[str]:
         try:
             _ = self._resolved
@@ -90,6 +98,10 @@ class LambdaDataSet(AbstractDataSet):
 
 
 LambdaDataset = LambdaDataSet
+
+
+def _lacking(name: str) -> str:
+    return f"it has no '{name}' function. Give LambdaDataSet a '{name}'."
 
 
 def _name_of(function: Callable[..., Any]) -> str:

@@ -94,6 +94,10 @@ class MemoryDataSet(AbstractDataSet):
     def _release(self) -> None:
         self._data = _EMPTY
 
+    def location(self) -> str:
+        """Return nothing: memory is no place to look for it."""
+        return ""
+
     def _describe(self) -> dict[str, Any]:
         kind = None if self._data is _EMPTY else f"<{type(self._data).__name__}>"
         return {"data": kind, "copy_mode": self._copy_mode}

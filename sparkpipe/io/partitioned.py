@@ -9,21 +9,26 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError
+from sparkpipe.io import foreign
 from sparkpipe.io.core import (
     AbstractDataSet,
+    SaveEffect,
     check_mappings,
     check_path,
     is_single_process,
     reason_of,
 )
+from sparkpipe.io.declared import problems_of
 from sparkpipe.io.files import protocol_problems, split_protocol, without_password
+from sparkpipe.io.states import listing_state
+from sparkpipe.io.wrapper import WrapperDataSet
 from sparkpipe.spark.databricks import folder_problems
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 
-class PartitionedDataSet(AbstractDataSet):
+class PartitionedDataSet(WrapperDataSet):
     """Loads a folder as a dictionary of partition to a function that loads it.
 
     Saves a dictionary of partition to data, or to a function that makes the data, so that one
@@ -82,9 +87,55 @@ class PartitionedDataSet(AbstractDataSet):
         self._overwrite = overwrite
         self.metadata = metadata
 
-    @property
-    def _SINGLE_PROCESS(self) -> bool:  # type: ignore[override]  # noqa: N802
-        return is_single_process(self._class)
+    @cached_property
+    def _example(self) -> Any:
+        """A partition that is never loaded or saved: it tells what all can do."""
+        try:
+            return self._partition("partition")
+        except Exception:  # told by _problems
+            return None
+
+    def _inner(self) -> Any:
+        return self._example
+
+    def wrapped(self) -> None:
+        """Return nothing: no one partition stands for all."""
+
+    def location(self) -> str:
+        """Return the folder."""
+        return without_password(self._path)
+
+    def target(self) -> str:
+        """Return the folder."""
+        return foreign.target(self)
+
+    def save_effect(self) -> SaveEffect:
+        """Return what a save does: other partitions stay, unless ``overwrite``."""
+        return "replace" if self._overwrite else "part"
+
+    def is_confirmable(self) -> bool:
+        """Whether it can be confirmed: partitions are never told that they were read."""
+        return False
+
+    def is_transactional(self) -> bool:
+        """Whether a save is one transaction: it is one for each partition at most."""
+        return False
+
+    def is_memory_only(self) -> bool:
+        """Whether it ends with the process: it lies in a folder."""
+        return False
+
+    def is_single_process(self) -> bool:
+        """Whether a partition must stay in its process."""
+        # A class may tell, also where its partition cannot be made.
+        return is_single_process(self._class) or super().is_single_process()
+
+    def state(self) -> str | None:
+        """Return a token of the files of all partitions, by a listing."""
+        try:
+            return listing_state(self._files())
+        except Exception:  # whatever the file system's package raises
+            return None
 
     @cached_property
     def _fs(self) -> AbstractFileSystem:
@@ -93,18 +144,24 @@ class PartitionedDataSet(AbstractDataSet):
         return fsspec.filesystem(self._protocol, **self._storage_options)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_fs"}
+        left_out = ("_fs", "_example")
+        return {name: value for name, value in self.__dict__.items() if name not in left_out}
 
     def _partitions(self) -> list[str]:
+        return sorted(self._files())
+
+    def _files(self) -> dict[str, Any]:
+        """Return what the file system tells of each file, by the name of its partition."""
         self._fs.invalidate_cache(str(self._folder))
         root = self._fs._strip_protocol(str(self._folder))
-        names = []
-        for found in self._fs.find(str(self._folder), **self._load_args):
+        files = {}
+        options = {**self._load_args, "detail": True}
+        for found, info in self._fs.find(str(self._folder), **options).items():
             name = str(found)[len(root) :].lstrip("/")
             hidden = PurePosixPath(name).name.startswith((".", "_"))
             if name.endswith(self._suffix) and not hidden:
-                names.append(name[: len(name) - len(self._suffix)])
-        return sorted(names)
+                files[name[: len(name) - len(self._suffix)]] = info
+        return files
 
     def _partition(self, name: str) -> AbstractDataSet:
         check_partition_name(name, self._folder)
@@ -145,8 +202,13 @@ class PartitionedDataSet(AbstractDataSet):
             partition = self._partition("partition")
         except Exception as exc:
             return [*problems, reason_of(exc)]
-        own = getattr(partition, "_problems", None)
-        return list(dict.fromkeys([*problems, *(own() if callable(own) else ())]))
+        return list(dict.fromkeys([*problems, *problems_of(partition)]))
+
+    def _missing(self) -> str:
+        return ""  # what is missing of a folder is told when it is listed
+
+    def _release(self) -> None:
+        """Hold nothing to let go of."""
 
     def _describe(self) -> dict[str, Any]:
         return {

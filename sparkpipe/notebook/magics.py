@@ -219,7 +219,7 @@ class SparkpipeMagics(Magics):
             prepared.run_params["pipeline_name"],
             summary.seconds,
             summary.reports,
-            result_rows(prepared, outputs),
+            result_rows(prepared, outputs, summary.reports),
         )
 
     def _progress(self) -> Any:
@@ -228,8 +228,9 @@ class SparkpipeMagics(Magics):
 
             return NotebookProgress()
         from sparkpipe.report.display import RunDisplay
+        from sparkpipe.spark.jobs.run import current_task_counts
 
-        return RunDisplay()
+        return RunDisplay(current_task_counts)
 
     @line_magic
     def load_node(self, line: str) -> None:

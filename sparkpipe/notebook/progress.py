@@ -6,19 +6,18 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from sparkpipe.events import RunObserver
 from sparkpipe.report.text import duration, printable
 
 if TYPE_CHECKING:
-    from sparkpipe.events import NodeReport, NodeStatus
-    from sparkpipe.pipeline.node import Node
-    from sparkpipe.plan import Plan
+    from sparkpipe.events import NodeEnded, NodeStarted, NodeStatus, RunEnded, RunStarted
 
 _FIRST_SECONDS = 1.0
 _PERIOD_SECONDS = 0.5
 _MOST_NAMED = 3
 
 
-class NotebookProgress:
+class NotebookProgress(RunObserver):
     """Watches a run, and shows one line that is written anew as nodes start and end.
 
     It is written by the thread that runs the cell, so that it stands in the output of that cell. A
@@ -33,24 +32,24 @@ class NotebookProgress:
         self._ended: Counter[NodeStatus] = Counter()
         self._handle: Any = None
 
-    def run_started(self, plan: Plan, run_id: str) -> None:
+    def on_run_started(self, event: RunStarted) -> None:
         """Start the clock."""
-        self._total = len(plan.nodes)
+        self._total = len(event.plan.nodes)
         self._started = time.monotonic()
         self._due = self._started + _FIRST_SECONDS
 
-    def node_started(self, node: Node) -> None:
+    def on_node_started(self, event: NodeStarted) -> None:
         """Show the node as running."""
-        self._running[node.name] = None
+        self._running[event.node] = None
         self._show_if_due()
 
-    def node_ended(self, report: NodeReport) -> None:
+    def on_node_ended(self, event: NodeEnded) -> None:
         """Show the node as ended."""
-        self._running.pop(report.node_name, None)
-        self._ended[report.status] += 1
+        self._running.pop(event.node, None)
+        self._ended[event.status] += 1
         self._show_if_due()
 
-    def run_ended(self) -> None:
+    def on_run_ended(self, event: RunEnded) -> None:
         """Leave a line that says how it ended, if there has been one."""
         self._running.clear()
         if self._handle is not None:

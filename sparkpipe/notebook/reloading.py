@@ -1,8 +1,13 @@
 """Load again what has changed of a project's modules, and only that.
 
-A module is stale if its file has changed, or if it imports from a module that is stale. Stale
-modules are taken out of ``sys.modules`` and imported anew, so that objects of the old ones stay
-whole: if one of the new ones cannot be imported, the old ones are put back and nothing has changed.
+A module is stale if the content of its file has changed, or if it imports from a module that is
+stale. Stale modules are taken out of ``sys.modules`` and imported anew, so that objects of the old
+ones stay whole: if one of the new ones cannot be imported, the old ones are put back and nothing
+has changed.
+
+Nothing here goes by the clock. Two versions of a file may have their time and their size in common,
+so files are compared by what is in them, and modules are compiled from their source, whatever
+compiled code lies beside it.
 """
 
 from __future__ import annotations
@@ -11,27 +16,20 @@ import ast
 import importlib
 import linecache
 import sys
-import time
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from importlib.util import resolve_name
+from hashlib import blake2b
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import cache_from_source, resolve_name
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from sparkpipe.errors import ConfigError, SparkpipeError, told_with_place
 from sparkpipe.project import Project
 
 _INSTALLED = {"site-packages", "dist-packages"}
-
-
-@dataclass(frozen=True)
-class _State:
-    """What tells whether a file has changed; None where it is not there."""
-
-    mtime_ns: int
-    size: int
 
 
 class ProjectModules:
@@ -43,26 +41,32 @@ class ProjectModules:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._states: dict[str, _State | None] = {}
-        self._imports: dict[tuple[str, _State], frozenset[str]] = {}
-        self._seen_ns = 0
+        self._seen: dict[str, bytes | None] = {}
+        self._imports: dict[tuple[str, bytes], frozenset[str]] = {}
         self.remember()
 
     def remember(self) -> None:
-        """Take the files for what the modules were loaded from."""
-        self._seen_ns = time.time_ns()
-        self._states = {name: _state_of(module) for name, module in self._loaded().items()}
+        """Take the files for what the modules were loaded from, or will be loaded from."""
+        package = self._project.source_dir.joinpath(*self._project.package_name.split("."))
+        files = {str(path) for path in package.rglob("*.py")}
+        files.update(str(module.__file__) for module in self._loaded().values())
+        self._seen = {file: _digest(file) for file in files}
 
     def stale(self) -> list[str]:
         """Return the names of the modules to load again, sorted."""
         loaded = self._loaded()
-        states = {name: _state_of(module) for name, module in loaded.items()}
-        changed = {name for name, state in states.items() if self._has_changed(name, state)}
+        digests = {name: _digest(str(module.__file__)) for name, module in loaded.items()}
+        changed = {
+            name
+            for name, module in loaded.items()
+            # Of a file that is new nobody knows whether it was written again since it was loaded.
+            if (digest := digests[name]) is None or self._seen.get(str(module.__file__)) != digest
+        }
         if not changed:
             return []
         readers: dict[str, set[str]] = {}
         for name, module in loaded.items():
-            for imported in self._imported_by(name, module, states[name]):
+            for imported in self._imported_by(name, module, digests[name]):
                 readers.setdefault(imported, set()).add(name)
         stale: set[str] = set()
         to_visit = list(changed)
@@ -77,7 +81,8 @@ class ProjectModules:
     def replaced(self, names: Iterable[str], namespace: MutableMapping[str, Any]) -> Iterator[None]:
         """Within it, these modules are not loaded; at its end they are all loaded again.
 
-        An error, within it or of an import, puts the old modules back.
+        Whatever is loaded of the project in between is compiled from its source. An error, within
+        it or of an import, puts the old modules back.
 
         Args:
             names: The modules.
@@ -91,15 +96,16 @@ class ProjectModules:
         old = {name: sys.modules[name] for name in names}
         parents = [(name, *_attribute_of(name)) for name in names]
         before = set(self._loaded())
-        for module in old.values():
-            _forget(module)
+        for name in names:
+            del sys.modules[name]
         importlib.invalidate_caches()
         linecache.checkcache()
         try:
-            yield
-            for name, module in old.items():
-                if _state_of(module) is not None:  # its file is still there
-                    _import(name)
+            with _compiling(self._is_own):
+                yield
+                for name, module in old.items():
+                    if Path(str(module.__file__)).exists():
+                        _import(name)
             self._bind_children(old)
         except BaseException:
             for name in set(self._loaded()) - before:
@@ -115,11 +121,11 @@ class ProjectModules:
         return {
             name: module
             for name, module in [*sys.modules.items()]
-            if isinstance(module, ModuleType) and self._is_own(name, module)
+            if isinstance(module, ModuleType)
+            and self._is_own(name, getattr(module, "__file__", None))
         }
 
-    def _is_own(self, name: str, module: ModuleType) -> bool:
-        file = getattr(module, "__file__", None)
+    def _is_own(self, name: str, file: str | None) -> bool:
         if not file or name == "__main__":
             return False
         if f"{name}.".startswith(f"{self._project.package_name}."):
@@ -131,17 +137,11 @@ class ProjectModules:
             Path(file.removeprefix(source)).parts
         )
 
-    def _has_changed(self, name: str, state: _State | None) -> bool:
-        if name in self._states:
-            return state != self._states[name]
-        # Imported since: from what the file is now, unless it was written since then, too.
-        return state is None or state.mtime_ns >= self._seen_ns
-
-    def _imported_by(self, name: str, module: ModuleType, state: _State | None) -> frozenset[str]:
-        """Return the modules that one imports from, as its source says; cached by its state."""
-        if state is None:
+    def _imported_by(self, name: str, module: ModuleType, digest: bytes | None) -> frozenset[str]:
+        """Return the modules that one imports from, as its source says; cached by its content."""
+        if digest is None:
             return frozenset()
-        key = (name, state)
+        key = (name, digest)
         if key not in self._imports:
             self._imports[key] = frozenset(_imports_of(module))
         return self._imports[key]
@@ -156,12 +156,57 @@ class ProjectModules:
                     setattr(new, last, module)
 
 
-def _state_of(module: ModuleType) -> _State | None:
+class _SourceLoader(SourceFileLoader):
+    """Compiles a module from its source, and leaves no compiled code that may be of another."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Return the code of a module."""
+        path = self.get_filename(fullname)
+        with suppress(OSError, NotImplementedError):
+            Path(cache_from_source(path)).unlink()
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
+class _SourceFinder(MetaPathFinder):
+    """Finds modules as those after it do, and lets those of a project be compiled anew."""
+
+    def __init__(self, is_own: Callable[[str, str | None], bool]) -> None:
+        self._is_own = is_own
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return how to load a module; None if it is not the project's."""
+        for finder in [one for one in sys.meta_path if one is not self]:
+            found = getattr(finder, "find_spec", None)
+            spec = found(fullname, path, target) if found is not None else None
+            if spec is None:
+                continue
+            if type(spec.loader) is SourceFileLoader and self._is_own(fullname, spec.origin):
+                spec.loader = _SourceLoader(fullname, str(spec.origin))
+                return spec  # type: ignore[no-any-return]
+            return None
+        return None
+
+
+@contextmanager
+def _compiling(is_own: Callable[[str, str | None], bool]) -> Iterator[None]:
+    """Within it, modules of a project are loaded from their source alone."""
+    finder = _SourceFinder(is_own)
+    sys.meta_path.insert(0, finder)
     try:
-        stat = Path(str(module.__file__)).stat()
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+def _digest(file: str) -> bytes | None:
+    """Return what tells whether the content of a file has changed; None where it is not there."""
+    try:
+        return blake2b(Path(file).read_bytes(), digest_size=16).digest()
     except OSError:
         return None
-    return _State(stat.st_mtime_ns, stat.st_size)
 
 
 def _imports_of(module: ModuleType) -> Iterator[str]:
@@ -189,16 +234,6 @@ def _attribute_of(name: str) -> tuple[ModuleType | None, Any]:
     if parent is None or not hasattr(parent, last):
         return None, None
     return parent, getattr(parent, last)
-
-
-def _forget(module: ModuleType) -> None:
-    sys.modules.pop(module.__name__, None)
-    # Compiled code is known by the second and the size of its source, and two versions of a file
-    # may have both in common.
-    cached = getattr(module, "__cached__", None)
-    if cached:
-        with suppress(OSError):
-            Path(cached).unlink()
 
 
 def _import(name: str) -> None:

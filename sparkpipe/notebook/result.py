@@ -11,7 +11,7 @@ from sparkpipe.report.summary import most_telling_first
 from sparkpipe.report.text import duration
 
 if TYPE_CHECKING:
-    from sparkpipe.events import NodeReport
+    from sparkpipe.events import NodeEnded
 
 _TITLES = ("Node", "Status", "Total", "Load", "Function", "Save", "Spark")
 
@@ -37,7 +37,7 @@ class RunResult(dict[str, Any]):
         outputs: Mapping[str, Any],
         pipeline_name: str,
         seconds: float,
-        reports: Sequence[NodeReport],
+        reports: Sequence[NodeEnded],
         made: Sequence[tuple[str, str, str]],
     ) -> None:
         super().__init__(outputs)
@@ -56,9 +56,9 @@ class RunResult(dict[str, Any]):
         made = [(name, kind, str(redacted(place))) for name, kind, place in self._made]
         rows = [
             (
-                report.node_name,
+                report.node,
                 report.status if report.status != "done" else "",
-                duration(report.ended - report.started),
+                duration(report.seconds),
                 duration(report.load_seconds),
                 duration(report.function_seconds),
                 duration(report.save_seconds),

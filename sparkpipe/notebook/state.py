@@ -99,17 +99,7 @@ class Notebook:
         Args:
             params: On top of those of the notebook's session; if there are none, that is returned.
         """
-        from sparkpipe.config import merged
-
-        session = self.session
-        if not params:
-            return session
-        return Session(
-            session.project,
-            session.env,
-            merged(session.extra_params, params),
-            spark=session.spark.peek() or session.spark.get,
-        )
+        return self.session.with_params(params) if params else self.session
 
     def close(self) -> None:
         """Take away the names that are those of the session."""

@@ -15,8 +15,18 @@ from typing import Any
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.core import is_ephemeral, is_single_process, location_of
-from sparkpipe.io.target import is_table, is_transactional, save_mode, target_of, unwrapped
+from sparkpipe.io.declared import (
+    file_suffix,
+    is_memory_only,
+    is_single_process,
+    is_transactional,
+    location_of,
+    save_effect,
+    target_of,
+    unwrapped,
+    version_of,
+)
+from sparkpipe.io.target import is_table
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.plan.dag import Order
@@ -65,17 +75,20 @@ class _Place:
 
     @property
     def version(self) -> Any:
-        return getattr(self.data_set, "_version", None)
+        return version_of(self.data_set)
 
     @cached_property
     def overwrites(self) -> bool:
-        return save_mode(self.data_set) == "overwrite"
+        """Whether a save takes away what others may read."""
+        effect = save_effect(self.data_set)
+        # Of partitions in files only those of the same names change, each as a whole: nodes that
+        # deal with others share the folder. What Spark reads is the whole table.
+        return effect in ("replace", "merge") or (effect == "part" and self.is_spark)
 
     @cached_property
     def writes_its_part(self) -> bool:
         """Whether others may write to the same target at the same time."""
-        options = getattr(self.data_set, "_save_args", None) or {}
-        partial = save_mode(self.data_set) == "append" or "replacewhere" in map(str.lower, options)
+        partial = save_effect(self.data_set) in ("append", "part")
         return partial and (self.is_transactional or is_table(self.target))
 
     @cached_property
@@ -91,10 +104,10 @@ def _places(names: Iterable[str], catalog: DataCatalog) -> list[_Place]:
     places = []
     for name in sorted(name for name in names if name in catalog):
         try:
-            data_set = catalog._get_dataset(name)
+            data_set = catalog[name]
         except DataSetError:  # told as a problem of the data set already
             continue
-        if not is_ephemeral(data_set) and (target := target_of(data_set)):
+        if not is_memory_only(data_set) and (target := target_of(data_set)):
             places.append(_Place(name, unwrapped(data_set), target))
     return places
 
@@ -126,8 +139,7 @@ def _reaches(outer: _Place, inner: _Place) -> bool:
     """Whether what lies in the folder of a data set is read, or deleted, with it."""
     if outer.is_transactional:  # its log tells which files are its own
         return False
-    suffix = getattr(outer.data_set, "_suffix", getattr(outer.data_set, "_filename_suffix", ""))
-    return inner.target.endswith(str(suffix))
+    return inner.target.endswith(file_suffix(outer.data_set))
 
 
 class _Guard:
@@ -205,10 +217,10 @@ class _Guard:
         if name not in self._catalog:
             return True
         try:
-            data_set = self._catalog._get_dataset(name)
+            data_set = self._catalog[name]
         except DataSetError:
             return False
-        return is_ephemeral(data_set) or unwrapped(data_set) is not data_set  # a cache keeps it
+        return is_memory_only(data_set) or unwrapped(data_set) is not data_set  # a cache keeps it
 
     # Messages
 

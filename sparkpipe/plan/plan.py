@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.core import is_ephemeral, is_spark_frame
+from sparkpipe.io.core import is_spark_frame
+from sparkpipe.io.declared import is_memory_only
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
 from sparkpipe.pipeline.transcoding import strip_transcoding
@@ -29,6 +30,7 @@ class Plan:
         remaining: For each position, the length of the longest path from it to an end: in seconds
             where they are known, else in nodes.
         width: How many nodes may run at once at most.
+        problems: What is known to keep it from running, without anything loaded.
     """
 
     nodes: tuple[Node, ...]
@@ -38,6 +40,18 @@ class Plan:
     releasable: frozenset[str]
     remaining: tuple[float, ...]
     width: int
+    problems: tuple[str, ...] = ()
+
+    @property
+    def data_sets(self) -> frozenset[str]:
+        """The names of all that the nodes read and write."""
+        return frozenset(name for n in self.nodes for name in (*n.input_names, *n.output_names))
+
+    @property
+    def outputs(self) -> frozenset[str]:
+        """The names of what nodes write and no node reads."""
+        written = frozenset(name for node in self.nodes for name in node.output_names)
+        return written - self.releasable
 
     def shared(self, catalog: DataCatalog) -> dict[str, tuple[str, ...]]:
         """Return what more than one node reads from memory, with these nodes.
@@ -51,7 +65,7 @@ class Plan:
         shared: dict[str, list[str]] = {
             name: []
             for name, count in self.readers.items()
-            if count > 1 and (name not in catalog or may_be_persisted(catalog._get_dataset(name)))
+            if count > 1 and (name not in catalog or may_be_persisted(catalog[name]))
         }
         for node in self.nodes:
             for name in node.input_names:
@@ -112,7 +126,7 @@ class Plan:
                     name
                     for name in self.nodes[parent].output_names
                     if strip_transcoding(name) in read
-                    and (name not in catalog or is_ephemeral(catalog._get_dataset(name)))
+                    and (name not in catalog or is_memory_only(catalog[name]))
                 ]
                 lost += [parent] if names else []
                 lost_names.update(names if parent in done else ())
@@ -125,19 +139,24 @@ class Plan:
 
 def may_be_persisted(data_set: Any) -> bool:
     """Whether a data set may hold a Spark frame in memory that nobody has forbidden to persist."""
-    if not is_ephemeral(data_set) or getattr(data_set, "persist", None) is False:
+    if not is_memory_only(data_set) or getattr(data_set, "persist", None) is False:
         return False
     data = getattr(data_set, "_data", None)
     return is_spark_frame(data) or not data_set.exists()
 
 
-def make_plan(pipeline: Pipeline, expected_seconds: Mapping[str, float] | None = None) -> Plan:
+def make_plan(
+    pipeline: Pipeline,
+    expected_seconds: Mapping[str, float] | None = None,
+    problems: Iterable[str] = (),
+) -> Plan:
     """Work out the plan of a pipeline, in time proportional to its nodes and edges.
 
     Args:
         pipeline: What is to run.
         expected_seconds: How long nodes are expected to take, by name, as of an earlier run; a node
             that is not in it counts as the mean of those that are.
+        problems: What is known to keep it from running.
     """
     nodes = tuple(pipeline.nodes)
     position_of = {node: position for position, node in enumerate(nodes)}
@@ -163,4 +182,5 @@ def make_plan(pipeline: Pipeline, expected_seconds: Mapping[str, float] | None =
         frozenset((written | set(readers)) - kept),
         longest_remaining(children, seconds),
         width(children),
+        tuple(problems),
     )

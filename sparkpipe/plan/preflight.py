@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sparkpipe.errors import did_you_mean
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.core import location_of
-from sparkpipe.io.target import unwrapped
+from sparkpipe.io.declared import (
+    is_confirmable,
+    location_of,
+    missing_data,
+    unwrapped,
+    why_unreadable,
+    why_unwritable,
+)
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.plan.conflicts import target_problems
@@ -49,6 +57,7 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
                 "own in the catalog: forms share a file, which data in memory has not."
             )
     problems += _unconfirmable(pipeline, catalog)
+    problems += _unreadable(needed_by, catalog)
     problems += _unwritable(pipeline, catalog)
     return problems + target_problems(pipeline, catalog)
 
@@ -58,17 +67,39 @@ def _unwritable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     problems = []
     for node in pipeline.nodes:
         for name in node.output_names:
-            if name not in catalog:
-                continue
-            try:
-                data_set = unwrapped(catalog._get_dataset(name))
-            except Exception:  # noqa: S112 - told as a problem of the data set already
-                continue
-            reason = getattr(data_set, "_unwritable", str)()
+            data_set = _made(name, catalog)
+            reason = why_unwritable(data_set)
             if reason:
-                kind = type(data_set).__name__
-                problems.append(f"Output '{name}' of node '{node.name}' ({kind}): {reason}")
+                where = _described(unwrapped(data_set), reason)
+                problems.append(f"Output '{name}' of node '{node.name}' {where}: {reason}")
     return problems
+
+
+def _unreadable(needed_by: dict[str, list[str]], catalog: DataCatalog) -> list[str]:
+    """Tell inputs of which it is known that no load can succeed: images of figures."""
+    problems = []
+    for name in sorted(needed_by):
+        data_set = _made(name, catalog)
+        reason = why_unreadable(data_set)
+        if reason:
+            where = _described(unwrapped(data_set), reason)
+            problems.append(f"Input '{name}' of {_listed(needed_by[name])} {where}: {reason}")
+    return problems
+
+
+def _made(name: str, catalog: DataCatalog) -> Any:
+    """Return a data set; None if there is none, or if its entry is a problem already."""
+    try:
+        return catalog.get(name)
+    except Exception:
+        return None
+
+
+def _described(data_set: Any, reason: str) -> str:
+    """Return the type and place of a data set, as far as the reason does not tell them."""
+    location = location_of(data_set)
+    where = "" if not location or location in reason else f", {location}"
+    return f"({type(data_set).__name__}{where})"
 
 
 def _unknown_input(name: str, readers: str, known: list[str]) -> str:
@@ -94,11 +125,8 @@ def _unconfirmable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
                 told = f"Node '{node.name}' confirms '{name}', which is not in the catalog."
                 hint = did_you_mean(name, catalog)
             else:
-                try:
-                    data_set = catalog._get_dataset(name)
-                except Exception:  # told as a problem of the data set already  # noqa: S112
-                    continue
-                if hasattr(data_set, "confirm"):
+                data_set = _made(name, catalog)
+                if data_set is None or is_confirmable(data_set):
                     continue
                 kind = type(data_set).__name__
                 told = f"Node '{node.name}' confirms '{name}' ({kind}), which cannot be confirmed."
@@ -108,19 +136,12 @@ def _unconfirmable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
 
 
 def _missing_data(name: str, catalog: DataCatalog) -> str:
-    try:
-        data_set = catalog._get_dataset(name)
-    except Exception:  # told as a problem of the data set already
+    data_set = _made(name, catalog)
+    # Of one that cannot be loaded, or that lies on Databricks, it is told in other words.
+    if why_unreadable(data_set) or folder_problems(location_of(unwrapped(data_set))):
         return ""
-    if folder_problems(location_of(unwrapped(data_set))):  # told already, too
-        return ""
-    missing = getattr(data_set, "_missing", None)
-    reason = missing() if callable(missing) else ""
-    if not reason:
-        return ""
-    location = location_of(data_set)
-    where = "" if location and location in reason else f", {location}"
-    return f" ({type(data_set).__name__}{where.rstrip(', ')}): {reason}"
+    reason = missing_data(data_set)
+    return f" {_described(data_set, reason)}: {reason}" if reason else ""
 
 
 def _listed(node_names: list[str], most: int = 3) -> str:

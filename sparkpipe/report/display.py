@@ -13,13 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from sparkpipe.events import RunObserver
 from sparkpipe.report.text import duration, printable
-from sparkpipe.spark.jobs.run import current_run
 
 if TYPE_CHECKING:
-    from sparkpipe.events import NodeReport, NodeStatus
-    from sparkpipe.pipeline.node import Node
-    from sparkpipe.plan import Plan
+    from sparkpipe.events import NodeEnded, NodeStarted, NodeStatus, RunEnded, RunStarted
     from sparkpipe.spark.jobs.progress import TaskCounts
 
 _logger = logging.getLogger(__name__)
@@ -64,25 +62,26 @@ class View(Protocol):
         """Leave nothing of the display behind."""
 
 
-class RunDisplay:
+class RunDisplay(RunObserver):
     """Watches a run, and shows how far it is until it ends.
 
     A thread of its own looks once a second, so that a short run costs nothing.
 
     Args:
-        tasks: Returns the Spark tasks of job groups; must neither start Spark nor raise. By default
-            the run that is watched is asked.
+        find_tasks: Called when a run starts: returns what tells the Spark tasks of job groups,
+            which must neither start Spark nor raise. No event tells of tasks: they come and go too
+            fast.
         stream: Where to show it; by default standard error.
         period: Seconds between two looks.
     """
 
     def __init__(
         self,
-        tasks: TaskSource | None = None,
+        find_tasks: Callable[[], TaskSource] | None = None,
         stream: TextIO | None = None,
         period: float = _PERIOD_SECONDS,
     ) -> None:
-        self._tasks = tasks
+        self._find_tasks = find_tasks
         self._stream = stream
         self._period = period
         self._lock = threading.Lock()
@@ -90,27 +89,26 @@ class RunDisplay:
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def run_started(self, plan: Plan, run_id: str) -> None:
+    def on_run_started(self, event: RunStarted) -> None:
         """Start to look."""
-        run = current_run()
-        tasks = self._tasks or (run.progress.task_counts if run is not None else _no_tasks)
-        self._state = _State(run_id, len(plan.nodes), time.monotonic(), tasks)
+        tasks = self._find_tasks() if self._find_tasks is not None else _no_tasks
+        self._state = _State(event.run_id, len(event.plan.nodes), time.monotonic(), tasks)
         self._over.clear()
         self._thread = threading.Thread(target=self._watch, name="sparkpipe-progress", daemon=True)
         self._thread.start()
 
-    def node_started(self, node: Node) -> None:
+    def on_node_started(self, event: NodeStarted) -> None:
         """Show the node as running."""
         with self._lock:
-            self._state.running[node.name] = time.monotonic()
+            self._state.running[event.node] = time.monotonic()
 
-    def node_ended(self, report: NodeReport) -> None:
+    def on_node_ended(self, event: NodeEnded) -> None:
         """Show the node as ended."""
         with self._lock:
-            self._state.running.pop(report.node_name, None)
-            self._state.ended[report.status] += 1
+            self._state.running.pop(event.node, None)
+            self._state.ended[event.status] += 1
 
-    def run_ended(self) -> None:
+    def on_run_ended(self, event: RunEnded) -> None:
         """Take the display away."""
         self._over.set()
         if self._thread is not None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from sparkpipe.events import RunObserver
 from sparkpipe.report.text import duration, fitted, printable, width_of
 
 if TYPE_CHECKING:
-    from sparkpipe.events import NodeReport
-    from sparkpipe.pipeline.node import Node
-    from sparkpipe.plan import Plan
+    from sparkpipe.events import NodeEnded, RunEnded
 
 # What fits on a screen beside the rest of a run; the log file has all.
 _MOST_ROWS = 12
@@ -25,8 +23,8 @@ _ORDER = {"failed": 0, "cancelled": 1, "done": 2, "skipped": 3}
 _LAZY = "lazy: a Spark frame left in memory; its time is that of the nodes that read it."
 
 
-class RunSummary:
-    """Collects the reports of the nodes of a run.
+class RunSummary(RunObserver):
+    """Collects how the nodes of a run ended.
 
     Attributes:
         reports: In the order in which the nodes ended.
@@ -34,31 +32,23 @@ class RunSummary:
     """
 
     def __init__(self) -> None:
-        self.reports: list[NodeReport] = []
+        self.reports: list[NodeEnded] = []
         self.seconds = 0.0
-        self._started = 0.0
 
-    def run_started(self, plan: Plan, run_id: str) -> None:
-        """Start the clock."""
-        self._started = time.monotonic()
+    def on_node_ended(self, event: NodeEnded) -> None:
+        """Keep it."""
+        self.reports.append(event)
 
-    def node_started(self, node: Node) -> None:
-        """Nothing to collect yet."""
-
-    def node_ended(self, report: NodeReport) -> None:
-        """Keep the report."""
-        self.reports.append(report)
-
-    def run_ended(self) -> None:
-        """Stop the clock."""
-        self.seconds += time.monotonic() - self._started
+    def on_run_ended(self, event: RunEnded) -> None:
+        """Keep how long it took."""
+        self.seconds += event.seconds
 
     def lines(self, verbose: bool = False) -> list[str]:
         """Return the table; see :func:`summary_lines`."""
         return summary_lines(self.reports, verbose)
 
 
-def summary_lines(reports: Iterable[NodeReport], verbose: bool = False) -> list[str]:
+def summary_lines(reports: Iterable[NodeEnded], verbose: bool = False) -> list[str]:
     """Return a table of nodes: how they ended and where their time went.
 
     What failed comes first, then what took longest. A column in which no node has anything is left
@@ -86,13 +76,13 @@ def summary_lines(reports: Iterable[NodeReport], verbose: bool = False) -> list[
     return lines
 
 
-def most_telling_first(reports: Iterable[NodeReport]) -> list[NodeReport]:
+def most_telling_first(reports: Iterable[NodeEnded]) -> list[NodeEnded]:
     """Return reports: what failed comes first, then what took longest."""
-    return sorted(reports, key=lambda report: (_ORDER[report.status], -_total(report)))
+    return sorted(reports, key=lambda report: (_ORDER[report.status], -report.seconds))
 
 
-def _row(report: NodeReport, verbose: bool) -> list[str]:
-    name = printable(report.node_name)
+def _row(report: NodeEnded, verbose: bool) -> list[str]:
+    name = printable(report.node)
     if not verbose and width_of(name) > _WIDEST_NAME:
         name = fitted(name, _WIDEST_NAME)
     steps = (report.load_seconds, report.function_seconds, report.save_seconds)
@@ -105,12 +95,8 @@ def _row(report: NodeReport, verbose: bool) -> list[str]:
         marks.append(f"lazy: {', '.join(lazy if verbose else lazy[:_MOST_LAZY])}{more}")
     if report.attempts > 1:
         marks.append(f"{report.attempts} attempts")
-    times = [duration(_total(report)), *map(duration, steps), spark]
+    times = [duration(report.seconds), *map(duration, steps), spark]
     return [name, report.status, *times, "; ".join(marks)]
-
-
-def _total(report: NodeReport) -> float:
-    return report.ended - report.started
 
 
 def _table(rows: list[list[str]]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sparkpipe.errors import SparkpipeError
 from sparkpipe.io import MemoryDataSet
-from sparkpipe.io.core import is_ephemeral, is_single_process
+from sparkpipe.io.declared import is_memory_only, is_single_process
 from sparkpipe.pipeline.node import Node
 from sparkpipe.spark.traces import find_spark, kind_of_spark
 
@@ -78,6 +78,6 @@ def why_data_set_stays(data_set: Any) -> str:
         return "it belongs to Spark"
     if isinstance(data_set, MemoryDataSet):
         return find_spark(data_set._data)
-    if is_ephemeral(data_set):
+    if is_memory_only(data_set):
         return "what it holds ends with its process"
     return why_thing_stays(data_set)

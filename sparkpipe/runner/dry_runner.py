@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sparkpipe.io import DataCatalog
-from sparkpipe.pipeline import Pipeline
-from sparkpipe.plan import make_plan
+from sparkpipe.plan import Plan
 from sparkpipe.runner.runner import AbstractRunner
 
 if TYPE_CHECKING:
@@ -16,20 +15,19 @@ if TYPE_CHECKING:
 class DryRunner(AbstractRunner):
     """Checks all that a run would check first, lists the nodes in their order, and runs none."""
 
-    def _run(
+    def _work_off(
         self,
-        pipeline: Pipeline,
+        plan: Plan,
         catalog: DataCatalog,
-        hook_manager: PluginManager | None = None,
-        session_id: str | None = None,
+        hook_manager: PluginManager | None,
+        run_id: str,
     ) -> None:
-        nodes = pipeline.nodes
         self._logger.info(
             "Actual run would execute %d nodes:\n%s",
-            len(nodes),
-            "\n".join(f"  {node}" for node in nodes),
+            len(plan.nodes),
+            "\n".join(f"  {node}" for node in plan.nodes),
         )
-        for name, readers in make_plan(pipeline).shared(catalog).items():
+        for name, readers in plan.shared(catalog).items():
             self._logger.info(
                 "'%s' stays in memory and is read by %d nodes (%s): a Spark frame would be "
                 "persisted until they have run.",

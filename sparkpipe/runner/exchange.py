@@ -1,20 +1,172 @@
-"""Data in memory that passes between processes by files in the folder of the run."""
+"""How data in memory passes between the places where the nodes of a run run.
+
+In one process it stays where it is (:class:`InMemory`). Between processes of one machine it passes
+through files of a temporary folder (:class:`LocalFolder`); between machines, or where the temporary
+folder is too small, through a storage that all of them reach (:class:`SharedStorage`).
+"""
 
 from __future__ import annotations
 
+import os
 import pickle
 import tempfile
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
 from sparkpipe.io.files import replacing
-from sparkpipe.pipeline import Pipeline
+from sparkpipe.plan import Plan
 from sparkpipe.runner.crossing import Pickler
+
+
+class Exchange(ABC):
+    """How data in memory passes between the places where the nodes of a run run."""
+
+    @abstractmethod
+    def open(self, plan: Plan, catalog: DataCatalog) -> AbstractContextManager[DataCatalog]:
+        """Give the catalog with which the nodes of a run work, for as long as it lasts.
+
+        At the end of a run that has not failed, outputs in memory are in the data sets of
+        ``catalog``, and nothing else is left behind.
+
+        Args:
+            plan: What runs.
+            catalog: Every data set of the plan is in it; not changed.
+        """
+
+
+class InMemory(Exchange):
+    """All nodes run in one process: data in memory stays where it is."""
+
+    def open(self, plan: Plan, catalog: DataCatalog) -> AbstractContextManager[DataCatalog]:
+        """Give the catalog itself."""
+        return nullcontext(catalog)
+
+
+class _ByFiles(Exchange):
+    @abstractmethod
+    def _store(self) -> AbstractContextManager[FileStore]:
+        """Give a place of its own for the files of one run, removed at the end."""
+
+    @contextmanager
+    def open(self, plan: Plan, catalog: DataCatalog) -> Iterator[DataCatalog]:
+        with self._store() as store:
+            data_sets = {name: catalog[name] for name in sorted(plan.data_sets)}
+            shared = catalog.with_data_sets(
+                {
+                    name: SharedMemoryDataSet(store, str(number), data_set)
+                    if isinstance(data_set, MemoryDataSet)
+                    else data_set
+                    for number, (name, data_set) in enumerate(data_sets.items())
+                }
+            )
+            yield shared
+            for name in sorted(plan.outputs):
+                data_set = shared[name]
+                if isinstance(data_set, SharedMemoryDataSet):
+                    data_set.fetch()
+
+
+class LocalFolder(_ByFiles):
+    """Through files of a temporary folder on this machine."""
+
+    @contextmanager
+    def _store(self) -> Iterator[FileStore]:
+        with tempfile.TemporaryDirectory(prefix="sparkpipe-") as folder:
+            yield _Folder(Path(folder))
+
+
+class SharedStorage(_ByFiles):
+    """Through files below an address that every place of the run reaches.
+
+    Each run has a folder of its own there, removed at its end.
+
+    Args:
+        address: A path or an address that fsspec knows (``s3://bucket/tmp``, ``/mnt/shared``).
+        storage_options: Arguments of its file system.
+    """
+
+    def __init__(self, address: str, **storage_options: Any) -> None:
+        self.address = address
+        self._options = storage_options
+
+    @contextmanager
+    def _store(self) -> Iterator[FileStore]:
+        import fsspec
+
+        file_system, path = fsspec.core.url_to_fs(self.address, **self._options)
+        folder = f"{path.rstrip('/')}/sparkpipe-{os.urandom(8).hex()}"
+        file_system.makedirs(folder, exist_ok=True)
+        try:
+            yield _Storage(file_system, folder)
+        finally:
+            if file_system.exists(folder):
+                file_system.rm(folder, recursive=True)
+
+
+class FileStore(Protocol):
+    """Keeps files by name. It may be pickled, and is the same place in every process."""
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a file."""
+
+    def read(self, name: str) -> AbstractContextManager[IO[bytes]]:
+        """Open a file."""
+
+    def write(self, name: str) -> AbstractContextManager[IO[bytes]]:
+        """Write a file, which is there whole or not at all."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it is there."""
+
+
+class _Folder:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def exists(self, name: str) -> bool:
+        return (self._path / name).exists()
+
+    def read(self, name: str) -> IO[bytes]:
+        return (self._path / name).open("rb")
+
+    @contextmanager
+    def write(self, name: str) -> Iterator[IO[bytes]]:
+        with replacing(self._path / name) as beside, open(beside, "wb") as file:
+            yield file
+
+    def remove(self, name: str) -> None:
+        (self._path / name).unlink(missing_ok=True)
+
+
+class _Storage:
+    def __init__(self, file_system: Any, folder: str) -> None:
+        self._fs = file_system
+        self._folder = folder
+
+    def exists(self, name: str) -> bool:
+        self._fs.invalidate_cache(self._folder)  # another process may have written it
+        return bool(self._fs.exists(f"{self._folder}/{name}"))
+
+    def read(self, name: str) -> Any:
+        return self._fs.open(f"{self._folder}/{name}", "rb")
+
+    @contextmanager
+    def write(self, name: str) -> Iterator[IO[bytes]]:
+        # Not every storage hides a file until it is whole.
+        beside = f"{self._folder}/{name}.{os.urandom(4).hex()}.tmp"
+        with self._fs.open(beside, "wb") as file:
+            yield file
+        self._fs.mv(beside, f"{self._folder}/{name}")
+
+    def remove(self, name: str) -> None:
+        if self.exists(name):
+            self._fs.rm(f"{self._folder}/{name}")
 
 
 class SharedMemoryDataSet(AbstractDataSet):
@@ -24,21 +176,32 @@ class SharedMemoryDataSet(AbstractDataSet):
     What another process saves is in a file of its own, and read from there by all.
 
     Args:
-        path: A file that is not there yet, in the folder of the run.
+        store: Where its files are.
+        name: What its files are called.
         memory: Where the process of the run keeps it.
     """
 
     _EPHEMERAL = True
 
-    def __init__(self, path: Path, memory: MemoryDataSet) -> None:
-        self._saved = path
-        self._copy = path.with_suffix(".copy")
+    def __init__(self, store: FileStore, name: str, memory: MemoryDataSet) -> None:
+        self._store = store
+        self._saved = f"{name}.pickle"
+        self._copy = f"{name}.copy"
         self._lock = threading.Lock()
         self.memory: MemoryDataSet | None = memory
         self.persist = memory.persist
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_saved": self._saved, "_copy": self._copy, "memory": None, "persist": self.persist}
+        # A lock belongs to its process, and what is in memory stays there.
+        kept = {name: v for name, v in self.__dict__.items() if name not in ("_lock", "memory")}
+        return {**kept, "memory": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
+
+    @property
+    def _is_saved_elsewhere(self) -> bool:
+        return self._store.exists(self._saved)
 
     def hand_over(self) -> None:
         """Let other processes read what is in memory.
@@ -48,78 +211,59 @@ class SharedMemoryDataSet(AbstractDataSet):
         """
         memory = self.memory
         with self._lock:
-            if memory is None or self._saved.exists() or self._copy.exists():
+            if memory is None or self._is_saved_elsewhere or self._store.exists(self._copy):
                 return
             if memory.exists():
                 # As it is: a copy in memory of what is copied to a file would be one too many.
-                _write(self._copy, memory._data)
+                self._write(self._copy, memory._data)
 
     def fetch(self) -> None:
         """Take into memory what another process has saved."""
-        if self.memory is not None and self._saved.exists():
+        if self.memory is not None and self._is_saved_elsewhere:
             self.memory.save(self.load())
 
     def _load(self) -> Any:
-        if self._saved.exists():
-            return _read(self._saved)
+        if self._is_saved_elsewhere:
+            return self._read(self._saved)
         if self.memory is not None:
             return self.memory.load()
-        if self._copy.exists():
-            return _read(self._copy)
+        if self._store.exists(self._copy):
+            return self._read(self._copy)
         raise DataSetError("nothing has been saved to it yet.")
 
     def _save(self, data: Any) -> None:
         if self.memory is None:
-            _write(self._saved, data)
+            self._write(self._saved, data)
         else:
             self.memory.save(data)
-            for path in (self._saved, self._copy):
-                path.unlink(missing_ok=True)
+            self._remove_files()
 
     def _exists(self) -> bool:
         in_memory = self.memory is not None and self.memory.exists()
-        return in_memory or self._saved.exists() or self._copy.exists()
+        return in_memory or self._is_saved_elsewhere or self._store.exists(self._copy)
 
     def _release(self) -> None:
         if self.memory is not None:
             self.memory.release()
-        for path in (self._saved, self._copy):
-            path.unlink(missing_ok=True)
+        self._remove_files()
 
     def _describe(self) -> dict[str, Any]:
         return {}
 
+    def _remove_files(self) -> None:
+        for name in (self._saved, self._copy):
+            self._store.remove(name)
 
-def _read(path: Path) -> Any:
-    with path.open("rb") as file:
-        return pickle.load(file)
+    def _read(self, name: str) -> Any:
+        with self._store.read(name) as file:
+            return pickle.load(file)
 
-
-def _write(path: Path, data: Any) -> None:
-    with replacing(path) as beside, open(beside, "wb") as file:
-        try:
-            Pickler(file).dump(data)
-        except Exception as exc:
-            raise DataSetError(
-                f"a {type(data).__name__} cannot be passed to another process: {exc}",
-                hint="Return something that can be pickled, or use ThreadRunner.",
-            ) from exc
-
-
-@contextmanager
-def sharing_memory(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[DataCatalog]:
-    """Give the catalog of a run, in which data in memory can pass between processes.
-
-    At the end of a run that has not failed, outputs in memory are in the data sets of ``catalog``.
-    """
-    with tempfile.TemporaryDirectory(prefix="sparkpipe-") as folder:
-        shared = DataCatalog()
-        for number, name in enumerate(sorted(pipeline.data_sets())):
-            data_set = catalog._get_dataset(name)
-            if isinstance(data_set, MemoryDataSet):
-                data_set = SharedMemoryDataSet(Path(folder, f"{number}.pickle"), data_set)
-            shared.add(name, data_set)
-        yield shared
-        for name in sorted(pipeline.outputs()):
-            if isinstance(shared[name], SharedMemoryDataSet):
-                shared[name].fetch()
+    def _write(self, name: str, data: Any) -> None:
+        with self._store.write(name) as file:
+            try:
+                Pickler(file).dump(data)
+            except Exception as exc:
+                raise DataSetError(
+                    f"a {type(data).__name__} cannot be passed to another process: {exc}",
+                    hint="Return something that can be pickled, or use ThreadRunner.",
+                ) from exc

@@ -14,6 +14,7 @@ from sparkpipe.errors import (
     PipelineError,
     SparkpipeError,
 )
+from sparkpipe.events import ErrorReport
 from sparkpipe.io.core import reason_of
 from sparkpipe.pipeline.node import Node
 from sparkpipe.spark.databricks import foreign_feature
@@ -60,6 +61,17 @@ def node_failure(
     # What a function returned can be wrong without anything raised in it.
     location = _location(node, exc) or (_definition(node) if is_loaded else "")
     return NodeRunError(message, node.name, location, text + java_stack(exc))
+
+
+def report_of(failure: NodeRunError) -> ErrorReport:
+    """Return a failure as a plain value, under the class of the error that was raised first."""
+    first: BaseException = failure
+    seen: set[int] = set()
+    # A timeout or a cancellation is told as what it is, not by what stopped the node.
+    while type(failure) is NodeRunError and first.__cause__ is not None and id(first) not in seen:
+        seen.add(id(first))
+        first = first.__cause__
+    return ErrorReport(type(first).__name__, failure.message, failure.location)
 
 
 def _location(node: Node, exc: BaseException) -> str:

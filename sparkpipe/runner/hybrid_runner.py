@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-from sparkpipe.errors import DataSetError, NodeRunError, PreflightError
-from sparkpipe.events import NodeReport
+from sparkpipe.errors import DataSetError, NodeRunError
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
-from sparkpipe.plan import make_plan
 from sparkpipe.runner.crossing import why_node_stays
-from sparkpipe.runner.exchange import SharedMemoryDataSet, sharing_memory
-from sparkpipe.runner.loop import Done
+from sparkpipe.runner.exchange import Exchange, LocalFolder, SharedMemoryDataSet
+from sparkpipe.runner.loop import Done, Pool
 from sparkpipe.runner.places import THREADS, Places, why_data_stays
 from sparkpipe.runner.processes import (
     Processes,
@@ -27,16 +25,19 @@ from sparkpipe.runner.processes import (
     hooks_in_order,
 )
 from sparkpipe.runner.runner import AbstractRunner
-from sparkpipe.runner.task import perform
 from sparkpipe.runner.thread_runner import (
     checked_max_workers,
     default_workers,
     interruptible,
     run_on_thread,
 )
+from sparkpipe.runner.work import Work
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
+
+
+_HOOK_HINT = "Take the tag 'processes' away."
 
 
 class HybridRunner(AbstractRunner):
@@ -54,8 +55,10 @@ class HybridRunner(AbstractRunner):
         is_async: Load the inputs of a node side by side, and save its outputs side by side.
         start_method: ``spawn`` or ``forkserver``: a process that is forked from this one would
             share its connection to Spark.
-        continue_on_failure: As of :class:`AbstractRunner`.
-        expected_seconds: As of :class:`AbstractRunner`.
+        continue_on_failure: See :class:`AbstractRunner`.
+        expected_seconds: See :class:`AbstractRunner`.
+        exchange: How data in memory passes between threads and processes; by default through a
+            temporary folder.
 
     Raises:
         ConfigError: An argument is not possible.
@@ -70,6 +73,7 @@ class HybridRunner(AbstractRunner):
         start_method: str = "spawn",
         continue_on_failure: bool = False,
         expected_seconds: Mapping[str, float] | None = None,
+        exchange: Exchange | None = None,
     ) -> None:
         super().__init__(
             is_async=is_async,
@@ -79,6 +83,7 @@ class HybridRunner(AbstractRunner):
         self._max_workers = checked_max_workers(max_workers)
         self._max_processes = checked_max_processes(max_processes)
         self._start_method = checked_start_method(start_method, ("spawn", "forkserver"))
+        self._exchange = exchange or LocalFolder()
 
     def problems(self, pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
         """Return what keeps the pipeline from running, with tags that cannot be followed."""
@@ -96,40 +101,36 @@ class HybridRunner(AbstractRunner):
                 )
         return problems
 
-    def _run(
-        self,
-        pipeline: Pipeline,
-        catalog: DataCatalog,
-        hook_manager: PluginManager | None = None,
-        session_id: str | None = None,
-    ) -> None:
-        plan = make_plan(pipeline, self._expected_seconds)
-        threads = max(1, min(self._max_workers or default_workers(), plan.width))
-        processes = max(1, min(self._max_processes, plan.width))
-        hooks = hooks_in_order(hook_manager)
-        hooks_stay = hook_problems(hooks, type(self).__name__, "Take the tag 'processes' away.")
-        if hooks_stay and any("processes" in node.tags for node in plan.nodes):
-            raise PreflightError(hooks_stay)
-        with sharing_memory(pipeline, catalog) as shared:
-            places = Places(shared, hooks_stay[0] if hooks_stay else "")
+    def _hook_problems(self, pipeline: Pipeline, hook_manager: PluginManager | None) -> list[str]:
+        if not any("processes" in node.tags for node in pipeline.nodes):
+            return []  # then the nodes stay on threads
+        return hook_problems(hooks_in_order(hook_manager), type(self).__name__, _HOOK_HINT)
 
-            def workload() -> Workload:
-                return Workload(places.crossing, hooks, self._is_async, session_id)
+    @contextmanager
+    def _pool(self, work: Work) -> Iterator[Pool]:
+        threads = max(1, min(self._max_workers or default_workers(), work.plan.width))
+        processes = max(1, min(self._max_processes, work.plan.width))
+        hooks = hooks_in_order(work.hook_manager)
+        hooks_stay = hook_problems(hooks, type(self).__name__, _HOOK_HINT)
+        places = Places(work.catalog, hooks_stay[0] if hooks_stay else "")
 
-            run_here = partial(
-                perform,
-                catalog=shared,
-                hook_manager=hook_manager,
-                is_async=self._is_async,
-                session_id=session_id,
-            )
-            # A thread more for each process hands the inputs over to it.
-            with (
-                Processes(processes, self._start_method, workload) as workers,
-                interruptible(ThreadPoolExecutor(threads + processes, "sparkpipe-node")) as pool,
-            ):
-                lanes = _Lanes((threads, processes), places, pool, workers, run_here)
-                self._run_plan(plan, shared, lanes)
+        def workload() -> Workload:
+            return Workload.of(work, places.crossing)
+
+        # A thread more for each process hands the inputs over to it.
+        with (
+            Processes(processes, self._start_method, workload) as workers,
+            interruptible(ThreadPoolExecutor(threads + processes, "sparkpipe-node")) as pool,
+        ):
+            yield _Lanes((threads, processes), places, pool, workers, work)
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            **super()._options(),
+            "max_workers": self._max_workers,
+            "max_processes": self._max_processes,
+            "start_method": self._start_method,
+        }
 
 
 class _Lanes:
@@ -141,14 +142,14 @@ class _Lanes:
         places: Places,
         threads: ThreadPoolExecutor,
         processes: Processes,
-        run_here: Callable[[Node], NodeReport],
+        work: Work,
     ) -> None:
         self.lanes = widths
         self.lane_of = places.lane_of
         self._places = places
         self._threads = threads
         self._processes = processes
-        self._run_here = run_here
+        self._perform = work.perform
 
     def start(self, node: Node, done: Done) -> None:
         start = self._on_thread if self.lane_of(node) == THREADS else self._in_process
@@ -156,7 +157,7 @@ class _Lanes:
         self._threads.submit(contextvars.copy_context().run, start, node, done)
 
     def _on_thread(self, node: Node, done: Done) -> None:
-        run_on_thread(self._run_here, node, done)
+        run_on_thread(self._perform, node, done)
 
     def _in_process(self, node: Node, done: Done) -> None:
         """Hand over inputs and node; what turns out not to be pickled is dealt with here."""

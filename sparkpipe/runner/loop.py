@@ -9,6 +9,7 @@ The state of a run, all of it in one :class:`_Loop`:
 * ``ended``: a queue of pairs of position and outcome, which the pool fills;
 * ``completed``: positions that have run and saved; ``failures``: errors, in order of arrival;
   ``cancelled`` and ``skipped``: positions that were cancelled, and those that are never to run;
+  ``over``: positions that have ended, in whatever way;
 * ``readers``: for each data set, how many nodes have still to read it.
 
 A node is submitted only where its lane has room, so once one has failed nothing else waits in the
@@ -27,16 +28,18 @@ from heapq import heappop, heappush
 from typing import Protocol
 
 from sparkpipe.errors import NodeCancelledError, NodeRunError, RunFailedError, first_line
-from sparkpipe.events import NodeReport, NodeStatus, current_observers
+from sparkpipe.events import Event, NodeEnded, NodeStarted, current_observers
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline.node import Node
 from sparkpipe.plan import Plan
+from sparkpipe.runner.failure import report_of
+from sparkpipe.runner.task import NodeOutcome, status_of
 from sparkpipe.spark.jobs.run import SparkRun, current_run
 
 # On Windows a wait without end would hold back Ctrl-C.
 _WAKE_UP_SECONDS = 1.0
 
-Done = Callable[[NodeReport | BaseException], None]
+Done = Callable[[NodeOutcome | BaseException], None]
 
 
 class Pool(Protocol):
@@ -50,7 +53,7 @@ class Pool(Protocol):
         """Return the lane in which a node runs."""
 
     def start(self, node: Node, done: Done) -> None:
-        """Run a node, now or soon, and call ``done`` once with its report or its error."""
+        """Run a node, now or soon, and call ``done`` once, with its outcome or an error."""
 
 
 def run_plan(
@@ -61,7 +64,7 @@ def run_plan(
     *,
     continue_on_failure: bool = False,
 ) -> None:
-    """Run every node of a plan in a pool.
+    """Run every node of a plan in a pool, and tell whoever watches.
 
     Args:
         plan: The order and what waits for what.
@@ -75,14 +78,7 @@ def run_plan(
         KeyboardInterrupt: The run was interrupted; nothing runs any more, except after a second
             interrupt.
     """
-    loop = _Loop(plan, catalog, pool, logger, continue_on_failure)
-    for observer in loop.observers:
-        observer.run_started(plan, loop.run_id)
-    try:
-        loop.run()
-    finally:
-        for observer in loop.observers:
-            observer.run_ended()
+    _Loop(plan, catalog, pool, logger, continue_on_failure).run()
 
 
 class _Loop:
@@ -94,9 +90,9 @@ class _Loop:
         logger: logging.Logger,
         continue_on_failure: bool,
     ) -> None:
-        self.observers = current_observers()
+        self._observers = current_observers()
         self._spark: SparkRun | None = current_run()
-        self.run_id = "" if self._spark is None else self._spark.run_id
+        self._run_id = "" if self._spark is None else self._spark.run_id
         self._plan = plan
         self._catalog = catalog
         self._pool = pool
@@ -110,11 +106,14 @@ class _Loop:
         if self._spark is not None:
             self._spark.is_side_by_side = not self._in_plan_order
         self._running: dict[int, float] = {}
-        self._ended: queue.SimpleQueue[tuple[int, NodeReport | BaseException]] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[tuple[int, NodeOutcome | BaseException]] = (
+            queue.SimpleQueue()
+        )
         self._completed: list[int] = []
         self._failures: list[NodeRunError] = []
         self._cancelled: list[int] = []
         self._skipped: set[int] = set()
+        self._over: set[int] = set()
         self._readers = dict(plan.readers)
 
     def run(self) -> None:
@@ -129,8 +128,8 @@ class _Loop:
         except KeyboardInterrupt:
             self._interrupt()
             raise
-        self._report_unstarted()
         if self._failures:
+            self._skip_unstarted()
             raise RunFailedError(
                 self._failures,
                 self._plan.resume_from(self._completed, self._catalog),
@@ -158,31 +157,35 @@ class _Loop:
         node, ended = self._plan.nodes[position], self._ended
         self._running[position] = time.time()
         self._room[lane] -= 1
-        for observer in self.observers:
-            observer.node_started(node)
+        if self._observers:
+            self._tell(NodeStarted(self._run_id, node.name))
         try:
             self._pool.start(node, lambda outcome: ended.put((position, outcome)))
-        except BaseException:  # the interrupt of a node that runs on this thread
-            del self._running[position]
+        except BaseException as exc:  # the interrupt of a node that runs on this thread
+            self._told(position, self._running.pop(position), exc)
             raise
 
-    def _next(self) -> tuple[int, NodeReport | BaseException]:
+    def _next(self) -> tuple[int, NodeOutcome | BaseException]:
         while True:
             try:
                 return self._ended.get(timeout=_WAKE_UP_SECONDS)
             except queue.Empty:
                 continue
 
-    def _settle(self, position: int, outcome: NodeReport | BaseException) -> None:
+    def _settle(self, position: int, outcome: NodeOutcome | BaseException) -> None:
         """Take account of a node that has ended."""
         node = self._plan.nodes[position]
         started = self._running.pop(position)
         self._room[self._pool.lane_of(node)] += 1
-        if isinstance(outcome, BaseException):
-            self._settle_failure(position, started, _as_failure(node, outcome))
+        failure = self._told(position, started, outcome)
+        if failure is not None:
+            # Only who asked for it may take a cancelled node for one that has not failed.
+            if isinstance(failure, NodeCancelledError):
+                self._cancelled.append(position)
+            else:
+                self._fail(position, failure)
             return
         self._completed.append(position)
-        self._tell(outcome)
         try:
             self._release(node)
         except Exception as exc:  # a foreign data set may raise anything
@@ -198,16 +201,18 @@ class _Loop:
                 "Completed %d out of %d tasks", len(self._completed), len(self._plan.nodes)
             )
 
-    def _settle_failure(self, position: int, started: float, failure: NodeRunError) -> None:
-        status: NodeStatus = "failed"
-        # Only who asked for it may take a cancelled node for one that has not failed.
-        if isinstance(failure, NodeCancelledError):
-            status = "cancelled"
-            self._cancelled.append(position)
-        else:
-            self._fail(position, failure)
-        name = self._plan.nodes[position].name
-        self._tell(NodeReport(name, status, started, time.time()))
+    def _told(
+        self, position: int, started: float, outcome: NodeOutcome | BaseException
+    ) -> NodeRunError | None:
+        """Tell how a node has ended; return why it failed, or None."""
+        self._over.add(position)
+        if isinstance(outcome, BaseException):
+            failure = _as_failure(self._plan.nodes[position], outcome)
+            self._tell_end(position, started, failure)
+            return failure
+        for event in outcome.events:
+            self._tell(event)
+        return outcome.error
 
     def _fail(self, position: int, failure: NodeRunError) -> None:
         self._failures.append(failure)
@@ -242,27 +247,28 @@ class _Loop:
         while self._running:
             position, outcome = self._next()
             started = self._running.pop(position)
-            if isinstance(outcome, NodeReport):
+            if self._told(position, started, outcome) is None:
                 self._completed.append(position)
-                self._tell(outcome)
-            else:
-                name = self._plan.nodes[position].name
-                self._tell(NodeReport(name, "cancelled", started, time.time()))
+        self._skip_unstarted()
 
-    def _report_unstarted(self) -> None:
+    def _skip_unstarted(self) -> None:
         """Tell what will never start; what waited behind a failure is skipped like what follows."""
-        if not self._failures:
-            return
-        ended = {*self._completed, *self._cancelled}
-        failed = {failure.node_name for failure in self._failures}
         for position, node in enumerate(self._plan.nodes):
-            if position not in ended and node.name not in failed:
+            if position not in self._over:
                 self._skipped.add(position)
-                self._tell(NodeReport(node.name, "skipped"))
+                if self._observers:
+                    self._tell(NodeEnded(self._run_id, node.name, "skipped", attempts=0))
 
-    def _tell(self, report: NodeReport) -> None:
-        for observer in self.observers:
-            observer.node_ended(report)
+    def _tell_end(self, position: int, started: float, failure: NodeRunError) -> None:
+        """Tell the end of a node that could not tell it itself."""
+        if self._observers:
+            name, now = self._plan.nodes[position].name, time.time()
+            status, error = status_of(failure), report_of(failure)
+            self._tell(NodeEnded(self._run_id, name, status, started, now, error=error))
+
+    def _tell(self, event: Event) -> None:
+        for observer in self._observers:
+            observer.on_event(event)
 
     def _release(self, node: Node) -> None:
         plan, readers = self._plan, self._readers
@@ -287,6 +293,8 @@ class _Loop:
 def _as_failure(node: Node, error: BaseException) -> NodeRunError:
     if isinstance(error, NodeRunError):
         return error
+    if isinstance(error, KeyboardInterrupt):
+        return NodeCancelledError(f"Node '{node.name}' was interrupted.", node.name)
     failure = NodeRunError(f"Node '{node.name}' failed: {type(error).__name__}: {error}", node.name)
     failure.__cause__ = error
     return failure

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.errors import DataSetError, PreflightError
+from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog, MemoryDataSet
-from sparkpipe.io.core import is_single_process
+from sparkpipe.io.declared import is_single_process
 from sparkpipe.pipeline import Pipeline
-from sparkpipe.plan import make_plan
 from sparkpipe.runner.crossing import why_data_set_stays, why_node_stays, why_thing_stays
-from sparkpipe.runner.exchange import SharedMemoryDataSet, sharing_memory
+from sparkpipe.runner.exchange import Exchange, LocalFolder, SharedMemoryDataSet
+from sparkpipe.runner.loop import Pool
 from sparkpipe.runner.processes import (
     Processes,
     Workload,
@@ -22,6 +23,7 @@ from sparkpipe.runner.processes import (
     hooks_in_order,
 )
 from sparkpipe.runner.runner import AbstractRunner
+from sparkpipe.runner.work import Work
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -40,8 +42,10 @@ class ParallelRunner(AbstractRunner):
         is_async: Load the inputs of a node side by side, and save its outputs side by side.
         start_method: ``spawn``, ``forkserver`` or ``fork``. A forked process would share the
             connection to a running Spark, so ``fork`` is for programs without Spark.
-        continue_on_failure: As of :class:`AbstractRunner`.
-        expected_seconds: As of :class:`AbstractRunner`.
+        continue_on_failure: See :class:`AbstractRunner`.
+        expected_seconds: See :class:`AbstractRunner`.
+        exchange: How data in memory passes between the processes; by default through a temporary
+            folder.
 
     Raises:
         ConfigError: An argument is not possible.
@@ -55,6 +59,7 @@ class ParallelRunner(AbstractRunner):
         *,
         continue_on_failure: bool = False,
         expected_seconds: Mapping[str, float] | None = None,
+        exchange: Exchange | None = None,
     ) -> None:
         super().__init__(
             is_async=is_async,
@@ -63,6 +68,7 @@ class ParallelRunner(AbstractRunner):
         )
         self._max_workers = checked_max_processes(max_workers)
         self._start_method = checked_start_method(start_method)
+        self._exchange = exchange or LocalFolder()
 
     def problems(self, pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
         """Return what keeps the pipeline from running; nothing outside the pipeline is judged."""
@@ -70,7 +76,7 @@ class ParallelRunner(AbstractRunner):
         spark: list[str] = []
         for name in sorted(pipeline.data_sets()):
             try:
-                data_set = catalog._get_dataset(name) if name in catalog else None
+                data_set = catalog.get(name)
             except DataSetError:
                 continue  # told already
             if data_set is None:
@@ -94,6 +100,11 @@ class ParallelRunner(AbstractRunner):
                     f"ParallelRunner cannot pass node '{node.name}' to another process: {reason}. "
                     f"Give it a function at the top of a module and without Spark. {_HINT}"
                 )
+        if reason := why_thing_stays(catalog.with_data_sets({})):
+            problems.append(
+                f"ParallelRunner cannot pass the catalog ({type(catalog).__name__}) to another "
+                f"process: {reason}. {_HINT}"
+            )
         if self._start_method == "fork" and _runs_spark():
             problems.append(
                 "Spark runs in this process, and a forked one would share the connection to it. "
@@ -101,26 +112,24 @@ class ParallelRunner(AbstractRunner):
             )
         return problems
 
-    def _run(
-        self,
-        pipeline: Pipeline,
-        catalog: DataCatalog,
-        hook_manager: PluginManager | None = None,
-        session_id: str | None = None,
-    ) -> None:
-        plan = make_plan(pipeline, self._expected_seconds)
-        width = max(1, min(self._max_workers, plan.width))
-        hooks = hooks_in_order(hook_manager)
-        problems = hook_problems(hooks, type(self).__name__, _HINT)
-        if problems:
-            raise PreflightError(problems)
-        with sharing_memory(pipeline, catalog) as shared:
-            for data_set in map(shared.__getitem__, shared):
-                if isinstance(data_set, SharedMemoryDataSet):
-                    data_set.hand_over()
-            workload = Workload(shared, hooks, self._is_async, session_id)
-            with Processes(width, self._start_method, lambda: workload) as pool:
-                self._run_plan(plan, shared, pool)
+    def _hook_problems(self, pipeline: Pipeline, hook_manager: PluginManager | None) -> list[str]:
+        return hook_problems(hooks_in_order(hook_manager), type(self).__name__, _HINT)
+
+    @contextmanager
+    def _pool(self, work: Work) -> Iterator[Pool]:
+        for data_set in map(work.catalog.__getitem__, work.catalog):
+            if isinstance(data_set, SharedMemoryDataSet):
+                data_set.hand_over()
+        width = max(1, min(self._max_workers, work.plan.width))
+        with Processes(width, self._start_method, lambda: Workload.of(work)) as pool:
+            yield pool
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            **super()._options(),
+            "max_workers": self._max_workers,
+            "start_method": self._start_method,
+        }
 
 
 def _why_stays(data_set: Any) -> str:

@@ -47,7 +47,7 @@ class Places:
     def crossing(self) -> DataCatalog:
         """The data sets that can go to another process."""
         names = (name for name in self.catalog if name not in self._staying)
-        return DataCatalog({name: self.catalog[name] for name in names})
+        return self.catalog.with_data_sets({name: self.catalog[name] for name in names})
 
     def lane_of(self, node: Node) -> int:
         """Return where a node runs; decided when its inputs are there."""
@@ -85,7 +85,7 @@ def why_data_stays(node: Node, catalog: DataCatalog) -> str:
     """Say which data set of a node cannot go to another process, and why."""
     for name in (*node.input_names, *node.output_names):
         try:
-            reason = why_data_set_stays(catalog._get_dataset(name)) if name in catalog else ""
+            reason = why_data_set_stays(catalog[name]) if name in catalog else ""
         except DataSetError:
             continue  # told already
         if reason:

@@ -14,18 +14,19 @@ from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
+from functools import partial
 from logging.handlers import QueueHandler
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from sparkpipe.errors import ConfigError, NodeRunError, SparkStartError
-from sparkpipe.events import NodeReport
 from sparkpipe.hooks import create_hook_manager
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.crossing import why_thing_stays
 from sparkpipe.runner.loop import Done
-from sparkpipe.runner.task import perform
+from sparkpipe.runner.task import NodeOutcome, perform
 from sparkpipe.runner.thread_runner import checked_max_workers, interruptible
+from sparkpipe.runner.work import Work
 from sparkpipe.spark.session import SparkProvider, activated
 
 if TYPE_CHECKING:
@@ -45,7 +46,31 @@ class Workload(NamedTuple):
     catalog: DataCatalog
     hooks: tuple[Any, ...]
     is_async: bool
-    session_id: str | None
+    run_id: str
+    is_watched: bool
+
+    @classmethod
+    def of(cls, work: Work, catalog: DataCatalog | None = None) -> Workload:
+        """Return what workers need of the work of a run; hooks cross one by one.
+
+        Args:
+            work: The work.
+            catalog: What of its catalog can go to a worker; by default all.
+        """
+        return cls(
+            work.catalog if catalog is None else catalog,
+            hooks_in_order(work.hook_manager),
+            work.is_async,
+            work.run_id,
+            work.is_watched,
+        )
+
+
+class ErrorInWorker(Exception):  # noqa: N818 - not raised: it tells of an error elsewhere
+    """The cause of a failure in another process, as its traceback."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
 
 
 class Processes:
@@ -78,7 +103,7 @@ class Processes:
     def start(self, node: Node, done: Done) -> None:
         """Run a node in a process that is free."""
 
-        def ended(future: Future[NodeReport]) -> None:
+        def ended(future: Future[NodeOutcome]) -> None:
             error = future.exception()
             if isinstance(error, BrokenProcessPool):
                 error = NodeRunError(
@@ -86,7 +111,14 @@ class Processes:
                     "memory, or could not start.",
                     node.name,
                 )
-            done(future.result() if error is None else error)
+            if error is not None:
+                done(error)
+                return
+            outcome = future.result()
+            if outcome.error is not None:
+                # The error itself stays in the worker: its class may not be importable here.
+                outcome.error.__cause__ = ErrorInWorker(outcome.error.traceback_text)
+            done(outcome)
 
         try:
             self._started().submit(_work, node).add_done_callback(ended)
@@ -172,7 +204,7 @@ class _NoSpark(SparkProvider):
 
 
 class _Worker(NamedTuple):
-    arguments: tuple[DataCatalog, PluginManager, bool, str | None]
+    perform: Callable[[Node], NodeOutcome]
     # Held, for what is activated ends with it.
     scope: ExitStack
 
@@ -193,13 +225,21 @@ def _set_up_worker(payload: bytes, logs: tuple[Any, int] | None) -> None:
     scope = ExitStack()
     # Before anything of the user's is imported: a module may ask for Spark.
     scope.enter_context(activated(_NoSpark()))
-    catalog, hooks, is_async, session_id = pickle.loads(payload)
-    _worker = _Worker((catalog, create_hook_manager(hooks), is_async, session_id), scope)
+    workload: Workload = pickle.loads(payload)
+    perform_here = partial(
+        perform,
+        catalog=workload.catalog,
+        hook_manager=create_hook_manager(workload.hooks),
+        is_async=workload.is_async,
+        run_id=workload.run_id,
+        is_watched=workload.is_watched,
+    )
+    _worker = _Worker(perform_here, scope)
 
 
-def _work(node: Node) -> NodeReport:
+def _work(node: Node) -> NodeOutcome:
     assert _worker is not None
-    return perform(node, *_worker.arguments)
+    return _worker.perform(node)
 
 
 class _WorkerLogs:

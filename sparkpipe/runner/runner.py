@@ -1,32 +1,55 @@
-"""The contract of a runner."""
+"""The contract of a runner: it says where nodes run; this module does all else of a run."""
 
 from __future__ import annotations
 
 import inspect
 import logging
-from abc import ABC, abstractmethod
+import platform
+import sys
+import time
+from abc import ABC
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
+from sparkpipe import __version__
 from sparkpipe.errors import PreflightError
+from sparkpipe.events import (
+    Event,
+    NodeEnded,
+    NodeStatus,
+    Observer,
+    RunEnded,
+    RunOutcome,
+    RunStarted,
+    current_description,
+    current_observers,
+    observing_only,
+)
 from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.pipeline import Pipeline
-from sparkpipe.plan import Plan, find_problems
+from sparkpipe.plan import Plan, find_problems, make_plan
+from sparkpipe.runner.exchange import Exchange, InMemory
 from sparkpipe.runner.loop import Pool, run_plan
 from sparkpipe.runner.task import run_node  # noqa: F401 - Kedro has it here
-from sparkpipe.spark.jobs.run import SparkRun, current_pipeline_name, running
+from sparkpipe.runner.work import Work
+from sparkpipe.spark.jobs.run import SparkRun, current_run, running
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
+    from typing_extensions import Self
 
 ASYNC_MESSAGE = "Asynchronous mode is enabled for loading and saving data"
 
 
-class AbstractRunner(ABC):
-    """Runs pipelines. A runner of one's own overrides ``_run`` and ``create_default_data_set``.
+class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
+    """Runs pipelines.
+
+    A runner of one's own writes :meth:`_pool`, which says where nodes run: this class makes the
+    plan, judges it, prepares catalog and Spark, schedules the nodes and tells observers. One that
+    comes from Kedro overrides ``_run`` instead, and does all of that itself.
 
     Args:
         is_async: Load the inputs of a node side by side, and save its outputs side by side.
@@ -47,6 +70,18 @@ class AbstractRunner(ABC):
     _is_async = False
     _continue_on_failure = False
     _expected_seconds: Mapping[str, float] | None = None
+
+    #: How data in memory passes between the places where nodes run.
+    _exchange: Exchange = InMemory()
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:  # noqa: D102
+        own = ("_pool", "_run", "_work_off")
+        if all(getattr(cls, name) is getattr(AbstractRunner, name) for name in own):
+            raise TypeError(
+                f"The runner {cls.__name__} is abstract: it must write '_pool', which says where "
+                "nodes run, or '_run' as in Kedro."
+            )
+        return super().__new__(cls)
 
     def __init__(
         self,
@@ -69,6 +104,8 @@ class AbstractRunner(ABC):
         catalog: DataCatalog,
         hook_manager: PluginManager | None = None,
         session_id: str | None = None,
+        *,
+        plan: Plan | None = None,
     ) -> dict[str, Any]:
         """Run a pipeline.
 
@@ -77,6 +114,7 @@ class AbstractRunner(ABC):
             catalog: Where its data is; not changed.
             hook_manager: Its hooks are called around each step.
             session_id: The name of the run.
+            plan: The plan of this pipeline, if :meth:`plan` has made it for this catalog.
 
         Returns:
             The outputs of the pipeline that the catalog does not hold, by name.
@@ -93,29 +131,30 @@ class AbstractRunner(ABC):
                     "Write run(pipeline([...]), DataCatalog(feed_dict={...}))."
                 ]
             )
-        problems = self.problems(pipeline, catalog)
-        if problems:
-            raise PreflightError(problems)
+        if plan is None:
+            plan = self.plan(pipeline, catalog, hook_manager)
+        if plan.problems:
+            raise PreflightError([*plan.problems])
         catalog = catalog.shallow_copy()
         made = [name for name in sorted(pipeline.data_sets()) if name not in catalog]
         for name in made:
             catalog.add(name, self.create_default_data_set(name))
         if self._is_async:
             self._logger.info(ASYNC_MESSAGE)
-        offered: dict[str, Any] = {"hook_manager": hook_manager, "session_id": session_id}
-        accepted = {name: value for name, value in offered.items() if accepts(self._run, name)}
-        with _spark_run(pipeline, session_id):
-            self._run(pipeline, catalog, **accepted)
+        run_id = session_id or generate_timestamp()
+        with _spark_run(pipeline, run_id), self._telling(plan, run_id):
+            if type(self)._run is AbstractRunner._run:
+                self._work_off(plan, catalog, hook_manager, run_id)
+            else:
+                offered: dict[str, Any] = {"hook_manager": hook_manager, "session_id": session_id}
+                accepted = {n: value for n, value in offered.items() if accepts(self._run, n)}
+                self._run(pipeline, catalog, **accepted)
         outputs = pipeline.outputs()
         return {
             name: catalog.load(name)
             for name in made
-            if name in outputs and _was_made(catalog._get_dataset(name))
+            if name in outputs and _was_made(catalog[name])
         }
-
-    def _run_plan(self, plan: Plan, catalog: DataCatalog, pool: Pool) -> None:
-        """Run the nodes of a plan in a pool."""
-        run_plan(plan, catalog, pool, self._logger, continue_on_failure=self._continue_on_failure)
 
     def run_only_missing(
         self, pipeline: Pipeline, catalog: DataCatalog, hook_manager: PluginManager | None = None
@@ -126,8 +165,8 @@ class AbstractRunner(ABC):
         not hold. Needed is what makes data that is only in memory.
 
         Raises:
-            PreflightError: As of :meth:`run`.
-            RunFailedError: As of :meth:`run`.
+            PreflightError: See :meth:`run`.
+            RunFailedError: See :meth:`run`.
         """
         missing = {name for name in pipeline.outputs() if name not in catalog}
         missing |= {n for n in pipeline.all_outputs() if n in catalog and not catalog.exists(n)}
@@ -145,11 +184,56 @@ class AbstractRunner(ABC):
         needed = pipeline.only_nodes(*(node.name for node in pipeline.nodes if node in to_run))
         return self.run(needed, catalog, hook_manager)
 
+    def plan(
+        self, pipeline: Pipeline, catalog: DataCatalog, hook_manager: PluginManager | None = None
+    ) -> Plan:
+        """Work out what a run will do, and all that keeps it from running; nothing is loaded.
+
+        Args:
+            pipeline: What to run.
+            catalog: Where its data is.
+            hook_manager: Hooks that would be called.
+        """
+        problems = self.problems(pipeline, catalog)
+        problems += self._hook_problems(pipeline, hook_manager)
+        return make_plan(pipeline, self._expected_seconds, problems)
+
     def problems(self, pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
         """Return all that keeps this runner from running a pipeline, without loading anything."""
         return find_problems(pipeline, catalog)
 
-    @abstractmethod
+    def _hook_problems(self, pipeline: Pipeline, hook_manager: PluginManager | None) -> list[str]:
+        """Return what keeps hooks from being called where the nodes run."""
+        return []
+
+    def _pool(self, work: Work) -> AbstractContextManager[Pool]:
+        """Give the pool in which nodes run, open for as long as the run.
+
+        Args:
+            work: What the nodes run with; ``work.perform(node)`` runs one on the present thread.
+        """
+        raise NotImplementedError  # a class that writes neither _pool nor _run cannot be made
+
+    def _work_off(
+        self,
+        plan: Plan,
+        catalog: DataCatalog,
+        hook_manager: PluginManager | None,
+        run_id: str,
+    ) -> None:
+        """Run the nodes of a plan; every data set of theirs is in the catalog."""
+        with self._exchange.open(plan, catalog) as shared:
+            watched = bool(current_observers())
+            work = Work(plan, shared, hook_manager, run_id, self._is_async, watched)
+            with self._pool(work) as pool:
+                run_plan(
+                    plan,
+                    shared,
+                    pool,
+                    self._logger,
+                    continue_on_failure=self._continue_on_failure,
+                )
+
     def _run(
         self,
         pipeline: Pipeline,
@@ -157,15 +241,88 @@ class AbstractRunner(ABC):
         hook_manager: PluginManager | None = None,
         session_id: str | None = None,
     ) -> None:
-        """Run the nodes of a pipeline; every data set of theirs is in the catalog."""
+        """Run the nodes of a pipeline; every data set of theirs is in the catalog.
+
+        What runners of Kedro override; such a runner may call this one.
+        """
+        run = current_run()
+        run_id = session_id or ("" if run is None else run.run_id)
+        self._work_off(make_plan(pipeline, self._expected_seconds), catalog, hook_manager, run_id)
+
+    def _options(self) -> dict[str, Any]:
+        """Return what the runner was told, for whoever watches its runs."""
+        return {"is_async": self._is_async, "continue_on_failure": self._continue_on_failure}
+
+    @contextmanager
+    def _telling(self, plan: Plan, run_id: str) -> Iterator[None]:
+        """Tell whoever watches that a run starts, and how it ended."""
+        observers = current_observers()
+        if not observers:
+            yield
+            return
+        teller = _Teller(observers)
+        description = current_description()
+        started = time.perf_counter()
+        teller.on_event(
+            RunStarted(
+                run_id,
+                plan,
+                description.project,
+                description.pipeline,
+                description.selection,
+                description.environment,
+                type(self).__name__,
+                self._options(),
+                description.params,
+                _versions(),
+            )
+        )
+        outcome: RunOutcome = "failed"
+        try:
+            with observing_only(teller):
+                yield
+            outcome = "done"
+        except KeyboardInterrupt:
+            outcome = "interrupted"
+            raise
+        finally:
+            seconds = time.perf_counter() - started
+            teller.on_event(RunEnded(run_id, outcome, dict(teller.counts), seconds))
 
     def create_default_data_set(self, ds_name: str) -> AbstractDataSet:
         """Make the data set for a name that is not in the catalog."""
         return MemoryDataSet()
 
 
+class _Teller:
+    """Passes events on, and counts how nodes have ended."""
+
+    def __init__(self, observers: tuple[Observer, ...]) -> None:
+        self.counts: Counter[NodeStatus] = Counter()
+        self._observers = observers
+
+    def on_event(self, event: Event) -> None:
+        if isinstance(event, NodeEnded):
+            self.counts[event.status] += 1
+        for observer in self._observers:
+            observer.on_event(event)
+
+
+def _versions() -> dict[str, str]:
+    versions = {"sparkpipe": __version__, "python": platform.python_version()}
+    pyspark = sys.modules.get("pyspark")
+    if pyspark is not None:
+        return {**versions, "spark": str(pyspark.__version__)}
+    from importlib.metadata import PackageNotFoundError, version
+
+    for package in ("pyspark", "pyspark-client"):
+        with suppress(PackageNotFoundError):
+            return {**versions, "spark": version(package)}
+    return versions
+
+
 @contextmanager
-def _spark_run(pipeline: Pipeline, session_id: str | None) -> Iterator[None]:
+def _spark_run(pipeline: Pipeline, run_id: str) -> Iterator[None]:
     """Set up the Spark side of a run; nothing of it starts Spark."""
     from sparkpipe.spark.session import SparkProvider, activated, current_provider
 
@@ -173,8 +330,8 @@ def _spark_run(pipeline: Pipeline, session_id: str | None) -> Iterator[None]:
     # Outside a Session: what is active on the calling thread is not active on others.
     with nullcontext(provider) if provider is not None else activated(SparkProvider()) as provider:
         run = SparkRun(
-            session_id or generate_timestamp(),
-            current_pipeline_name(),
+            run_id,
+            current_description().pipeline,
             provider.peek,
             lambda: Counter(name for node in pipeline.nodes for name in node.input_names),
             provider.options.persist,

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, nullcontext
 
-from sparkpipe.io import DataCatalog
-from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
-from sparkpipe.plan import make_plan
-from sparkpipe.runner.loop import Done
+from sparkpipe.runner.loop import Done, Pool
 from sparkpipe.runner.runner import AbstractRunner
-from sparkpipe.runner.task import perform
-
-if TYPE_CHECKING:
-    from pluggy import PluginManager
+from sparkpipe.runner.work import Work
 
 
 class SequentialRunner(AbstractRunner):
@@ -21,43 +15,28 @@ class SequentialRunner(AbstractRunner):
 
     What a Spark session keeps for a thread (job group, properties) therefore holds in the nodes.
 
+    >>> from sparkpipe.io import DataCatalog
     >>> from sparkpipe.pipeline import node, pipeline
     >>> double = pipeline([node(lambda x: 2 * x, "x", "y")])
     >>> SequentialRunner().run(double, DataCatalog(feed_dict={"x": 4}))
     {'y': 8}
     """
 
-    def _run(
-        self,
-        pipeline: Pipeline,
-        catalog: DataCatalog,
-        hook_manager: PluginManager | None = None,
-        session_id: str | None = None,
-    ) -> None:
-        pool = CallingThread(catalog, hook_manager, self._is_async, session_id)
-        self._run_plan(make_plan(pipeline, self._expected_seconds), catalog, pool)
+    def _pool(self, work: Work) -> AbstractContextManager[Pool]:
+        return nullcontext(CallingThread(work))
 
 
 class CallingThread:
     """A pool of one slot: the thread that calls it.
 
     Args:
-        catalog: Where the data is.
-        hook_manager: As of :func:`~sparkpipe.runner.task.perform`.
-        is_async: As of :func:`~sparkpipe.runner.task.perform`.
-        session_id: As of :func:`~sparkpipe.runner.task.perform`.
+        work: What nodes run with.
     """
 
     lanes = (1,)
 
-    def __init__(
-        self,
-        catalog: DataCatalog,
-        hook_manager: PluginManager | None,
-        is_async: bool,
-        session_id: str | None,
-    ) -> None:
-        self._arguments = (catalog, hook_manager, is_async, session_id)
+    def __init__(self, work: Work) -> None:
+        self._perform = work.perform
 
     def lane_of(self, node: Node) -> int:
         """Return the only lane."""
@@ -70,7 +49,7 @@ class CallingThread:
             KeyboardInterrupt: The node was interrupted.
         """
         try:
-            done(perform(node, *self._arguments))
+            done(self._perform(node))
         except KeyboardInterrupt:
             raise
         except BaseException as error:

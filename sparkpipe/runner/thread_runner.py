@@ -7,24 +7,17 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, TypeVar
 
 from sparkpipe.errors import ConfigError
-from sparkpipe.events import NodeReport
-from sparkpipe.io import DataCatalog
-from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
-from sparkpipe.plan import make_plan
 from sparkpipe.runner.loop import Done, Pool
 from sparkpipe.runner.runner import AbstractRunner
 from sparkpipe.runner.sequential_runner import CallingThread
-from sparkpipe.runner.task import perform
+from sparkpipe.runner.task import NodeOutcome
+from sparkpipe.runner.work import Work
 from sparkpipe.spark.jobs.run import current_run
 from sparkpipe.spark.jobs.scope import parallelism
-
-if TYPE_CHECKING:
-    from pluggy import PluginManager
 
 E = TypeVar("E", bound=Executor)
 
@@ -42,8 +35,8 @@ class ThreadRunner(AbstractRunner):
         max_workers: How many nodes run at once; by default as many as Spark runs tasks, from eight
             to thirty-two: more bring nothing on one session.
         is_async: Not supported, for nodes run in threads as it is; a warning is logged.
-        continue_on_failure: As of :class:`AbstractRunner`.
-        expected_seconds: As of :class:`AbstractRunner`.
+        continue_on_failure: See :class:`AbstractRunner`.
+        expected_seconds: See :class:`AbstractRunner`.
 
     Raises:
         ConfigError: ``max_workers`` is less than one.
@@ -69,22 +62,17 @@ class ThreadRunner(AbstractRunner):
             )
         self._max_workers = checked_max_workers(max_workers)
 
-    def _run(
-        self,
-        pipeline: Pipeline,
-        catalog: DataCatalog,
-        hook_manager: PluginManager | None = None,
-        session_id: str | None = None,
-    ) -> None:
-        plan = make_plan(pipeline, self._expected_seconds)
-        width = max(1, min(self._max_workers or default_workers(), plan.width))
+    @contextmanager
+    def _pool(self, work: Work) -> Iterator[Pool]:
+        width = max(1, min(self._max_workers or default_workers(), work.plan.width))
         if width == 1:  # a chain: a thread beside this one would only make it wait
-            pool: Pool = CallingThread(catalog, hook_manager, False, session_id)
-            self._run_plan(plan, catalog, pool)
+            yield CallingThread(work)
             return
         with interruptible(ThreadPoolExecutor(width, "sparkpipe-node")) as executor:
-            pool = Threads(executor, width, catalog, hook_manager, session_id)
-            self._run_plan(plan, catalog, pool)
+            yield Threads(executor, width, work)
+
+    def _options(self) -> dict[str, Any]:
+        return {**super()._options(), "max_workers": self._max_workers}
 
 
 class Threads:
@@ -93,24 +81,13 @@ class Threads:
     Args:
         executor: Has at least ``width`` threads.
         width: How many nodes may run at once.
-        catalog: Where the data is.
-        hook_manager: As of :func:`~sparkpipe.runner.task.perform`.
-        session_id: As of :func:`~sparkpipe.runner.task.perform`.
+        work: What nodes run with.
     """
 
-    def __init__(
-        self,
-        executor: ThreadPoolExecutor,
-        width: int,
-        catalog: DataCatalog,
-        hook_manager: PluginManager | None,
-        session_id: str | None,
-    ) -> None:
+    def __init__(self, executor: Executor, width: int, work: Work) -> None:
         self.lanes = (width,)
         self._executor = executor
-        self._perform = partial(
-            perform, catalog=catalog, hook_manager=hook_manager, session_id=session_id
-        )
+        self._perform = work.perform
 
     def lane_of(self, node: Node) -> int:
         """Return the only lane."""
@@ -123,9 +100,9 @@ class Threads:
         self._executor.submit(context.run, run_on_thread, self._perform, node, done)
 
 
-def run_on_thread(run: Callable[[Node], NodeReport], node: Node, done: Done) -> None:
+def run_on_thread(run: Callable[[Node], NodeOutcome], node: Node, done: Done) -> None:
     """Run a node on the present thread of a pool, and tell how it ended."""
-    outcome: NodeReport | BaseException
+    outcome: NodeOutcome | BaseException
     try:
         outcome = run(node)
     except BaseException as exc:  # also what would else end this thread unheard

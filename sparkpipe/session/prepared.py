@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import first_line
+from sparkpipe.events import RunDescription, describing, make_observers, observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import reason_of
 from sparkpipe.pipeline import Pipeline
+from sparkpipe.plan import Plan
 from sparkpipe.runner import AbstractRunner
-from sparkpipe.spark.jobs.run import pipeline_named
+from sparkpipe.runner.runner import accepts
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -26,8 +28,22 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run in which nothing is left to find wrong; started by :meth:`run`."""
+    """A run in which nothing is left to find wrong; started by :meth:`run`.
 
+    Attributes:
+        plan: What will run, in which order.
+        pipeline: The nodes that were selected.
+        catalog: Where their data is.
+        runner: What runs them.
+        run_params: What hooks are told of the run.
+        hook_manager: Its hooks are called around each step.
+        spark: Gives the Spark session.
+        scope: Within what it gives, Spark and the current project are those of the session.
+        description: What observers are told of the run.
+        observers: Those of the settings and of installed packages, or their classes.
+    """
+
+    plan: Plan
     pipeline: Pipeline
     catalog: DataCatalog
     runner: AbstractRunner
@@ -35,6 +51,8 @@ class PreparedRun:
     hook_manager: PluginManager
     spark: SparkProvider = field(repr=False)
     scope: Callable[[], AbstractContextManager[object]] = field(repr=False)
+    description: RunDescription = field(repr=False)
+    observers: tuple[Any, ...] = field(repr=False)
 
     def run(self) -> dict[str, Any]:
         """Run the nodes.
@@ -52,11 +70,21 @@ class PreparedRun:
             "catalog": self.catalog,
         }
         started = time.perf_counter()
-        with self.scope(), pipeline_named(self.run_params["pipeline_name"]):
+        # A runner of the user's may have a 'run' of its own.
+        planned = {"plan": self.plan} if accepts(self.runner.run, "plan") else {}
+        with (
+            self.scope(),
+            describing(self.description),
+            observing(*make_observers(self.observers)),
+        ):
             hook.before_pipeline_run(**context)
             try:
                 outputs = self.runner.run(
-                    self.pipeline, self.catalog, self.hook_manager, self.run_params["session_id"]
+                    self.pipeline,
+                    self.catalog,
+                    self.hook_manager,
+                    self.run_params["session_id"],
+                    **planned,
                 )
             except Exception as error:
                 try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError, PreflightError, SparkpipeError, did_you_mean
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.core import is_single_process, location_of
+from sparkpipe.io.declared import is_single_process, location_of
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.project import named_pipeline
 from sparkpipe.project.context import configuration
@@ -130,7 +130,7 @@ def find_spark_problems(
     """Tell what a Spark that this run would start for a data set lacks."""
     names = [name for name in sorted(pipeline.data_sets()) if name in catalog]
     try:
-        uses = [name for name in names if is_single_process(catalog._get_dataset(name))]
+        uses = [name for name in names if is_single_process(catalog[name])]
     except DataSetError:
         return []  # told already
     if not uses or not spark.starts_jvm():
@@ -142,8 +142,6 @@ def find_spark_problems(
             f"Data set '{name}' ({location}) is there on Databricks only: the Spark of this "
             "machine has no dbfs:/. Give another path in an environment for this machine."
             for name in uses
-            if (location := location_of(catalog._get_dataset(name))).startswith(
-                ("dbfs:/", "/dbfs/")
-            )
+            if (location := location_of(catalog[name])).startswith(("dbfs:/", "/dbfs/"))
         ]
     return problems

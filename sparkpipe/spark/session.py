@@ -22,6 +22,7 @@ from sparkpipe.spark.jobs.query_logs import leave_out_of_runs
 from sparkpipe.spark.jobs.run import current_run
 from sparkpipe.spark.jobs.scope import carry
 from sparkpipe.spark.start.connect import CONNECT_MODE, connect
+from sparkpipe.spark.start.delta import delta_problem
 from sparkpipe.spark.start.fingerprint import fingerprint
 from sparkpipe.spark.start.jars import client_problem, spark_jars
 from sparkpipe.spark.start.launch import start_session
@@ -114,14 +115,25 @@ class SparkProvider:
 
     def starts_jvm(self) -> bool:
         """Whether a session would be started here if one were asked for now."""
+        return self.peek() is None and self._is_made_of_settings() and self._warm_server() is None
+
+    def delta_problem(self) -> str:
+        """Say why the session cannot load Delta, and what to do; empty where nothing is known.
+
+        A session that somebody else has made has Delta or has it not, whatever is installed here.
+        """
+        if not self._is_made_of_settings() or not (self._built or self.peek() is None):
+            return ""
+        return delta_problem(self.settings)
+
+    def _is_made_of_settings(self) -> bool:
+        """Whether the session, if there is none yet, is one of this machine, warm or started."""
         return (
             self._given is None
-            and self.peek() is None
             and self._remote() is None
             and not uses_databricks()
             and not on_databricks()
             and "PYSPARK_GATEWAY_PORT" not in os.environ
-            and self._warm_server() is None
         )
 
     def get(self) -> SparkSession:

@@ -5,14 +5,19 @@ Nothing of it needs pytest: what the fixtures give can be had from here in any t
 
 from __future__ import annotations
 
+from sparkpipe.testing.data_sets import check_data_set
 from sparkpipe.testing.frames import assert_frames_equal
 from sparkpipe.testing.overlay import temporary_catalog
+from sparkpipe.testing.runner_checks import RUNNER_CHECKS, check_runner
 from sparkpipe.testing.running import TEST_SETTINGS, run_pipeline
 from sparkpipe.testing.samples import load_samples
 
 __all__ = [
+    "RUNNER_CHECKS",
     "TEST_SETTINGS",
     "assert_frames_equal",
+    "check_data_set",
+    "check_runner",
     "load_samples",
     "run_pipeline",
     "temporary_catalog",

@@ -8,16 +8,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
-from sparkpipe.io.core import (
-    Version,
-    generate_timestamp,
-    is_ephemeral,
+from sparkpipe.errors import DataSetError
+from sparkpipe.io import DataCatalog, MemoryDataSet
+from sparkpipe.io.core import Version, generate_timestamp
+from sparkpipe.io.declared import (
+    is_confirmable,
+    is_memory_only,
     is_single_process,
     location_of,
+    missing_data,
+    problems_of,
+    why_unreadable,
+    why_unwritable,
 )
 from sparkpipe.io.factory import build_data_set, has_versions
-from sparkpipe.io.target import target_of
+from sparkpipe.io.wrapper import WrapperDataSet, release_of
 
 if TYPE_CHECKING:
     from sparkpipe.session import Session
@@ -58,7 +63,7 @@ class _TemporaryCatalog(DataCatalog):
 
     def _get_dataset(self, name: str) -> Any:
         original = super()._get_dataset(name)
-        if is_ephemeral(original):
+        if is_memory_only(original):
             return original
         with self._making:
             known = self._made.get(name)
@@ -69,10 +74,10 @@ class _TemporaryCatalog(DataCatalog):
     def _on_top_of(self, name: str, original: Any) -> Any:
         config = self.config_of(name)
         if config is None or not any(isinstance(config.get(key), str) for key in _PATHS):
-            return _OnTop(original, MemoryDataSet(), name)
+            return TemporaryDataSet(original, MemoryDataSet(), name)
         version = self._version if has_versions(config) else None
         moved = _moved(config, self._folder)
-        return _OnTop(original, build_data_set(moved, version=version), name)
+        return TemporaryDataSet(original, build_data_set(moved, version=version), name)
 
 
 def _moved(entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -108,53 +113,84 @@ def _below(path: str) -> Path:
     return Path(f"{zlib.crc32(parent.encode()):08x}", parts[-1])
 
 
-class _OnTop(AbstractDataSet[Any, Any]):
-    """Saves to one data set, and loads from it what was saved; until then from the other."""
+class TemporaryDataSet(WrapperDataSet):
+    """Saves to one data set, and loads from it what was saved; until then from the other.
+
+    It can do what the project's can do, and where it lies and what a save does is that of its own.
+
+    Args:
+        original: The data set of the project.
+        own: The data set that is saved to.
+        name: The name of the data set.
+    """
 
     def __init__(self, original: Any, own: Any, name: str) -> None:
         self._original = original
-        self._dataset = own  # what wrappers call what they wrap
+        self._own = own
         self._name = name
 
-    @property
-    def _SINGLE_PROCESS(self) -> bool:  # type: ignore[override]  # noqa: N802
-        return is_single_process(self._original)
+    def _inner(self) -> Any:
+        return self._own
+
+    def why_unreadable(self) -> str:
+        """Say why the project could not load it."""
+        return why_unreadable(self._original)
+
+    def why_unwritable(self) -> str:
+        """Say why the project could not save it."""
+        return why_unwritable(self._original)
+
+    def is_confirmable(self) -> bool:
+        """Whether the project could confirm it."""
+        return is_confirmable(self._original)
+
+    def is_memory_only(self) -> bool:
+        """Whether it is for the memory of a run: what the project has is not."""
+        return False
+
+    def is_single_process(self) -> bool:
+        """Whether the project's or its own must stay in its process."""
+        return is_single_process(self._original) or super().is_single_process()
+
+    def state(self) -> None:
+        """Return nothing: no run of the project goes on from a test."""
 
     def _current(self) -> Any:
-        return self._dataset if self._dataset.exists() else self._original
+        return self._own if self._own.exists() else self._original
 
     def _load(self) -> Any:
+        _refuse(self.why_unreadable())
         return self._current().load()
 
     def _save(self, data: Any) -> None:
-        self._dataset.save(data)
+        _refuse(self.why_unwritable())
+        self._own.save(data)
 
     def _exists(self) -> bool:
         return bool(self._current().exists())
 
     def _release(self) -> None:
-        if not isinstance(self._dataset, MemoryDataSet) and hasattr(self._dataset, "release"):
-            self._dataset.release()
-        if hasattr(self._original, "release"):
-            self._original.release()
+        if not isinstance(self._own, MemoryDataSet):
+            release_of(self._own)
+        release_of(self._original)
 
     def confirm(self) -> None:
         """Write nothing: what a test has seen, the project has not."""
 
     def _problems(self) -> list[str]:
-        own = getattr(self._original, "_problems", None)
-        return own() if callable(own) else []
+        return problems_of(self._original)
 
     def _missing(self) -> str:
-        own = getattr(self._original, "_missing", None)
-        return own() if callable(own) and not self._dataset.exists() else ""
-
-    def _target(self) -> str:
-        return target_of(self._dataset)
+        return "" if self._own.exists() else missing_data(self._original)
 
     def _describe(self) -> dict[str, Any]:
-        place = location_of(self._dataset)
+        place = location_of(self._own)
         return {
             **({"filepath": place} if place else {}),
             "on_top_of": f"{type(self._original).__name__} {location_of(self._original)}".strip(),
         }
+
+
+def _refuse(reason: str) -> None:
+    if reason:
+        raise DataSetError(reason)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sparkpipe.events import NodeStarted, RunEnded, RunStarted
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.plan import make_plan
 from sparkpipe.report.display import RunDisplay
@@ -81,16 +82,16 @@ def _measure(report: Report, session: Any) -> None:
         thread.start()
     try:
         asking, terminal = Asking(session), Terminal()
-        display = RunDisplay(asking, terminal)
-        display.run_started(make_plan(nodes), "run")
+        display = RunDisplay(lambda: asking, terminal)
+        display.on_event(RunStarted("run", make_plan(nodes)))
         for one in nodes.nodes:
-            display.node_started(one)
+            display.on_event(NodeStarted("run", one.name))
         time.sleep(10)  # until all run, and what asks is compiled
         started, python, jvm = time.monotonic(), time.process_time(), asking.jvm_seconds()
         time.sleep(SECONDS)
         jvm, python = asking.jvm_seconds() - jvm, time.process_time() - python
         percent = 100 / (time.monotonic() - started)
-        display.run_ended()
+        display.on_event(RunEnded("run", "done", {}, 1.0))
     finally:
         context.cancelAllJobs()
         for thread in threads:

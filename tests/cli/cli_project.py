@@ -8,6 +8,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from in_process import Ended, call
+
+# What commands print is compared.
+PLAIN = {"NO_COLOR": "1", "COLUMNS": "100"}
+
 NODES = """
 def double(numbers, factor):
     return [number * factor for number in numbers]
@@ -53,19 +58,6 @@ report:
 
 
 @dataclass
-class Ended:
-    """How a command ended."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def text(self) -> str:
-        return self.out + self.err
-
-
-@dataclass
 class ShopProject:
     """A project in a folder of its own."""
 
@@ -85,12 +77,17 @@ class ShopProject:
         self.write(name, text.replace(old, new))
 
     def command(self, *arguments: str, module: str = "sparkpipe", given: str = "") -> Ended:
+        """Run a command in the process of the tests."""
+        return call(module, arguments, self.path, PLAIN, given)
+
+    def process(self, *arguments: str, module: str = "sparkpipe", given: str = "") -> Ended:
+        """Run a command in a process of its own, where the test is about it, or about Spark."""
         ended = subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=self.path,
             capture_output=True,
             text=True,
-            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100"},
+            env={**os.environ, **PLAIN},
             input=given,
             timeout=120,
             check=False,

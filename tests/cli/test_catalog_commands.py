@@ -32,6 +32,46 @@ def test_list_of_chosen_pipelines(shop: ShopProject) -> None:
     assert "There is no pipeline 'frist'. Did you mean 'first'?" in said.err
 
 
+def test_parameters_are_those_of_a_run(shop: ShopProject) -> None:
+    shop.write("conf/base/parameters.yml", "factor: 2\nday: 2024-01-01\nlabel: '1'\n")
+    shop.replace(
+        "conf/base/catalog.yml",
+        "data/doubled.json",
+        "data/${runtime_params:day}/${runtime_params:label}.json",
+    )
+    given = ("--params", "day:2024-03-02", "--params", "label:1.10")
+    for words in (["list"], ["describe", "doubled"], ["resolve"]):
+        assert "data/2024-01-01/1.json" in shop.command("catalog", *words).out
+        said = shop.command("catalog", *words, *given)
+        assert said.status == 0, said.text
+        assert "data/2024-03-02/1.10.json" in said.out
+        assert "data/2024-01-01" not in said.out
+    assert shop.command("check", *given).status == 0
+    shop.write("conf/base/parameters.yml", "factor: 2\nlabel: '1'\n")
+    said = shop.command("catalog", "create", "--pipeline", "first")
+    assert said.status == 2
+    assert "'day' of the run, which is not given. Give --params day:..." in said.err
+    assert shop.command("catalog", "create", "--pipeline", "first", *given).status == 0
+
+
+@pytest.mark.parametrize("words", [["catalog", "list"], ["check"], ["run"]])
+def test_a_parameter_that_is_no_date_or_that_nothing_reads_is_refused(
+    shop: ShopProject, words: list[str]
+) -> None:
+    shop.write("conf/base/parameters.yml", "factor: 2\nday: 2024-01-01\n")
+    shop.replace("conf/base/catalog.yml", "data/doubled", "data/${runtime_params:day}")
+    said = shop.command(*words, "--params", "day:2024-02-30")
+    assert said.status == 2
+    assert said.err == (
+        "Error: The parameter 'day' must be a date, as in conf/base/parameters.yml:2: "
+        "'2024-02-30' is none (day is out of range for month). Write it like 2024-01-01.\n"
+    )
+    said = shop.command(*words, "--params", "dax:2024-02-01")
+    assert said.status == 2
+    assert "reads the parameter 'dax'. Did you mean 'day'?" in said.err
+    assert not list(shop.path.glob("data/2024*"))
+
+
 def test_describe_tells_entry_type_place_and_users(shop: ShopProject) -> None:
     said = shop.command("catalog", "describe", "doubled").out
     rows, _, entry = said.partition("\n\n")

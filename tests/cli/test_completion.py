@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 
 import pytest
 from cli_project import ShopProject
+from in_process import call
 
 
 def completed(shop: ShopProject, *words: str) -> list[str]:
     """Return what is offered for the last word, as bash asks for it."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "sparkpipe"],
-        cwd=shop.path,
-        env={
-            **os.environ,
-            "_SPARKPIPE_COMPLETE": "bash_complete",
-            "COMP_WORDS": " ".join(("sparkpipe", *words)),
-            "COMP_CWORD": str(len(words)),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.stderr == ""
-    return [line.partition(",")[2] for line in ended.stdout.splitlines() if line]
+    env = {
+        "_SPARKPIPE_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(("sparkpipe", *words)),
+        "COMP_CWORD": str(len(words)),
+    }
+    ended = call("sparkpipe", (), shop.path, env)
+    assert ended.err == ""
+    return [line.partition(",")[2] for line in ended.out.splitlines() if line]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from cli_project import ShopProject
 
-from sparkpipe.events import NodeReport
+from sparkpipe.events import NodeEnded, NodeStarted, RunEnded, RunStarted
 from sparkpipe.pipeline import Pipeline, node, pipeline
 from sparkpipe.plan import make_plan
 from sparkpipe.report.display import PlainView, RunDisplay, RunningNode, Snapshot
@@ -278,15 +278,15 @@ def test_spark_is_asked_for_the_nodes_that_run_and_for_no_others() -> None:
         return {}
 
     nodes = _three_nodes()
-    display = RunDisplay(tasks, io.StringIO(), period=0.02)
-    display.run_started(make_plan(nodes), "run")
+    display = RunDisplay(lambda: tasks, io.StringIO(), period=0.02)
+    display.on_event(RunStarted("run", make_plan(nodes)))
     time.sleep(0.2)
     assert asked == []
-    display.node_started(nodes.nodes[0])
-    display.node_started(nodes.nodes[1])
-    display.node_ended(NodeReport("n0", "done"))
+    display.on_event(NodeStarted("run", "n0"))
+    display.on_event(NodeStarted("run", "n1"))
+    display.on_event(NodeEnded("run", "n0", "done"))
     time.sleep(0.2)
-    display.run_ended()
+    display.on_event(RunEnded("run", "done", {}, 1.0))
 
     assert asked
     assert asked[-1] == ["run/n1"]
@@ -298,13 +298,13 @@ def test_a_display_that_breaks_does_not_break_the_run() -> None:
         raise RuntimeError("Spark is gone")
 
     nodes = _three_nodes()
-    display = RunDisplay(tasks, io.StringIO(), period=0.01)
-    display.run_started(make_plan(nodes), "run")
+    display = RunDisplay(lambda: tasks, io.StringIO(), period=0.01)
+    display.on_event(RunStarted("run", make_plan(nodes)))
     for one in nodes.nodes:
-        display.node_started(one)
+        display.on_event(NodeStarted("run", one.name))
         time.sleep(0.05)
-        display.node_ended(NodeReport(one.name, "done"))
-    display.run_ended()
+        display.on_event(NodeEnded("run", one.name, "done"))
+    display.on_event(RunEnded("run", "done", {}, 1.0))
 
     assert _threads() == []
 
@@ -316,12 +316,12 @@ def test_a_run_does_not_wait_for_a_display_that_hangs() -> None:
         release.wait(60)
         return {}
 
-    display = RunDisplay(tasks, io.StringIO(), period=0.01)
-    display.run_started(make_plan(_three_nodes()), "run")
-    display.node_started(_three_nodes().nodes[0])
+    display = RunDisplay(lambda: tasks, io.StringIO(), period=0.01)
+    display.on_event(RunStarted("run", make_plan(_three_nodes())))
+    display.on_event(NodeStarted("run", "n0"))
     time.sleep(0.2)
     started = time.monotonic()
-    display.run_ended()
+    display.on_event(RunEnded("run", "done", {}, 1.0))
     waited = time.monotonic() - started
     release.set()
 

@@ -17,8 +17,10 @@ from cli_project import ShopProject
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sparkpipe.cli.commands import package
 from sparkpipe.cli.conf_archive import pack, unpack
 from sparkpipe.errors import ConfigError
+from sparkpipe.project import find_project
 
 MAIN = """
 from sparkpipe.cli.installed_project import run_package
@@ -212,6 +214,26 @@ def test_a_wheel_that_cannot_be_built_is_told(
     assert said.status == 2
     assert message in said.err
     assert "Traceback" not in said.err
+    assert list((packable.path / "dist").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("installed", "told"),
+    [
+        # Where it fetches the backend a build needs a network; tests/docs builds with one.
+        (["pip"], f"{sys.executable} -m pip install hatchling"),
+        ([], "built by 'hatchling', which is not installed, nor is pip, which would fetch it."),
+    ],
+)
+def test_a_backend_that_is_missing_and_cannot_be_fetched_is_told_with_what_brings_it(
+    packable: ShopProject, monkeypatch: pytest.MonkeyPatch, installed: list[str], told: str
+) -> None:
+    monkeypatch.setattr(package, "_is_installed", lambda name: name in installed)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(packable.path))
+    with pytest.raises(ConfigError) as refusal:
+        package.build(find_project(packable.path), None, verbose=False)
+    assert told in str(refusal.value)
     assert list((packable.path / "dist").iterdir()) == []
 
 

@@ -208,7 +208,7 @@ def test_run_without_spark_imports_no_pyspark(shop: ShopProject) -> None:
         "shop/nodes.py", "return {", "import sys\n    return {'spark': 'pyspark' in sys.modules,"
     )
 
-    assert shop.command("run").status == 0
+    assert shop.process("run").status == 0
     assert json.loads(shop.read("data/report.json"))["spark"] is False
 
 

@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 
-from sparkpipe.events import NodeReport
+from sparkpipe.events import DataSetReport, NodeEnded, RunEnded
 from sparkpipe.report.summary import RunSummary, summary_lines
 
 
-def _done(name: str, seconds: float, **details: Any) -> NodeReport:
-    return NodeReport(name, "done", 100.0, 100.0 + seconds, **details)
+def _done(name: str, seconds: float, lazy: str = "", **details: Any) -> NodeEnded:
+    frames = (
+        DataSetReport(one, "MemoryDataSet", "", "save", 0.0, is_lazy=True) for one in lazy.split()
+    )
+    times = (100.0, 100.0 + seconds)
+    return NodeEnded("run", name, "done", *times, data_sets=tuple(frames), **details)
 
 
 def test_slowest_nodes_come_first_with_the_time_of_each_step() -> None:
@@ -34,8 +38,8 @@ def test_slowest_nodes_come_first_with_the_time_of_each_step() -> None:
 def test_lazy_results_are_marked_and_explained_once() -> None:
     lines = summary_lines(
         [
-            _done("join", 0.02, function_seconds=0.02, lazy_outputs=("joined",)),
-            _done("split", 0.01, lazy_outputs=("a", "b", "c", "d", "e"), attempts=2),
+            _done("join", 0.02, function_seconds=0.02, lazy="joined"),
+            _done("split", 0.01, lazy="a b c d e", attempts=2),
         ]
     )
 
@@ -46,9 +50,7 @@ def test_lazy_results_are_marked_and_explained_once() -> None:
     ]
     assert (
         "lazy: a, b, c, d, e; 2 attempts"
-        in summary_lines(
-            [_done("split", 0.01, lazy_outputs=("a", "b", "c", "d", "e"), attempts=2)], verbose=True
-        )[1]
+        in summary_lines([_done("split", 0.01, lazy="a b c d e", attempts=2)], verbose=True)[1]
     )
 
 
@@ -56,9 +58,9 @@ def test_what_failed_comes_before_what_was_slow() -> None:
     lines = summary_lines(
         [
             _done("slow", 9.0),
-            NodeReport("never", "skipped"),
-            NodeReport("stopped", "cancelled", 100.0, 101.0),
-            NodeReport("broken", "failed", 100.0, 100.5),
+            NodeEnded("run", "never", "skipped"),
+            NodeEnded("run", "stopped", "cancelled", 100.0, 101.0),
+            NodeEnded("run", "broken", "failed", 100.0, 100.5),
         ]
     )
 
@@ -76,7 +78,7 @@ def test_status_is_told_only_if_not_all_are_done() -> None:
 
 def test_hundreds_of_nodes_fit_on_a_screen_and_verbose_has_all() -> None:
     reports = [_done(f"node_{i}", i) for i in range(300)]
-    reports += [NodeReport(f"after_{i}", "skipped") for i in range(5)]
+    reports += [NodeEnded("run", f"after_{i}", "skipped") for i in range(5)]
 
     lines = summary_lines(reports)
 
@@ -89,7 +91,9 @@ def test_hundreds_of_nodes_fit_on_a_screen_and_verbose_has_all() -> None:
 @pytest.mark.parametrize("name", ["\x1b[2Jwiped", "two\nlines", "\u202eright to left", "x\x9b1m"])
 def test_names_cannot_steer_the_terminal(name: str) -> None:
     for verbose in (False, True):
-        lines = summary_lines([_done(name, 1.0, lazy_outputs=(name,))], verbose)
+        frame = DataSetReport(name, "MemoryDataSet", "", "save", 0.0, is_lazy=True)
+        ended = NodeEnded("run", name, "done", 100.0, 101.0, data_sets=(frame,))
+        lines = summary_lines([ended], verbose)
         assert len(lines) == 3
         assert all(line.isprintable() for line in lines)
 
@@ -113,9 +117,8 @@ def test_nothing_ran_and_nothing_is_told() -> None:
 
 def test_summary_collects_the_reports_of_its_run() -> None:
     summary = RunSummary()
-    summary.run_started(None, "run")  # type: ignore[arg-type]
-    summary.node_ended(_done("join", 1.0))
-    summary.run_ended()
+    summary.on_event(_done("join", 1.0))
+    summary.on_event(RunEnded("run", "done", {"done": 1}, 2.5))
 
     assert summary.lines() == ["Node  Total", "join  1.0 s"]
-    assert 0 <= summary.seconds < 10
+    assert summary.seconds == 2.5

@@ -15,7 +15,7 @@ from pandas.testing import assert_frame_equal
 from sparkpipe.datasets.pandas import SQLQueryDataSet, SQLTableDataSet
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.target import target_of
+from sparkpipe.io.declared import target_of
 from sparkpipe.pipeline import Pipeline, node
 from sparkpipe.runner import ParallelRunner, SequentialRunner
 

@@ -10,6 +10,8 @@ What a block is, is told by its language and by HTML comments directly before it
 * ``<!-- raises: RunFailedError -->`` is what a cell raises.
 
 ``<!-- page: spark -->`` says that all blocks of a page need Spark: they run in their order.
+``<!-- project: run-a-pipeline.md -->`` starts a page with the files of another page's blocks, in
+its folder.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from typing import Any, NamedTuple
 import click
 import pytest
 import yaml
+from in_process import Ended, call
 from migration import documented_command
 from shell import Dbutils, Shell, ipython_shell
 
@@ -64,6 +67,17 @@ NOT_RUN = {
     "sparkpipe session stop": "the server is that of the tests",
 }
 
+#: Programs that readers call, as modules of this Python, but for the shell.
+PROGRAMS = {
+    "sparkpipe": ["-m", "sparkpipe"],
+    "python": [],
+    "pytest": ["-m", "pytest"],
+    "sh": [],
+}
+
+#: Commands that start Spark, in blocks that need it.
+STARTING_SPARK = (["run"], ["sample"], ["session"])
+
 #: How the documents write the folder in which a reader works.
 READERS_FOLDER = "/home/you/project"
 
@@ -74,6 +88,7 @@ _BLOCK = re.compile(
     r"(?P<comments>(?:^<!-- [^\n]*? -->\n)*)^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.M | re.S
 )
 _COMMENT = re.compile(r"^<!-- (\w+)(?:: (.*?))? -->$", re.M)
+_PROJECT = re.compile(r"^<!-- project: (\S+) -->$", re.M)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 # From a minute on pytest also tells it in minutes.
 _VARYING = re.compile(r"\b\d\d:\d\d:\d\d\b|\b\d+\.\d+ ?s( \(\d+:\d\d:\d\d\))?$")
@@ -144,6 +159,13 @@ class Reader:
         self._notebook: Shell | None = None
         self._closing = ExitStack()
 
+    def start(self, document: Path) -> None:
+        """Write the files that a document takes over from the one that its comment names."""
+        for name in _PROJECT.findall(document.read_text(encoding="utf-8")):
+            for block in blocks_of(document.parent / name):
+                if "file" in block.comments:
+                    self.follow(block)
+
     def follow(self, block: Block) -> None:
         parse = {"yaml": yaml.safe_load, "json": json.loads, "toml": tomllib.loads}
         if block.language in parse:
@@ -202,23 +224,38 @@ class Reader:
             self._folder /= arguments[0]
             os.chdir(self._folder)  # the fixture goes back
             return
-        programs = {"sparkpipe": ["-m", "sparkpipe"], "python": [], "pytest": ["-m", "pytest"]}
-        assert program in programs, f"{block.where}: '{command}' is not for tests; see NOT_RUN"
+        assert program in PROGRAMS, f"{block.where}: '{command}' is not for tests; see NOT_RUN"
+        done = self._done([program, *arguments], block)
+        output = done.out.replace(str(self._folder), READERS_FOLDER)
+        told = f"{block.where}: {command} ended with status {done.status}:\n{output}"
+        assert done.status == int(block.comments.get("exit") or 0), told
+        printed = {_steady(line) for line in output.splitlines()}
+        missing = [line for line in shown if _steady(line) not in printed]
+        assert not missing, f"{told}\nwhich lacks the lines:\n" + "\n".join(missing)
+
+    def _done(self, command: list[str], block: Block) -> Ended:
+        """Run a command: in this process a module that neither starts Spark nor tests."""
+        program, *options = command
+        arguments = [*PROGRAMS[program], *options]
+        match arguments:
+            case ["-m", module, *given] if module in ("sparkpipe", *PACKAGES):
+                if "spark" not in block.comments or given[:1] not in STARTING_SPARK:
+                    return call(module, given, self._folder, {}, together=True)
+        own = Path(sys.executable).parent  # what a script of the reader calls is there, too
         done = subprocess.run(
-            [sys.executable, *programs[program], *arguments],
+            [program if program == "sh" else sys.executable, *arguments],
             cwd=self._folder,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            env={
+                **os.environ,
+                "PATH": f"{own}{os.pathsep}{os.environ['PATH']}",
+                "PYTHONIOENCODING": "utf-8",
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             check=False,
         )
-        output = done.stdout.replace(str(self._folder), READERS_FOLDER)
-        told = f"{block.where}: {command} ended with status {done.returncode}:\n{output}"
-        assert done.returncode == int(block.comments.get("exit") or 0), told
-        printed = {_steady(line) for line in output.splitlines()}
-        missing = [line for line in shown if _steady(line) not in printed]
-        assert not missing, f"{told}\nwhich lacks the lines:\n" + "\n".join(missing)
+        return Ended(done.returncode, done.stdout, "")
 
 
 def _steady(line: str) -> str:
@@ -246,8 +283,11 @@ def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def _needs_spark(document: Path) -> bool:
-    return any("spark" in block.comments for block in blocks_of(document))
+def _is_run_with_spark(document: Path) -> bool:
+    # The tutorial is run in an environment of its own: test_tutorial.py.
+    return document.name != "tutorial.md" and any(
+        "spark" in block.comments for block in blocks_of(document)
+    )
 
 
 # Code
@@ -255,14 +295,16 @@ def _needs_spark(document: Path) -> bool:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
 def test_blocks_run(document: Path, reader: Reader) -> None:
+    reader.start(document)
     for block in blocks_of(document):
         if "spark" not in block.comments:
             reader.follow(block)
 
 
 @pytest.mark.spark
-@pytest.mark.parametrize("document", list(filter(_needs_spark, DOCUMENTS)), ids=_name)
+@pytest.mark.parametrize("document", list(filter(_is_run_with_spark, DOCUMENTS)), ids=_name)
 def test_spark_blocks_run(document: Path, spark: object, reader: Reader) -> None:
+    reader.start(document)
     for block in blocks_of(document):
         if "spark" in block.comments:
             reader.follow(block)
@@ -280,6 +322,12 @@ def test_every_command_that_is_not_run_is_shown_somewhere() -> None:
 
 
 # Text
+
+
+def test_the_readme_leads_to_what_a_new_user_needs() -> None:
+    links = set(_LINK.findall((ROOT / "README.md").read_text(encoding="utf-8")))
+    wanted = ("tutorial", "testing", "spark-submit", "performance", "comparison", "api/index")
+    assert {f"docs/{name}.md" for name in wanted} <= links
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)

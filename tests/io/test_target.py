@@ -17,7 +17,8 @@ from sparkpipe.io import (
     PartitionedDataSet,
     Version,
 )
-from sparkpipe.io.target import is_transactional, path_target, save_mode, table_target, target_of
+from sparkpipe.io.declared import is_transactional, save_effect, target_of
+from sparkpipe.io.target import path_target, table_target
 
 
 class Foreign:
@@ -150,7 +151,7 @@ def test_a_class_of_ones_own_may_tell_its_target() -> None:
         def _describe(self) -> dict[str, Any]:
             return {"filepath": "not this"}
 
-        def _target(self) -> str:
+        def target(self) -> str:
             return "topic:orders"
 
     assert target_of(Topic()) == target_of(CachedDataSet(Topic())) == "topic:orders"
@@ -159,24 +160,24 @@ def test_a_class_of_ones_own_may_tell_its_target() -> None:
 @pytest.mark.parametrize(
     ("data_set", "mode"),
     [
-        (PickleDataSet("a"), "overwrite"),
+        (PickleDataSet("a"), "replace"),
         (PickleDataSet("a", fs_args={"open_args_save": {"mode": "ab"}}), "append"),
         (PickleDataSet("a", fs_args={"open_args_save": {"mode": "xb"}}), "keep"),
         (PickleDataSet("a", version=Version(None, None)), "keep"),
-        (SparkDataSet("a"), "overwrite"),
+        (SparkDataSet("a"), "replace"),
         (SparkDataSet("a", save_args={"mode": "Append"}), "append"),
         (SparkDataSet("a", save_args={"mode": "ignore"}), "keep"),
         (CachedDataSet(SparkDataSet("a", save_args={"mode": "append"})), "append"),
-        (PartitionedDataSet("a", "pickle.PickleDataSet"), "append"),
-        (PartitionedDataSet("a", "pickle.PickleDataSet", overwrite=True), "overwrite"),
+        (PartitionedDataSet("a", "pickle.PickleDataSet"), "part"),
+        (PartitionedDataSet("a", "pickle.PickleDataSet", overwrite=True), "replace"),
         (Foreign(_SINGLE_PROCESS=True, _save_args={}), "keep"),
         (Foreign(_save_args={"if_exists": "append"}), "append"),
-        (Foreign(_save_args={"if_exists": "replace"}), "overwrite"),
-        (Foreign(_save_args=None), "overwrite"),
+        (Foreign(_save_args={"if_exists": "replace"}), "replace"),
+        (Foreign(_save_args=None), "replace"),
     ],
 )
 def test_what_a_save_does_with_what_is_there(data_set: Any, mode: str) -> None:
-    assert save_mode(data_set) == mode
+    assert save_effect(data_set) == mode
 
 
 def test_tables_are_written_in_transactions_and_files_are_not() -> None:

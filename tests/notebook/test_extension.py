@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Timer
 
@@ -354,3 +356,51 @@ def test_a_broken_project_is_told_and_can_be_put_right(kernel: Kernel, shop: Sho
     shop.replace("shop/pipeline_registry.py", "import dobule, shout", "import double, shout")
     kernel.good("%reload_sparkpipe")
     assert kernel.good("%run_pipeline first").text == "{}"
+
+
+@pytest.fixture
+def bytecode(kernel: Kernel) -> Iterator[None]:
+    """The kernel writes bytecode, as it does for everybody who has not forbidden it."""
+    kernel.good(
+        "import sys as _s; _written, _s.dont_write_bytecode = _s.dont_write_bytecode, False"
+    )
+    yield
+    kernel.good("import sys as _s; _s.dont_write_bytecode = _written")
+
+
+def edit_unnoticed(shop: ShopProject, name: str, old: str, new: str) -> None:
+    """Edit a file within its second: neither its time nor its size tells."""
+    assert len(old) == len(new)
+    before = (shop.path / name).stat()
+    shop.replace(name, old, new)
+    os.utime(shop.path / name, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.usefixtures("bytecode")
+def test_what_was_broken_is_compiled_anew_within_the_same_second(
+    kernel: Kernel, shop: ShopProject
+) -> None:
+    shop.replace("shop/pipeline_registry.py", "import double, shout", "import dobule, shout")
+    assert "dobule" in kernel.run("%load_ext sparkpipe").error
+    edit_unnoticed(shop, "shop/pipeline_registry.py", "dobule, shout", "double, shout")
+    kernel.good("%reload_sparkpipe")
+    assert kernel.good("%run_pipeline first").text == "{}"
+
+
+@pytest.mark.usefixtures("bytecode")
+def test_an_edit_is_seen_by_what_is_in_the_file(kernel: Kernel, shop: ShopProject) -> None:
+    shop.write("shop/late.py", "WORD = 'one'\n")
+    kernel.good("%load_ext sparkpipe")
+    for old, new in (("number *", "number +"), ("number +", "number -")):
+        edit_unnoticed(shop, "shop/nodes.py", old, new)
+        kernel.good("%reload_sparkpipe")
+    kernel.good("%run_pipeline first")
+    assert json.loads(shop.read("data/doubled.json")) == [-1, 0, 1]
+    # One that was imported after the project was loaded is no exception.
+    assert kernel.good("from shop.late import WORD; WORD").text == "'one'"
+    edit_unnoticed(shop, "shop/late.py", "one", "two")
+    kernel.good("%reload_sparkpipe")
+    assert kernel.good("from shop.late import WORD; WORD").text == "'two'"
+    assert kernel.good("import sys; old = sys.modules['shop.late']").err == ""
+    kernel.good("%reload_sparkpipe")
+    assert kernel.good("sys.modules['shop.late'] is old").text == "True"

@@ -73,6 +73,15 @@ def boom(x: Any) -> Any:
     raise ValueError("the barrel is empty")
 
 
+def refuse(x: Any) -> Any:
+    raise ConnectionError("nobody answers")
+
+
+def slow_then_boom(x: Any) -> Any:
+    time.sleep(0.05)
+    raise ValueError("the barrel is empty")
+
+
 def leave(x: Any) -> Any:
     raise SystemExit(7)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import json
 import logging
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sparkpipe.config import parse_params
 from sparkpipe.errors import (
     ConfigError,
     PreflightError,
@@ -63,6 +65,7 @@ def register_pipelines():
         ]),
         "scaling": pipeline([node(scale, ["source", "params:model.factor"], "scaled")]),
         "broken": pipeline([node(boom, "source", "never")]),
+        "sum": pipeline([node(int.__add__, ["source", "params:limit"], "sum", name="sum")]),
         "spark": pipeline([node(which_spark, "source", "identity")]),
     }
 """
@@ -211,6 +214,74 @@ def test_a_parameter_that_nothing_reads_is_refused(project: Path) -> None:
     with pytest.raises(PreflightError, match=r"'model\.fctor'\. Did you mean 'model\.factor'\?"):
         session.run("scaling")
     assert Session(project, extra_params={"model": {"factor": 5}}).run("scaling") == {}
+
+
+def test_a_run_has_parameters_of_its_own_on_top_of_the_sessions(project: Path) -> None:
+    (project / "conf/base/catalog.yml").write_text(
+        "source: {type: json.JSONDataSet, filepath: data/source.json}\n"
+        "scaled: {type: json.JSONDataSet, filepath: 'data/${runtime_params:day}/scaled.json'}\n"
+    )
+    (project / "conf/base/parameters.yml").write_text(
+        "model: {factor: 2, depth: 3}\nlimit: 10\nday: 2024-01-01\n"
+    )
+    seen = Contexts()
+    session = Session(project, extra_params={"model": {"factor": 3}}, hooks=[seen])
+
+    assert session.run(params={"limit": 5}) == {"told": "63 of ['day', 'limit', 'model']"}
+    prepared = session.prepare(params={"model": {"depth": 1}, "day": "2024-03-02"})
+    assert prepared.run_params["extra_params"] == {
+        "model": {"factor": 3, "depth": 1},
+        "day": datetime.date(2024, 3, 2),
+    }
+    assert prepared.run() == {"told": "63 of ['day', 'limit', 'model']"}
+
+    assert session.params["model"] == {"factor": 3, "depth": 3}
+    assert session.extra_params == {"model": {"factor": 3}}
+    assert [context.params["limit"] for context in seen.seen] == [5, 10, 10]
+    found = sorted(path.parent.name for path in project.glob("data/*/scaled.json"))
+    assert found == ["2024-01-01", "2024-03-02"]
+    with pytest.raises(PreflightError, match=r"'model\.fctor'\. Did you mean 'model\.factor'\?"):
+        session.run("scaling", params={"model": {"fctor": 5}})
+    with pytest.raises(ConfigError, match=r"'day' must be a date, as in .*base/parameters\.yml:3"):
+        session.run(params={"day": "tomorrow"})
+
+
+def test_sessions_of_other_parameters_share_spark_and_hooks(project: Path) -> None:
+    session = Session(project, spark=lambda: pytest.fail("not needed"))
+    with session.with_params(parse_params("model.factor:7")) as other:
+        assert other.run() == {"told": "147 of ['limit', 'model']"}
+        assert other.spark is session.spark
+        assert other.hook_manager is session.hook_manager
+        assert other.with_params({"limit": 1}).params == {
+            "model": {"factor": 7, "depth": 3},
+            "limit": 1,
+        }
+    assert session.run() == {"told": "42 of ['limit', 'model']"}
+
+
+def test_runs_with_parameters_may_be_at_the_same_time(project: Path) -> None:
+    session = Session(project)
+    with ThreadPoolExecutor(8) as pool:
+        runs = pool.map(lambda n: session.run("sum", params={"limit": n}), range(40))
+        assert [run["sum"] for run in runs] == [21 + n for n in range(40)]
+
+
+def test_parameters_have_the_types_of_the_environment(project: Path) -> None:
+    (project / "conf/base/parameters.yml").write_text("day: 2024-01-01\nlabel: '1'\n")
+    (project / "conf/prod/parameters.yml").write_text("day: '2024-01-01'\n")
+    given = parse_params("day:2024-03-02,label:1.10")
+    of_base = Session(project, extra_params=given)
+    assert of_base.params == {"day": datetime.date(2024, 3, 2), "label": "1.10"}
+    assert of_base.extra_params == of_base.params
+    assert Session(project, env="prod", extra_params=given).params["day"] == "2024-03-02"
+    (settings,) = project.glob("session_project_*")
+    (settings / "settings.py").write_text(
+        "from sparkpipe.config import TemplatedConfigLoader as CONFIG_LOADER_CLASS\n"
+    )
+    templated = Session(project, extra_params=given)
+    assert templated.params == {"day": datetime.date(2024, 3, 2), "label": "1.10"}
+    with pytest.raises(ConfigError, match="'day' must be a date"):
+        Session(project, extra_params={"day": "x"})
 
 
 def test_another_folder_of_configuration(project: Path, tmp_path: Path) -> None:
@@ -901,3 +972,37 @@ def test_session_that_a_hook_starts_is_the_one_of_the_run(
     assert hook.session is spark
     assert hears.sessions == [spark, spark]
     spark.conf.set("spark.sql.shuffle.partitions", "2")
+
+
+def test_a_run_is_judged_once_and_its_plan_is_what_runs(tmp_path: Path) -> None:
+    package = tmp_path / "src" / "judged_shop"
+    package.mkdir(parents=True)
+    (tmp_path / "conf" / "base").mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text('[tool.sparkpipe]\npackage_name = "judged_shop"\n')
+    (tmp_path / "conf" / "base" / "catalog.yml").write_text(
+        "x:\n  type: judged_shop.counting.Counting\n"
+    )
+    (package / "__init__.py").touch()
+    (package / "counting.py").write_text(
+        "from sparkpipe.io import MemoryDataSet\n"
+        "class Counting(MemoryDataSet):\n"
+        "    asked = 0\n"
+        "    def __init__(self):\n"
+        "        super().__init__(data=1)\n"
+        "    def _problems(self):\n"
+        "        type(self).asked += 1\n"
+        "        return []\n"
+    )
+    (package / "pipeline_registry.py").write_text(
+        "from sparkpipe.pipeline import node, pipeline\n"
+        "def register_pipelines():\n"
+        "    return {'__default__': pipeline([node(abs, 'x', 'y', name='n')])}\n"
+    )
+    for runner in ("SequentialRunner", "ThreadRunner", "DryRunner"):
+        prepared = Session(tmp_path).prepare(runner=runner)
+        import judged_shop.counting as counting  # type: ignore[import-not-found]
+
+        assert [node.name for node in prepared.plan.nodes] == ["n"]
+        prepared.run()
+        assert counting.Counting.asked == 1
+        counting.Counting.asked = 0

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sparkpipe.datasets.spark import options
 from sparkpipe.errors import DataSetError, PreflightError, SparkStartError
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import SequentialRunner
 from sparkpipe.session import Session
-from sparkpipe.spark import jars, warm
 from sparkpipe.spark import session as spark_session
 from sparkpipe.spark.session import SparkProvider
+from sparkpipe.spark.start import jars
 from sparkpipe.spark.start.tune import tune
+from sparkpipe.spark.warm import folder as warm
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -32,7 +32,6 @@ def client_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (jars, spark_session):
         monkeypatch.setattr(module, "spark_jars", lambda: None)
     monkeypatch.setattr(spark_session, "active_session", lambda: None)
-    monkeypatch.setattr(options, "uses_databricks", lambda: False)
     monkeypatch.setattr(spark_session, "uses_databricks", lambda: False)
 
 
@@ -93,11 +92,9 @@ def test_a_run_that_reads_by_spark_is_refused_before_it_starts(
 def test_the_server_has_delta_not_the_client(
     client_alone: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert options.needed_packages("delta") == ("pyspark",)
-    monkeypatch.undo()
-    assert options.needed_packages("delta") == ("pyspark", "delta")
-    monkeypatch.setenv("SPARK_REMOTE", ADDRESS)
-    assert options.needed_packages("delta") == ("pyspark",)
+    monkeypatch.setitem(sys.modules, "delta", None)
+    table = {"type": "spark.DeltaTableDataSet", "filepath": "t"}
+    assert DataCatalog.from_config_lazily({"t": table}).problems() == []
 
 
 @pytest.mark.parametrize(
@@ -106,10 +103,15 @@ def test_the_server_has_delta_not_the_client(
         ("3.5.9", "3.3.3", "io.delta:delta-spark_2.12:3.3.3"),
         ("4.0.1", "4.0.1", "io.delta:delta-spark_2.13:4.0.1"),
         ("4.2.0", "4.4.0", "io.delta:delta-spark_4.2_2.13:4.4.0"),
+        ("4.0.1", "4.4.0", "io.delta:delta-spark_4.0_2.13:4.4.0"),
+        ("4.2.0", "4.3.1", None),
+        ("4.3.0", "4.1.0", None),
+        ("3.5.9", "4.0.0", None),
+        ("4.0.1", "3.3.3", None),
     ],
 )
 def test_the_jar_of_delta_goes_with_its_version(
-    monkeypatch: pytest.MonkeyPatch, pyspark: str, delta: str, package: str
+    monkeypatch: pytest.MonkeyPatch, pyspark: str, delta: str, package: str | None
 ) -> None:
     monkeypatch.setattr(jars, "find_spec", lambda name: object())
     versions = {"pyspark": pyspark, "delta-spark": delta}

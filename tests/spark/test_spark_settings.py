@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from sparkpipe.spark import jars
+from sparkpipe.spark.start import jars
 from sparkpipe.spark.start.profile import effective_settings, local_profile
 from sparkpipe.spark.start.properties import SparkOptions
 

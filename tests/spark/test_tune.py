@@ -14,7 +14,7 @@ import pytest
 from cli_project import make_java
 
 from sparkpipe.errors import SparkStartError
-from sparkpipe.spark import jars
+from sparkpipe.spark.start import jars
 from sparkpipe.spark.start.archive import archive_options, archive_path, quoted
 from sparkpipe.spark.start.profile import CLASS_PATH, JAVA_OPTIONS, effective_settings
 from sparkpipe.spark.start.tune import tune

@@ -12,7 +12,7 @@ import pytest
 from sparkpipe.datasets.spark import SparkJDBCDataSet
 from sparkpipe.errors import DataSetError, SparkpipeError
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.target import is_transactional, target_of
+from sparkpipe.io.declared import is_transactional, target_of
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import SequentialRunner
 

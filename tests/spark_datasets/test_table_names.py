@@ -14,7 +14,7 @@ from sparkpipe.datasets.spark import SparkHiveDataSet, SparkTableDataSet
 from sparkpipe.datasets.spark.names import TableName, quoted
 from sparkpipe.errors import DataSetError, PreflightError
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.target import is_transactional, save_mode, target_of
+from sparkpipe.io.declared import is_transactional, save_effect, target_of
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import SequentialRunner
 
@@ -117,8 +117,8 @@ def test_one_table_is_seen_as_one() -> None:
     [
         ({}, "keep"),
         ({"write_mode": "append"}, "append"),
-        ({"write_mode": "overwrite"}, "overwrite"),
-        ({"write_mode": "upsert", "primary_key": "id"}, "overwrite"),
+        ({"write_mode": "overwrite"}, "replace"),
+        ({"write_mode": "upsert", "primary_key": "id"}, "merge"),
         ({"write_mode": "ignore"}, "keep"),
     ],
 )
@@ -126,7 +126,7 @@ def test_what_a_save_does_with_what_is_there(options: dict[str, Any], mode: str)
     entry = {"type": "spark.SparkTableDataSet", "table": "t", **options}
     for versioned in (False, True):
         catalog = DataCatalog.from_config({"t": {**entry, "versioned": versioned}})
-        assert save_mode(catalog["t"]) == mode
+        assert save_effect(catalog["t"]) == mode
 
 
 def test_tables_of_delta_are_transactional_and_those_of_hive_are_not() -> None:

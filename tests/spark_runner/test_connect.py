@@ -10,10 +10,11 @@ import pytest
 from spark_jobs import endless, persisted, reads_what_is_persisted
 
 from sparkpipe.errors import RunFailedError
+from sparkpipe.events import RunDescription, describing
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import SequentialRunner, ThreadRunner
-from sparkpipe.spark.jobs.run import current_run, pipeline_named
+from sparkpipe.spark.jobs.run import current_run
 from sparkpipe.spark.session import SparkProvider, activated, get_spark
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ def test_threads_carry_the_tags_of_their_node_and_nothing_is_left(connect: Spark
     pipe = pipeline([node(lambda x, n=n: look(x, n), "x", n, name=n) for n in ("a", "b", "c")])
     try:
         for runner in (ThreadRunner(max_workers=1), SequentialRunner()):
-            with activated(SparkProvider(session=connect)), pipeline_named("daily"):
+            with (
+                activated(SparkProvider(session=connect)),
+                describing(RunDescription(pipeline="daily")),
+            ):
                 runner.run(pipe, DataCatalog(feed_dict={"x": 1}), session_id="tags")
             for name, tags in seen.items():
                 assert f"daily · {name}" in tags

@@ -26,7 +26,7 @@ from sparkpipe.datasets.spark import SparkDataSet
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import ThreadRunner
-from sparkpipe.spark.jobs.run import pipeline_named
+from sparkpipe.events import RunDescription, describing
 from sparkpipe.spark.session import SparkProvider, activated, get_spark
 
 folder = Path(sys.argv[1])
@@ -37,7 +37,7 @@ pipe = pipeline([
     node(lambda f: f, "shared", "table", name="keep"),
     node(lambda f: f.count(), "shared", "total", name="count"),
 ])
-with activated(provider), pipeline_named("daily"):
+with activated(provider), describing(RunDescription(pipeline="daily")):
     catalog = DataCatalog({"table": SparkDataSet(str(folder / "table"))})
     ThreadRunner().run(pipe, catalog, session_id="a run")
 context = provider.get().sparkContext

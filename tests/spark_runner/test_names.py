@@ -11,10 +11,10 @@ import pytest
 from spark_jobs import jobs, properties
 
 from sparkpipe.datasets.spark import DeltaTableDataSet, SparkDataSet
+from sparkpipe.events import RunDescription, describing
 from sparkpipe.io import DataCatalog, MemoryDataSet
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import AbstractRunner, SequentialRunner, ThreadRunner
-from sparkpipe.spark.jobs.run import pipeline_named
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def count(frame: DataFrame) -> int:
     return frame.count()
 
 
+@pytest.mark.delta
 def test_jobs_carry_group_description_and_tag(
     spark: SparkSession, runner: AbstractRunner, tmp_path: Path
 ) -> None:
@@ -64,7 +65,7 @@ def test_jobs_carry_group_description_and_tag(
         ]
     )
     run_id = f"names-{type(runner).__name__}-{runner._is_async}"
-    with pipeline_named("daily"):
+    with describing(RunDescription(pipeline="daily")):
         assert runner.run(pipe, catalog, session_id=run_id) == {"total": 5}
     found = jobs(spark, run_id)
     assert {job.group for job in found} == {f"{run_id}/make", f"{run_id}/count"}
@@ -91,7 +92,7 @@ def test_asynchronous_loads_and_saves_carry_the_names_of_their_node(
     for name in names:
         catalog.save(name, spark.range(3))
     copy = node(lambda *frames: frames, names, [f"{n}_out" for n in names], name="copy")
-    with pipeline_named("daily"):
+    with describing(RunDescription(pipeline="daily")):
         SequentialRunner(is_async=True).run(pipeline([copy]), catalog, session_id="async-names")
     described = {job.description for job in jobs(spark, "async-names")}
     assert described >= {f"daily · copy · load {name}" for name in names}

@@ -210,6 +210,81 @@ def test_what_cannot_be_sampled_is_told(tmp_path: Path) -> None:
         load_samples(tmp_path)
 
 
+def test_samples_are_taken_with_parameters(sampled: ShopProject) -> None:
+    sampled.replace(
+        "conf/base/catalog.yml", "data/numbers.json", "'data/${runtime_params:of}.json'"
+    )
+    sampled.write("data/few.json", "[7]")
+    said = sampled.command("sample", "--only", "numbers", "--params", "of:few")
+    assert said.status == 0, said.text
+    assert load_samples(sampled.path / "tests/data").load("numbers") == [7]
+
+
+def run_tests(shop: ShopProject, *options: str) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+    ended = subprocess.run(command, cwd=shop.path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout
+    assert " passed" in ended.stdout
+
+
+def test_fixtures_take_parameters(shop: ShopProject) -> None:
+    shop.write("conf/base/parameters.yml", "factor: 2\nday: 2024-01-01\nlabel: '2024-01-01'\n")
+    shop.replace("conf/base/catalog.yml", "data/numbers", "data/${runtime_params:day}")
+    for day, numbers in (("2024-01-01", [1]), ("2024-03-02", [2, 3]), ("2024-03-03", [5])):
+        shop.write(f"data/{day}.json", json.dumps(numbers))
+    shop.write(
+        "tests/test_shop.py",
+        "from datetime import date\n"
+        "import pytest\n\n\n"
+        "def test_it(run_pipeline, sparkpipe_project, project_catalog):\n"
+        "    assert project_catalog.load('params:day') == date(2024, 3, 2)\n"
+        "    assert project_catalog.load('params:label') == '2024-03-02'\n"
+        "    run_pipeline('__default__', catalog=project_catalog)\n"
+        "    assert project_catalog.load('report') == {'total': 10}\n"
+        "    assert sparkpipe_project.params['day'] == date(2024, 3, 2)\n\n\n"
+        "@pytest.mark.parametrize('sparkpipe_params', [{'day': '2024-03-03'}])\n"
+        "def test_other(run_pipeline, project_catalog):\n"
+        "    run_pipeline('__default__', catalog=project_catalog)\n"
+        "    assert project_catalog.load('report') == {'total': 10}\n",
+    )
+    run_tests(shop, "--sparkpipe-params", "day:2024-03-02,label:2024-03-02")
+
+
+def test_test_session_has_the_jars_of_the_project(shop: ShopProject) -> None:
+    shop.write(
+        "conf/base/spark.yml",
+        "spark.jars.packages: [org.postgresql:postgresql:42.7.4, a:b:1]\n"
+        "spark.jars: ${globals:jars}/x.jar\nspark.driver.memory: 77g\n",
+    )
+    shop.write("conf/base/globals.yml", "jars: /opt\n")
+    shop.write(
+        "tests/test_shop.py",
+        "def test_it(_sparkpipe_spark):\n"
+        "    settings = _sparkpipe_spark.settings\n"
+        "    assert settings['spark.jars.packages'] == 'org.postgresql:postgresql:42.7.4,a:b:1'\n"
+        "    assert settings['spark.jars'] == '/opt/x.jar'\n"
+        "    assert 'spark.driver.memory' not in settings\n"
+        "    assert settings['spark.master'] == 'local[2]'\n",
+    )
+    run_tests(shop)
+
+
+def test_settings_of_the_tests_come_before_those_of_the_project(shop: ShopProject) -> None:
+    shop.write("conf/base/spark.yml", "spark.jars.packages: a:b:1\n")
+    shop.write(
+        "tests/conftest.py",
+        "import pytest\nfrom sparkpipe.testing import TEST_SETTINGS\n\n\n"
+        "@pytest.fixture(scope='session')\ndef spark_settings():\n"
+        "    return {**TEST_SETTINGS, 'spark.jars.packages': 'c:d:2'}\n",
+    )
+    shop.write(
+        "tests/test_shop.py",
+        "def test_it(_sparkpipe_spark):\n"
+        "    assert _sparkpipe_spark.settings['spark.jars.packages'] == 'c:d:2'\n",
+    )
+    run_tests(shop)
+
+
 def test_plugin_costs_nothing_until_it_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
         "import sys\n\n\ndef test_it():\n"

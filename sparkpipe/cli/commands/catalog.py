@@ -10,7 +10,7 @@ import click
 
 from sparkpipe.cli import project_names
 from sparkpipe.cli.groups import Group
-from sparkpipe.cli.options import names, pipeline_option
+from sparkpipe.cli.options import names, parameters, params_option, pipeline_option
 from sparkpipe.cli.project_command import (
     ProjectCommand,
     echo_table,
@@ -31,12 +31,18 @@ def catalog() -> None:
 
 @catalog.command("list", cls=ProjectCommand)
 @pipeline_option("Only this pipeline; more than one by commas.", multiple=True, callback=names)
+@params_option()
 @project_options
 def list_data_sets(
-    *, pipeline: tuple[str, ...], env: str | None, conf_source: str | None, verbose: bool
+    *,
+    pipeline: tuple[str, ...],
+    params: tuple[str, ...],
+    env: str | None,
+    conf_source: str | None,
+    verbose: bool,
 ) -> None:
     """List the data sets of each pipeline by their types, and those that it does not use."""
-    session = open_session(env, conf_source)
+    session = _session(env, conf_source, params)
     entries = session.catalog
     in_files = _data_sets(entries.list())
     blocks = []
@@ -58,14 +64,20 @@ def list_data_sets(
 
 @catalog.command("describe", cls=ProjectCommand)
 @click.argument("name", shell_complete=project_names.data_set_names)
+@params_option()
 @project_options
 def describe_data_set(
-    *, name: str, env: str | None, conf_source: str | None, verbose: bool
+    *,
+    name: str,
+    params: tuple[str, ...],
+    env: str | None,
+    conf_source: str | None,
+    verbose: bool,
 ) -> None:
     """Show the entry of a data set, its type and place, and what reads and writes it."""
     from sparkpipe.errors import DataSetNotFoundError, did_you_mean
 
-    session = open_session(env, conf_source)
+    session = _session(env, conf_source, params)
     pipelines = session.pipelines
     entries = session.catalog
     used = {one for pipeline in pipelines.values() for one in pipeline.data_sets()}
@@ -98,8 +110,9 @@ def describe_data_set(
     help="Environment to write into [base].",
     shell_complete=project_names.environments,
 )
+@params_option()
 @click.option("--verbose", "-v", is_flag=True, help="Show all logs and tracebacks.")
-def create_entries(*, pipeline: str, env: str, verbose: bool) -> None:
+def create_entries(*, pipeline: str, env: str, params: tuple[str, ...], verbose: bool) -> None:
     """Add an entry for each data set of a pipeline that the catalog lacks: MemoryDataSet.
 
     They go to catalog_<pipeline>.yml of the environment. What is there stays as it is.
@@ -108,7 +121,7 @@ def create_entries(*, pipeline: str, env: str, verbose: bool) -> None:
     from sparkpipe.project import named_pipeline
 
     check_file_name(pipeline, "part of the name of a file")
-    session = open_session(None if env == "base" else env, None)
+    session = _session(None if env == "base" else env, None, params)
     chosen = named_pipeline(session.pipelines, pipeline)
     entries = session.catalog
     missing = [name for name in _data_sets(chosen.data_sets()) if name not in entries]
@@ -122,12 +135,18 @@ def create_entries(*, pipeline: str, env: str, verbose: bool) -> None:
 
 @catalog.command("resolve", cls=ProjectCommand)
 @pipeline_option("Only this pipeline; more than one by commas.", multiple=True, callback=names)
+@params_option()
 @project_options
 def resolve_names(
-    *, pipeline: tuple[str, ...], env: str | None, conf_source: str | None, verbose: bool
+    *,
+    pipeline: tuple[str, ...],
+    params: tuple[str, ...],
+    env: str | None,
+    conf_source: str | None,
+    verbose: bool,
 ) -> None:
     """Show the entry of each data set of the pipelines, as YAML, with name patterns filled in."""
-    session = open_session(env, conf_source)
+    session = _session(env, conf_source, params)
     entries = session.catalog
     config = session.config_loader["catalog"]
     used = {name for one in _chosen(session, pipeline).values() for name in one.data_sets()}
@@ -136,6 +155,24 @@ def resolve_names(
     resolved = {name: config.get(name) or _resolved(entries, name) for name in _data_sets(listed)}
     found = {name: entry for name, entry in resolved.items() if entry is not None}
     click.echo(_as_yaml(found).rstrip() if found else "No data set has an entry in the catalog.")
+
+
+def _session(env: str | None, conf_source: str | None, params: tuple[str, ...]) -> Session:
+    """Return a session whose catalog can be read, and whose parameters all are.
+
+    Raises:
+        ConfigError: A file or a parameter is wrong.
+        PreflightError: Nothing reads one of the parameters.
+    """
+    from sparkpipe.errors import PreflightError
+
+    session = open_session(env, conf_source, parameters(params))
+    if params:
+        _ = session.catalog  # reads parameters, too
+        unread = session.unread_params()
+        if unread:
+            raise PreflightError(unread)
+    return session
 
 
 def _chosen(session: Session, wanted: Iterable[str]) -> dict[str, Pipeline]:
@@ -152,7 +189,7 @@ def _data_sets(found: Iterable[str]) -> list[str]:
 
 
 def _type_and_place(entries: DataCatalog, name: str) -> tuple[str, str]:
-    from sparkpipe.io.core import location_of
+    from sparkpipe.io.declared import location_of
     from sparkpipe.redaction import redacted
 
     if name not in entries:

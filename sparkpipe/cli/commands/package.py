@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,11 @@ for name in filter(None, names.split(".")):
     backend = getattr(backend, name)
 backend.build_wheel(sys.argv[2])
 """
+# The wheel of the project alone. Where there is no network that shall be told soon.
+_PIP_OPTIONS = (
+    *("--no-deps", "--no-input", "--disable-pip-version-check", "--quiet"),
+    *("--retries", "1", "--wheel-dir"),
+)
 _MOST_LINES = 10
 
 
@@ -141,14 +147,18 @@ def build(project: Project, directory: Path | None, *, verbose: bool) -> Built:
 def _build_wheel(project: Project, folder: Path, verbose: bool) -> Path:
     backend = _backend_of(project)
     tool = backend.partition(":")[0].partition(".")[0]
-    if _is_installed(tool):
+    is_here = _is_installed(tool)
+    if is_here:
         command = [sys.executable, "-c", _BUILD, backend, str(folder)]
     elif _is_installed("build"):
         command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder)]
+    elif _is_installed("pip"):
+        command = [sys.executable, "-m", "pip", "wheel", *_PIP_OPTIONS, str(folder), "."]
     else:
         raise ConfigError(
-            f"A wheel of this project is built by '{tool}', which is not installed.",
-            hint=f"pip install {tool}, or pip install build, which fetches it.",
+            f"A wheel of this project is built by '{tool}', which is not installed, nor is pip, "
+            "which would fetch it.",
+            hint=f"Install it beside sparkpipe, by 'uv pip install {tool}' or as you do.",
         )
     ended = subprocess.run(  # noqa: S603 - the project's own build
         command,
@@ -166,9 +176,28 @@ def _build_wheel(project: Project, folder: Path, verbose: bool) -> Path:
         lines = [line for line in ended.stdout.splitlines() if line.strip()][-_MOST_LINES:]
         raise ConfigError(
             "The wheel could not be built:\n" + "\n".join(lines if verbose else lines[-3:]),
-            hint="\nThe whole output: --verbose",
+            hint=_hint_after_failure(project, tool, is_here),
         )
     return wheels[0]
+
+
+def _hint_after_failure(project: Project, tool: str, is_here: bool) -> str:
+    more = "\nThe whole output: --verbose"
+    if is_here:
+        return more
+    needed = shlex.join(_build_requirements(project) or [tool])
+    return (
+        f"\n'{tool}', which builds it, is not installed here and was to be fetched. Install it "
+        f"once, and no build needs a network: {shlex.quote(sys.executable)} -m pip install "
+        f"{needed}{more}"
+    )
+
+
+def _build_requirements(project: Project) -> list[str]:
+    document = tomllib.loads((project.path / "pyproject.toml").read_text(encoding="utf-8"))
+    system = document.get("build-system")
+    requires = system.get("requires") if isinstance(system, dict) else None
+    return [str(one) for one in requires] if isinstance(requires, list) else []
 
 
 def _requirements(wheel: Path) -> list[str]:

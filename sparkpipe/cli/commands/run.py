@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from sparkpipe.cli.project_command import (
 from sparkpipe.errors import RunFailedError, SparkpipeError, tell_lost
 
 if TYPE_CHECKING:
+    from sparkpipe.events import NodeEnded
     from sparkpipe.report.summary import RunSummary
     from sparkpipe.session.prepared import PreparedRun
 
@@ -100,7 +101,7 @@ def run(
         traceback_logger.exception("The run ended with %s", type(exc).__name__)
         show_unexpected(exc, verbose, shown(str(log)) if log else "")
         end(click.get_current_context(), 1, exc)
-    _show_results(prepared, outputs)
+    _show_results(prepared, outputs, summary.reports)
     return outputs
 
 
@@ -113,9 +114,10 @@ def _watched(
     from sparkpipe.events import observing
     from sparkpipe.report.display import RunDisplay
     from sparkpipe.report.summary import RunSummary
+    from sparkpipe.spark.jobs.run import current_task_counts
 
     summary = RunSummary()
-    observers = [summary] if no_progress else [summary, RunDisplay()]
+    observers = [summary] if no_progress else [summary, RunDisplay(current_task_counts)]
     has_completed = False
     try:
         with observing(*observers):
@@ -140,10 +142,8 @@ def _telling_how_to_continue(prepared: PreparedRun, summary: RunSummary) -> Iter
     context = click.get_current_context()
 
     def tell() -> str:
-        from sparkpipe.plan import make_plan
-
-        plan = make_plan(prepared.pipeline)
-        done = {report.node_name for report in summary.reports if report.status == "done"}
+        plan = prepared.plan
+        done = {report.node for report in summary.reports if report.status == "done"}
         completed = [i for i, node in enumerate(plan.nodes) if node.name in done]
         resume_from = plan.resume_from(completed, prepared.catalog)
         if not resume_from:  # all is done
@@ -202,50 +202,45 @@ def _as_given(value: Any) -> str:
     return value if isinstance(value, str) else ",".join(map(str, value))
 
 
-def _show_results(prepared: Any, outputs: dict[str, Any]) -> None:
+def _show_results(prepared: Any, outputs: dict[str, Any], reports: Iterable[NodeEnded]) -> None:
     from sparkpipe.runner import DryRunner
 
     if isinstance(prepared.runner, DryRunner):
         return
-    rows = result_rows(prepared, outputs)
+    rows = result_rows(prepared, outputs, reports)
     if rows:
         click.echo("Results:")
         echo_table([(f"  {name}", kind, where) for name, kind, where in rows])
 
 
-def result_rows(prepared: Any, outputs: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def result_rows(
+    prepared: Any, outputs: Mapping[str, Any], reports: Iterable[NodeEnded]
+) -> list[tuple[str, str, str]]:
     """Return name, type and place of what a run has made: what is saved, then what is returned.
 
-    With the place goes the version that was written, where there are any.
+    Args:
+        prepared: The run.
+        outputs: What it has returned.
+        reports: How its nodes ended; they tell the versions that were written.
     """
-    from sparkpipe.io.core import is_ephemeral, location_of
+    versions = {
+        saved.name: saved.version
+        for report in reports
+        for saved in report.data_sets
+        if saved.direction == "save" and saved.version
+    }
+    from sparkpipe.io.declared import is_memory_only, location_of, missing_data
 
     rows = []
     for name in sorted(prepared.pipeline.all_outputs()):
         if name in prepared.catalog:
             data_set = prepared.catalog[name]
-            if is_ephemeral(data_set) and name not in prepared.pipeline.outputs():
+            if is_memory_only(data_set) and name not in prepared.pipeline.outputs():
                 continue
-            missing = getattr(data_set, "_missing", None)
-            if callable(missing) and missing():
+            if missing_data(data_set):
                 continue  # a runner of the user's own may save nothing
-            version = _version_written(data_set)
+            version = versions.get(name)
             place = shown(location_of(data_set)) + (f", version {version}" if version else "")
             rows.append((name, type(data_set).__name__, place))
     rows += [(name, type(data).__name__, "(in memory only)") for name, data in outputs.items()]
     return rows
-
-
-def _version_written(data_set: Any) -> str:
-    """Return the version that a run has saved; empty where there are none, or it costs to ask."""
-    resolve = getattr(data_set, "resolve_save_version", None)
-    try:
-        version = resolve() if callable(resolve) else None
-    except Exception:  # a foreign data set; the run is good all the same
-        version = None
-    if version:
-        return str(version)
-    from sparkpipe.io.core import location_of
-
-    commits = Path(location_of(data_set), "_delta_log").glob("[0-9]*.json")
-    return str(max((int(commit.stem) for commit in commits if commit.stem.isdigit()), default=""))

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from sparkpipe.cli import project_names
-from sparkpipe.cli.options import names, pipeline_option
+from sparkpipe.cli.options import names, parameters, params_option, pipeline_option
 from sparkpipe.cli.project_command import ProjectCommand, echo_table, open_session, project_options
 from sparkpipe.errors import ConfigError, SparkpipeError
 
@@ -42,6 +42,7 @@ _NOT_IN_A_FILE = re.compile(r"[^\w.-]+")
     help="Where the samples go [tests/data in the project].",
 )
 @click.option("--force", is_flag=True, help="Replace samples that are there.")
+@params_option()
 @project_options
 def sample(
     *,
@@ -52,6 +53,7 @@ def sample(
     seed: int,
     to: Path | None,
     force: bool,
+    params: tuple[str, ...],
     env: str | None,
     conf_source: str | None,
     verbose: bool,
@@ -68,7 +70,7 @@ def sample(
     from sparkpipe.testing.samples import CATALOG, take_sample
 
     configure_logging(None, verbose=verbose)
-    with open_session(env, conf_source) as session:
+    with open_session(env, conf_source, parameters(params)) as session:
         found = named_pipeline(session.pipelines, pipeline or "__default__")
         folder = to or session.project.path / "tests" / "data"
         known, taken, left = _entries(folder / CATALOG), {}, []

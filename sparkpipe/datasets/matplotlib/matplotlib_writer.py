@@ -47,8 +47,15 @@ class MatplotlibWriter(FileDataSet):
         super().__init__(filepath, load_args, save_args, version, credentials, fs_args, metadata)
         self._overwrite = overwrite
 
+    def why_unreadable(self) -> str:
+        """Say that an image is no figure again."""
+        return (
+            "a figure that was saved as an image cannot be loaded again. "
+            "Read the figure under a name of its own, or keep it by pickle.PickleDataSet."
+        )
+
     def _read(self, file: IO[Any]) -> Any:
-        raise DataSetError("a figure that was saved as an image cannot be loaded again.")
+        raise DataSetError(self.why_unreadable())
 
     def _save(self, data: Any) -> None:
         if isinstance(data, (list, tuple)):

@@ -8,6 +8,7 @@ from typing import IO, Any, ClassVar
 
 from sparkpipe.datasets.pandas.options import check_frame, unknown_options
 from sparkpipe.errors import DataSetError
+from sparkpipe.io import facts
 from sparkpipe.io.core import Version
 from sparkpipe.io.files import FileDataSet
 from sparkpipe.io.importing import missing_packages
@@ -76,6 +77,11 @@ class ExcelDataSet(FileDataSet):
             for name, frame in sheets.items():
                 of_sheet = {} if name is None else {"sheet_name": str(name)}
                 frame.to_excel(writer, **{**self._save_args, **of_sheet})
+
+    def _save(self, data: Any) -> None:
+        super()._save(data)
+        if facts.is_asked() and not isinstance(data, dict):
+            facts.note(rows=len(data))
 
     def _problems(self) -> list[str]:
         engine = str(self._load_args.get("engine") or self._writer_args["engine"])

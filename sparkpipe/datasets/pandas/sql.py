@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sparkpipe.datasets.pandas.options import check_frame, unknown_options
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractDataSet, check_mappings
+from sparkpipe.io import facts
+from sparkpipe.io.core import AbstractDataSet, SaveEffect, check_mappings
+from sparkpipe.io.effects import effect_of_mode
 from sparkpipe.io.files import protocol_problems, split_protocol, without_password
 from sparkpipe.io.importing import missing_packages
 from sparkpipe.io.target import table_target
@@ -158,6 +160,7 @@ class SQLTableDataSet(SQLDataSet):
                     hint="Give save_args: {if_exists: replace}, or append.",
                 )
             data.to_sql(self._table_name, connection, **self._save_args)
+        facts.note(rows=len(data))
 
     def _exists(self) -> bool:
         with self._hiding_password(), self._connect() as connection:
@@ -179,10 +182,22 @@ class SQLTableDataSet(SQLDataSet):
             problems += unknown_options("save_args", self._save_args, pandas.DataFrame.to_sql)
         return problems
 
-    def _target(self) -> str:
+    def location(self) -> str:
+        """Return the table, with its schema."""
+        return self._table
+
+    def save_effect(self) -> SaveEffect:
+        """Return what a save does to a table that is there: as ``if_exists`` says."""
+        return effect_of_mode(self._save_args["if_exists"])
+
+    def target(self) -> str:
+        """Return the table in its database."""
+        return table_target(self._table, without_password(self._con))
+
+    @property
+    def _table(self) -> str:
         schema = self._save_args.get("schema") or self._load_args.get("schema")
-        table = f"{schema}.{self._table_name}" if schema else self._table_name
-        return table_target(table, without_password(self._con))
+        return f"{schema}.{self._table_name}" if schema else self._table_name
 
     def _describe(self) -> dict[str, Any]:
         return {
@@ -248,9 +263,19 @@ class SQLQueryDataSet(SQLDataSet):
         return pandas.read_sql_query(self._query(), connection, **self._load_args)
 
     def _save(self, data: Any) -> None:
-        raise DataSetError(
-            "a query cannot be saved to.", hint="Use pandas.SQLTableDataSet for what is written."
-        )
+        raise DataSetError(self.why_unwritable())
+
+    def why_unwritable(self) -> str:
+        """Say that a query is for reading only."""
+        return "a query cannot be saved to. Use pandas.SQLTableDataSet for what is written."
+
+    def save_effect(self) -> SaveEffect:
+        """Return that nothing is touched."""
+        return "keep"
+
+    def state(self) -> str | None:
+        """Return nothing: the state of its tables only the database knows."""
+        return None
 
     def _problems(self) -> list[str]:
         problems = super()._problems()
@@ -269,7 +294,8 @@ class SQLQueryDataSet(SQLDataSet):
             return f"the file does not exist: {path}"
         return ""
 
-    def _target(self) -> str:
+    def target(self) -> str:
+        """Return nothing."""
         return ""  # which tables a query reads, nobody can tell
 
     def _describe(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import IO, Any, ClassVar
 
 from sparkpipe.datasets.pandas.options import check_frame, unknown_options
+from sparkpipe.io import facts
 from sparkpipe.io.files import FileDataSet
 from sparkpipe.io.importing import missing_packages
 
@@ -36,6 +37,11 @@ class TableDataSet(FileDataSet):
         method = f"to_{self._FORMAT}"
         check_frame(data, self, method)
         getattr(data, method)(file, **{**self._compression(), **self._save_args})
+
+    def _save(self, data: Any) -> None:
+        super()._save(data)
+        if facts.is_asked():
+            facts.note(rows=len(data))
 
     def _problems(self) -> list[str]:
         missing = missing_packages(self._REQUIRES)

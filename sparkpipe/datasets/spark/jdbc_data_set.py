@@ -7,10 +7,12 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from sparkpipe.datasets.spark.accounting import accounting
 from sparkpipe.datasets.spark.frames import analysed, need_frame
 from sparkpipe.datasets.spark.options import mode_problems, option_problems, spark_mode
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractDataSet, reason_of
+from sparkpipe.io.core import AbstractDataSet, SaveEffect, reason_of
+from sparkpipe.io.effects import effect_of_mode
 from sparkpipe.io.files import without_password
 from sparkpipe.io.importing import missing_packages
 from sparkpipe.spark.failures.judging import java_stack
@@ -96,7 +98,9 @@ class SparkJDBCDataSet(AbstractDataSet):
         frame = need_frame(data)
         arguments, properties = self._parted(self._save_args, _WRITER)
         mode = spark_mode(arguments.get("mode", "error"))
-        self._told(lambda: frame.write.jdbc(self._url, self._table, mode, properties))
+        with accounting(frame, "jdbc") as account:
+            write = account.frame.write.jdbc
+            self._told(lambda: write(self._url, self._table, mode, properties))
 
     def _exists(self) -> bool:
         _, properties = self._parted(self._load_args, _READER)
@@ -108,6 +112,23 @@ class SparkJDBCDataSet(AbstractDataSet):
                 return False
             raise
         return True
+
+    def save_effect(self) -> SaveEffect:
+        """Return what a save does to a table that is there: as ``mode`` says."""
+        return effect_of_mode(self._save_args.get("mode") or "error")
+
+    def why_unwritable(self) -> str:
+        """Say that a query is for reading only."""
+        if not self._table.lstrip().startswith("("):
+            return ""
+        return "its table is a query, to which nothing can be saved. Give the name of a table."
+
+    def is_transactional(self) -> bool:
+        """Whether a save is one transaction: the partitions of a frame are one each."""
+        return False
+
+    def state(self) -> None:
+        """Return nothing: only the database knows."""
 
     def _parted(
         self, options: Mapping[str, Any], names: Iterable[str]

@@ -5,14 +5,12 @@ Source: Spark's SQL data sources guide (pages on CSV, JSON, Parquet, ORC and gen
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sparkpipe.errors import did_you_mean
-from sparkpipe.spark.databricks import on_databricks
-from sparkpipe.spark.session import uses_databricks
-from sparkpipe.spark.start.jars import client_problem
+from sparkpipe.io.importing import missing_packages
+from sparkpipe.spark.session import SparkProvider, current_provider
 
 #: Formats that Spark brings, and those that well-known packages bring.
 FORMATS = (
@@ -87,17 +85,13 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def needed_packages(file_format: str) -> tuple[str, ...]:
-    """Return the packages without which Spark cannot read or write a format."""
-    # The package brings Delta to a Spark that starts here; any other has it or has it not.
-    starts_elsewhere = (
-        on_databricks()
-        or uses_databricks()
-        or bool(os.environ.get("SPARK_REMOTE"))
-        or bool(client_problem())
-    )
-    needs_delta = file_format.lower() == "delta" and not starts_elsewhere
-    return ("pyspark", "delta") if needs_delta else ("pyspark",)
+def missing_for(file_format: str) -> list[str]:
+    """Tell what is not there without which Spark cannot read or write a format."""
+    missing = missing_packages(("pyspark",))
+    if missing or file_format.lower() != "delta":
+        return missing
+    problem = (current_provider() or SparkProvider()).delta_problem()
+    return [problem] if problem else []
 
 
 def format_problems(file_format: str, also: Iterable[str] = ()) -> list[str]:
@@ -124,6 +118,18 @@ def spark_mode(mode: Any) -> str:
     ('error', 'append')
     """
     return "error" if str(mode).lower() == "errorifexists" else str(mode)
+
+
+def pinned_version(options: Mapping[str, Any]) -> str | None:
+    """Return the version or time as of which a table is read; None for the present one.
+
+    >>> pinned_version({"versionAsOf": 3})
+    'versionasof=3'
+    """
+    for name, value in options.items():
+        if name.lower() in ("versionasof", "timestampasof") and value is not None:
+            return f"{name.lower()}={value}"
+    return None
 
 
 def word_problems(what: str, word: Any, known: Iterable[str]) -> list[str]:

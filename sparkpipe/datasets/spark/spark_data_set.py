@@ -7,13 +7,15 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sparkpipe.datasets.spark.accounting import accounting, note_loaded_version
 from sparkpipe.datasets.spark.frames import analysed, need_frame
 from sparkpipe.datasets.spark.listing import is_there, matching
 from sparkpipe.datasets.spark.options import (
     format_problems,
+    missing_for,
     mode_problems,
-    needed_packages,
     option_problems,
+    pinned_version,
     spark_mode,
 )
 from sparkpipe.datasets.spark.paths import (
@@ -28,13 +30,18 @@ from sparkpipe.datasets.spark.paths import (
 )
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractVersionedDataSet, Version, glob_paths
+from sparkpipe.io.core import AbstractVersionedDataSet, SaveEffect, Version, glob_paths
+from sparkpipe.io.effects import effect_of_mode
 from sparkpipe.io.files import without_password
-from sparkpipe.io.importing import missing_packages
+from sparkpipe.io.foreign import TRANSACTIONAL
+from sparkpipe.io.states import folder_state, path_state
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+# Folders whose files are written anew with each change of a table.
+_LOGS = {"iceberg": "metadata", "hudi": ".hoodie"}
 
 _PARTITION_OVERWRITE = "spark.sql.sources.partitionOverwriteMode"
 
@@ -90,6 +97,10 @@ class SparkDataSet(AbstractVersionedDataSet):
         self._credentials = dict(credentials or {})
         self.metadata = metadata
 
+    @property
+    def _is_delta(self) -> bool:
+        return self._file_format.lower() == "delta"
+
     # Where it is
 
     def _address(self, path: PurePosixPath | str) -> str:
@@ -116,18 +127,26 @@ class SparkDataSet(AbstractVersionedDataSet):
         reader = get_spark().read.format(self._file_format).options(**self._load_args)
         if self._schema is not None:
             reader = reader.schema(read_schema(self._schema, self._credentials))
-        return analysed(reader.load(spark_path(self._address(path))))
+        frame = analysed(reader.load(spark_path(self._address(path))))
+        if self._is_delta:
+            note_loaded_version(self._load_args, lambda: self._local(path))
+        return frame
 
     def _save(self, data: DataFrame) -> None:
         need_frame(data)
         path = self._get_save_path()
         target = self._local(path)
         if target is None or not self._replaces_all(data):
-            self._write(data, spark_path(self._address(path)))
+            delta = target if self._is_delta else None
+            with accounting(data, self._file_format, delta=delta) as account:
+                self._write(account.frame, spark_path(self._address(path)))
             return
         try:
-            with replacing_folder(target) as staging:
-                self._write(data, spark_path(staging.as_posix()))
+            with (
+                replacing_folder(target) as staging,
+                accounting(data, self._file_format, folder=staging) as account,
+            ):
+                self._write(account.frame, spark_path(staging.as_posix()))
         except BaseException:
             if self._version is not None:  # an empty folder would be no version, but in the way
                 with suppress(OSError):
@@ -141,7 +160,7 @@ class SparkDataSet(AbstractVersionedDataSet):
         if self._version is not None:
             return True
         options = {key.lower(): str(value).lower() for key, value in self._save_args.items()}
-        if self._file_format.lower() == "delta" or options.get("mode") != "overwrite":
+        if self._is_delta or options.get("mode") != "overwrite":
             return False
         how = options.get("partitionoverwritemode")
         if how is None and self._save_args.get("partitionBy"):
@@ -158,6 +177,46 @@ class SparkDataSet(AbstractVersionedDataSet):
             self._recover(path)
             return not self._missing_at(path)
         return is_there(spark_path(self._address(path)), self._file_format)
+
+    # What it can do
+
+    def save_effect(self) -> SaveEffect:
+        """Return what a save does: as its mode says; a version is never overwritten.
+
+        An overwrite is of a part with ``replaceWhere`` and with the partition overwrite mode
+        ``dynamic`` in ``save_args``; what the session sets is not known here.
+        """
+        if self._version is not None:
+            return "keep"
+        options = dict(self._save_args)
+        if self._file_format.lower() != "delta":  # others do not know it, and replace all
+            options = {name: v for name, v in options.items() if name.lower() != "replacewhere"}
+        return effect_of_mode(options["mode"], options)
+
+    def is_transactional(self) -> bool:
+        """Whether a save is one transaction: that of a table of Delta, Iceberg or Hudi is."""
+        return self._file_format.lower() in TRANSACTIONAL
+
+    def state(self) -> str | None:
+        """Return a token of what lies on local disk: by the table's log, or by a listing.
+
+        A table that is read as of a version or time has that one as its state.
+
+        Returns:
+            None if nothing is there, or it lies elsewhere: only Spark could tell.
+        """
+        local = self._local(self._filepath)
+        if local is None:
+            return None
+        if self._version is not None:
+            return super().state()
+        file_format = self._file_format.lower()
+        asked = pinned_version(self._load_args)
+        if asked is not None and file_format in TRANSACTIONAL:
+            return asked if local.exists() else None
+        return (
+            folder_state(local / _LOGS[file_format]) if file_format in _LOGS else path_state(local)
+        )
 
     def _recover(self, path: PurePosixPath) -> None:
         local = self._local(path)
@@ -177,12 +236,12 @@ class SparkDataSet(AbstractVersionedDataSet):
             return ""
         if not local.exists() and not is_set_aside(local):
             return f"the file does not exist: {local}"
-        if self._file_format.lower() == "delta" and not (local / "_delta_log").is_dir():
+        if self._is_delta and not (local / "_delta_log").is_dir():
             return f"there is no Delta table in {local} (no _delta_log)"
         return ""
 
     def _problems(self) -> list[str]:
-        missing = missing_packages(needed_packages(self._file_format))
+        missing = missing_for(self._file_format)
         if missing:
             return missing
         problems = format_problems(self._file_format) + path_problems(self._given)

@@ -12,16 +12,15 @@ from sparkpipe.datasets.spark.frames import need_frame
 from sparkpipe.datasets.spark.listing import is_there
 from sparkpipe.datasets.spark.options import (
     format_problems,
-    needed_packages,
+    missing_for,
     option_problems,
     word_problems,
 )
 from sparkpipe.datasets.spark.paths import is_glob, local_path, path_problems, spark_path
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError, did_you_mean
-from sparkpipe.io.core import AbstractDataSet
+from sparkpipe.io.core import AbstractDataSet, SaveEffect
 from sparkpipe.io.files import without_password
-from sparkpipe.io.importing import missing_packages
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.failures.judging import NodeStopped
 from sparkpipe.spark.jobs.run import current_jobs
@@ -71,8 +70,6 @@ class SparkStreamingDataSet(AbstractDataSet):
     """
 
     _SINGLE_PROCESS = True
-    # What a save does with what is there.
-    _write_mode = "append"
     DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {}
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {}
 
@@ -143,6 +140,10 @@ class SparkStreamingDataSet(AbstractDataSet):
             return not self._missing()
         return is_there(self._path, self._file_format)
 
+    def save_effect(self) -> SaveEffect:
+        """Return what a save does: it adds, but that with output mode ``complete`` replaces."""
+        return "replace" if self._save_args.get("output_mode") == "complete" else "append"
+
     def _missing(self) -> str:
         local = local_path(self._given) if self._given else None
         if local is None or is_glob(self._given) or local.exists():
@@ -150,7 +151,7 @@ class SparkStreamingDataSet(AbstractDataSet):
         return f"the folder does not exist: {local}"
 
     def _problems(self) -> list[str]:
-        missing = missing_packages(needed_packages(self._file_format))
+        missing = missing_for(self._file_format)
         if missing:
             return missing
         problems = format_problems(self._file_format, _FORMATS) if self._file_format else []

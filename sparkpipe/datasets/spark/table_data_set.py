@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sparkpipe.datasets.spark.accounting import (
+    Account,
+    accounting,
+    delta_folder,
+    note_loaded_version,
+)
 from sparkpipe.datasets.spark.frames import analysed, need_columns, need_frame, same_columns
 from sparkpipe.datasets.spark.names import TableName, quoted
 from sparkpipe.datasets.spark.options import (
     SAVE_MODES,
     format_problems,
+    missing_for,
     option_problems,
     spark_mode,
     word_problems,
 )
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractDataSet, Version
-from sparkpipe.io.importing import missing_packages
-from sparkpipe.io.target import table_target
+from sparkpipe.io.core import AbstractDataSet, SaveEffect, Version
+from sparkpipe.io.effects import effect_of_mode
+from sparkpipe.io.foreign import TRANSACTIONAL
+from sparkpipe.io.target import spark_table
 from sparkpipe.spark.databricks import catalog_hint
 from sparkpipe.spark.failures.chain import error_condition
 from sparkpipe.spark.session import get_spark
@@ -31,7 +41,7 @@ WRITE_MODES = (*SAVE_MODES, "upsert")
 _DATAFRAME_TYPES = ("spark", "pandas")
 
 #: Formats that know MERGE.
-_MERGED = ("delta", "iceberg", "hudi")
+_MERGED = TRANSACTIONAL
 
 # Where a catalog, or a database, is not there, nor is its table.
 _NOT_FOUND = ("SCHEMA_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND")
@@ -142,11 +152,15 @@ class SparkTableDataSet(AbstractDataSet):
         except Exception as exc:
             self._tell_no_catalog(exc)
             raise
+        options = self._load_args
+        if self._number is not None:
+            options = {**options, "versionAsOf": self._number}
+        note_loaded_version(options, partial(delta_folder, frame.sparkSession, self._table))
         return frame.toPandas() if self._dataframe_type == "pandas" else frame
 
     def _save(self, data: Any) -> None:
         if self._write_mode is None:
-            raise DataSetError(self._unwritable())
+            raise DataSetError(self.why_unwritable())
         frame = self._frame(data)
         try:
             self._save_frame(frame, self._write_mode)
@@ -170,8 +184,8 @@ class SparkTableDataSet(AbstractDataSet):
                 f"Spark has no catalog '{catalog}'.", hint=catalog_hint(catalog)
             ) from exc
 
-    def _unwritable(self) -> str:
-        """Return why no save can succeed, where that is known."""
+    def why_unwritable(self) -> str:
+        """Say that a table without ``write_mode`` is for reading only."""
         if self._write_mode is not None:
             return ""
         return (
@@ -205,6 +219,15 @@ class SparkTableDataSet(AbstractDataSet):
         return session.createDataFrame([], read_schema(self._schema, {})).schema
 
     def _write(self, frame: DataFrame, mode: str) -> None:
+        with self._accounting(frame) as account:
+            self._write_as(account.frame, mode)
+
+    def _accounting(self, frame: DataFrame) -> AbstractContextManager[Account]:
+        session = frame.sparkSession
+        find = partial(delta_folder, session, self._table)
+        return accounting(frame, self._file_format, find_delta=find)
+
+    def _write_as(self, frame: DataFrame, mode: str) -> None:
         writer = frame.write.format(self._file_format).mode(spark_mode(mode))
         given = {option.lower() for option in self._save_args}
         is_delta = self._file_format.lower() == "delta"
@@ -229,11 +252,12 @@ class SparkTableDataSet(AbstractDataSet):
         keys = [quoted(name) for name in self._primary_key]
         frame.createOrReplaceTempView(view)
         try:
-            session.sql(
-                f"MERGE INTO {self._table.sql} AS base USING {view} AS news "
-                f"ON {' AND '.join(f'base.{key} = news.{key}' for key in keys)} "
-                "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
-            )
+            with self._accounting(frame) as account:
+                account.result = session.sql(
+                    f"MERGE INTO {self._table.sql} AS base USING {view} AS news "
+                    f"ON {' AND '.join(f'base.{key} = news.{key}' for key in keys)} "
+                    "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+                )
         finally:
             session.catalog.dropTempView(view)
 
@@ -249,7 +273,8 @@ class SparkTableDataSet(AbstractDataSet):
             raise
 
     def _problems(self) -> list[str]:
-        missing = missing_packages(("pyspark",))
+        # One that is for reading only is there already, in a format of its own.
+        missing = missing_for("" if self._write_mode is None else self._file_format)
         if missing:
             return missing
         problems = format_problems(self._file_format)
@@ -264,10 +289,21 @@ class SparkTableDataSet(AbstractDataSet):
     def _can_upsert(self) -> bool:
         return self._file_format.lower() in _MERGED
 
-    def _target(self) -> str:
-        # Where nobody has chosen another database, a table without one is of this one.
-        name = str(self._table).lower().removeprefix("spark_catalog.")
-        return table_target(name.removeprefix("default.") if name.count(".") == 1 else name)
+    def target(self) -> str:
+        """Return its name, alike for all ways to write it."""
+        return spark_table(str(self._table))
+
+    def save_effect(self) -> SaveEffect:
+        """Return what a save does: as ``write_mode`` says; without one nothing can be saved."""
+        return effect_of_mode(self._write_mode or "error", self._save_args)
+
+    def is_transactional(self) -> bool:
+        """Whether a save is one transaction: that of a table of Delta, Iceberg or Hudi is."""
+        return self._file_format.lower() in TRANSACTIONAL
+
+    def state(self) -> str | None:
+        """Return the version that is to be read; the present one only Spark knows."""
+        return None if self._number is None else f"v{self._number}"
 
     def _describe(self) -> dict[str, Any]:
         return {

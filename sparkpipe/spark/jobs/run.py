@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import cached_property
@@ -23,9 +23,12 @@ from sparkpipe.spark.start.properties import STORAGE_LEVELS
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from sparkpipe.spark.jobs.progress import TaskCounts
+
 _logger = logging.getLogger(__name__)
 
 _CANCEL_SECONDS = 0.2
+_PATIENCE_SECONDS = 2.0
 
 
 class NodeJobs:
@@ -120,6 +123,7 @@ class SparkRun:
         self.is_side_by_side = False
         self._ended = threading.Condition()
         self._nodes: set[NodeJobs] = set()
+        self._cancelling: list[threading.Thread] = []
 
     @cached_property
     def _readers(self) -> Mapping[str, int]:
@@ -167,9 +171,18 @@ class SparkRun:
         for jobs in nodes:
             if stop:
                 jobs.is_stopped = True
-            threading.Thread(
+            cancelling = threading.Thread(
                 target=jobs.cancel_until_ended, name="sparkpipe-cancel", daemon=True
-            ).start()
+            )
+            self._cancelling.append(cancelling)
+            cancelling.start()
+
+    def close(self) -> None:
+        """Free the frames of the run, and leave no thread of it behind."""
+        for cancelling in self._cancelling:
+            cancelling.join(_PATIENCE_SECONDS)  # Spark may be hanging
+        self.frames.close()
+        self.progress.close()
 
     def share(self, name: str, frame: Any, persist: bool | str | None = None) -> Any:
         """Persist a frame in memory if more than one node reads it; return what a node is to have.
@@ -200,13 +213,18 @@ def running(run: SparkRun) -> Iterator[SparkRun]:
         yield run
     finally:
         _run.reset(token)
-        run.frames.close()
-        run.progress.close()
+        run.close()
 
 
 def current_run() -> SparkRun | None:
     """Return the run that the present thread works for."""
     return _run.get()
+
+
+def current_task_counts() -> Callable[[Collection[str]], Mapping[str, TaskCounts]]:
+    """Return what tells the tasks of job groups of the run that the present thread works for."""
+    run = current_run()
+    return run.progress.task_counts if run is not None else lambda groups: {}
 
 
 _jobs: ContextVar[NodeJobs | None] = ContextVar("_jobs", default=None)
@@ -215,21 +233,3 @@ _jobs: ContextVar[NodeJobs | None] = ContextVar("_jobs", default=None)
 def current_jobs() -> NodeJobs | None:
     """Return the Spark side of the node that the present thread works for."""
     return _jobs.get()
-
-
-_pipeline_name: ContextVar[str] = ContextVar("_pipeline_name", default="pipeline")
-
-
-@contextmanager
-def pipeline_named(name: str) -> Iterator[None]:
-    """Within it, runs are of the pipeline of this name."""
-    token = _pipeline_name.set(name)
-    try:
-        yield
-    finally:
-        _pipeline_name.reset(token)
-
-
-def current_pipeline_name() -> str:
-    """Return the name of the pipeline for descriptions."""
-    return _pipeline_name.get()

@@ -19,6 +19,11 @@ from urllib.parse import unquote, urlsplit
 
 _logger = logging.getLogger(__name__)
 
+# The first Delta that has a jar for a Spark; later ones of the same major version have it too.
+_FIRST_DELTA = {(3, 5): (3, 2), (4, 0): (4, 0), (4, 1): (4, 1), (4, 2): (4, 4)}
+# No Delta up to this one has a jar for a later Spark. Of what comes after it nothing is known here.
+_LATEST_DELTA = (4, 4)
+
 #: Names the cache folder; by default it is where the platform keeps caches.
 CACHE_VARIABLE = "SPARKPIPE_CACHE"
 
@@ -66,18 +71,58 @@ def installed_version(package: str) -> str:
     return version(package)
 
 
+def known_version(package: str) -> str:
+    """Return the version of a Python package; empty if it was not installed as one.
+
+    A pyspark that lies in ``SPARK_HOME`` was not, nor is a folder ``delta`` that somebody has.
+    """
+    from importlib.metadata import PackageNotFoundError
+
+    try:
+        return installed_version(package)
+    except PackageNotFoundError:
+        return ""
+
+
 def delta_package() -> str | None:
-    """Return the Maven coordinates of the installed Delta for the installed Spark; None if none."""
+    """Return the Maven coordinates of the installed Delta for the installed Spark.
+
+    None if none is installed, or if it has no jar for this Spark.
+    """
     if find_spec("delta") is None:
         return None
-    spark = ".".join(installed_version("pyspark").split(".")[:2])
-    delta = installed_version("delta-spark")
-    major, minor = (int(number) for number in delta.split(".")[:2])
-    if (major, minor) > (4, 0):  # a jar for each version of Spark
-        artifact = f"delta-spark_{spark}_2.13"
+    pyspark, version = known_version("pyspark"), known_version("delta-spark")
+    if not pyspark or not version:
+        return None
+    spark, delta = _minor(pyspark), _minor(version)
+    if not _has_jar(delta, spark):
+        return None
+    if delta > (4, 0):  # a jar for each version of Spark
+        artifact = f"delta-spark_{spark[0]}.{spark[1]}_2.13"
     else:
-        artifact = "delta-spark_2.13" if major == 4 else "delta-spark_2.12"
-    return f"io.delta:{artifact}:{delta}"
+        artifact = "delta-spark_2.13" if delta[0] == 4 else "delta-spark_2.12"
+    return f"io.delta:{artifact}:{version}"
+
+
+def is_there_delta_for(pyspark: str) -> bool:
+    """Whether there is a Delta that is made for a version of Spark, as far as is known here.
+
+    >>> is_there_delta_for("4.2.0"), is_there_delta_for("4.3.0")
+    (True, False)
+    """
+    return _minor(pyspark) in _FIRST_DELTA
+
+
+def _has_jar(delta: tuple[int, int], spark: tuple[int, int]) -> bool:
+    if delta > _LATEST_DELTA:
+        return True
+    first = _FIRST_DELTA.get(spark)
+    return first is not None and first <= delta and first[0] == delta[0]
+
+
+def _minor(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)
 
 
 def kept_jars(package: str) -> tuple[Path, ...]:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from sparkpipe.spark.metastore import log_option, metastore_settings
 from sparkpipe.spark.start.archive import archive_options
+from sparkpipe.spark.start.delta import EXTENSION
 from sparkpipe.spark.start.jars import delta_package, kept_jars
 from sparkpipe.spark.start.properties import Pool, SparkOptions
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_DELTA_EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 _DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
@@ -92,7 +92,7 @@ def wants_package(properties: Mapping[str, str], package: str) -> bool:
 
 def has_delta(session: SparkSession) -> bool:
     """Whether a session that was started here can read and write Delta tables."""
-    return _DELTA_EXTENSION in (session.conf.get("spark.sql.extensions", "") or "")
+    return EXTENSION in (session.conf.get("spark.sql.extensions", "") or "")
 
 
 def _java_options(settings: Mapping[str, str], profile: str, class_path: str) -> str:
@@ -129,8 +129,8 @@ def _add_delta(merged: dict[str, str], settings: Mapping[str, str], package: str
             "spark.jars.ivySettings", str(Path(__file__).with_name("ivysettings.xml"))
         )
     extensions = [e for e in settings.get("spark.sql.extensions", "").split(",") if e.strip()]
-    if _DELTA_EXTENSION not in extensions:
-        extensions.append(_DELTA_EXTENSION)
+    if EXTENSION not in extensions:
+        extensions.append(EXTENSION)
     merged["spark.sql.extensions"] = ",".join(extensions)
     merged.setdefault("spark.sql.catalog.spark_catalog", _DELTA_CATALOG)
 

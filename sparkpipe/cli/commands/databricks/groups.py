@@ -12,8 +12,7 @@ from typing import Any
 
 from sparkpipe.errors import ConfigError, PreflightError, did_you_mean
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.core import is_ephemeral, is_single_process, location_of
-from sparkpipe.io.target import unwrapped
+from sparkpipe.io.declared import is_memory_only, is_single_process, location_of, unwrapped
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
 from sparkpipe.pipeline.transcoding import strip_transcoding
@@ -193,7 +192,7 @@ def why_not_kept(catalog: DataCatalog, name: str, project_path: Path | None) -> 
     if name not in catalog:
         return "not in the catalog: in memory"
     data_set: Any = unwrapped(catalog[name])
-    if is_ephemeral(data_set):
+    if is_memory_only(data_set):
         return f"in memory: {type(data_set).__name__}"
     place = location_of(data_set)
     disk = _DISK.match(place)

@@ -1,0 +1,182 @@
+"""What a data set can do, asked of any object with ``load`` and ``save``.
+
+One of ours, and one of the user's that derives from :class:`AbstractDataSet`, declares it by its
+methods; of what declares nothing it is guessed (:mod:`sparkpipe.io.foreign`). Everybody asks here.
+None of these functions raises anything, loads anything or starts Spark.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from types import FunctionType
+from typing import Any, cast
+
+from sparkpipe.io import foreign
+from sparkpipe.io.data_set import AbstractDataSet
+from sparkpipe.io.effects import SAVE_EFFECTS, SaveEffect
+
+_logger = logging.getLogger(__name__)
+
+# A wrapper around a wrapper is rare; a ring of them must end.
+_MOST_WRAPPERS = 16
+
+
+def location_of(data_set: Any) -> str:
+    """Return where a data set lies, for messages; empty where it has no place."""
+    return str(_told(data_set, "location", _is_text))
+
+
+def target_of(data_set: Any) -> str:
+    """Return what is read and written, alike for all that share it; empty if nobody does."""
+    return "" if is_memory_only(data_set) else str(_told(data_set, "target", _is_text))
+
+
+def save_effect(data_set: Any) -> SaveEffect:
+    """Return what a save does to what is there."""
+    return cast(SaveEffect, _told(data_set, "save_effect", lambda value: value in SAVE_EFFECTS))
+
+
+def why_unreadable(data_set: Any) -> str:
+    """Say why no load can succeed, as far as is known; empty if one can."""
+    return str(_told(data_set, "why_unreadable", _is_text))
+
+
+def why_unwritable(data_set: Any) -> str:
+    """Say why no save can succeed, as far as is known; empty if one can."""
+    return str(_told(data_set, "why_unwritable", _is_text))
+
+
+def is_confirmable(data_set: Any) -> bool:
+    """Whether a node may confirm it."""
+    own = _own(data_set, "is_confirmable", _is_bool)
+    # Not that of a data set inside: whoever confirms calls the outer one.
+    return foreign.is_confirmable(data_set) if own is None else bool(own[0])
+
+
+def is_transactional(data_set: Any) -> bool:
+    """Whether a write is one transaction, which leaves what is being read in place."""
+    return bool(_told(data_set, "is_transactional", _is_bool))
+
+
+def is_memory_only(data_set: Any) -> bool:
+    """Whether what it holds ends with the process."""
+    for one in _chain(data_set):
+        own = _own(one, "is_memory_only", _is_bool)
+        if own is not None:
+            return bool(own[0])
+        # Kedro's cache says so of each of its objects, whatever is inside: a class means it.
+        if getattr(type(one), "_EPHEMERAL", False) is True:
+            return True
+    return foreign.is_memory_only(one)
+
+
+def is_single_process(data_set: Any) -> bool:
+    """Whether it must stay in its process, or what it wraps must."""
+    for one in _chain(data_set):
+        own = _own(one, "is_single_process", _is_bool)
+        if own is not None:
+            return bool(own[0])
+        if foreign.is_single_process(one):
+            return True
+    return False
+
+
+def unwrapped(data_set: Any) -> Any:
+    """Return the data set inside wrappers such as CachedDataSet, or the one given."""
+    *_, innermost = _chain(data_set)
+    return innermost
+
+
+def state_of(data_set: Any) -> str | None:
+    """Return a cheap token of what is there now, which a save changes; None if there is none."""
+    return cast("str | None", _told(data_set, "state", lambda value: isinstance(value, str | None)))
+
+
+def problems_of(data_set: Any) -> list[str]:
+    """Return what is known to be wrong with it before anything runs."""
+    told = _called(data_set, "_problems")
+    return [str(problem) for problem in told] if isinstance(told, (list, tuple)) else []
+
+
+def missing_data(data_set: Any) -> str:
+    """Say why a load would find nothing, as far as is known; empty if it may find something."""
+    told = _called(data_set, "_missing")
+    return told if isinstance(told, str) else ""
+
+
+def version_of(data_set: Any) -> Any:
+    """Return the versions that it was made to load and save; None if it keeps none."""
+    return foreign.versions(data_set)
+
+
+def file_suffix(data_set: Any) -> str:
+    """Return the ending of the files that are its own in its folder; empty if all are."""
+    return foreign.file_suffix(data_set)
+
+
+def _told(data_set: Any, name: str, fits: Callable[[Any], bool]) -> Any:
+    """Return what a data set declares, or the one inside; guessed of the innermost if none does."""
+    for one in _chain(data_set):
+        own = _own(one, name, fits)
+        if own is not None:
+            return own[0]
+    return getattr(foreign, name)(one)
+
+
+def _own(data_set: Any, name: str, fits: Callable[[Any], bool]) -> tuple[Any] | None:
+    """Return, in a tuple, what the class of a data set declares; None if it declares nothing."""
+    kind = type(data_set)  # a Mock may be an instance of anything
+    if not issubclass(kind, AbstractDataSet):
+        return None
+    method = getattr(kind, name)
+    if method is getattr(AbstractDataSet, name):
+        return None
+    for method in _methods(kind, name):
+        try:
+            value = method(data_set)
+        except Exception:  # one of the user's that is called alike, and means something else
+            _logger.debug("%s.%s() failed.", kind.__name__, name, exc_info=True)
+            continue
+        if fits(value):
+            return (value,)
+    return None
+
+
+def _methods(kind: type, name: str) -> Iterator[Callable[[Any], Any]]:
+    """Give the methods of a name, from the class up; what is no method is passed over."""
+    for base in kind.__mro__:
+        if base is AbstractDataSet:
+            return
+        found = base.__dict__.get(name)
+        if isinstance(found, FunctionType):
+            yield found
+
+
+def _chain(data_set: Any) -> Iterator[Any]:
+    """Give a data set, the one that it wraps, and so on."""
+    for _ in range(_MOST_WRAPPERS):
+        yield data_set
+        own = _own(data_set, "wrapped", lambda value: True)
+        inner = foreign.wrapped(data_set) if own is None else own[0]
+        if inner is None or inner is data_set:
+            return
+        data_set = inner
+
+
+def _called(data_set: Any, name: str) -> Any:
+    """Return what a method says before a run; None where there is none, or it fails."""
+    method = foreign.attribute(data_set, name)
+    try:
+        return method() if callable(method) else None
+    except Exception:
+        _logger.warning("%s.%s() failed.", type(data_set).__name__, name, exc_info=True)
+        return None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)

@@ -1,0 +1,26 @@
+"""Why a load or save failed, in a phrase."""
+
+from __future__ import annotations
+
+from sparkpipe.errors import SparkpipeError
+from sparkpipe.spark.failures.judging import spark_reason
+
+
+def reason_of(exc: BaseException) -> str:
+    """Say in a phrase why something failed: what the exception says, with its kind where needed."""
+    if isinstance(exc, FileNotFoundError):
+        return f"the file does not exist: {exc.filename}" if exc.filename else f"no file: {exc}"
+    if isinstance(exc, PermissionError):
+        return f"no permission: {exc.filename or exc}"
+    if isinstance(exc, SparkpipeError):
+        return exc.message
+    told = spark_reason(exc)
+    if told:
+        return told
+    text = str(exc).strip()
+    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
+
+
+def hint_of(exc: BaseException) -> str:
+    """Return what an error says to do next; empty if it is none of ours."""
+    return exc.hint if isinstance(exc, SparkpipeError) else ""

@@ -1,0 +1,114 @@
+"""Tokens of what is there now: two that are equal mean that nothing has been saved in between.
+
+They are made of a listing or of what the file system tells of a file, never of the data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+#: A folder with more files than this is not looked through.
+_MOST_FILES = 10_000
+
+_COMMIT = re.compile(r"\d{20}\.json")
+
+# What file systems of fsspec call the time of the last change.
+_TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "time", "created")
+
+
+def path_state(path: str | os.PathLike[str]) -> str | None:
+    """Return the state of a local file, Delta table or folder of files.
+
+    Args:
+        path: The path.
+
+    Returns:
+        None if nothing is there, or too much to look at each file.
+    """
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    if not stat.S_ISDIR(found.st_mode):
+        return f"{found.st_size}-{found.st_mtime_ns}"
+    log = Path(path, "_delta_log")
+    return delta_state(log) if log.is_dir() else folder_state(path)
+
+
+def delta_state(log: str | os.PathLike[str]) -> str | None:
+    """Return the last version of a Delta table, and when it was written, by listing its log."""
+    try:
+        with os.scandir(log) as entries:
+            last = max(
+                (entry.name for entry in entries if _COMMIT.fullmatch(entry.name)), default=""
+            )
+        if not last:
+            return None
+        # The number alone would be that of a table which was deleted and made anew, too.
+        return f"v{int(last.partition('.')[0])}-{Path(log, last).stat().st_mtime_ns}"
+    except OSError:
+        return None
+
+
+def folder_state(path: str | os.PathLike[str]) -> str | None:
+    """Return the state of a folder: a hash of names, sizes and times of the files in it."""
+    found = []
+    try:
+        for name, info in _files_in(os.fspath(path)):
+            found.append(f"{name}\0{info.st_size}\0{info.st_mtime_ns}")
+            if len(found) > _MOST_FILES:
+                return None
+    except OSError:  # one that is being written
+        return None
+    return _hash(found)
+
+
+def _files_in(root: str) -> Iterator[tuple[str, os.stat_result]]:
+    folders = [root]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                # As Spark sees a folder: its log of success, and what is half-written, are no data.
+                if entry.name.startswith(".") or (entry.name[0] == "_" and "=" not in entry.name):
+                    continue
+                if entry.is_dir():
+                    folders.append(entry.path)
+                else:
+                    yield os.path.relpath(entry.path, root), entry.stat()
+
+
+def info_state(info: Mapping[str, Any]) -> str | None:
+    """Return the state of a file of which a file system of fsspec tells.
+
+    Args:
+        info: What its ``info`` returns: the ETag where it has one, else size and time.
+    """
+    etag = info.get("ETag") or info.get("etag")
+    if etag:
+        return str(etag).strip('"')
+    time = next((info[name] for name in _TIMES if info.get(name) is not None), None)
+    return None if time is None else f"{info.get('size')}-{time}"
+
+
+def listing_state(files: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return the state of files by name, each as its file system tells of it."""
+    if len(files) > _MOST_FILES:
+        return None
+    states = {name: info_state(info) for name, info in files.items()}
+    if None in states.values():
+        return None
+    return _hash(f"{name}\0{state}" for name, state in states.items())
+
+
+def _hash(lines: Iterable[str]) -> str | None:
+    """Return a hash of lines in any order; None of none."""
+    ordered = sorted(lines)
+    if not ordered:
+        return None
+    return hashlib.blake2b("\n".join(ordered).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,199 @@
+"""Versions, and the data sets in files that keep them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+from sparkpipe.errors import DataSetError, VersionNotFoundError
+from sparkpipe.io import facts
+from sparkpipe.io.data_set import AbstractDataSet, Loaded, Saved
+from sparkpipe.io.effects import SaveEffect
+
+_VERSION = re.compile(r"\w[\w.+-]*", re.ASCII)
+
+
+class Version(NamedTuple):
+    """Which version of a data set to load and to save; None stands for the latest and a new one."""
+
+    load: str | None
+    save: str | None
+
+
+class AbstractVersionedDataSet(AbstractDataSet[Saved, Loaded]):
+    """A data set in files, which keeps each saved version when it is given a :class:`Version`.
+
+    Version ``v`` of ``a/b.csv`` is the file ``a/b.csv/v/b.csv``.
+
+    Args:
+        filepath: The path of the data set, without a version.
+        version: Versions to load and save; None keeps a single file.
+        exists_function: Tells whether a path exists.
+        glob_function: Returns the paths that match a pattern.
+    """
+
+    def __init__(
+        self,
+        filepath: PurePosixPath,
+        version: Version | None = None,
+        exists_function: Callable[[str], bool] | None = None,
+        glob_function: Callable[[str], list[str]] | None = None,
+    ) -> None:
+        self._filepath = filepath
+        self._version = version
+        for number in version or ():
+            if number is not None:
+                check_version_name(number)
+        self._exists_function = exists_function or os.path.exists
+        self._glob_function = glob_function or glob_paths
+
+    @cached_property
+    def _latest_version(self) -> str:
+        return self._newest_version()
+
+    def _newest_version(self) -> str:
+        from glob import escape
+
+        pattern = f"{escape(str(self._filepath))}/*/{escape(self._filepath.name)}"
+        found = {PurePosixPath(path).parent.name for path in self._glob_function(pattern)}
+        for version in sorted(found, reverse=True):
+            if self._exists_function(str(self._get_versioned_path(version))):
+                return version
+        raise VersionNotFoundError(f"No version of {self._filepath} has been saved yet.")
+
+    @cached_property
+    def _new_version(self) -> str:
+        return (self._version and self._version.save) or generate_timestamp()
+
+    def resolve_load_version(self) -> str | None:
+        """Return the version that a load reads: the one asked for, else the latest.
+
+        Raises:
+            VersionNotFoundError: None has been saved.
+        """
+        if self._version is None:
+            return None
+        return self._version.load or self._latest_version
+
+    def resolve_save_version(self) -> str | None:
+        """Return the version that a save writes; None for a data set that is not versioned."""
+        return None if self._version is None else self._new_version
+
+    def _get_versioned_path(self, version: str) -> PurePosixPath:
+        return self._filepath / version / self._filepath.name
+
+    def _get_load_path(self) -> PurePosixPath:
+        version = self.resolve_load_version()
+        return self._filepath if version is None else self._get_versioned_path(version)
+
+    def _get_save_path(self) -> PurePosixPath:
+        version = self.resolve_save_version()
+        if version is None:
+            return self._filepath
+        path = self._get_versioned_path(version)
+        if self._exists_function(str(path)):
+            raise DataSetError(
+                f"version {version} is there already, and versions are never overwritten.",
+                hint="Start a new run, or give another save version.",
+            )
+        return path
+
+    def save_effect(self) -> SaveEffect:
+        """Return what a save does to what is there: a version is never overwritten."""
+        return super().save_effect() if self._version is None else "keep"
+
+    def state(self) -> str | None:
+        """Return the version that a load would now find, if versioned."""
+        if self._version is None:
+            return super().state()
+        try:
+            version = self._version.load or self._newest_version()
+            return (
+                version if self._exists_function(str(self._get_versioned_path(version))) else None
+            )
+        except Exception:  # there is none, or its store cannot be asked
+            return None
+
+    def load(self) -> Any:
+        """Return the data, in the version asked for."""
+        data = super().load()
+        if self._version is not None and facts.is_asked():
+            facts.note(version=self.resolve_load_version())
+        return data
+
+    def save(self, data: Any) -> None:
+        """Store the data, as a new version if versioned."""
+        self.__dict__.pop("_latest_version", None)
+        try:
+            super().save(data)
+        except DataSetError as exc:
+            in_the_way = isinstance(exc.__cause__, (FileExistsError, NotADirectoryError))
+            if self._version is None or not in_the_way:
+                raise
+            raise DataSetError(
+                f"there is a file {self._filepath}, and versions are kept in a folder of that name",
+                hint=f"Move it to {self._get_versioned_path('<version>')}, or remove it.",
+            ) from exc
+        if self._version is not None:
+            facts.note(version=self.resolve_save_version())
+            with suppress(VersionNotFoundError):
+                saved, loads = self.resolve_save_version(), self.resolve_load_version()
+                if saved != loads:
+                    self._logger.warning(
+                        "Version %s of %s was saved, but a load reads version %s.",
+                        saved,
+                        self._filepath,
+                        loads,
+                    )
+
+    def exists(self) -> bool:
+        """Whether there is something to load, in the version asked for."""
+        try:
+            return super().exists()
+        except DataSetError as exc:
+            if isinstance(exc.__cause__, VersionNotFoundError):
+                return False
+            raise
+
+    def _release(self) -> None:
+        self.__dict__.pop("_latest_version", None)
+
+
+AbstractVersionedDataset = AbstractVersionedDataSet
+
+
+def glob_paths(pattern: str) -> list[str]:
+    """Return the local paths that match a pattern, which may be absolute."""
+    from glob import glob
+
+    return glob(pattern)  # noqa: PTH207 - Path.glob takes no absolute pattern
+
+
+def check_version_name(version: str) -> None:
+    """Refuse versions that would lead out of the folder of the data set.
+
+    Raises:
+        DataSetError: It has other characters than letters, digits, ``_ . + -``.
+    """
+    if not _VERSION.fullmatch(version):
+        raise DataSetError(
+            f"{version!r} cannot be a version.",
+            hint="Versions look like 2026-11-23T10.15.30.123Z.",
+        )
+
+
+def generate_timestamp() -> str:
+    """Return the present time in UTC as a name for a run or version, fit for every file system.
+
+    >>> len(generate_timestamp())
+    24
+    """
+    from datetime import datetime, timezone
+
+    now = datetime.now(tz=timezone.utc)
+    return f"{now:%Y-%m-%dT%H.%M.%S}.{now.microsecond // 1000:03d}Z"

@@ -1,0 +1,116 @@
+"""How data in memory passes between the places where nodes run."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import runner_nodes as nodes
+
+from sparkpipe.errors import DataSetError, RunFailedError
+from sparkpipe.io import DataCatalog, MemoryDataSet
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.plan import make_plan
+from sparkpipe.runner import HybridRunner, ParallelRunner, SequentialRunner
+from sparkpipe.runner.exchange import Exchange, InMemory, LocalFolder, SharedStorage
+
+CHAIN = pipeline(
+    [
+        node(nodes.add_one, "a", "b", name="first"),
+        node(nodes.add_one, "b", "c", name="second"),
+    ]
+)
+
+
+class OwnCatalog(DataCatalog):
+    """A catalog of the user's class, with something of its own."""
+
+    mark = "own"
+
+
+def _catalog() -> DataCatalog:
+    catalog = OwnCatalog({name: MemoryDataSet() for name in "bc"}, feed_dict={"a": 1})
+    catalog.mark = "kept"
+    return catalog
+
+
+@pytest.fixture(params=["memory", "folder", "storage"])
+def exchange(request: pytest.FixtureRequest, tmp_path: Path) -> Exchange:
+    made: dict[str, Callable[[], Exchange]] = {
+        "memory": InMemory,
+        "folder": LocalFolder,
+        "storage": lambda: SharedStorage(f"file://{tmp_path}/storage"),
+    }
+    return made[request.param]()
+
+
+def test_outputs_are_there_at_the_end_and_nothing_is_left(
+    exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    catalog = _catalog()
+    with exchange.open(make_plan(CHAIN), catalog) as shared:
+        assert type(shared) is OwnCatalog
+        assert shared.mark == "kept"
+        assert sorted(shared) == ["a", "b", "c"]
+        elsewhere = shared
+        if not isinstance(exchange, InMemory):
+            shared["a"].hand_over()
+            elsewhere = pickle.loads(pickle.dumps(shared))
+            assert elsewhere.load("a") == 1
+        elsewhere.save("c", [3])  # as another process would
+    assert catalog.load("c") == [3]
+    left = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert left == []
+
+
+def test_a_run_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    storage = SharedStorage(str(tmp_path / "storage"))
+    failing = pipeline(
+        [
+            node(nodes.add_one, "a", "b", name="good"),
+            node(nodes.boom, "b", "c", name="bad"),
+        ]
+    )
+    with pytest.raises(RunFailedError, match="the barrel is empty"):
+        ParallelRunner(max_workers=1, exchange=storage).run(
+            failing, DataCatalog(feed_dict={"a": 1})
+        )
+    assert list((tmp_path / "storage").iterdir()) == []
+
+
+def test_runners_of_processes_pass_data_through_a_shared_storage(tmp_path: Path) -> None:
+    for runner in (
+        ParallelRunner(max_workers=1, exchange=SharedStorage(str(tmp_path))),
+        HybridRunner(max_workers=1, max_processes=1, exchange=SharedStorage(str(tmp_path))),
+    ):
+        assert runner.run(CHAIN, DataCatalog(feed_dict={"a": 1})) == {"c": 3}
+
+
+def test_what_cannot_be_pickled_is_told_where_it_is_saved(tmp_path: Path) -> None:
+    with SharedStorage(str(tmp_path)).open(make_plan(CHAIN), _catalog()) as shared:
+        elsewhere = pickle.loads(pickle.dumps(shared))
+        with pytest.raises(DataSetError, match="cannot be passed to another process"):
+            elsewhere.save("b", lambda: 1)
+        assert not elsewhere.exists("b")
+
+
+def test_a_catalog_that_cannot_be_pickled_is_refused_before_anything_runs() -> None:
+    from sparkpipe.errors import PreflightError
+
+    catalog = OwnCatalog(feed_dict={"a": 1})
+    catalog.mark = lambda: 1  # type: ignore[assignment]
+    with pytest.raises(PreflightError, match="the catalog \\(OwnCatalog\\) to another process"):
+        ParallelRunner(max_workers=1).run(CHAIN, catalog)
+    assert SequentialRunner().run(CHAIN, catalog) == {"c": 3}
+
+
+def test_the_data_of_nobody_is_told_as_missing(tmp_path: Path) -> None:
+    with LocalFolder().open(make_plan(CHAIN), _catalog()) as shared:
+        elsewhere: Any = pickle.loads(pickle.dumps(shared))
+        with pytest.raises(DataSetError, match="nothing has been saved to it yet"):
+            elsewhere.load("b")
