@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -163,6 +164,18 @@ def test_a_packaged_run_that_goes_wrong_ends_with_its_status(installed: ShopProj
 def test_a_package_in_the_folder_of_its_project_uses_its_conf(packable: ShopProject) -> None:
     (packable.path / "below").mkdir()
     assert packable.command("--pipeline", "first", module="shop").status == 0
+    assert json.loads(packable.read("data/doubled.json")) == [2, 4, 6]
+
+
+def test_a_package_that_is_installed_brings_its_code_into_the_folder_of_its_project(
+    installed: ShopProject, packable: ShopProject
+) -> None:
+    packable.replace("shop/nodes.py", "number * factor", "number * 100")
+    code = "import sys; sys.path.pop(0); from shop.__main__ import main; sys.argv[1:] = []; main()"
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=packable.path, capture_output=True, text=True
+    )
+    assert said.returncode == 0, said.stderr
     assert json.loads(packable.read("data/doubled.json")) == [2, 4, 6]
 
 

@@ -59,6 +59,8 @@ FILES = {
             return number * factor
         """,
     "store/pipeline_registry.py": """
+        from pathlib import Path
+
         from pyspark.sql import functions as F
 
         from sparkpipe.pipeline import node, pipeline
@@ -68,7 +70,12 @@ FILES = {
 
 
         def weighed(factor, marker):
-            numbers = get_spark().range(600, numPartitions=6)
+            spark = get_spark()
+            if Path(marker).is_dir():
+                heap = spark._jvm.java.lang.Runtime.getRuntime().maxMemory()
+                told = f"{heap >> 20} {spark.sparkContext.appName}"
+                Path(marker, "driver").write_text(told)
+            numbers = spark.range(600, numPartitions=6)
             weight = F.udf(weigh, "long")("id", F.lit(factor), F.lit(marker))
             return numbers.withColumn("weight", weight)
 
@@ -96,6 +103,9 @@ FILES = {
         """,
     "conf/base/parameters.yml": "factor: 1\nmarker: nowhere\n",
     "conf/base/spark.yml": """
+        spark.app.name: sums of a store
+        spark.driver.memory: 700m
+        spark.driver.extraJavaOptions: -Dstore.name="a b" -XX:+UseSerialGC
         spark.executor.memory: 512m
         spark.sql.shuffle.partitions: 2
         spark.ui.enabled: false
@@ -278,6 +288,9 @@ def test_printed_line_ships_the_project_and_a_killed_worker_costs_no_data(
     assert store.sums() == totals(2)  # the factor of prod
     assert "Completed 3 out of 3 tasks" in run.out  # spark-submit has one way out for both
     assert "Results:" in run.out
+    heap, _, name = (tmp_path / "driver").read_text().partition(" ")
+    assert 600 < int(heap) <= 700  # as spark.yml says, for the JVM is there before sparkpipe
+    assert name == "sums of a store"
 
 
 def test_module_that_executors_lack_is_named_with_the_option_that_ships_it(
@@ -310,7 +323,7 @@ def test_driver_in_the_cluster_runs_from_what_is_shipped(store: Store, tmp_path:
     options = shlex.join(words[words.index(program) + 1 :])
 
     run = store.run(
-        f"spark-submit --master 'local-cluster[2,1,640]' "
+        f"spark-submit --master 'local-cluster[2,1,640]' --conf spark.log.level=WARN "
         f"--py-files {shlex.quote(','.join(map(str, zips)))} main.py {options} "
         f"--params factor:3,marker:{tmp_path}",
         cwd=tmp_path,
@@ -319,6 +332,55 @@ def test_driver_in_the_cluster_runs_from_what_is_shipped(store: Store, tmp_path:
 
     assert run.status == 0, run.err[-5000:]
     assert store.sums(tmp_path) == totals(3)
+    # Spark's end, of which it would tell hundreds of lines, is none of what the user asked for.
+    assert len(run.err.splitlines()) < 30, run.err
+
+
+@pytest.fixture(scope="module")
+def line(store: Store) -> str:
+    made = store.run("sparkpipe submit command --master 'local[1]'")
+    assert made.status == 0, made.err
+    return made.out
+
+
+@pytest.mark.parametrize("form", ["editable", "wheel", "not installed"])
+def test_printed_line_runs_however_the_project_is_installed(
+    store: Store, line: str, tmp_path: Path, form: str
+) -> None:
+    # spark-submit puts what it ships before all that is installed.
+    if form == "wheel":
+        shutil.unpack_archive(store.path / "dist/store-1.0.zip", tmp_path)
+    installed = {"editable": store.path, "wheel": tmp_path}.get(form)
+    run = store.run(line, **({"PYTHONPATH": str(installed)} if installed else {}))
+    assert run.status == 0, run.err + run.out
+    assert "Run completed" in run.out
+
+
+def test_what_the_jvm_must_know_before_it_starts_is_in_the_line(store: Store, line: str) -> None:
+    words = shlex.split(line)
+    assert words[words.index("--driver-memory") + 1] == "700m"
+    assert words[words.index("--name") + 1] == "sums of a store"
+    options = words[words.index("--driver-java-options") + 1]
+    assert options == '-Dstore.name="a b" -XX:+UseSerialGC'
+    assert "executor" not in line  # the session gets it
+
+    given = "--conf spark.driver.memory=1g --conf spark.submit.deployMode=client"
+    words = shlex.split(store.run(f"sparkpipe submit command --master yarn {given}").out)
+    assert words[words.index("--driver-memory") + 1] == "1g"
+    assert "700m" not in words
+
+
+def test_secrets_of_spark_yml_stay_out_of_the_line(store: Store) -> None:
+    key = "spark.kubernetes.authenticate.submission.oauthToken"
+    (store.path / "conf/k8s").mkdir()
+    (store.path / "conf/k8s/spark.yml").write_text(
+        f"{key}: hunter2\nspark.kubernetes.namespace: n\n"
+    )
+    made = store.run("sparkpipe submit command --master k8s://https://h run --env k8s")
+    assert made.status == 0, made.err
+    assert "hunter2" not in made.out + made.err
+    assert f"Not in the line, which others may read: {key}." in made.err
+    assert "--conf spark.kubernetes.namespace=n" in made.out
 
 
 @pytest.mark.parametrize(

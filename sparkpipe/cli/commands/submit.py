@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from sparkpipe.session import Session
 
 _CONTEXT = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+_MORE_THAN_WARNINGS = ("ALL", "TRACE", "DEBUG", "INFO")
 _DELTA = ("spark.sql.extensions", "spark.sql.catalog.spark_catalog")
 
 
@@ -140,7 +143,27 @@ def run_submitted(args: Sequence[str]) -> None:
         args: The command and its options, after ``--package`` and a name where the project is not
             that of the working folder.
     """
-    _submitted(list(args), prog_name="spark-submit")
+    try:
+        _submitted(list(args), prog_name="spark-submit")
+    except SystemExit as exc:
+        if not exc.code:
+            _silence_end()
+        raise
+
+
+def _silence_end() -> None:
+    """Let Spark's JVM end without words after a good run.
+
+    Of local-cluster and standalone it tells hundreds of lines, with traces, of executors that it
+    ends itself. Whoever has asked for more than warnings still gets all.
+    """
+    pyspark = sys.modules.get("pyspark")
+    context = pyspark.SparkContext._active_spark_context if pyspark is not None else None
+    if context is None:
+        return
+    with suppress(Exception):  # it is over, and was good
+        if context.getConf().get("spark.log.level", "WARN").upper() not in _MORE_THAN_WARNINGS:
+            context.setLogLevel("OFF")
 
 
 @click.command(context_settings={**_CONTEXT, "help_option_names": []})
