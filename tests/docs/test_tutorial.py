@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from in_process import Ended
 from test_documents import ROOT, Block, Reader, blocks_of
 
 pytestmark = [
@@ -67,8 +68,9 @@ class Newcomer(Reader):
             check=False,
         )
 
-    def _run(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
-        return self.program(shlex.join(arguments))
+    def _done(self, command: list[str], block: Block) -> Ended:
+        said = self.program(shlex.join(command))
+        return Ended(said.returncode, said.stdout, "")
 
     def _python(self, block: Block) -> None:
         if self._prompt is None:
