@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from in_process import Ended
 from test_documents import ROOT, Block, Reader, blocks_of
 
 pytestmark = [
@@ -67,8 +68,9 @@ class Newcomer(Reader):
             check=False,
         )
 
-    def _run(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
-        return self.program(shlex.join(arguments))
+    def _done(self, command: list[str], block: Block) -> Ended:
+        said = self.program(shlex.join(command))
+        return Ended(said.returncode, said.stdout, "")
 
     def _python(self, block: Block) -> None:
         if self._prompt is None:
@@ -134,17 +136,7 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Newcom
     made = tmp_path / "environment"
     # As 'python3 -m venv' makes it, with pip and no more: no build backend.
     subprocess.run([sys.executable, "-m", "venv", made], check=True)
-    # uv has what 'make' has installed, and copies nothing; pip would build pyspark for minutes.
-    # The versions are those of the lock file, which all other tests have, too.
-    subprocess.run(
-        [
-            *(str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet"),
-            *("--python", str(made / "bin/python"), "--constraint", str(locked(tmp_path))),
-            *(".[spark]", "pytest"),
-        ],
-        cwd=copy_of_checkout(tmp_path / "checkout"),
-        check=True,
-    )
+    install(made / "bin/python", tmp_path)
     left_out = ("PYTHONPATH", "VIRTUAL_ENV", "SPARK_HOME", "SPARK_REMOTE")
     environment = {
         **{name: value for name, value in os.environ.items() if name not in left_out},
@@ -161,6 +153,22 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Newcom
         somebody.port = found.getsockname()[1]
     yield somebody
     somebody.close()
+
+
+def install(python: Path, folder: Path) -> None:
+    """Do what ``pip install '.[spark]' pytest`` does, in the versions of the lock file.
+
+    By uv, which has at hand what ``make`` has installed; pip would build pyspark for minutes. A
+    machine without it asks the package index.
+    """
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=copy_of_checkout(folder / "checkout"), check=True)
+    (wheel,) = folder.glob("*.whl")
+    uv = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet"]
+    options = ["--python", str(python), "--constraint", str(locked(folder))]
+    wanted = [f"sparkpipe[spark] @ {wheel.as_uri()}", "pytest"]
+    if subprocess.run([*uv, "--offline", *options, *wanted], stderr=subprocess.DEVNULL).returncode:
+        subprocess.run([*uv, *options, *wanted], check=True)
 
 
 def locked(folder: Path) -> Path:
