@@ -12,7 +12,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from click.testing import CliRunner
 
+from sparkpipe.cli.main import cli
 from sparkpipe.errors import PreflightError
 from sparkpipe.io import DataCatalog
 from sparkpipe.session import Session
@@ -233,3 +235,21 @@ def project(tmp_path: Path) -> Path:
         "    )}\n"
     )
     return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("delta", "told"),
+    [
+        (None, "there is none for pyspark 4.3.0 that sparkpipe knows of. pyspark 4.2.0 with "),
+        ("4.5.0", "io.delta:delta-spark_4.3_2.13:4.5.0 (fetched at the first start)"),
+    ],
+)
+def test_info_tells_it_in_a_line(
+    install: Install, delta: str | None, told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install("4.3.0", delta)
+    monkeypatch.setenv("SPARKPIPE_CACHE", str(tmp_path))
+    said = CliRunner().invoke(cli, ["info"])
+    assert said.exit_code == 0
+    (line,) = (line for line in said.output.splitlines() if line.startswith("Delta "))
+    assert told in line

@@ -182,6 +182,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pip install" in problem
 
 
+@pytest.mark.delta
 def test_finding_them_imports_no_pyspark() -> None:
     code = (
         "import sys\n"

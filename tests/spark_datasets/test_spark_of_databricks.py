@@ -75,6 +75,7 @@ def runtime(
         hadoop.unset(name)
 
 
+@pytest.mark.delta
 @pytest.mark.classic("the file system and the catalog are made by its JVM")
 def test_volumes_and_tables_need_nothing_but_their_names(
     runtime: SparkSession, tmp_path: Path
@@ -105,6 +106,7 @@ def test_volumes_and_tables_need_nothing_but_their_names(
         catalog.load("raw")
 
 
+@pytest.mark.delta
 def test_a_table_of_a_catalog_that_is_not_here_is_told_by_where_it_is_missing(
     session: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
