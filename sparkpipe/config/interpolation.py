@@ -25,14 +25,14 @@ class Sources:
     """Where values come from that are not in the files themselves.
 
     Attributes:
-        globals: What ``${globals:name}`` gives; None where globals themselves are read.
-        runtime_params: What ``${runtime_params:name}`` gives; None where it must not be used.
+        globals: The values of ``${globals:name}``; None where globals themselves are read.
+        runtime_params: The values of ``${runtime_params:name}``; None where it must not be used.
         resolvers: Functions of the user, for ``${name:arguments}``.
         reads_environment: Whether ``${oc.env:NAME}`` may be used.
         protects_type: Whether ``type`` must not depend on parameters of the run.
         used_params: Whether a parameter of the run was asked for.
         asked_params: Names of the parameters of the run that were asked for, of all keys.
-        refusal: Why a resolver of ours has refused; OmegaConf keeps no causes.
+        refusal: Why a built-in resolver has refused; OmegaConf keeps no causes.
     """
 
     globals: Mapping[str, Any] | None = None
@@ -54,7 +54,7 @@ _sources: ContextVar[Sources | None] = ContextVar("_sources", default=None)
 
 
 def has_interpolation(value: Any) -> bool:
-    """Whether a text somewhere in a value has ``${`` in it."""
+    """Return whether a text somewhere in a value has ``${`` in it."""
     seen: set[int] = set()
     to_visit = [value]
     while to_visit:

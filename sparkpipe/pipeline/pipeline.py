@@ -124,7 +124,7 @@ def _report_clashes(node: Node, segment: _Segment) -> None:
 
 
 def _mixed(node: Node, segment: _Segment) -> Iterator[tuple[str, Node]]:
-    """Give names that a node uses with a form and another node without, or the reverse."""
+    """Yield names that one node uses with a form and another node without it."""
     for name in sorted(node.transcodes - segment.transcoders.keys()):
         for other in (segment.producers.get(name), *segment.consumers.get(name, ())[:1]):
             if other is not None:
@@ -275,7 +275,7 @@ class Pipeline:
             yield from segment.consumers.get(stripped_name, ())
 
     def _leads_back_into(self, added: _Segment) -> bool:
-        """Whether some path leaves the nodes just added and returns to them."""
+        """Return whether some path leaves the nodes just added and returns to them."""
         entered = any(
             parent not in added.nodes for node in added.nodes for parent in self._parents_of(node)
         )
@@ -412,7 +412,7 @@ class Pipeline:
     datasets = data_sets
 
     def describe(self, names_only: bool = True) -> str:
-        """Tell inputs, nodes in the order of execution, and outputs.
+        """Return the inputs, the nodes in the order of execution, and the outputs as text.
 
         Args:
             names_only: Show names of nodes instead of names, functions and data sets.
@@ -611,7 +611,7 @@ def _sorting_key(node: Node) -> str:
 
 
 def _with_distinct_names(nodes: Iterable[Node]) -> list[Node]:
-    """Give a short suffix to nodes without a name of their own whose names would be equal.
+    """Add a short suffix to nodes without their own name whose names would be equal.
 
     The suffix is a hash of what the node reads and writes, so it stays when other nodes come or go.
     """

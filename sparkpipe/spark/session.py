@@ -40,7 +40,7 @@ _DATABRICKS = ("DATABRICKS_HOST", "DATABRICKS_CONFIG_PROFILE", *_COMPUTE)
 
 
 class SparkProvider:
-    """Gives one Spark session to everything in a run, started when first asked for.
+    """Provides one Spark session for everything in a run, started when first asked for.
 
     The order: the session given; the active one (a notebook's, spark-submit's); that of
     databricks-connect where it is configured; the Spark Connect server of ``SPARK_REMOTE`` or
@@ -101,7 +101,7 @@ class SparkProvider:
         return given if hasattr(given, "createDataFrame") and not is_stopped(given) else None
 
     def starts_jvm(self) -> bool:
-        """Whether a session would be started here if one were asked for now."""
+        """Return whether a session would be started here if one were asked for now."""
         return (
             self._given is None
             and self.peek() is None
@@ -312,7 +312,7 @@ def _stop(session: Any) -> None:
 
 
 def _warn_of_databricks() -> None:
-    """Tell that compute of Databricks is named, and cannot be reached."""
+    """Report that compute of Databricks is named but cannot be reached."""
     for name in _COMPUTE:
         if os.environ.get(name):
             _logger.warning(
@@ -325,7 +325,7 @@ def _warn_of_databricks() -> None:
 
 
 def uses_databricks() -> bool:
-    """Whether databricks-connect is to be asked: it is configured, or Spark itself is not here."""
+    """Return whether to use databricks-connect: it is configured, or Spark is not installed."""
     if find_spec("databricks") is None or find_spec("databricks.connect") is None:
         return False
     return any(map(os.environ.get, _DATABRICKS)) or spark_jars() is None

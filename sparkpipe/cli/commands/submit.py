@@ -137,7 +137,7 @@ def _program() -> Path:
 
 
 def _checked(name: str, options: Sequence[str]) -> dict[str, Any]:
-    """Return the options of a command as click reads them; a wrong one is told before the build."""
+    """Return the options of a command as click reads them; refuse a wrong one before the build."""
     from sparkpipe.cli.main import cli
 
     context = click.get_current_context()
@@ -150,7 +150,7 @@ def _checked(name: str, options: Sequence[str]) -> dict[str, Any]:
 
 
 def _session(name: str, options: Mapping[str, Any]) -> Session:
-    """Return the session of a command; names that a run would not find are told before the build.
+    """Return the session of a command; names that a run would not find are refused before.
 
     Raises:
         PreflightError: They are wrong.
@@ -176,7 +176,7 @@ def _property(text: str) -> tuple[str, str]:
 
 
 def _delta(properties: dict[str, str], settings: dict[str, str]) -> Iterator[str]:
-    """Give the options that bring Delta, where it is installed here: as a session made here has it.
+    """Yield the options that bring Delta, if it is installed here, as in a session made here.
 
     Its jars are given if an earlier start has kept them, else what they are called is: Spark takes
     neither from a session's own settings once its JVM runs.

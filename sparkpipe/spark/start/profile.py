@@ -76,17 +76,17 @@ def effective_settings(
 
 
 def is_local(properties: Mapping[str, str]) -> bool:
-    """Whether the driver is all there is: no executor in a process of its own."""
+    """Return whether the driver is all there is: no executor in a process of its own."""
     return re.fullmatch(r"local(\[.*\])?", properties["spark.master"]) is not None
 
 
 def wants_package(properties: Mapping[str, str], package: str) -> bool:
-    """Whether a package is the only one that Spark is to resolve."""
+    """Return whether a package is the only one that Spark is to resolve."""
     return properties.get("spark.jars.packages") == package
 
 
 def has_delta(session: SparkSession) -> bool:
-    """Whether a session that was started here can read and write Delta tables."""
+    """Return whether a session that was started here can read and write Delta tables."""
     return _DELTA_EXTENSION in (session.conf.get("spark.sql.extensions", "") or "")
 
 

@@ -45,7 +45,7 @@ class Server:
         started: When it was started, in seconds since the epoch.
         idle_minutes: After how long without use it stops by itself.
         fingerprint: The settings and versions that it was started with.
-        versions: Those of them that are told to a user.
+        versions: Those of them that are shown to a user.
         token: What a client must know.
     """
 
@@ -64,7 +64,7 @@ class Server:
         return f"sc://localhost:{self.port}/;token={self.token}"
 
     def answers(self) -> bool:
-        """Whether something listens where it should; a client itself would try for minutes."""
+        """Return whether the server listens; a client would try for minutes to find out."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1):
                 return True
@@ -114,7 +114,7 @@ class WarmFolder:
         return None
 
     def write(self, server: Server) -> None:
-        """Tell of a server, in a file that only its owner can read."""
+        """Describe a server in a file that only its owner can read."""
         beside = self._file.with_suffix(".tmp")
         beside.unlink(missing_ok=True)
         with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -122,7 +122,7 @@ class WarmFolder:
         beside.replace(self._file)
 
     def forget(self) -> None:
-        """Tell of no server any more."""
+        """Remove the description of the server."""
         self._file.unlink(missing_ok=True)
 
     def lock(self, name: str, *, shared: bool = False) -> IO[str] | None:
