@@ -51,7 +51,7 @@ def telling_errors(ctx: click.Context, verbose: bool, more: str) -> Iterator[Non
     """Show an error raised within in a few lines, and end the command with its exit status.
 
     Args:
-        ctx: Of the command.
+        ctx: The context of the command.
         verbose: Tell all, with tracebacks.
         more: How to ask for that.
     """
@@ -82,7 +82,7 @@ def end(ctx: click.Context, status: int, error: BaseException) -> NoReturn:
     """End a command because of an error that has been told: with a status, or by the error itself.
 
     Args:
-        ctx: Of the command.
+        ctx: The context of the command.
         status: The exit status of the process.
         error: What is raised where :func:`raise_errors` was asked for.
     """
