@@ -60,7 +60,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """Warn of a page that is empty; show the file that a block is written to; mend links."""
     lines = sum(bool(line.strip()) for line in markdown.splitlines())
     if lines < FEWEST_LINES:
-        _logger.warning("%s has only %d lines of text.", page.file.src_uri, lines)
+        _logger.warning("%s has only %d line(s) of text.", page.file.src_uri, lines)
     text = _CONTENTS.sub(r"\g<above>", markdown)
     text = text.replace("<BLANKLINE>\n", "")  # only doctest wants it
     text = _FILE.sub(r'\1 title="\2"\n', text)

@@ -226,7 +226,7 @@ _within_hook: ContextVar[bool] = ContextVar("_within_hook", default=False)
 
 
 def is_within_hook() -> bool:
-    """Whether this thread is in a call of a hook: it holds a lock that others may wait for."""
+    """Return whether this thread is inside a hook: it holds a lock that others may wait for."""
     return _within_hook.get()
 
 

@@ -25,7 +25,7 @@ _LOCAL = "local"
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a path is a file with the name of an archive."""
+    """Return whether a path is a file with the name of an archive."""
     return path.name.lower().endswith((*_TAR_SUFFIXES, *_ZIP_SUFFIXES)) and not path.is_dir()
 
 

@@ -1,7 +1,7 @@
-"""Commands that are not ours: of the project's ``<package>/cli.py``, and of installed plugins.
+"""Commands of the project's ``<package>/cli.py`` and of installed plugins.
 
-A command of the project comes before one of a plugin, and that before one of ours of the same name.
-What ours do without a project, only a plugin for use everywhere can replace.
+Of commands with the same name, the project's comes first, then a plugin's, then the built-in one.
+Built-in commands that need no project can be replaced only by a plugin for use everywhere.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def plugins(*groups: str) -> list[EntryPoint]:
 
 
 def has_cli(project: Project) -> bool:
-    """Whether the package of a project has a module ``cli``; does not import it."""
+    """Return whether the package of a project has a module ``cli``; does not import it."""
     from sparkpipe.cli.project_command import package_folder
 
     package = package_folder(project)
@@ -71,7 +71,7 @@ def extension_names() -> list[str]:
     """Return the names of all commands of the project and of plugins.
 
     Raises:
-        ConfigError: As of :func:`extension_command`.
+        ConfigError: See :func:`extension_command`.
     """
     project = project_here()
     own = project_commands(project) if project is not None else {}

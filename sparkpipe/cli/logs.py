@@ -30,7 +30,7 @@ class _ConsoleFilter(logging.Filter):
         self._verbose = verbose
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record is for the console."""
+        """Return whether a record is for the console."""
         if record.name in (traceback_logger.name, summary_logger.name):
             return False
         # pyspark warns with the whole trace of an error that it then raises.

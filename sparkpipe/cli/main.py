@@ -22,7 +22,7 @@ class Commands(LazyGroup):
     """The commands of sparkpipe, of the project and of plugins; the latter two come first."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command of the project, of a plugin, or of ours."""
+        """Return a command of the project, of a plugin, or a built-in one."""
         from sparkpipe.cli.extensions import extension_command
 
         find = partial(extension_command, cmd_name, needs_project=cmd_name not in _WITHOUT_PROJECT)
@@ -41,7 +41,7 @@ class Commands(LazyGroup):
         return {*self.list_commands(ctx), *(silently(extension_names) or ())}
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Tell where more commands come from, without importing them."""
+        """Say where more commands come from, without importing them."""
         from sparkpipe.cli.extensions import groups_of, has_cli, plugins, project_here
 
         project = project_here()
@@ -55,7 +55,7 @@ class Commands(LazyGroup):
             )
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; an error of one that is not ours is told in a few lines, too."""
+        """Run a command; errors of a project's or plugin's command are shown in a few lines too."""
         from sparkpipe.cli.project_command import telling_errors
 
         verbose = bool(ctx.params.get("verbose"))

@@ -48,10 +48,10 @@ class ProjectCommand(click.Command):
 
 @contextmanager
 def telling_errors(ctx: click.Context, verbose: bool, more: str) -> Iterator[None]:
-    """Within it, an error is told in a few lines and ends the command with its exit status.
+    """Show an error raised within in a few lines, and end the command with its exit status.
 
     Args:
-        ctx: Of the command.
+        ctx: The context of the command.
         verbose: Tell all, with tracebacks.
         more: How to ask for that.
     """
@@ -82,7 +82,7 @@ def end(ctx: click.Context, status: int, error: BaseException) -> NoReturn:
     """End a command because of an error that has been told: with a status, or by the error itself.
 
     Args:
-        ctx: Of the command.
+        ctx: The context of the command.
         status: The exit status of the process.
         error: What is raised where :func:`raise_errors` was asked for.
     """
@@ -177,7 +177,7 @@ def echo_table(rows: Sequence[Sequence[str]]) -> None:
 
 
 def show_error(error: SparkpipeError, verbose: bool, *, every_problem: bool = False) -> None:
-    """Tell an error on standard error, in at most fifteen lines.
+    """Show an error on standard error, in at most fifteen lines.
 
     Args:
         error: What to tell.
@@ -234,7 +234,7 @@ def _first_lines(text: str, most: int) -> str:
 def show_unexpected(
     error: Exception, verbose: bool, log: str = "", more: str = "--verbose"
 ) -> None:
-    """Tell an error that is not one of ours: of a hook or a runner, or a fault of sparkpipe."""
+    """Show an error that sparkpipe did not raise on purpose: of a hook, a runner, or a bug."""
     if verbose:
         click.echo("".join(traceback.format_exception(error)), err=True)
     told = _first_lines(f"{type(error).__name__}: {error}", _MOST_LINES_OF_ONE - 2)

@@ -34,7 +34,7 @@ class Sources:
         protects_type: Whether ``type`` must not depend on parameters of the run.
         used_params: Whether a parameter of the run was asked for.
         asked_params: Names of the parameters of the run that were asked for, of all keys.
-        refusal: Why a resolver of ours has refused; OmegaConf keeps no causes.
+        refusal: Why a built-in resolver has refused; OmegaConf keeps no causes.
     """
 
     globals: Mapping[str, Any] | None = None
@@ -71,7 +71,7 @@ _sources: ContextVar[Sources | None] = ContextVar("_sources", default=None)
 
 
 def has_interpolation(value: Any) -> bool:
-    """Whether a text somewhere in a value has ``${`` in it."""
+    """Return whether a text somewhere in a value has ``${`` in it."""
     seen: set[int] = set()
     to_visit = [value]
     while to_visit:

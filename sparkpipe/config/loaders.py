@@ -183,7 +183,7 @@ class ConfigLoader(AbstractConfigLoader):
         The name of a kind stands for its patterns: ``get("spark")``.
 
         Raises:
-            ConfigError: As of indexing.
+            ConfigError: As when the loader is indexed.
         """
         names = [pattern for pattern in patterns if isinstance(pattern, str)]
         if names and (names[0] in self.data or names[0] in self.config_patterns):
@@ -229,19 +229,19 @@ class OmegaConfigLoader(ConfigLoader):
     parameters before they are resolved.
 
     Args:
-        conf_source: As of :class:`ConfigLoader`, like the arguments that are not named here.
-        env: See there.
-        runtime_params: See there.
-        config_patterns: See there.
-        base_env: See there.
-        default_run_env: See there.
-        custom_resolvers: Functions for ``${name:arguments}`` by name. With ``oc.env`` among them
-            environment variables may be used everywhere.
+        conf_source: See :class:`ConfigLoader`.
+        env: See :class:`ConfigLoader`.
+        runtime_params: See :class:`ConfigLoader`.
+        config_patterns: See :class:`ConfigLoader`.
+        base_env: See :class:`ConfigLoader`.
+        default_run_env: See :class:`ConfigLoader`.
+        custom_resolvers: Functions for ``${name:arguments}`` by name. If ``oc.env`` is one of
+            them, environment variables can be used everywhere.
         merge_strategy: By kind ``destructive`` (the default: a first-level key replaces that of
             base) or ``soft`` (mappings are merged at every level).
 
     Raises:
-        ConfigError: As of :class:`ConfigLoader`.
+        ConfigError: See :class:`ConfigLoader`.
     """
 
     def __init__(
@@ -335,20 +335,20 @@ class OmegaConfigLoader(ConfigLoader):
 
 
 class TemplatedConfigLoader(ConfigLoader):
-    """Puts values of globals in for ``${a.b}`` and ``${a.b|default}``, in keys and texts.
+    """Replaces ``${a.b}`` and ``${a.b|default}`` by values of globals, in keys and texts.
 
     Args:
-        conf_source: As of :class:`ConfigLoader`, like the arguments that are not named here.
-        env: See there.
-        runtime_params: See there.
-        config_patterns: See there.
-        base_env: See there.
-        default_run_env: See there.
+        conf_source: See :class:`ConfigLoader`.
+        env: See :class:`ConfigLoader`.
+        runtime_params: See :class:`ConfigLoader`.
+        config_patterns: See :class:`ConfigLoader`.
+        base_env: See :class:`ConfigLoader`.
+        default_run_env: See :class:`ConfigLoader`.
         globals_pattern: Pattern of the files of globals, such as ``*globals.yml``.
         globals_dict: Globals on top of those of the files.
 
     Raises:
-        ConfigError: As of :class:`ConfigLoader`.
+        ConfigError: See :class:`ConfigLoader`.
     """
 
     _FIELD = re.compile(r"\$\{([A-Za-z0-9_.]+)(?:\|([^}]*))?\}")

@@ -36,7 +36,7 @@ class Box:
         key: What edges call it.
         label: What it says; cut if it is long.
         kind: ``function`` or ``data``.
-        about: What is told where the pointer rests on it.
+        about: What is shown while the pointer rests on it.
     """
 
     key: str
@@ -161,7 +161,7 @@ def _mean(places: Sequence[_Place], default: float) -> float:
 
 
 def _spread(layers: Sequence[list[_Place]], paths: Sequence[Sequence[_Place]]) -> None:
-    """Give places their coordinates: near their neighbours, in their order, none upon another."""
+    """Set the coordinates of places: near their neighbours, in their order, without overlaps."""
     before, after = _neighbours(paths)
     for layer in layers:
         total = sum(place.size for place in layer)

@@ -53,11 +53,11 @@ def checked_logging_config(config: Mapping[str, Any], folder: Path) -> dict[str,
     """Return what can be given to :func:`logging.config.dictConfig`; sets up nothing.
 
     Args:
-        config: As of :func:`apply_logging_config`.
-        folder: See there.
+        config: See :func:`apply_logging_config`.
+        folder: See :func:`apply_logging_config`.
 
     Raises:
-        ConfigError: See there.
+        ConfigError: See :func:`apply_logging_config`.
     """
     for where, key, value in _leaves(config, ""):
         if key == "()":

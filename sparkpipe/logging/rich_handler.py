@@ -12,9 +12,9 @@ class RichHandler(rich.logging.RichHandler):
     """Logs to the console in colours, with links to the code.
 
     Args:
-        rich_tracebacks: Show tracebacks of logged errors in colours, too. Names that begin with
-            ``tracebacks_`` are options of them. Nothing is installed for the whole process.
-        kwargs: As of ``rich.logging.RichHandler``.
+        rich_tracebacks: Show tracebacks of logged errors in colours too. Arguments that begin with
+            ``tracebacks_`` are their options. Nothing is installed for the whole process.
+        kwargs: See ``rich.logging.RichHandler``.
     """
 
     def __init__(self, *args: Any, rich_tracebacks: bool = False, **kwargs: Any) -> None:

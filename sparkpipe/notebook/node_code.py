@@ -215,7 +215,7 @@ class _Body:
 
 
 def _walk_own(tree: ast.FunctionDef) -> Iterable[ast.AST]:
-    """Give the parts of a function, without those of functions inside it."""
+    """Return the parts of a function, without those of its inner functions."""
     to_visit: list[ast.AST] = [*tree.body]
     while to_visit:
         part = to_visit.pop()

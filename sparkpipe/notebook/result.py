@@ -21,13 +21,13 @@ class RunResult(dict[str, Any]):
 
     Args:
         outputs: The outputs.
-        pipeline_name: Of what has run.
+        pipeline_name: The pipeline that has run.
         seconds: How long it took.
         reports: How each node ended.
         made: Name, type and place of what the run has made.
 
     Attributes:
-        pipeline_name: Of what has run.
+        pipeline_name: The pipeline that has run.
         seconds: How long it took.
         reports: How each node ended.
     """

@@ -35,7 +35,7 @@ class SparkOnFirstUse(ast.NodeTransformer):
 
 
 def uses(tree: ast.Module, name: str) -> bool:
-    """Whether code reads a global variable that it does not set itself.
+    """Return whether code reads a global variable that it does not set itself.
 
     >>> uses(ast.parse("df = spark.table('t')"), "spark")
     True

@@ -112,7 +112,7 @@ class Notebook:
         self._session = None
 
     def lacks_spark(self) -> bool:
-        """Whether the notebook has no ``spark``, or only one of ours that has been stopped."""
+        """Return whether the notebook has no ``spark``, or only a stopped one of sparkpipe."""
         if SPARK not in self._namespace:
             return True
         found = self._namespace[SPARK]

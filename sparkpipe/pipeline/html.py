@@ -19,7 +19,7 @@ _MOST_NODES = 400
 
 
 def pipeline_html(pipeline: Pipeline) -> str:
-    """Return the graph of a pipeline; parameters are told where the pointer rests on a node."""
+    """Return the graph of a pipeline; parameters are shown while the pointer rests on a node."""
     nodes = pipeline.nodes
     count = f"Pipeline of {len(nodes)} node{'s' * (len(nodes) != 1)}"
     if not nodes:

@@ -107,7 +107,7 @@ def _with_prefix(parameters: dict[str, str]) -> dict[str, str]:
 
 
 def is_parameter(name: str) -> bool:
-    """Whether a name is that of a parameter, or of all of them."""
+    """Return whether a name is that of a parameter, or of all of them."""
     return name == _ALL_PARAMETERS or name.startswith(_PARAMETER)
 
 

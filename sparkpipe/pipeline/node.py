@@ -393,7 +393,7 @@ class Node:
         }
 
     def bind_outputs(self, result: Any) -> dict[str, Any]:
-        """Give each declared output its part of what the function returned.
+        """Assign to each declared output its part of what the function returned.
 
         Raises:
             PipelineError: Their number or keys are not those declared.

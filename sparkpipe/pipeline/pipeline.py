@@ -301,7 +301,7 @@ class Pipeline:
     datasets = data_sets
 
     def describe(self, names_only: bool = True) -> str:
-        """Tell inputs, nodes in the order of execution, and outputs.
+        """Return the inputs, the nodes in the order of execution, and the outputs as text.
 
         Args:
             names_only: Show names of nodes instead of names, functions and data sets.

@@ -69,7 +69,7 @@ class ProjectContext:
 
     @property
     def config_loader(self) -> AbstractConfigLoader:
-        """Gives the configuration by its kind."""
+        """The loader, which returns the configuration by its kind."""
         return self._config_loader
 
     @property

@@ -40,7 +40,7 @@ def forget_removed_jars() -> None:
 
 
 def is_stopped(session: Any) -> bool:
-    """Whether a session, classic or Connect, can no longer be used."""
+    """Return whether a session, classic or Connect, can no longer be used."""
     if is_connect(session):
         return bool(session.is_stopped)
     context = getattr(session, "_sc", None)
@@ -48,5 +48,5 @@ def is_stopped(session: Any) -> bool:
 
 
 def is_connect(session: Any) -> bool:
-    """Whether a session is one of Spark Connect, which has no JVM on this side."""
+    """Return whether a session is one of Spark Connect, which has no JVM on this side."""
     return any(cls.__module__.startswith("pyspark.sql.connect") for cls in type(session).__mro__)

@@ -39,12 +39,12 @@ _DBFS = re.compile(r"dbfs:(?=/(?!/))")
 
 
 def on_databricks() -> bool:
-    """Whether this process runs on compute of Databricks: a cluster, or serverless."""
+    """Return whether this process runs on compute of Databricks: a cluster, or serverless."""
     return "DATABRICKS_RUNTIME_VERSION" in os.environ
 
 
 def catalog_hint(catalog: str) -> str:
-    """Say what to do where Spark has no catalog of a name."""
+    """Return what to do where Spark has no catalog of a name."""
     if on_databricks():
         return "Check its name, and that you may use it: SHOW CATALOGS lists those that you see."
     return (
@@ -54,7 +54,7 @@ def catalog_hint(catalog: str) -> str:
 
 
 def foreign_feature(exc: BaseException) -> str:
-    """Say what to do where code asked for something of Databricks that is not here; else nothing.
+    """Return what to do where code asked for something that only Databricks has; else nothing.
 
     >>> foreign_feature(NameError("name 'dbutils' is not defined", name="dbutils")).split(",")[0]
     'dbutils is there on Databricks only'
@@ -85,12 +85,12 @@ def as_local(path: str) -> str:
 
 
 def is_shared(path: str) -> bool:
-    """Whether a path lies in a folder that all compute of a workspace shares."""
+    """Return whether a path lies in a folder that all compute of a workspace shares."""
     return as_local(path).startswith(tuple(f"{folder}/" for folder in SHARED_FOLDERS))
 
 
 def folder_problems(path: str) -> list[str]:
-    """Tell a path in a folder of Databricks that is not here, and would be made by a save.
+    """Report a path in a folder of Databricks that does not exist here; a save would create it.
 
     >>> folder_problems("data/a.csv"), folder_problems("/tmp/Volumes/a.csv")
     ([], [])

@@ -43,7 +43,7 @@ _DATABRICKS = ("DATABRICKS_HOST", "DATABRICKS_CONFIG_PROFILE", *_COMPUTE)
 
 
 class SparkProvider:
-    """Gives one Spark session to everything in a run, started when first asked for.
+    """Provides one Spark session for everything in a run, started when first asked for.
 
     The order: the session given; the active one (a notebook's, spark-submit's); that of
     databricks-connect where it is configured; the Spark Connect server of ``SPARK_REMOTE`` or
@@ -348,7 +348,7 @@ def _stop(session: Any) -> None:
 
 
 def _warn_of_databricks() -> None:
-    """Tell that compute of Databricks is named, and cannot be reached."""
+    """Report that compute of Databricks is named but cannot be reached."""
     for name in _COMPUTE:
         if os.environ.get(name):
             _logger.warning(
@@ -361,7 +361,7 @@ def _warn_of_databricks() -> None:
 
 
 def uses_databricks() -> bool:
-    """Whether databricks-connect is to be asked: it is configured, or Spark itself is not here."""
+    """Return whether to use databricks-connect: it is configured, or Spark is not installed."""
     if find_spec("databricks") is None or find_spec("databricks.connect") is None:
         return False
     return any(map(os.environ.get, _DATABRICKS)) or spark_jars() is None

@@ -44,7 +44,7 @@ def kind_of_spark(thing: Any) -> str:
 
 
 def find_spark(thing: Any) -> str:
-    """Tell the Spark object that something holds or reads, the nearest one.
+    """Return a description of the nearest Spark object that something holds or reads.
 
     Args:
         thing: A function, or any other object.
@@ -68,7 +68,7 @@ def find_spark(thing: Any) -> str:
 
 
 def shows_spark(function: Any) -> str:
-    """Tell by what the code of a function, or of one that it calls, shows that it uses Spark.
+    """Return what shows that a function, or one that it calls, uses Spark.
 
     Args:
         function: Any callable.
@@ -97,7 +97,7 @@ class _Found(NamedTuple):
 
 
 def _walk(thing: Any) -> Iterator[_Found]:
-    """Give a thing and what it brings along, the nearest first."""
+    """Yield a thing and what it brings along, the nearest first."""
     queue = deque([(_Found(thing, "it holds", ""), 0)])
     # The things themselves are kept: of one that is gone, another may take over the id.
     seen: dict[int, Any] = {id(thing): thing}
@@ -188,7 +188,7 @@ def _state(thing: Any) -> dict[str, Any]:
 
 
 def _names(code: CodeType) -> Iterator[str]:
-    """Give the names of globals, attributes and imports in code and in the functions within."""
+    """Yield the names of globals, attributes and imports in code and in its inner functions."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):

@@ -10,8 +10,7 @@ What a block is, is told by its language and by HTML comments directly before it
 * ``<!-- raises: RunFailedError -->`` is what a cell raises.
 
 ``<!-- page: spark -->`` says that all blocks of a page need Spark: they run in their order.
-``<!-- project: run-a-pipeline.md -->`` starts a page with the files of another page's blocks, in
-its folder.
+``<!-- project: run-a-pipeline.md -->`` starts a page with the files that another page writes.
 """
 
 from __future__ import annotations

@@ -49,12 +49,15 @@ class Page(HTMLParser):
         super().__init__()
         self.fetched: list[str] = []
         self.text = ""
+        self.copied: list[str] = []
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         if given.get("rel") == "canonical":
             return
+        if "data-copy" in given:
+            self.copied.append(given["data-copy"] or "")
         self.fetched += [given[name] or "" for name in FETCHED.get(tag, ()) if name in given]
 
     def handle_data(self, data: str) -> None:
@@ -121,6 +124,25 @@ def test_no_markup_is_left_over_in_the_text(site: Path) -> None:
     assert left == {}
 
 
+def test_buttons_copy_what_is_typed_without_prompts_and_output(site: Path) -> None:
+    copied = Page(site / "run-a-pipeline.html").copied
+    assert "sparkpipe registry list\nsparkpipe registry describe moments\n" in copied[1]
+    assert any(code.startswith("from sparkpipe.pipeline import node") for code in copied)
+    for path in site.rglob("*.html"):
+        page = Page(path)
+        for code in page.copied:
+            assert not re.search(r"^(\$|>>>|\.\.\.) |^\d\d:\d\d:\d\d ", code, re.M), (path, code)
+        shown = re.findall(r'"language-console highlight">', path.read_text(encoding="utf-8"))
+        assert len(page.copied) >= len(shown), path
+
+
+def test_each_page_that_was_part_of_run_a_pipeline_is_in_the_navigation() -> None:
+    parts = ("runners", "custom-runners", "input-and-output", "failures", "progress-and-logs")
+    assert {f"{part}.md" for part in (*parts, "runs-on-spark")} <= set(nav())
+    text = (ROOT / "docs" / "run-a-pipeline.md").read_text(encoding="utf-8")
+    assert [part for part in (*parts, "runs-on-spark") if f"({part}.md)" not in text] == []
+
+
 def test_signatures_and_docstrings_are_on_the_pages_of_the_api(site: Path) -> None:
     text = Page(site / "api" / "pipeline.html").text
     assert "from_nodes" in text
@@ -134,14 +156,20 @@ def test_what_is_wrong_in_the_pages_fails_the_build(tmp_path: Path) -> None:
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
     config = tmp_path / "mkdocs.yml"
     config.write_text(
-        f"INHERIT: {ROOT / 'mkdocs.yml'}\ndocs_dir: {docs}\nhooks: []\n"
+        f"INHERIT: {ROOT / 'mkdocs.yml'}\ndocs_dir: {docs}\nhooks: ['{ROOT}/.ci/site.py']\n"
         "nav:\n  - index.md\n  - gone.md\n"
     )
     (docs / "unlisted.md").write_text("# Unlisted\n")
     (docs / "index.md").write_text("# Page\n\n[a](nowhere.md), [b](unlisted.md#no-such-anchor)\n")
     built = build(config, tmp_path / "site")
     assert built.returncode != 0
-    for told in ("gone.md", "unlisted.md", "nowhere.md", "no-such-anchor"):
+    for told in (
+        "unlisted.md has only 1 line",
+        "gone.md",
+        "unlisted.md",
+        "nowhere.md",
+        "no-such-anchor",
+    ):
         assert told in built.stdout
 
     (docs / "index.md").write_text("# Page\n\n::: sparkpipe.pipeline.no_such_name\n")

@@ -104,7 +104,7 @@ class Built(NamedTuple):
             raise ConfigError(f"{exc.filename} cannot be removed: {exc.strerror}.") from exc
 
     def warn_of_secrets(self) -> None:
-        """Tell that credentials would be shipped."""
+        """Report that credentials would be shipped."""
         secret = [name for name in self.names if "credentials" in Path(name).name]
         if secret:
             click.echo(

@@ -187,7 +187,7 @@ def _program() -> Path:
 
 
 def _checked(name: str, options: Sequence[str]) -> dict[str, Any]:
-    """Return the options of a command as click reads them; a wrong one is told before the build."""
+    """Return the options of a command as click reads them; refuse a wrong one before the build."""
     from sparkpipe.cli.main import cli
 
     context = click.get_current_context()
@@ -200,7 +200,7 @@ def _checked(name: str, options: Sequence[str]) -> dict[str, Any]:
 
 
 def _session(name: str, options: Mapping[str, Any]) -> Session:
-    """Return the session of a command; names that a run would not find are told before the build.
+    """Return the session of a command; names that a run would not find are refused before.
 
     Raises:
         PreflightError: They are wrong.

@@ -13,7 +13,7 @@ from sparkpipe.io.factory import options_of
 def unknown_options(
     what: str, options: Mapping[str, Any], function: Callable[..., Any]
 ) -> list[str]:
-    """Tell options that a function of pandas does not have."""
+    """Report options that a function of pandas does not have."""
     known, _, open_ended = options_of(function)
     if open_ended:
         return []

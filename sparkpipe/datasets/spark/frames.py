@@ -63,5 +63,5 @@ def need_columns(wanted: Sequence[str], present: Sequence[str], what: str) -> No
 
 
 def same_columns(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Whether two frames have columns of the same names, in any order and case."""
+    """Return whether two frames have columns of the same names, in any order and case."""
     return {name.lower() for name in one} == {name.lower() for name in other}

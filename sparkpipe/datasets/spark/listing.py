@@ -1,4 +1,4 @@
-"""What lies at an address, as Spark sees it: with its credentials, by no package of ours."""
+"""What is at an address, as Spark sees it: with its own credentials and file systems."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def matching(pattern: str) -> list[str]:
 
 
 def is_there(address: str, file_format: str) -> bool:
-    """Whether there is something at an address: by name for files, else by what a reader finds.
+    """Return whether an address holds something: by name for files, else by what a reader finds.
 
     Raises:
         Exception: Spark's, where it may not look there.
@@ -84,7 +84,7 @@ def _parts(path: str) -> list[str]:
 
 
 def is_absent(exc: Exception) -> bool:
-    """Whether a failure of Spark is that there is nothing at a path, or no Delta table."""
+    """Return whether a failure of Spark is that there is nothing at a path, or no Delta table."""
     return error_condition(exc).startswith(_ABSENT) or any(
         said in str(exc) for said in _SAYS_ABSENT
     )

@@ -95,7 +95,7 @@ def missing_for(file_format: str) -> list[str]:
 
 
 def format_problems(file_format: str, also: Iterable[str] = ()) -> list[str]:
-    """Tell a format that is a misspelt one; others may be brought by packages."""
+    """Report a format that looks misspelt; packages can bring formats that are unknown here."""
     known = (*FORMATS, *also)
     if "." in file_format or file_format.lower() in (name.lower() for name in known):
         return []
@@ -104,7 +104,7 @@ def format_problems(file_format: str, also: Iterable[str] = ()) -> list[str]:
 
 
 def mode_problems(mode: Any) -> list[str]:
-    """Tell a save mode that Spark does not have."""
+    """Report a save mode that Spark does not have."""
     if str(mode).lower() in SAVE_MODES:
         return []
     hint = did_you_mean(str(mode), SAVE_MODES) or f"Modes: {', '.join(SAVE_MODES)}."
@@ -133,7 +133,7 @@ def pinned_version(options: Mapping[str, Any]) -> str | None:
 
 
 def word_problems(what: str, word: Any, known: Iterable[str]) -> list[str]:
-    """Tell a word that is none of those known."""
+    """Report a word that is none of the known ones."""
     known = tuple(known)
     if word in known:
         return []
@@ -144,7 +144,7 @@ def word_problems(what: str, word: Any, known: Iterable[str]) -> list[str]:
 def option_problems(
     what: str, file_format: str, options: Iterable[str], also: Iterable[str] = ()
 ) -> list[str]:
-    """Tell options that Spark would ignore and that are nearly one which it knows.
+    """Report options that Spark would ignore and that look like a known one.
 
     Args:
         what: Where they stand, ``load_args`` or ``save_args``.

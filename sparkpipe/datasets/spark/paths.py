@@ -53,7 +53,7 @@ def _on_databricks() -> bool:
 
 
 def path_problems(filepath: str) -> list[str]:
-    """Tell a path that is there on Databricks only, where Spark would take it for a local one."""
+    """Report a path that exists only on Databricks, where Spark would take it for a local one."""
     return folder_problems(filepath) if filepath and local_path(filepath) is not None else []
 
 
@@ -67,7 +67,7 @@ def local_path(filepath: str) -> Path | None:
 
 
 def is_glob(filepath: str) -> bool:
-    """Whether a path stands for many."""
+    """Return whether a path stands for many."""
     return not _GLOB_CHARACTERS.isdisjoint(filepath)
 
 
@@ -85,7 +85,7 @@ def _backup(target: Path) -> Path:
 
 
 def is_set_aside(target: Path) -> bool:
-    """Whether :func:`recover` would bring ``target`` back."""
+    """Return whether :func:`recover` would bring ``target`` back."""
     return _backup(target).exists()
 
 
@@ -98,7 +98,7 @@ def recover(target: Path) -> None:
 
 @contextmanager
 def replacing_folder(target: Path) -> Iterator[Path]:
-    """Give a folder beside ``target`` to write to; put it in its place if nothing is raised.
+    """Yield a folder beside ``target`` to write to; move it into place if nothing is raised.
 
     Spark's own overwrite deletes the old data before the job starts: a job that fails, or is
     killed, would leave nothing. Here the old data stays until the new is complete, also when it is

@@ -20,7 +20,7 @@ _OF_SPARK = ("s3a:", "s3n:", "abfs", "wasb", "gs:", "hdfs:", "viewfs:", "dbfs:")
 
 
 def schema_problems(schema: Any) -> list[str]:
-    """Tell what is wrong with a schema, as far as that is known without Spark."""
+    """Return what is wrong with a schema, as far as that is known without Spark."""
     if isinstance(schema, str):
         return [] if schema.strip() else ["load_args: the schema is empty."]
     if _is_struct(schema):

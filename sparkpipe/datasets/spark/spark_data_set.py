@@ -156,7 +156,7 @@ class SparkDataSet(AbstractVersionedDataSet):
         data.sparkSession.catalog.refreshByPath(spark_path(target.as_posix()))
 
     def _replaces_all(self, data: DataFrame) -> bool:
-        """Whether a save makes all files anew; Delta does this itself, better, but for versions."""
+        """Return whether a save replaces all files; Delta does this itself, except for versions."""
         if self._version is not None:
             return True
         options = {key.lower(): str(value).lower() for key, value in self._save_args.items()}

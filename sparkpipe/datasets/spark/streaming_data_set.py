@@ -60,10 +60,10 @@ class SparkStreamingDataSet(AbstractDataSet):
         file_format: ``json``, ``parquet``, ``csv``, ``delta``, ``kafka``, or any that Spark has.
         save_args: ``checkpoint`` is the folder of the checkpoint, ``output_mode`` is ``append``
             (default), ``complete`` or ``update``. ``trigger`` is ``availableNow`` (default),
-            ``once``, or ``{processingTime: 10 seconds}``, which goes on until it is cancelled.
-            All else are options of the writer.
-        load_args: Options of the reader; ``schema`` as of ``spark.SparkDataSet``. Streams of files
-            need one.
+            ``once``, or ``{processingTime: 10 seconds}``, which continues until it is cancelled.
+            Everything else is passed to the writer as options.
+        load_args: Options of the reader; for ``schema`` see ``spark.SparkDataSet``. Streams of
+            files need one.
         credentials: More options of reader and writer, which are never shown (Kafka's
             ``kafka.sasl.jaas.config``); Spark reads files with its own.
         metadata: Kept for other tools.

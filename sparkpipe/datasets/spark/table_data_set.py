@@ -177,7 +177,7 @@ class SparkTableDataSet(AbstractDataSet):
             self._write(frame, "append")
 
     def _tell_no_catalog(self, exc: Exception) -> None:
-        """Tell that there is no catalog of that name, if that is why a load or save failed."""
+        """Report that there is no catalog of that name, if that is why a load or save failed."""
         if len(self._table.parts) == 3 and error_condition(exc).startswith(_NO_CATALOG):
             catalog = self._table.parts[0]
             raise DataSetError(

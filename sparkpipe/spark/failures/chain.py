@@ -180,7 +180,7 @@ def parsed(text: str, kind: str = "") -> Link:
 
 
 def _unwrapped(link: Link) -> Iterable[Link]:
-    """Give a link, and what failed in the task if it only says that a job was aborted."""
+    """Return a link, and what failed in the task if it only says that a job was aborted."""
     yield link
     lost = _LOST_TASK.search(link.text)
     if lost:
@@ -194,7 +194,7 @@ def first_line(text: str) -> str:
 
 
 def is_cancelled(link: Link) -> bool:
-    """Whether a link says that the job was cancelled."""
+    """Return whether a link says that the job was cancelled."""
     return (
         link.condition in _CANCELLED
         or link.kind in _INTERRUPTED
@@ -203,17 +203,17 @@ def is_cancelled(link: Link) -> bool:
 
 
 def is_conflict(link: Link) -> bool:
-    """Whether another writer of the same Delta table was faster."""
+    """Return whether another writer of the same Delta table was faster."""
     return link.condition.startswith(_CONFLICT) or bool(_CONFLICT_KIND.match(link.kind))
 
 
 def is_lost(link: Link) -> bool:
-    """Whether an executor, its results or a Python worker got lost."""
+    """Return whether an executor, its results or a Python worker got lost."""
     return link.kind in _LOST or link.text.startswith((*_LOST, *WORKER_DIED))
 
 
 def is_out_of_memory(link: Link) -> bool:
-    """Whether a JVM had no memory left."""
+    """Return whether a JVM had no memory left."""
     return (
         link.kind in ("OutOfMemoryError", "SparkOutOfMemoryError")
         or link.condition == "UNABLE_TO_ACQUIRE_MEMORY"
@@ -222,7 +222,7 @@ def is_out_of_memory(link: Link) -> bool:
 
 
 def is_worker_exception(link: Link) -> bool:
-    """Whether code that ran in a Python worker raised an exception."""
+    """Return whether code that ran in a Python worker raised an exception."""
     return "PythonException" in link.kind or TRACEBACK in link.text
 
 

@@ -87,7 +87,7 @@ def java_stack(exc: BaseException) -> str:
 
 
 def is_cancellation(exc: BaseException) -> bool:
-    """Whether a failure, or what caused it, is that its job was cancelled or its node stopped.
+    """Return whether a failure, or its cause, is that its job was cancelled or its node stopped.
 
     An error that was raised while the cancelled job's was handled counts as caused by it.
     """
@@ -98,7 +98,7 @@ def is_cancellation(exc: BaseException) -> bool:
 
 
 def may_pass(exc: BaseException) -> bool:
-    """Whether the same call may succeed when it is made again, a little later.
+    """Return whether the same call may succeed when it is made again, a little later.
 
     A lost executor, a lost connection, a conflict of writers and want of memory pass; so may
     what is not known. Wrong names, types and queries, missing files, refused permissions and

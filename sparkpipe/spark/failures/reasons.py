@@ -327,7 +327,7 @@ def _tell_session_closed(link: Link, links: _Links) -> str:
 
 
 def _tell_other(links: _Links) -> str:
-    """Tell the deepest link that has a name in Spark, or else the deepest that says something."""
+    """Return the deepest link that has a name in Spark, or else the deepest with a message."""
     saying = [link for link in links if first_line(link.text)] or list(links)
     named = [link for link in saying if link.condition]
     if not named:

@@ -131,7 +131,7 @@ class SparkRun:
 
     @contextmanager
     def node(self, name: str, pool: str | None = None) -> Iterator[NodeJobs]:
-        """Give the Spark side of a node that runs within it."""
+        """Yield the Spark side of a node that runs within the context."""
         group = f"{self.run_id}/{name}"
         names = JobNames(
             group,

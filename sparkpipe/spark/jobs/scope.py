@@ -34,7 +34,7 @@ SessionGetter = Callable[[], "SparkSession | None"]
 
 @dataclass(frozen=True)
 class JobNames:
-    """How the jobs of a node are told apart.
+    """What identifies the jobs of a node.
 
     Attributes:
         group: The job group, ``<run id>/<node>``.
@@ -58,7 +58,7 @@ class Carrier:
 
     Args:
         names: What the jobs of the thread carry.
-        step: The step that they are of, as of :meth:`JobNames.step`.
+        step: The step that they belong to; see :meth:`JobNames.step`.
     """
 
     def __init__(self, names: JobNames, step: str) -> None:
@@ -82,7 +82,7 @@ class Carrier:
         self._session = session
 
     def tell(self, step: str) -> None:
-        """Describe the jobs that follow as of another step; ``''`` is the function itself."""
+        """Describe the following jobs as another step; ``''`` is the function itself."""
         before, self._step = self._step, step
         session = self._session
         if session is None or before == step or is_stopped(session):
@@ -168,7 +168,7 @@ def carrying(names: JobNames, session: SessionGetter, step: str = "") -> Iterato
     Args:
         names: What they carry.
         session: Returns the session if there is one already; must not start one.
-        step: The step that they are of, as of :meth:`JobNames.step`.
+        step: The step that they belong to; see :meth:`JobNames.step`.
     """
     carrier = Carrier(names, step)
     token = _carrier.set(carrier)
@@ -196,7 +196,7 @@ def _of_this_thread() -> Carrier | None:
 
 
 def running_jobs(session: SparkSession, group: str) -> tuple[int, ...]:
-    """Return the ids of the jobs of a group that run now; on Spark Connect, none are told."""
+    """Return the ids of the running jobs of a group; on Spark Connect, none are known."""
     if is_connect(session):
         return ()
     tracker = session.sparkContext.statusTracker()

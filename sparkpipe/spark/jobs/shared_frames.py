@@ -136,7 +136,7 @@ class SharedFrames:
             )
 
     def is_computed(self, name: str) -> bool:
-        """Whether what a data set holds was computed by :meth:`share`."""
+        """Return whether what a data set holds was computed by :meth:`share`."""
         with self._lock:
             return any(s.is_computed for s in self._shared.values() if name in s.holders)
 
@@ -175,7 +175,7 @@ def _is_persisted(frame: DataFrame) -> bool:
 
 
 def is_scan(frame: DataFrame) -> bool:
-    """Whether a frame only reads, selects and filters: to read it again costs no more."""
+    """Return whether a frame only reads, selects and filters: to read it again costs no more."""
     operators = _operators(frame)
     return all(operator in _PASSING or operator in _SOURCES for operator in operators)
 

@@ -48,7 +48,7 @@ def archive_options(class_path: str, own_options: str) -> tuple[str, ...]:
 
 
 def is_whole(archive: Path) -> bool:
-    """Whether an archive is there as it was made; Java would crash on one that has been cut."""
+    """Return whether an archive is complete; Java would crash on one that has been cut off."""
     size = _about(archive).get("size")
     return size is not None and archive.is_file() and archive.stat().st_size == size
 
@@ -161,7 +161,7 @@ def run_training(settings: Mapping[str, str], log_file: Path, archive: Path | No
 
 
 def _stale(path: Path, about: Mapping[str, Any]) -> Iterator[Path]:
-    """Give archives that no session can use: their Spark is gone, or has been replaced."""
+    """Yield archives that no session can use: their Spark is gone, or has been replaced."""
     for other in path.parent.glob("[!.]*.jsa"):
         told = _about(other)
         if other == path or "jars" not in told:

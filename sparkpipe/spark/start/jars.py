@@ -51,7 +51,7 @@ def spark_jars() -> Path | None:
 
 
 def client_problem() -> str:
-    """Say that pyspark here is the client of Spark Connect alone; else an empty string."""
+    """Return a hint that pyspark is only the client of Spark Connect here; else an empty string."""
     if find_spec("pyspark") is None or spark_jars() is not None:
         return ""
     return "No Spark can start here: of pyspark only the client of Spark Connect is installed."

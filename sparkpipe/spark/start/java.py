@@ -36,7 +36,7 @@ def java_problem() -> str:
 
 
 def java_hint() -> str:
-    """Say how to get a Java that fits."""
+    """Return how to get a suitable Java."""
     return (
         f"Install Java {OLDEST_JAVA} (Debian, Ubuntu: apt install openjdk-17-jre-headless; macOS: "
         "brew install openjdk@17) and let JAVA_HOME point to it."

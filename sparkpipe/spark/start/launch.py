@@ -137,7 +137,7 @@ def _keep_delta(session: SparkSession, properties: Mapping[str, str]) -> None:
 
 @contextmanager
 def pools_file(options: SparkOptions, folder: Path | None = None) -> Iterator[dict[str, str]]:
-    """Give the property that defines the pools; its file is there as long as Spark reads it."""
+    """Yield the property that defines the pools; its file exists as long as Spark reads it."""
     if not options.pools:
         yield {}
         return
@@ -164,7 +164,7 @@ def _own_interrupts() -> Iterator[None]:
 
 @contextmanager
 def loopback_only(environment: dict[str, str] | os._Environ[str], wanted: bool) -> Iterator[None]:
-    """Have Spark's servers listen on loopback; Spark takes the address of its UI from here only."""
+    """Let Spark's servers listen on loopback; Spark takes the address of its UI only from here."""
     adds = wanted and "SPARK_LOCAL_IP" not in environment
     if adds:
         environment["SPARK_LOCAL_IP"] = "127.0.0.1"

@@ -81,12 +81,12 @@ def effective_settings(
 
 
 def is_local(properties: Mapping[str, str]) -> bool:
-    """Whether the driver is all there is: no executor in a process of its own."""
+    """Return whether the driver is all there is: no executor in a process of its own."""
     return re.fullmatch(r"local(\[.*\])?", properties["spark.master"]) is not None
 
 
 def wants_package(properties: Mapping[str, str], package: str) -> bool:
-    """Whether a package is the only one that Spark is to resolve."""
+    """Return whether a package is the only one that Spark is to resolve."""
     return properties.get("spark.jars.packages") == package
 
 

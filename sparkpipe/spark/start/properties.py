@@ -180,7 +180,7 @@ def _pool(name: Any, given: Any) -> Pool:
 
 
 def _against_pools(properties: Mapping[str, str]) -> list[ConfigError]:
-    """Tell properties that would keep Spark from reading the pools."""
+    """Report properties that would keep Spark from reading the pools."""
     errors = []
     if properties.get("spark.scheduler.mode", "FAIR").upper() != "FAIR":
         errors.append(

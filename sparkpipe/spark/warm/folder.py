@@ -65,7 +65,7 @@ class Server:
         return f"sc://localhost:{self.port}/;token={self.token}"
 
     def answers(self) -> bool:
-        """Whether something listens where it should; a client itself would try for minutes."""
+        """Return whether the server listens; a client would try for minutes to find out."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=_ANSWER_S):
                 return True
@@ -123,7 +123,7 @@ class WarmFolder:
         return None
 
     def write(self, server: Server) -> None:
-        """Tell of a server, in a file that only its owner can read."""
+        """Describe a server in a file that only its owner can read."""
         beside = self._file.with_suffix(".tmp")
         beside.unlink(missing_ok=True)
         with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -131,7 +131,7 @@ class WarmFolder:
         beside.replace(self._file)
 
     def forget(self) -> None:
-        """Tell of no server any more."""
+        """Remove the description of the server."""
         self._file.unlink(missing_ok=True)
 
     def lock(self, name: str, *, shared: bool = False) -> IO[str] | None:

@@ -1,7 +1,7 @@
 """The process of a warm session: a classic session, with a Spark Connect server in its JVM.
 
 It watches over itself. It ends when it has not been used for a while, where use is a run that
-holds a lease or a query that runs; when its JVM has ended; and when it is told to.
+holds a lease or a query that runs; when its JVM has ended; and when it is asked to.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _watch(
 
 
 def _activity(executions: Any) -> tuple[bool, str]:
-    """Tell whether a query runs, and a text that differs once another has run.
+    """Return whether a query runs, and a text that changes once another one has run.
 
     Args:
         executions: As Spark tells them: those that it knows, or when it ended the last one.

@@ -184,7 +184,7 @@ def _lost(between: _Between, catalog: DataCatalog, folder: Path | None) -> dict[
 
 
 def why_not_kept(catalog: DataCatalog, name: str, project_path: Path | None) -> str:
-    """Say why a data set does not outlive the machine on which it is saved; nothing if it does.
+    """Return why a data set does not outlive the machine that saves it; nothing if it does.
 
     Raises:
         DataSetError: Its entry is wrong.

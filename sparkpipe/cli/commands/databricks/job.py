@@ -290,7 +290,7 @@ def written_options(text: str) -> list[str] | None:
 
 
 def is_as_written(text: str) -> bool:
-    """Whether nobody has changed a file since it was written."""
+    """Return whether nobody has changed a file since it was written."""
     if written_options(text) is None:
         return False
     _, checksum, body = text.removeprefix(_HEADER).split("\n", 2)

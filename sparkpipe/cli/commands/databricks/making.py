@@ -151,7 +151,7 @@ def _conf(project: Project, session: Session) -> str:
 
 
 def _warning(project: Project, session: Session, pipeline: Pipeline, env: str | None) -> str:
-    """Tell the data sets that no machine of Databricks would find."""
+    """Report the data sets that no machine of Databricks would find."""
     catalog = session.catalog
     local = [
         name

@@ -80,7 +80,7 @@ def _check_field(expression: str, position: int, field: str) -> None:
 
 
 def _is_part(position: int, part: str) -> bool:
-    """Whether a field may be, or hold, this: a number, a range, a step, or a special day."""
+    """Return whether a field may be, or hold, this: a number, a range, a step, or a special day."""
     if position == _DAY_OF_MONTH:
         special = re.fullmatch(r"LW?|L-(\d{1,2})|(\d{1,2})W", part)
         if special:
