@@ -30,10 +30,10 @@ def __getattr__(name: str) -> Any:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Be loaded by ``%load_ext sparkpipe``; see :mod:`sparkpipe.notebook`."""
+    """Add the magics to a shell, for ``%load_ext sparkpipe``; see :mod:`sparkpipe.notebook`."""
     import_module("sparkpipe.notebook").load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
-    """Be unloaded by ``%unload_ext sparkpipe``."""
+    """Take the magics out of a shell, for ``%unload_ext sparkpipe``."""
     import_module("sparkpipe.notebook").unload(shell)

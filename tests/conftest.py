@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 NO_SERVER = "Spark 3.5's server is a package of its own"
+NO_DELTA = "no Delta for this Spark"
 
 SPARK_SETTINGS = {
     "spark.master": "local[2]",
@@ -53,6 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark what needs Spark, also through another fixture: ``pytest -m "not spark"`` is quick."""
     remote = config.getoption("--remote")
     where_a_server_is = pytest.mark.skipif(has_no_server(), reason=NO_SERVER)
+    where_delta_is = pytest.mark.skipif(delta_package() is None and not remote, reason=NO_DELTA)
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         if "spark" in fixtures:
@@ -64,6 +66,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.get_closest_marker("server") is not None:
             item.add_marker(pytest.mark.spark)
             item.add_marker(where_a_server_is)
+        if item.get_closest_marker("delta") is not None or _is_of_delta(item):
+            item.add_marker(where_delta_is)
+
+
+def _is_of_delta(item: pytest.Item) -> bool:
+    """Whether this is the test of several formats, on Spark, for Delta."""
+    callspec = getattr(item, "callspec", None)
+    is_on_spark = item.get_closest_marker("spark") is not None
+    return is_on_spark and callspec is not None and "delta" in callspec.params.values()
 
 
 def has_no_server() -> bool:

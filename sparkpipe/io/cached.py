@@ -17,7 +17,7 @@ class CachedDataSet(WrapperDataSet):
         dataset: A data set, or its configuration.
         version: Versions to load and save, for the data set inside: ``versioned: true`` may stand
             in the entry or in ``dataset``.
-        copy_mode: As of :class:`MemoryDataSet`.
+        copy_mode: See :class:`MemoryDataSet`.
     """
 
     def __init__(

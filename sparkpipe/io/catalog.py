@@ -20,12 +20,12 @@ from sparkpipe.io.core import (
     check_version_name,
     generate_timestamp,
     has_load_and_save,
-    location_of,
 )
 from sparkpipe.io.declared import is_confirmable, problems_of
 from sparkpipe.io.entries import Entry, PatternEntries
 from sparkpipe.io.factory import has_versions
 from sparkpipe.io.memory import MemoryDataSet
+from sparkpipe.io.messages import describe_data_set, kind_of, name_error
 from sparkpipe.io.patterns import filled, is_pattern
 
 _logger = logging.getLogger(__name__)
@@ -114,10 +114,10 @@ class DataCatalog:
         """Like :meth:`from_config`, but an entry is looked at when it is first asked for.
 
         Args:
-            catalog: As of :meth:`from_config`.
-            credentials: As of :meth:`from_config`.
-            load_versions: As of :meth:`from_config`.
-            save_version: As of :meth:`from_config`.
+            catalog: See :meth:`from_config`.
+            credentials: See :meth:`from_config`.
+            load_versions: See :meth:`from_config`.
+            save_version: See :meth:`from_config`.
             origins: File and line of each entry, for messages.
 
         Raises:
@@ -233,7 +233,7 @@ class DataCatalog:
                 problems.append(str(exc))
                 continue
             for problem in problems_of(data_set):
-                where = self._origin(name) or _kind(data_set)
+                where = self._origin(name) or kind_of(data_set)
                 problems.append(f"Data set '{name}' ({where}): {problem}")
         return problems
 
@@ -299,7 +299,9 @@ class DataCatalog:
             with self._scope():
                 return data_set.load()
         except Exception as exc:
-            raise _named(exc, f"Could not load '{name}' ({_described(data_set)})") from exc
+            raise name_error(
+                exc, f"Could not load '{name}' ({describe_data_set(data_set)})"
+            ) from exc
 
     def save(self, name: str, data: Any) -> None:
         """Store data in a data set.
@@ -315,7 +317,9 @@ class DataCatalog:
             with self._scope():
                 data_set.save(data)
         except Exception as exc:
-            raise _named(exc, f"Could not save '{name}' ({_described(data_set)})") from exc
+            raise name_error(
+                exc, f"Could not save '{name}' ({describe_data_set(data_set)})"
+            ) from exc
 
     def exists(self, name: str) -> bool:
         """Whether a data set is in the catalog and has data; a warning if it cannot tell."""
@@ -323,7 +327,7 @@ class DataCatalog:
             return False
         data_set = self[name]
         if not hasattr(data_set, "exists"):
-            _logger.warning("'%s' (%s) has no 'exists'.", name, _kind(data_set))
+            _logger.warning("'%s' (%s) has no 'exists'.", name, kind_of(data_set))
             return False
         with self._scope():
             return bool(data_set.exists())
@@ -341,7 +345,7 @@ class DataCatalog:
         try:
             release()
         except DataSetError as exc:
-            told = f"'{name}' ({_described(data_set)}) {exc.message}"
+            told = f"'{name}' ({describe_data_set(data_set)}) {exc.message}"
             raise DataSetError(told, hint=exc.hint) from exc
 
     def confirm(self, name: str) -> None:
@@ -352,8 +356,8 @@ class DataCatalog:
         """
         data_set = self[name]
         if not is_confirmable(data_set):
-            raise DataSetError(f"'{name}' ({_kind(data_set)}) cannot be confirmed.")
-        _logger.info("Confirming '%s' (%s)...", name, _kind(data_set))
+            raise DataSetError(f"'{name}' ({kind_of(data_set)}) cannot be confirmed.")
+        _logger.info("Confirming '%s' (%s)...", name, kind_of(data_set))
         data_set.confirm()
 
     def add(self, data_set_name: str, data_set: Any, replace: bool = False) -> None:
@@ -370,7 +374,8 @@ class DataCatalog:
             )
         if not has_load_and_save(data_set):
             raise DataSetError(
-                f"'{data_set_name}' is no data set: a {_kind(data_set)} has no 'load' and 'save'.",
+                f"'{data_set_name}' is no data set: "
+                f"a {kind_of(data_set)} has no 'load' and 'save'.",
                 hint="Give data as feed_dict={...}, or wrap it: MemoryDataSet(data).",
             )
         self._data_sets[data_set_name] = data_set
@@ -483,30 +488,11 @@ def _bodies(catalog: DataCatalog) -> Mapping[str, Any]:
     return catalog._patterned.bodies if catalog._patterned else {}
 
 
-def _kind(data_set: Any) -> str:
-    return type(data_set).__name__
-
-
-def _described(data_set: Any) -> str:
-    location = location_of(data_set)
-    return f"{_kind(data_set)}, {location}" if location else _kind(data_set)
-
-
-def _named(exc: Exception, what: str) -> DataSetError:
-    """Put the name of the data set before the reason."""
-    # An error class of the user's may take other arguments.
-    ours = isinstance(exc, DataSetError) and type(exc).__init__ is DataSetError.__init__
-    kind: type[DataSetError] = type(exc) if ours else DataSetError  # type: ignore[assignment]
-    hint = exc.hint if isinstance(exc, DataSetError) else ""
-    reason = exc.message if isinstance(exc, DataSetError) else f"{type(exc).__name__}: {exc}"
-    return kind(f"{what}: {reason}", hint=hint)
-
-
 def _at_version(name: str, data_set: Any, version: str) -> Any:
     from copy import copy
 
     if getattr(data_set, "_version", None) is None:
-        raise DataSetError(f"'{name}' ({_kind(data_set)}) is not versioned.")
+        raise DataSetError(f"'{name}' ({kind_of(data_set)}) is not versioned.")
     check_version_name(version)
     other = copy(data_set)
     other._version = Version(version, data_set._version.save)

@@ -107,7 +107,7 @@ def missing_data(data_set: Any) -> str:
 
 def version_of(data_set: Any) -> Any:
     """Return the versions that it was made to load and save; None if it keeps none."""
-    return foreign.attribute(data_set, "_version")
+    return foreign.versions(data_set)
 
 
 def file_suffix(data_set: Any) -> str:

@@ -307,7 +307,7 @@ def build_data_set(
     credentials: Mapping[str, Any] | None = None,
     version: Version | None = None,
 ) -> Any:
-    """Make a data set of its configuration; arguments as of :func:`parse_config`.
+    """Make a data set from its configuration; see :func:`parse_config` for the arguments.
 
     Raises:
         DataSetError: The configuration is not possible; the reason is given without a name.

@@ -9,6 +9,7 @@ Nothing that an object is or does can harm: what it gives that is of no use coun
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -72,11 +73,11 @@ def _table(data_set: Any, told: Mapping[str, Any]) -> str:
 
 def save_effect(data_set: Any) -> SaveEffect:
     """Return the effect that versions, modes and options have."""
-    own_mode = attribute(data_set, "_write_mode")
-    # A table of Databricks counts its versions by itself: a save replaces what was there.
-    if attribute(data_set, "_version") is not None and own_mode is None:
+    if keeps_versions(data_set):
         return "keep"
-    if attribute(data_set, "_dataset_type") is not None or _filename_argument(data_set):
+    own_mode = _text(attribute(data_set, "_write_mode"))
+    of_partitions = isinstance(attribute(data_set, "_dataset_type"), type)
+    if of_partitions or isinstance(attribute(data_set, "_filepath_arg"), str):
         return "replace" if attribute(data_set, "_overwrite") is True else "part"
     options = _options(data_set, "_save_args")
     opened = _options(data_set, "_open_args_save") or _options(data_set, "_fs_open_args_save")
@@ -85,7 +86,7 @@ def save_effect(data_set: Any) -> SaveEffect:
         mode = options.get("mode") or own_mode or streamed.get(str(options.get("output_mode")))
         return effect_of_mode(mode or "error", options)
     mode = _text(options.get("mode"))
-    own_modes = (own_mode, attribute(data_set, "_mode"))
+    own_modes = (own_mode, _text(attribute(data_set, "_mode")))
     for given in (*own_modes, options.get("if_exists"), opened.get("mode")):
         # The first that does not replace: an 'open' for writing says nothing of a table.
         if isinstance(given, str) and effect_of_mode(given) != "replace":
@@ -155,10 +156,9 @@ def state(data_set: Any) -> str | None:
     place = target(data_set).partition("::")[0]
     if not place or is_table(place) or _PROTOCOL.match(place):
         return None
-    version = attribute(data_set, "_version")
-    if version is None or attribute(data_set, "_write_mode") is not None:
+    if not keeps_versions(data_set):
         return path_state(place)
-    asked = _text(attribute(version, "load"))
+    asked = _text(attribute(versions(data_set), "load"))
     if asked:
         return asked
     from pathlib import Path
@@ -166,6 +166,18 @@ def state(data_set: Any) -> str | None:
     return max(
         (found.parent.name for found in Path(place).glob(f"*/{Path(place).name}")), default=None
     )
+
+
+def versions(data_set: Any) -> Any:
+    """Return the versions that it was made to load and save; None if it has none."""
+    found = attribute(data_set, "_version")
+    return found if isinstance(found, tuple) else None
+
+
+def keeps_versions(data_set: Any) -> bool:
+    """Whether each save makes a version of its own, in files."""
+    # A table of Databricks counts its versions by itself: a save replaces what was there.
+    return versions(data_set) is not None and attribute(data_set, "_write_mode") is None
 
 
 def file_suffix(data_set: Any) -> str:
@@ -195,18 +207,14 @@ def _described(data_set: Any) -> Mapping[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """Return a path or name as text; the text of None is none."""
-    text = "" if value is None else str(value).strip()
+    """Return a path or name as text; what is neither, and the text of None, is none."""
+    text = str(value).strip() if isinstance(value, (str, os.PathLike)) else ""
     return "" if text == "None" else text
 
 
 def _options(data_set: Any, name: str) -> Mapping[str, Any]:
     found = attribute(data_set, name)
     return found if isinstance(found, Mapping) else {}
-
-
-def _filename_argument(data_set: Any) -> bool:
-    return isinstance(attribute(data_set, "_filepath_arg"), str)
 
 
 def _never_returns(data_set: Any, *methods: str) -> bool:

@@ -25,7 +25,7 @@ class IncrementalDataSet(PartitionedDataSet):
     checkpoint, from which the next load goes on. Until ``release``, loads give the same partitions.
 
     Args:
-        path: As of :class:`PartitionedDataSet`, like all that is not told here.
+        path: See :class:`PartitionedDataSet`, which has all arguments that are not explained here.
         dataset: Configuration, or dotted type, of the data set of one partition.
         checkpoint: What was dealt with: text that counts as the checkpoint now
             (``force_checkpoint``), or a mapping of it, of ``comparison_func`` (whether a partition

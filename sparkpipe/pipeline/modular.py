@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from sparkpipe.errors import ModularPipelineError, PipelineError, did_you_mean
-from sparkpipe.pipeline.node import Node, check_namespace
+from sparkpipe.pipeline.names import check_namespace
+from sparkpipe.pipeline.node import Node
 from sparkpipe.pipeline.pipeline import Pipeline
 from sparkpipe.pipeline.transcoding import TRANSCODING_SEPARATOR, strip_transcoding
 

@@ -11,14 +11,21 @@ from operator import itemgetter
 from typing import Any
 
 from sparkpipe.errors import NodeSignatureError, PipelineError, report
+from sparkpipe.pipeline.functions import find_name, find_signature_problem
+from sparkpipe.pipeline.names import (
+    DataSetNames,
+    Names,
+    check_names,
+    check_namespace,
+    flatten_names,
+    make_hashable,
+    rename_names,
+    show_names,
+)
 from sparkpipe.pipeline.transcoding import TRANSCODING_SEPARATOR, strip_transcoding
-
-DataSetNames = str | Sequence[str] | Mapping[str, str] | None
-_Names = str | tuple[str, ...] | dict[str, str] | None
 
 # Commas part names on the command line; slashes, spaces and colons would break paths and tags.
 _NAME = re.compile(r"[\w.-]+")
-_NAMESPACE = re.compile(r"[\w-]+(\.[\w-]+)*")
 
 
 class Node:
@@ -54,8 +61,8 @@ class Node:
 
     _confirms: tuple[str, ...]
     _explicit_name: str | None
-    _inputs: _Names
-    _outputs: _Names
+    _inputs: Names
+    _outputs: Names
     _key: tuple[object, ...]
     _hash: int
     func: Callable[..., Any]
@@ -104,7 +111,7 @@ class Node:
         set_("func", func)
         set_("_explicit_name", name)
         set_("namespace", namespace)
-        described = name or _function_name(func)
+        described = name or find_name(func)
         set_("short_name", described)
         set_("name", f"{namespace}.{described}" if namespace else described)
         set_("tags", frozenset((tags,) if isinstance(tags, str) else tags or ()))
@@ -114,16 +121,18 @@ class Node:
         set_("retries", retries)
         set_("retry_delay", retry_delay)
         self._set_data_sets(
-            _checked_names(inputs, "inputs", described),
-            _checked_names(outputs, "outputs", described),
+            check_names(inputs, "inputs", described),
+            check_names(outputs, "outputs", described),
         )
         self._validate()
         self._validate_data_sets()
-        problem = self._signature_problem()
+        problem = find_signature_problem(
+            self.func, self.arguments, self.keyword_arguments, self.name, show_names(self._inputs)
+        )
         if problem:
             report(NodeSignatureError(problem))
 
-    def _set_data_sets(self, inputs: _Names, outputs: _Names) -> None:
+    def _set_data_sets(self, inputs: Names, outputs: Names) -> None:
         """Set all that is made of the names of data sets."""
         set_ = super().__setattr__
         set_("_inputs", inputs)
@@ -138,7 +147,7 @@ class Node:
         set_("keyword_arguments", by_keyword)
         loaded = (*positional, *(data_set for _, data_set in by_keyword))
         set_("input_names", tuple(dict.fromkeys(loaded)))
-        set_("output_names", _flat(outputs))
+        set_("output_names", flatten_names(outputs))
         names = (*self.input_names, *self.output_names)
         forms = [strip_transcoding(name) for name in names if TRANSCODING_SEPARATOR in name]
         reads, writes = self.input_names, self.output_names
@@ -148,7 +157,7 @@ class Node:
         set_("reads", reads)
         set_("writes", writes)
         set_("transcodes", frozenset(forms))
-        shape = (_hashable(inputs), _hashable(outputs))
+        shape = (make_hashable(inputs), make_hashable(outputs))
         key = (self.func, self._explicit_name, self.namespace, *shape)
         set_("_key", key)
         set_("_hash", _hash_of(key))
@@ -242,25 +251,6 @@ class Node:
         if not _is_number(self.retry_delay, above=-1) or self.retry_delay < 0:
             refuse("retry_delay", self.retry_delay, "It is a number of seconds from 0 on.")
 
-    def _signature_problem(self) -> str:
-        try:
-            signature = inspect.signature(self.func)
-        except (ValueError, TypeError):  # some built-in functions tell no signature
-            return ""
-        try:
-            signature.bind(*self.arguments, **dict(self.keyword_arguments))
-        except TypeError as exc:
-            return (
-                f"Node '{self.name}': the function {self._func_name}{signature} does not take the "
-                f"inputs {_shown(self._inputs)}: {exc}."
-            )
-        if _is_async(self.func) or _is_async(type(self.func).__call__):
-            return (
-                f"Node '{self.name}': {self._func_name} is an 'async def' function; a node needs a "
-                "plain one (call asyncio.run in it)."
-            )
-        return ""
-
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"A node is frozen: '{name}' cannot be set.")
 
@@ -298,10 +288,10 @@ class Node:
             namespace=namespace,
             short_name=name,
             name=f"{namespace}.{name}" if namespace else name,
-            _confirms=_renamed(self._confirms, new_names),
+            _confirms=rename_names(self._confirms, new_names),
         )
         renamed._set_data_sets(
-            _renamed(self._inputs, new_names), _renamed(self._outputs, new_names)
+            rename_names(self._inputs, new_names), rename_names(self._outputs, new_names)
         )
         # How the function is called has not changed.
         renamed._validate_data_sets()
@@ -328,7 +318,8 @@ class Node:
         return str(self) < str(other)
 
     def __str__(self) -> str:
-        return f"{self.name}: {self._func_name}({_shown(self._inputs)}) -> {_shown(self._outputs)}"
+        inputs, outputs = show_names(self._inputs), show_names(self._outputs)
+        return f"{self.name}: {self._func_name}({inputs}) -> {outputs}"
 
     def __repr__(self) -> str:
         return (
@@ -346,7 +337,7 @@ class Node:
 
     @property
     def _func_name(self) -> str:
-        return _function_name(self.func)
+        return find_name(self.func)
 
     @property
     def inputs(self) -> list[str]:
@@ -416,12 +407,13 @@ class Node:
             return self._bind_mapping(outputs, result)
         if not isinstance(result, (list, tuple)):
             raise PipelineError(
-                f"Node '{self.name}' declares the outputs {_shown(outputs)}, so its function must "
-                f"return a list or tuple of {len(outputs)}; it returned {type(result).__name__}."
+                f"Node '{self.name}' declares the outputs {show_names(outputs)}, so its function "
+                f"must return a list or tuple of {len(outputs)}; "
+                f"it returned {type(result).__name__}."
             )
         if len(result) != len(outputs):
             raise PipelineError(
-                f"Node '{self.name}' declares {len(outputs)} outputs {_shown(outputs)}; its "
+                f"Node '{self.name}' declares {len(outputs)} outputs {show_names(outputs)}; its "
                 f"function returned {len(result)}."
             )
         return dict(zip(outputs, result, strict=True))
@@ -502,30 +494,6 @@ def node(
     )
 
 
-def check_namespace(namespace: str, where: str) -> None:
-    """Raise if a namespace is none: parts of letters, digits, ``_`` and ``-``, with dots between.
-
-    Args:
-        namespace: What was given.
-        where: What it was given to, for the message.
-
-    Raises:
-        PipelineError: It is no namespace.
-    """
-    if not isinstance(namespace, str) or not _NAMESPACE.fullmatch(namespace):
-        raise PipelineError(
-            f"{where}: {namespace!r} cannot be a namespace.",
-            hint="Use letters, digits, '_' and '-', with a '.' before a namespace inside another.",
-        )
-
-
-def _function_name(func: Callable[..., Any]) -> str:
-    while hasattr(func, "func") and not hasattr(func, "__name__"):  # functools.partial
-        func = func.func
-    name: str = getattr(func, "__name__", "") or type(func).__name__
-    return "lambda" if name == "<lambda>" else name
-
-
 def _is_number(value: Any, above: float) -> bool:
     return (
         isinstance(value, (int, float))
@@ -535,59 +503,8 @@ def _is_number(value: Any, above: float) -> bool:
     )
 
 
-def _is_async(func: Any) -> bool:
-    return inspect.iscoroutinefunction(func) or inspect.isasyncgenfunction(func)
-
-
 def _hash_of(key: tuple[object, ...]) -> int:
     try:
         return hash(key)
     except TypeError:  # the function is an object with an __eq__ and no hash, such as a dataclass
         return hash(key[1:])
-
-
-def _checked_names(names: DataSetNames, what: str, described: str) -> _Names:
-    checked: _Names
-    if names is None or isinstance(names, str):
-        checked = names
-    elif isinstance(names, Mapping):
-        checked = dict(names)
-    elif isinstance(names, Sequence):
-        checked = tuple(names)
-    else:
-        raise PipelineError(
-            f"Node '{described}': {what} must be a string, list, dictionary or None, "
-            f"not {type(names).__name__}."
-        )
-    for name in _flat(checked):
-        if not isinstance(name, str) or not name.strip():
-            raise PipelineError(
-                f"Node '{described}': {what} must be names of data sets, not {name!r}."
-            )
-    return checked
-
-
-def _flat(names: _Names) -> tuple[str, ...]:
-    if names is None:
-        return ()
-    if isinstance(names, str):
-        return (names,)
-    return tuple(names.values()) if isinstance(names, dict) else names
-
-
-def _renamed(names: _Names, new_names: Mapping[str, str]) -> _Names:
-    if names is None:
-        return None
-    if isinstance(names, str):
-        return new_names.get(names, names)
-    if isinstance(names, dict):
-        return {key: new_names.get(name, name) for key, name in names.items()}
-    return tuple(new_names.get(name, name) for name in names)
-
-
-def _hashable(names: _Names) -> object:
-    return frozenset(names.items()) if isinstance(names, dict) else names
-
-
-def _shown(names: _Names) -> str:
-    return "None" if names is None else f"[{','.join(_flat(names))}]"

@@ -6,8 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import NamedTuple
-from zlib import crc32
 
 from sparkpipe.errors import (
     CircularDependencyError,
@@ -17,7 +15,9 @@ from sparkpipe.errors import (
     did_you_mean,
     report,
 )
+from sparkpipe.pipeline.distinct_names import give_distinct_names
 from sparkpipe.pipeline.node import Node
+from sparkpipe.pipeline.segment import Segment, make_segment
 from sparkpipe.pipeline.transcoding import strip_transcoding
 
 __all__ = [
@@ -26,117 +26,6 @@ __all__ = [
     "OutputNotUniqueError",
     "Pipeline",
 ]
-
-
-class _Segment(NamedTuple):
-    """Part of a pipeline with the look-ups that a sum needs; never changed once made.
-
-    A pipeline is a short tuple of segments, each more than twice as long as the next. A sum adds a
-    segment and merges those of like size, so that ``sum`` over many pipelines takes time in
-    proportion to their nodes (times a logarithm) and each partial sum is still checked at once.
-    """
-
-    nodes: dict[Node, None]
-    #: Nodes by the name that they were given, and by the data sets that they write, read, confirm.
-    names: dict[str, Node]
-    producers: dict[str, Node]
-    consumers: dict[str, list[Node]]
-    confirmers: dict[str, Node]
-    #: For each data set that has forms, a node that uses one.
-    transcoders: dict[str, Node]
-
-    def merge(self, other: _Segment) -> _Segment:
-        consumers = dict(self.consumers)
-        for name, nodes in other.consumers.items():
-            consumers[name] = [*consumers.get(name, ()), *nodes]
-        return _Segment(
-            self.nodes | other.nodes,
-            self.names | other.names,
-            self.producers | other.producers,
-            consumers,
-            self.confirmers | other.confirmers,
-            self.transcoders | other.transcoders,
-        )
-
-
-def _make_segment(
-    nodes: Iterable[Node], beside: tuple[_Segment, ...] = (), is_checked: bool = False
-) -> _Segment:
-    """Make a segment of nodes; report those that clash with each other or with those beside them.
-
-    Args:
-        nodes: The nodes.
-        beside: The other segments of the pipeline.
-        is_checked: Whether it is known that none clashes.
-    """
-    consumers: dict[str, list[Node]] = defaultdict(list)
-    made = _Segment(dict.fromkeys(nodes), {}, {}, consumers, {}, {})
-    for node in made.nodes:
-        # Where errors are collected the node stays, so that it is judged too.
-        for segment in () if is_checked else (made, *beside):
-            _report_clashes(node, segment)
-        if node.has_explicit_name:
-            made.names.setdefault(node.name, node)
-        for name in node.writes:
-            made.producers.setdefault(name, node)
-        for name in node.reads:
-            consumers[name].append(node)
-        for name in map(strip_transcoding, node.confirms):
-            made.confirmers.setdefault(name, node)
-        for name in node.transcodes:
-            made.transcoders.setdefault(name, node)
-    return made
-
-
-def _report_clashes(node: Node, segment: _Segment) -> None:
-    if node.has_explicit_name and (other := segment.names.get(node.name)) is not None:
-        report(
-            PipelineError(
-                f"Two nodes are named '{node.name}': {_both(other, node)}.",
-                hint="Give one of them another name.",
-            )
-        )
-    for name in node.writes:
-        if (other := segment.producers.get(name)) is not None:
-            report(
-                OutputNotUniqueError(
-                    f"Two nodes write '{name}': {_both(other, node)}.",
-                    hint="Give one of them an output of its own.",
-                )
-            )
-    for name in map(strip_transcoding, node.confirms):
-        if (other := segment.confirmers.get(name)) is not None:
-            report(
-                ConfirmNotUniqueError(
-                    f"Two nodes confirm '{name}': {_both(other, node)}.",
-                    hint="Let only the one confirm it that is the last to need it.",
-                )
-            )
-    if not node.transcodes and not segment.transcoders:
-        return
-    for name, other in _mixed(node, segment):
-        report(
-            PipelineError(
-                f"'{name}' is used both with a form and without one: {_both(other, node)}.",
-                hint=f"Write a form with each, such as '{name}@spark', or use another name.",
-            )
-        )
-
-
-def _mixed(node: Node, segment: _Segment) -> Iterator[tuple[str, Node]]:
-    """Give names that a node uses with a form and another node without, or the reverse."""
-    for name in sorted(node.transcodes - segment.transcoders.keys()):
-        for other in (segment.producers.get(name), *segment.consumers.get(name, ())[:1]):
-            if other is not None:
-                yield name, other
-                break
-    for name in dict.fromkeys((*node.reads, *node.writes)):
-        if name in segment.transcoders and name not in node.transcodes:
-            yield name, segment.transcoders[name]
-
-
-def _both(one: Node, other: Node) -> str:
-    return " and ".join(sorted(map(str, (one, other))))
 
 
 class Pipeline:
@@ -153,7 +42,7 @@ class Pipeline:
         PipelineError: Two nodes have the same name, or a data set is used with and without a form.
     """
 
-    _segments: tuple[_Segment, ...]
+    _segments: tuple[Segment, ...]
 
     def __init__(
         self, nodes: Iterable[Node | Pipeline] = (), *, tags: str | Iterable[str] | None = None
@@ -176,11 +65,11 @@ class Pipeline:
                 )
         if tags:
             given = [node.tag(tags) for node in given]
-        self._segments = (_make_segment(given),)
+        self._segments = (make_segment(given),)
         _ = self._layers  # finds a cycle
 
     @classmethod
-    def _of(cls, segments: tuple[_Segment, ...]) -> Pipeline:
+    def _of(cls, segments: tuple[Segment, ...]) -> Pipeline:
         pipeline = cls.__new__(cls)
         pipeline._segments = segments
         return pipeline
@@ -192,7 +81,7 @@ class Pipeline:
             return NotImplemented
         large, small = (self, other) if len(self) >= len(other) else (other, self)
         segments = large._segments
-        added = _make_segment((node for node in small._unordered if node not in large), segments)
+        added = make_segment((node for node in small._unordered if node not in large), segments)
         merged = added
         while segments and len(segments[-1].nodes) <= 2 * len(merged.nodes):
             merged = segments[-1].merge(merged)
@@ -256,7 +145,7 @@ class Pipeline:
         return list(self._unordered)
 
     def __setstate__(self, nodes: list[Node]) -> None:
-        self._segments = (_make_segment(nodes, is_checked=True),)
+        self._segments = (make_segment(nodes, is_checked=True),)
 
     # Look-ups
 
@@ -274,7 +163,7 @@ class Pipeline:
         for segment in self._segments:
             yield from segment.consumers.get(stripped_name, ())
 
-    def _leads_back_into(self, added: _Segment) -> bool:
+    def _leads_back_into(self, added: Segment) -> bool:
         """Whether some path leaves the nodes just added and returns to them."""
         entered = any(
             parent not in added.nodes for node in added.nodes for parent in self._parents_of(node)
@@ -306,7 +195,7 @@ class Pipeline:
 
     @cached_property
     def _layers(self) -> list[list[Node]]:
-        nodes = _with_distinct_names(self._unordered)
+        nodes = give_distinct_names(self._unordered)
         by_node = {node: node for node in nodes}
         waits_for = {node: len(self._parents_of(node)) for node in nodes}
         layer = [node for node in nodes if not waits_for[node]]
@@ -528,7 +417,7 @@ class Pipeline:
     def _part(self, nodes: set[Node]) -> Pipeline:
         # A part has neither clashes nor cycles, so that its order may wait until it is needed.
         kept = (node for node in self._nodes if node in nodes)
-        return Pipeline._of((_make_segment(kept, is_checked=True),))
+        return Pipeline._of((make_segment(kept, is_checked=True),))
 
     def _named(self, *names: str) -> set[Node]:
         by_name = {node.name: node for node in self._nodes}
@@ -608,40 +497,3 @@ def _kind(thing: object) -> str:
 
 def _sorting_key(node: Node) -> str:
     return node.name
-
-
-def _with_distinct_names(nodes: Iterable[Node]) -> list[Node]:
-    """Give a short suffix to nodes without a name of their own whose names would be equal.
-
-    The suffix is a hash of what the node reads and writes, so it stays when other nodes come or go.
-    """
-    same_name: dict[str, list[Node]] = defaultdict(list)
-    for node in nodes:
-        same_name[node.name].append(node)
-    if all(len(group) == 1 for group in same_name.values()):
-        return [group[0] for group in same_name.values()]
-    distinct: list[Node] = []
-    for name, group in same_name.items():
-        unnamed = [node for node in group if not node.has_explicit_name]
-        distinct += [node for node in group if node.has_explicit_name]
-        if len(group) == 1:
-            distinct += unnamed
-            continue
-        for node, suffix in zip(unnamed, _suffixes(unnamed, name, same_name), strict=True):
-            distinct.append(node.with_name_suffix(f"-{suffix}"))
-    return distinct
-
-
-def _suffixes(nodes: list[Node], name: str, taken: dict[str, list[Node]]) -> list[str]:
-    digests = []
-    for node in nodes:
-        told = (getattr(node.func, "__module__", ""), node.inputs, node.outputs)
-        digests.append(f"{crc32(repr(told).encode()):08x}")
-    for length in (4, 6, 8):
-        suffixes = [digest[:length] for digest in digests]
-        if len(set(suffixes)) == len(suffixes) and not any(
-            f"{name}-{suffix}" in taken for suffix in suffixes
-        ):
-            return suffixes
-    # Nodes that even read and write the same, which only nodes without outputs can.
-    return [f"{digest}-{number}" for number, digest in enumerate(digests, 1)]

@@ -137,7 +137,8 @@ def _unconfirmable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
 
 def _missing_data(name: str, catalog: DataCatalog) -> str:
     data_set = _made(name, catalog)
-    if folder_problems(location_of(unwrapped(data_set))):  # told already
+    # Of one that cannot be loaded, or that lies on Databricks, it is told in other words.
+    if why_unreadable(data_set) or folder_problems(location_of(unwrapped(data_set))):
         return ""
     reason = missing_data(data_set)
     return f" {_described(data_set, reason)}: {reason}" if reason else ""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from sparkpipe.config import AbstractConfigLoader, OmegaConfigLoader
 from sparkpipe.errors import ConfigError, did_you_mean
+from sparkpipe.events import ENTRY_POINTS as OBSERVERS
 from sparkpipe.io import DataCatalog
+from sparkpipe.plugins import load_plugins
 from sparkpipe.project import Project, import_from
 from sparkpipe.project.context import ProjectContext
 
@@ -173,3 +176,60 @@ _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "SESSION_STORE_ARGS": _mapping,
     "SPARK_SESSION": _spark_session,
 }
+
+
+def make_config_loader(
+    settings: Settings,
+    project: Project,
+    conf_source: Path | None,
+    env: str | None,
+    params: Mapping[str, Any],
+) -> AbstractConfigLoader:
+    """Return what reads the configuration of a project.
+
+    Args:
+        settings: The settings of the project.
+        project: The project.
+        conf_source: A folder of configuration instead of the project's.
+        env: The environment on top of base.
+        params: Parameters on top of those of the files.
+
+    Raises:
+        ConfigError: There is no such folder or environment, or an argument is wrong.
+    """
+    source = conf_source or (
+        project.path / settings.CONF_SOURCE if settings.CONF_SOURCE else project.conf_source
+    )
+    kind = settings.CONFIG_LOADER_CLASS
+    try:
+        return kind(
+            conf_source=str(source),
+            env=env,
+            runtime_params=dict(params),
+            **settings.CONFIG_LOADER_ARGS,
+        )
+    except TypeError as exc:
+        raise ConfigError(
+            f"The config loader {kind.__name__} could not be made: {exc}.",
+            hint="Check CONFIG_LOADER_ARGS in the project's settings.",
+        ) from exc
+
+
+def load_observers(settings: Settings) -> tuple[Any, ...]:
+    """Return the observers of installed packages and of a project's settings, or their classes.
+
+    Args:
+        settings: The settings of the project.
+
+    Raises:
+        ConfigError: One of a package cannot be imported, or is none.
+    """
+    installed = load_plugins(OBSERVERS, "observer", settings.DISABLE_HOOKS_FOR_PLUGINS)
+    for one in installed:
+        if not callable(getattr(one, "on_event", None)):
+            raise ConfigError(
+                f"The entry point {one!r} of {OBSERVERS} has no method 'on_event'.",
+                hint="Ask for a newer version of its package, or leave it out by "
+                "DISABLE_HOOKS_FOR_PLUGINS in the project's settings.",
+            )
+    return (*installed, *settings.OBSERVERS)

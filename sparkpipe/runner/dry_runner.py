@@ -20,7 +20,7 @@ class DryRunner(AbstractRunner):
         plan: Plan,
         catalog: DataCatalog,
         hook_manager: PluginManager | None,
-        session_id: str | None,
+        run_id: str,
     ) -> None:
         self._logger.info(
             "Actual run would execute %d nodes:\n%s",

@@ -55,7 +55,7 @@ class HybridRunner(AbstractRunner):
         is_async: Load the inputs of a node side by side, and save its outputs side by side.
         start_method: ``spawn`` or ``forkserver``: a process that is forked from this one would
             share its connection to Spark.
-        continue_on_failure: As of :class:`AbstractRunner`.
+        continue_on_failure: See :class:`AbstractRunner`.
         expected_seconds: See :class:`AbstractRunner`.
         exchange: How data in memory passes between threads and processes; by default through a
             temporary folder.

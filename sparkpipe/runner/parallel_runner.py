@@ -42,7 +42,7 @@ class ParallelRunner(AbstractRunner):
         is_async: Load the inputs of a node side by side, and save its outputs side by side.
         start_method: ``spawn``, ``forkserver`` or ``fork``. A forked process would share the
             connection to a running Spark, so ``fork`` is for programs without Spark.
-        continue_on_failure: As of :class:`AbstractRunner`.
+        continue_on_failure: See :class:`AbstractRunner`.
         expected_seconds: See :class:`AbstractRunner`.
         exchange: How data in memory passes between the processes; by default through a temporary
             folder.

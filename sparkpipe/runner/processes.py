@@ -47,7 +47,6 @@ class Workload(NamedTuple):
     hooks: tuple[Any, ...]
     is_async: bool
     run_id: str
-    session_id: str | None
     is_watched: bool
 
     @classmethod
@@ -63,7 +62,6 @@ class Workload(NamedTuple):
             hooks_in_order(work.hook_manager),
             work.is_async,
             work.run_id,
-            work.session_id,
             work.is_watched,
         )
 
@@ -233,7 +231,6 @@ def _set_up_worker(payload: bytes, logs: tuple[Any, int] | None) -> None:
         catalog=workload.catalog,
         hook_manager=create_hook_manager(workload.hooks),
         is_async=workload.is_async,
-        session_id=workload.session_id,
         run_id=workload.run_id,
         is_watched=workload.is_watched,
     )

@@ -144,7 +144,7 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
         run_id = session_id or generate_timestamp()
         with _spark_run(pipeline, run_id), self._telling(plan, run_id):
             if type(self)._run is AbstractRunner._run:
-                self._work_off(plan, catalog, hook_manager, session_id)
+                self._work_off(plan, catalog, hook_manager, run_id)
             else:
                 offered: dict[str, Any] = {"hook_manager": hook_manager, "session_id": session_id}
                 accepted = {n: value for n, value in offered.items() if accepts(self._run, n)}
@@ -165,8 +165,8 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
         not hold. Needed is what makes data that is only in memory.
 
         Raises:
-            PreflightError: As of :meth:`run`.
-            RunFailedError: As of :meth:`run`.
+            PreflightError: See :meth:`run`.
+            RunFailedError: See :meth:`run`.
         """
         missing = {name for name in pipeline.outputs() if name not in catalog}
         missing |= {n for n in pipeline.all_outputs() if n in catalog and not catalog.exists(n)}
@@ -219,14 +219,12 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
         plan: Plan,
         catalog: DataCatalog,
         hook_manager: PluginManager | None,
-        session_id: str | None,
+        run_id: str,
     ) -> None:
         """Run the nodes of a plan; every data set of theirs is in the catalog."""
-        run = current_run()
-        run_id = session_id or "" if run is None else run.run_id
         with self._exchange.open(plan, catalog) as shared:
             watched = bool(current_observers())
-            work = Work(plan, shared, hook_manager, run_id, session_id, self._is_async, watched)
+            work = Work(plan, shared, hook_manager, run_id, self._is_async, watched)
             with self._pool(work) as pool:
                 run_plan(
                     plan,
@@ -247,8 +245,9 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
 
         What runners of Kedro override; such a runner may call this one.
         """
-        plan = make_plan(pipeline, self._expected_seconds)
-        self._work_off(plan, catalog, hook_manager, session_id)
+        run = current_run()
+        run_id = session_id or ("" if run is None else run.run_id)
+        self._work_off(make_plan(pipeline, self._expected_seconds), catalog, hook_manager, run_id)
 
     def _options(self) -> dict[str, Any]:
         """Return what the runner was told, for whoever watches its runs."""

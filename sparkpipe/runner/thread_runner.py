@@ -35,8 +35,8 @@ class ThreadRunner(AbstractRunner):
         max_workers: How many nodes run at once; by default as many as Spark runs tasks, from eight
             to thirty-two: more bring nothing on one session.
         is_async: Not supported, for nodes run in threads as it is; a warning is logged.
-        continue_on_failure: As of :class:`AbstractRunner`.
-        expected_seconds: As of :class:`AbstractRunner`.
+        continue_on_failure: See :class:`AbstractRunner`.
+        expected_seconds: See :class:`AbstractRunner`.
 
     Raises:
         ConfigError: ``max_workers`` is less than one.

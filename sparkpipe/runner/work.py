@@ -23,7 +23,6 @@ class Work:
         catalog: Where their data is.
         hook_manager: Its hooks are called around each step.
         run_id: The name of the run.
-        session_id: The name of the run as its caller gave it, for hooks; None if none was given.
         is_async: Load the inputs of a node side by side, and save its outputs side by side.
         is_watched: Whether anybody is told of the nodes.
     """
@@ -32,7 +31,6 @@ class Work:
     catalog: DataCatalog
     hook_manager: PluginManager | None
     run_id: str
-    session_id: str | None
     is_async: bool
     is_watched: bool
 
@@ -43,7 +41,6 @@ class Work:
             self.catalog,
             self.hook_manager,
             self.is_async,
-            self.session_id,
             run_id=self.run_id,
             is_watched=self.is_watched,
         )

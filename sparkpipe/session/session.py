@@ -12,39 +12,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe import __version__
 from sparkpipe.config import AbstractConfigLoader, fit_params, merged
-from sparkpipe.errors import (
-    ConfigError,
-    PreflightError,
-    collecting_errors,
-)
-from sparkpipe.events import ENTRY_POINTS as OBSERVERS
-from sparkpipe.events import RunDescription
+from sparkpipe.errors import ConfigError
 from sparkpipe.hooks import create_hook_manager, installed_hooks
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
-from sparkpipe.logging import apply_logging_config, checked_logging_config
+from sparkpipe.logging import apply_logging_config
 from sparkpipe.pipeline import Pipeline
-from sparkpipe.plan import Plan
-from sparkpipe.plugins import load_plugins
 from sparkpipe.project import Project, make_importable
-from sparkpipe.project.context import ProjectContext, absolute_path, configuration
+from sparkpipe.project.context import ProjectContext, configuration
 from sparkpipe.project.current import Current, project_of, working_for
-from sparkpipe.project.settings import Settings
-from sparkpipe.redaction import redacted
-from sparkpipe.runner import AbstractRunner, SequentialRunner
-from sparkpipe.session.choosing_runner import load_runner
+from sparkpipe.project.settings import Settings, load_observers, make_config_loader
+from sparkpipe.runner import AbstractRunner
 from sparkpipe.session.prepared import PreparedRun
-from sparkpipe.session.problems import (
-    attempt,
-    choose,
-    find_config_problems,
-    find_pool_problems,
-    find_spark_problems,
-    find_unread_params,
-)
+from sparkpipe.session.preparing import check_choice, check_project, prepare_run
+from sparkpipe.session.problems import find_unread_params
 from sparkpipe.session.selection import Selection, names_of
+from sparkpipe.session.store import make_store
 from sparkpipe.session.tables import names_tables
 from sparkpipe.spark.metastore import FOLDER as METASTORE
 from sparkpipe.spark.session import SparkProvider, activated
@@ -106,14 +90,14 @@ class Session:
         self.session_id = generate_timestamp()
         self._current = Current(self.project)
         # What is wrong with the settings is told with all else, before a run.
-        self._settings, self._settings_problems = self._current.checked_settings
+        self._settings, self.settings_problems = self._current.checked_settings
         self._conf_source = Path(conf_source) if conf_source is not None else None
         self._hooks = tuple(hooks)
         self._spark = spark
         self._lock = threading.RLock()
         self._context: ProjectContext | None = None
         self._closing = ExitStack()
-        if not self._settings_problems:
+        if not self.settings_problems:
             _ = self.config_loader  # a wrong folder or environment is told at once
 
     @classmethod
@@ -179,23 +163,9 @@ class Session:
         Raises:
             ConfigError: There is no such folder or environment, or an argument is wrong.
         """
-        settings, project = self._settings, self.project
-        source = self._conf_source or (
-            project.path / settings.CONF_SOURCE if settings.CONF_SOURCE else project.conf_source
+        loader = make_config_loader(
+            self._settings, self.project, self._conf_source, self.env, self.extra_params
         )
-        kind = settings.CONFIG_LOADER_CLASS
-        try:
-            loader = kind(
-                conf_source=str(source),
-                env=self.env,
-                runtime_params=self.extra_params,
-                **settings.CONFIG_LOADER_ARGS,
-            )
-        except TypeError as exc:
-            raise ConfigError(
-                f"The config loader {kind.__name__} could not be made: {exc}.",
-                hint="Check CONFIG_LOADER_ARGS in the project's settings.",
-            ) from exc
         if self._given_params:
             self.extra_params = loader.runtime_params = _fitted(self._given_params, loader)
         return loader
@@ -214,20 +184,7 @@ class Session:
             "env": self.env,
             "extra_params": self.extra_params,
         }
-        kind = self._settings.SESSION_STORE_CLASS
-        if kind is None:
-            return known
-        arguments = {"path": "sessions", **self._settings.SESSION_STORE_ARGS}
-        arguments["path"] = absolute_path(str(arguments["path"]), self.project.path)
-        try:
-            store = kind(**arguments, session_id=self.session_id)
-        except TypeError as exc:
-            raise ConfigError(
-                f"The session store could not be made: {exc}.",
-                hint="Check SESSION_STORE_CLASS and SESSION_STORE_ARGS in the project's settings.",
-            ) from exc
-        store.update(known)
-        return store
+        return make_store(self._settings, self.project.path, known)
 
     def set_up_logging(self) -> dict[str, Any]:
         """Set up logging as ``logging.yml`` says.
@@ -263,7 +220,7 @@ class Session:
         hook_manager = self.hook_manager
         make_importable(self.project)  # entries may name the project's own classes
         kind = self._settings.CONTEXT_CLASS
-        with self._scope():
+        with self.scope():
             try:
                 context = kind(
                     package_name=self.project.package_name,
@@ -279,12 +236,12 @@ class Session:
                     hint="Its constructor must take what that of ProjectContext takes.",
                 ) from exc
             context._catalog_class = self._settings.DATA_CATALOG_CLASS
-            context._scope = self._scope
+            context._scope = self.scope
             hook_manager.hook.after_context_created(context=context)
         return context
 
     @contextmanager
-    def _scope(self) -> Iterator[None]:
+    def scope(self) -> Iterator[None]:
         """Within it, Spark and the current project are those of this session."""
         with working_for(self._current), activated(self.spark):
             yield
@@ -299,7 +256,8 @@ class Session:
         return self.context.params
 
     @property
-    def _registry(self) -> tuple[dict[str, Pipeline], list[str]]:
+    def registry(self) -> tuple[dict[str, Pipeline], list[str]]:
+        """The registered pipelines by name, and what is wrong with them."""
         with self._lock:
             return self._current.registry
 
@@ -331,23 +289,14 @@ class Session:
         )
 
     @cached_property
-    def _observers(self) -> tuple[Any, ...]:
+    def observers(self) -> tuple[Any, ...]:
         """The observers of installed packages and of the project's settings, or their classes.
 
         Raises:
             ConfigError: One of a package cannot be imported, or is none.
             PreflightError: The settings are wrong.
         """
-        settings = self.settings
-        installed = load_plugins(OBSERVERS, "observer", settings.DISABLE_HOOKS_FOR_PLUGINS)
-        for one in installed:
-            if not callable(getattr(one, "on_event", None)):
-                raise ConfigError(
-                    f"The entry point {one!r} of {OBSERVERS} has no method 'on_event'.",
-                    hint="Ask for a newer version of its package, or leave it out by "
-                    "DISABLE_HOOKS_FOR_PLUGINS in the project's settings.",
-                )
-        return (*installed, *settings.OBSERVERS)
+        return load_observers(self.settings)
 
     @cached_property
     def spark(self) -> SparkProvider:
@@ -402,7 +351,7 @@ class Session:
             DataSetNotFoundError: A load version names a data set that is not there.
         """
         context = self.context
-        with self._scope():
+        with self.scope():
             return context._get_catalog(save_version=save_version, load_versions=load_versions)
 
     def with_params(self, params: Mapping[str, Any]) -> Session:
@@ -415,7 +364,7 @@ class Session:
             params: On top of those of this session, mapping by mapping.
 
         Raises:
-            ConfigError: A parameter is no date, and must be, as of the constructor.
+            ConfigError: A parameter must be a date and is none.
             PreflightError: More than one is.
         """
         other = copy.copy(self)
@@ -424,12 +373,12 @@ class Session:
         other._context = None
         for name in ("config_loader", "params", "catalog", "store", "spark", "hook_manager"):
             other.__dict__.pop(name, None)
-        if not self._settings_problems:
+        if not self.settings_problems:
             # The texts of what is given are lost when it is merged.
             params = _fitted(params, self.config_loader)
         other._given_params = merged(self.extra_params, params)
         other.extra_params = dict(other._given_params)
-        if not self._settings_problems:
+        if not self.settings_problems:
             _ = other.config_loader
         return other
 
@@ -454,7 +403,7 @@ class Session:
             params: Parameters for this run, on top of those of the session.
             run_params: Those of the session's parameters that are for this run, which must read
                 them; by default all.
-            runner_options: As of :meth:`run`.
+            runner_options: See :meth:`run`.
 
         Raises:
             PreflightError: All that is wrong.
@@ -469,64 +418,8 @@ class Session:
                 run_params=run_params,
                 **runner_options,
             )
-        selection = selection or Selection()
-        session_id = generate_timestamp()
-        problems: list[str] = []
-        plan: Plan | None = None
-        made_runner = attempt(problems, lambda: load_runner(runner, self.project, **runner_options))
-        problems += self._settings_problems
-        whole, pipeline = choose(self._registry, selection, problems)
-        catalog = attempt(problems, lambda: self.create_catalog(load_versions, session_id))
-        if catalog is None:
-            problems += find_config_problems(self.config_loader)
-        if catalog is not None and inputs:
-            catalog.add_feed_dict(inputs, replace=True)
-        if whole is not None and catalog is not None:
-            judge: AbstractRunner = made_runner or SequentialRunner()
-            judged = whole if pipeline is None else pipeline
-            plan = judge.plan(judged, catalog, attempt(problems, lambda: self.hook_manager))
-            problems += plan.problems
-            problems += self.unread_params([whole], run_params)
-            problems += find_pool_problems(judged, self.spark.options.pool_names)
-            problems += find_spark_problems(judged, catalog, self.spark)
-        observers = attempt(problems, lambda: self._observers)
-        if problems or plan is None or pipeline is None or catalog is None or made_runner is None:
-            raise PreflightError(list(dict.fromkeys(problems)))
-        filters = {
-            name: list(names)
-            for name, names in selection.filters().items()
-            if name != "node_namespace"
-        }
-        env = self.config_loader.env or self.env
-        return PreparedRun(
-            plan,
-            pipeline,
-            catalog,
-            made_runner,
-            {
-                "session_id": session_id,
-                "project_path": str(self.project.path),
-                "env": env,
-                "sparkpipe_version": __version__,
-                "runner": type(made_runner).__name__,
-                "extra_params": self.extra_params,
-                "load_versions": dict(load_versions or {}),
-                "pipeline_name": selection.name,
-                "namespace": selection.namespace,
-                **filters,
-            },
-            self.hook_manager,
-            self.spark,
-            self._scope,
-            RunDescription(
-                self.project.project_name,
-                selection.name,
-                {name: value for name, value in filters.items() if value}
-                | ({"namespace": selection.namespace} if selection.namespace else {}),
-                env,
-                redacted(catalog["parameters"].load() if "parameters" in catalog else {}),
-            ),
-            observers,
+        return prepare_run(
+            self, selection, runner, load_versions, inputs, run_params, runner_options
         )
 
     def check_choice(
@@ -540,50 +433,16 @@ class Session:
             selection: What would run.
             runner: With what.
         """
-        problems: list[str] = []
-        attempt(problems, lambda: load_runner(runner, self.project))
-        whole, _ = choose(self._registry, selection, problems)
-        # The configuration may read parameters, too; what else is wrong with it, the run tells.
-        catalog = attempt([], self.create_catalog)
-        if whole is not None and catalog is not None:
-            problems += self.unread_params([whole])
-        return problems
+        return check_choice(self, selection, runner)
 
     def check(self, runner: AbstractRunner | str | None = None, **runner_options: Any) -> list[str]:
         """Return everything that is wrong with any pipeline or catalog entry. Starts no Spark.
 
         Args:
             runner: Judge the pipelines for this runner.
-            runner_options: As of :meth:`run`.
+            runner_options: See :meth:`run`.
         """
-        problems: list[str] = []
-        made_runner = attempt(problems, lambda: load_runner(runner, self.project, **runner_options))
-        attempt(problems, lambda: self.hook_manager)
-        attempt(problems, lambda: self.spark)
-        attempt(
-            problems,
-            lambda: checked_logging_config(
-                configuration(self.config_loader, "logging"), self.project.path
-            ),
-        )
-        problems += self._settings_problems
-        pipelines, registry_problems = self._registry
-        problems += registry_problems
-        catalog = attempt(problems, self.create_catalog)
-        if catalog is None:
-            problems += find_config_problems(self.config_loader)
-        else:
-            problems += catalog.problems()
-            judge = made_runner or SequentialRunner()
-            # What one pipeline reads another may make, so they are judged as one. Whether they fit
-            # into one is no matter: that is known where a pipeline is to be the sum of others.
-            with collecting_errors():
-                whole = sum(pipelines.values(), Pipeline([]))
-                problems += judge.problems(whole, catalog)
-            problems += self.unread_params([whole])
-            problems += find_pool_problems(whole, self.spark.options.pool_names)
-            problems += find_spark_problems(whole, catalog, self.spark)
-        return list(dict.fromkeys(problems))
+        return check_project(self, runner, runner_options)
 
     def run(
         self,

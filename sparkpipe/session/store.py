@@ -7,6 +7,10 @@ from collections import UserDict
 from pathlib import Path
 from typing import Any
 
+from sparkpipe.errors import ConfigError
+from sparkpipe.project.context import absolute_path
+from sparkpipe.project.settings import Settings
+
 
 class BaseSessionStore(UserDict[str, Any]):
     """Keeps it in memory only. A class of one's own overrides ``read`` and ``save``.
@@ -48,3 +52,30 @@ class FileSessionStore(BaseSessionStore):
         self._file.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self.data, default=str, indent=2)
         self._file.write_text(text + "\n", encoding="utf-8")
+
+
+def make_store(settings: Settings, project_path: Path, known: dict[str, Any]) -> Any:
+    """Return what keeps what is known of a session: ``known`` itself if the settings name nothing.
+
+    Args:
+        settings: The settings of the project.
+        project_path: The folder of the project.
+        known: What is known of the session, its ``session_id`` among it.
+
+    Raises:
+        ConfigError: ``SESSION_STORE_CLASS`` of the settings cannot be made.
+    """
+    kind = settings.SESSION_STORE_CLASS
+    if kind is None:
+        return known
+    arguments = {"path": "sessions", **settings.SESSION_STORE_ARGS}
+    arguments["path"] = absolute_path(str(arguments["path"]), project_path)
+    try:
+        store = kind(**arguments, session_id=known["session_id"])
+    except TypeError as exc:
+        raise ConfigError(
+            f"The session store could not be made: {exc}.",
+            hint="Check SESSION_STORE_CLASS and SESSION_STORE_ARGS in the project's settings.",
+        ) from exc
+    store.update(known)
+    return store

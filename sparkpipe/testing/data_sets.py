@@ -126,7 +126,7 @@ class _Walk:
     def check_inside(self) -> None:
         inner = unwrapped(self.data_set)
         if inner is not self.data_set and not why_unreadable(inner):
-            found = None if (error := _fails(inner.load)) else self.read(inner.load())
+            found, error = _tried(lambda: self.read(inner.load()))
             told = f"that does not hold what was saved: {error or found!r}"
             self.expect(found == self.read(self.first), "wrapped", inner, told)
 
@@ -207,7 +207,10 @@ class _Walk:
         if effect != "keep":
             self.expect(error is None, "save_effect", effect, f"a second save failed: {error}")
         if rest is not None:
-            self.same("is_transactional", rest(), self.read(self.first), "as it was read already")
+            found, failed = _tried(rest)
+            told = f"a reader that had begun before a save got {failed or found!r}"
+            expected = self.read(self.first)
+            self.expect(failed is None and found == expected, "is_transactional", True, told)
         self.check_effect(effect, readable, files)
         if state is not None and error is None:
             changed = state_of(self.new()) != state
@@ -249,13 +252,17 @@ class _Walk:
             raise AssertionError(told)
 
 
+def _tried(step: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    """Return what a step returns, and its error."""
+    try:
+        return step(), None
+    except Exception as exc:
+        return None, exc if str(exc) else DataSetError(type(exc).__name__)
+
+
 def _fails(step: Callable[[], Any]) -> Exception | None:
     """Return the error of a step; None if it succeeds."""
-    try:
-        step()
-    except Exception as exc:
-        return exc if str(exc) else DataSetError(type(exc).__name__)
-    return None
+    return _tried(step)[1]
 
 
 def _files(folder: Path) -> dict[str, bytes]:

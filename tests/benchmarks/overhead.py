@@ -57,7 +57,7 @@ def microseconds_a_node(runner: AbstractRunner, pipeline: Pipeline) -> float:
 
 def run(report: Report) -> None:
     report.title("Overhead, in microseconds a node (no hooks, no logging handlers)")
-    runners = ((SequentialRunner(), 30), (ThreadRunner(), 100))
+    runners = ((SequentialRunner(), 26), (ThreadRunner(), 50))
     ours: dict[tuple[str, str, int], float] = {}
     for runner, limit in runners:
         for shape in SHAPES:

@@ -136,6 +136,10 @@ def test_info_tells_versions_places_and_java_also_without_a_project(
     assert rows["Configuration"] == str(shop.path / "conf")
     assert "Plugins" in told.out
 
+    monkeypatch.setitem(sys.modules, "delta", None)
+    rows = dict(line.split(maxsplit=1) for line in shop.command("info").out.splitlines()[:12])
+    assert "pyspark 4.2.0 with delta-spark 4.4.0" in rows["Delta"]
+
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     monkeypatch.setenv("SPARK_REMOTE", "sc://host:443/;token=s3cr3t")
     elsewhere = ShopProject(tmp_path).command("info")

@@ -537,10 +537,13 @@ def test_hooks_fire_in_workers_and_spark_does_not_start_there(method: str, tmp_p
     assert "this node runs in a worker process" in done.stdout
     assert "HybridRunner" in done.stdout
     assert done.stdout.splitlines()[-1] == "False"
-    assert log.read_text().splitlines() == [
+    told = log.read_text().splitlines()
+    run_id = told[2].split()[-1]  # made for the run, which was given none
+    assert run_id.endswith("Z")
+    assert told == [
         "n before load x",
         "n after load x 1",
-        "n before run [('x', 1)] None",
+        f"n before run [('x', 1)] {run_id}",
         "n after run [('y', 41)]",
         "n before save y 41",
         "n after save y 41",

@@ -972,3 +972,37 @@ def test_session_that_a_hook_starts_is_the_one_of_the_run(
     assert hook.session is spark
     assert hears.sessions == [spark, spark]
     spark.conf.set("spark.sql.shuffle.partitions", "2")
+
+
+def test_a_run_is_judged_once_and_its_plan_is_what_runs(tmp_path: Path) -> None:
+    package = tmp_path / "src" / "judged_shop"
+    package.mkdir(parents=True)
+    (tmp_path / "conf" / "base").mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text('[tool.sparkpipe]\npackage_name = "judged_shop"\n')
+    (tmp_path / "conf" / "base" / "catalog.yml").write_text(
+        "x:\n  type: judged_shop.counting.Counting\n"
+    )
+    (package / "__init__.py").touch()
+    (package / "counting.py").write_text(
+        "from sparkpipe.io import MemoryDataSet\n"
+        "class Counting(MemoryDataSet):\n"
+        "    asked = 0\n"
+        "    def __init__(self):\n"
+        "        super().__init__(data=1)\n"
+        "    def _problems(self):\n"
+        "        type(self).asked += 1\n"
+        "        return []\n"
+    )
+    (package / "pipeline_registry.py").write_text(
+        "from sparkpipe.pipeline import node, pipeline\n"
+        "def register_pipelines():\n"
+        "    return {'__default__': pipeline([node(abs, 'x', 'y', name='n')])}\n"
+    )
+    for runner in ("SequentialRunner", "ThreadRunner", "DryRunner"):
+        prepared = Session(tmp_path).prepare(runner=runner)
+        import judged_shop.counting as counting  # type: ignore[import-not-found]
+
+        assert [node.name for node in prepared.plan.nodes] == ["n"]
+        prepared.run()
+        assert counting.Counting.asked == 1
+        counting.Counting.asked = 0

@@ -16,6 +16,8 @@ from sparkpipe.runner import ThreadRunner
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.delta
+
 
 def numbers(data_set: SparkDataSet) -> list[int]:
     return sorted(row[0] for row in data_set.load().collect())

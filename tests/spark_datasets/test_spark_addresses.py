@@ -85,6 +85,7 @@ def test_an_address_that_spark_does_not_know_is_told(session: SparkSession) -> N
         SparkDataSet("nofs://bucket/a").exists()
 
 
+@pytest.mark.delta
 def test_a_delta_table(session: SparkSession, address: str) -> None:
     table = DeltaTableDataSet(f"{address}/t")
     assert table.exists() is False

@@ -16,6 +16,8 @@ from sparkpipe.runner import ThreadRunner
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.delta
+
 SCHEMA = "id INT, name STRING"
 
 

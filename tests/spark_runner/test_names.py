@@ -49,6 +49,7 @@ def count(frame: DataFrame) -> int:
     return frame.count()
 
 
+@pytest.mark.delta
 def test_jobs_carry_group_description_and_tag(
     spark: SparkSession, runner: AbstractRunner, tmp_path: Path
 ) -> None:

@@ -47,8 +47,10 @@ def _versions() -> list[tuple[str, str]]:
             rows.append((package, version(package)))
         except PackageNotFoundError:
             # The runtime of Databricks has both, though not always as packages.
-            if package in ("pyspark", "delta-spark") and not runtime:
+            if package == "pyspark" and not runtime:
                 rows.append((package, "not installed (pip install 'sparkpipe[spark]')"))
+            if package == "delta-spark" and not runtime:
+                rows.append((package, "not installed"))
     return rows
 
 
@@ -61,10 +63,28 @@ def _spark() -> list[tuple[str, str]]:
     rows = [("Java", problem or f"{told or 'of an unknown version'} ({executable})")]
     names = ("JAVA_HOME", "SPARK_HOME", "SPARK_CONF_DIR")
     rows += [(name, os.environ[name]) for name in names if os.environ.get(name)]
+    rows += [("Delta", told)] if (told := _delta()) else []
     if os.environ.get("SPARK_REMOTE"):
         # It may hold a token.
         rows.append(("SPARK_REMOTE", os.environ["SPARK_REMOTE"].partition("/;")[0]))
     return rows
+
+
+def _delta() -> str:
+    """Say whether a session of this machine has Delta; empty where none would be started here."""
+    from importlib.util import find_spec
+
+    from sparkpipe.spark.session import SparkProvider
+    from sparkpipe.spark.start.jars import delta_package, kept_jars
+
+    provider = SparkProvider()
+    if find_spec("pyspark") is None or not provider.starts_jvm():
+        return ""
+    problem = provider.delta_problem()
+    package = delta_package()
+    if problem or package is None:
+        return problem.removeprefix("Delta is needed, and ") or "given to Spark, not by delta-spark"
+    return f"{package} ({'kept' if kept_jars(package) else 'fetched at the first start'})"
 
 
 def _project(project: Project | None) -> list[tuple[str, str]]:

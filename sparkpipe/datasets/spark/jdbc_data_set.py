@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from sparkpipe.datasets.spark.accounting import accounting
 from sparkpipe.datasets.spark.frames import analysed, need_frame
 from sparkpipe.datasets.spark.options import mode_problems, option_problems, spark_mode
 from sparkpipe.errors import DataSetError
@@ -97,7 +98,9 @@ class SparkJDBCDataSet(AbstractDataSet):
         frame = need_frame(data)
         arguments, properties = self._parted(self._save_args, _WRITER)
         mode = spark_mode(arguments.get("mode", "error"))
-        self._told(lambda: frame.write.jdbc(self._url, self._table, mode, properties))
+        with accounting(frame, "jdbc") as account:
+            write = account.frame.write.jdbc
+            self._told(lambda: write(self._url, self._table, mode, properties))
 
     def _exists(self) -> bool:
         _, properties = self._parted(self._load_args, _READER)

@@ -77,6 +77,16 @@ class TableName:
         """The name, quoted for SQL."""
         return ".".join(map(quoted, self.parts))
 
+    @property
+    def catalog(self) -> str | None:
+        """Its catalog; None for the present one."""
+        return self.parts[0] if len(self.parts) == 3 else None
+
+    @property
+    def in_session_catalog(self) -> str:
+        """The name for Spark's own catalog, which takes none with a catalog before it."""
+        return ".".join(map(quoted, self.parts[-2:]))
+
     def __str__(self) -> str:
         return ".".join(self.parts)
 

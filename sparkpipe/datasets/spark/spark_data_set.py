@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sparkpipe.datasets.spark.accounting import accounting, note_loaded_version
 from sparkpipe.datasets.spark.frames import analysed, need_frame
 from sparkpipe.datasets.spark.listing import is_there, matching
 from sparkpipe.datasets.spark.options import (
@@ -96,6 +97,10 @@ class SparkDataSet(AbstractVersionedDataSet):
         self._credentials = dict(credentials or {})
         self.metadata = metadata
 
+    @property
+    def _is_delta(self) -> bool:
+        return self._file_format.lower() == "delta"
+
     # Where it is
 
     def _address(self, path: PurePosixPath | str) -> str:
@@ -122,18 +127,26 @@ class SparkDataSet(AbstractVersionedDataSet):
         reader = get_spark().read.format(self._file_format).options(**self._load_args)
         if self._schema is not None:
             reader = reader.schema(read_schema(self._schema, self._credentials))
-        return analysed(reader.load(spark_path(self._address(path))))
+        frame = analysed(reader.load(spark_path(self._address(path))))
+        if self._is_delta:
+            note_loaded_version(self._load_args, lambda: self._local(path))
+        return frame
 
     def _save(self, data: DataFrame) -> None:
         need_frame(data)
         path = self._get_save_path()
         target = self._local(path)
         if target is None or not self._replaces_all(data):
-            self._write(data, spark_path(self._address(path)))
+            delta = target if self._is_delta else None
+            with accounting(data, self._file_format, delta=delta) as account:
+                self._write(account.frame, spark_path(self._address(path)))
             return
         try:
-            with replacing_folder(target) as staging:
-                self._write(data, spark_path(staging.as_posix()))
+            with (
+                replacing_folder(target) as staging,
+                accounting(data, self._file_format, folder=staging) as account,
+            ):
+                self._write(account.frame, spark_path(staging.as_posix()))
         except BaseException:
             if self._version is not None:  # an empty folder would be no version, but in the way
                 with suppress(OSError):
@@ -147,7 +160,7 @@ class SparkDataSet(AbstractVersionedDataSet):
         if self._version is not None:
             return True
         options = {key.lower(): str(value).lower() for key, value in self._save_args.items()}
-        if self._file_format.lower() == "delta" or options.get("mode") != "overwrite":
+        if self._is_delta or options.get("mode") != "overwrite":
             return False
         how = options.get("partitionoverwritemode")
         if how is None and self._save_args.get("partitionBy"):
@@ -223,7 +236,7 @@ class SparkDataSet(AbstractVersionedDataSet):
             return ""
         if not local.exists() and not is_set_aside(local):
             return f"the file does not exist: {local}"
-        if self._file_format.lower() == "delta" and not (local / "_delta_log").is_dir():
+        if self._is_delta and not (local / "_delta_log").is_dir():
             return f"there is no Delta table in {local} (no _delta_log)"
         return ""
 

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sparkpipe.datasets.spark.accounting import (
+    Account,
+    accounting,
+    delta_folder,
+    note_loaded_version,
+)
 from sparkpipe.datasets.spark.frames import analysed, need_columns, need_frame, same_columns
 from sparkpipe.datasets.spark.names import TableName, quoted
 from sparkpipe.datasets.spark.options import (
@@ -144,6 +152,10 @@ class SparkTableDataSet(AbstractDataSet):
         except Exception as exc:
             self._tell_no_catalog(exc)
             raise
+        options = self._load_args
+        if self._number is not None:
+            options = {**options, "versionAsOf": self._number}
+        note_loaded_version(options, partial(delta_folder, frame.sparkSession, self._table))
         return frame.toPandas() if self._dataframe_type == "pandas" else frame
 
     def _save(self, data: Any) -> None:
@@ -207,6 +219,15 @@ class SparkTableDataSet(AbstractDataSet):
         return session.createDataFrame([], read_schema(self._schema, {})).schema
 
     def _write(self, frame: DataFrame, mode: str) -> None:
+        with self._accounting(frame) as account:
+            self._write_as(account.frame, mode)
+
+    def _accounting(self, frame: DataFrame) -> AbstractContextManager[Account]:
+        session = frame.sparkSession
+        find = partial(delta_folder, session, self._table)
+        return accounting(frame, self._file_format, find_delta=find)
+
+    def _write_as(self, frame: DataFrame, mode: str) -> None:
         writer = frame.write.format(self._file_format).mode(spark_mode(mode))
         given = {option.lower() for option in self._save_args}
         is_delta = self._file_format.lower() == "delta"
@@ -231,11 +252,12 @@ class SparkTableDataSet(AbstractDataSet):
         keys = [quoted(name) for name in self._primary_key]
         frame.createOrReplaceTempView(view)
         try:
-            session.sql(
-                f"MERGE INTO {self._table.sql} AS base USING {view} AS news "
-                f"ON {' AND '.join(f'base.{key} = news.{key}' for key in keys)} "
-                "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
-            )
+            with self._accounting(frame) as account:
+                account.result = session.sql(
+                    f"MERGE INTO {self._table.sql} AS base USING {view} AS news "
+                    f"ON {' AND '.join(f'base.{key} = news.{key}' for key in keys)} "
+                    "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+                )
         finally:
             session.catalog.dropTempView(view)
 

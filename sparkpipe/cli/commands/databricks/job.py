@@ -215,24 +215,28 @@ def job_params(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
     Raises:
         ConfigError: A part is not ``name:value``.
 
-    >>> job_params(["model.depth:3", "years:[2023, 2024],name:'007'"])
-    (('model.depth', '3'), ('years', '[2023, 2024]'), ('name', "'007'"))
+    >>> job_params(["model.depth:3", "years:[2023, 2024],name:'007',label:1.10"])
+    (('model.depth', '3'), ('years', '[2023, 2024]'), ('name', "'007'"), ('label', '1.10'))
     """
-    return tuple(_leaves(parse_params(",".join(values))))
+    params = parse_params(",".join(values))
+    return tuple(_leaves(params, params.texts))
 
 
-def _leaves(params: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
+def _leaves(params: Mapping[str, Any], given: Any, prefix: str = "") -> Iterable[tuple[str, str]]:
     for name, value in params.items():
+        text = given.get(name) if isinstance(given, Mapping) else None
         if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{prefix}{name}.")
+            yield from _leaves(value, text, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", _as_text(value)
+            yield f"{prefix}{name}", _as_text(value, text)
 
 
-def _as_text(value: Any) -> str:
-    """Return the text of one line that ``--params`` reads as a value."""
+def _as_text(value: Any, given: Any) -> str:
+    """Return the text of one line that ``--params`` reads as a value, as it was given if it was."""
     as_json = json.dumps(value, default=str, ensure_ascii=False)
     texts = (value, f"'{value}'", as_json) if isinstance(value, str) else (as_json, str(value))
+    if isinstance(given, str):  # where the file has a text, '1.10' is not '1.1'
+        texts = (given, *texts)
     for text in texts:
         # A comma or a bracket may take it apart, or take the parameter after it along.
         with suppress(ConfigError):

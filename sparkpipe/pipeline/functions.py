@@ -1,0 +1,55 @@
+"""What is known of the function of a node without calling it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+
+def find_name(func: Callable[..., Any]) -> str:
+    """Return the name of a function, also inside a partial."""
+    while hasattr(func, "func") and not hasattr(func, "__name__"):  # functools.partial
+        func = func.func
+    name: str = getattr(func, "__name__", "") or type(func).__name__
+    return "lambda" if name == "<lambda>" else name
+
+
+def is_async(func: Any) -> bool:
+    """Whether a function has to be awaited."""
+    return inspect.iscoroutinefunction(func) or inspect.isasyncgenfunction(func)
+
+
+def find_signature_problem(
+    func: Callable[..., Any],
+    arguments: Sequence[str],
+    keyword_arguments: Iterable[tuple[str, str]],
+    node_name: str,
+    shown: str,
+) -> str:
+    """Return why a function cannot be called with the inputs of its node; empty if it can.
+
+    Args:
+        func: The function.
+        arguments: Names of data sets that it is given by position.
+        keyword_arguments: Names of arguments, with those of their data sets.
+        node_name: The name of the node, for the message.
+        shown: The inputs, for the message.
+    """
+    try:
+        signature = inspect.signature(func)
+    except (ValueError, TypeError):  # some built-in functions tell no signature
+        return ""
+    try:
+        signature.bind(*arguments, **dict(keyword_arguments))
+    except TypeError as exc:
+        return (
+            f"Node '{node_name}': the function {find_name(func)}{signature} does not take the "
+            f"inputs {shown}: {exc}."
+        )
+    if is_async(func) or is_async(type(func).__call__):
+        return (
+            f"Node '{node_name}': {find_name(func)} is an 'async def' function; a node needs a "
+            "plain one (call asyncio.run in it)."
+        )
+    return ""

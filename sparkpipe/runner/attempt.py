@@ -1,0 +1,351 @@
+"""One attempt at a node: load its inputs, call its function, save its outputs."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.errors import DataSetError, NodeRunError, first_line
+from sparkpipe.events import DataSetReport, Direction, observing_only
+from sparkpipe.io.core import is_spark_frame, reason_of
+from sparkpipe.io.declared import is_memory_only, location_of
+from sparkpipe.io.facts import gathering
+from sparkpipe.pipeline.node import Node
+from sparkpipe.redaction import redacted
+from sparkpipe.runner.failure import node_failure
+from sparkpipe.spark.failures.judging import NodeStopped
+from sparkpipe.spark.jobs.run import NodeJobs, SparkRun
+
+if TYPE_CHECKING:
+    from sparkpipe.io import DataCatalog
+
+_logger = logging.getLogger(__name__)
+
+#: The steps of a node, as positions among its times.
+LOAD, FUNCTION, SAVE = range(3)
+
+
+class Attempt:
+    """One attempt at a node."""
+
+    def __init__(
+        self,
+        node: Node,
+        catalog: DataCatalog,
+        hook: Any,
+        is_async: bool,
+        run_id: str,
+        run: SparkRun | None,
+        times: list[float],
+        is_watched: bool,
+    ) -> None:
+        self._node = node
+        self._catalog = catalog
+        self._hook = hook
+        self._is_async = is_async
+        self._run = run
+        self._context = {
+            "node": node,
+            "catalog": catalog,
+            "is_async": is_async,
+            "session_id": run_id or None,  # what Kedro calls it
+        }
+        self._jobs: NodeJobs | None = None
+        self._is_loaded = False
+        self._timed_out = threading.Event() if node.timeout is not None else None
+        self._times = times
+        self._step = LOAD
+        self._since = 0.0
+        # None where nobody watches, so that nothing is looked for.
+        self._reports: dict[tuple[Direction, str], DataSetReport] | None = (
+            {} if is_watched else None
+        )
+
+    def data_set_reports(self) -> tuple[DataSetReport, ...]:
+        """Return what was loaded and saved, in the order of the node's names."""
+        reports = self._reports or {}
+        names: list[tuple[Direction, str]] = [("load", name) for name in self._node.input_names]
+        names += [("save", name) for name in self._node.output_names]
+        return tuple(reports[name] for name in names if name in reports)
+
+    def spark_seconds(self, since: float) -> float | None:
+        """Return how long jobs of the node ran, in all its attempts; None if that is not known."""
+        if self._run is None or self._jobs is None:
+            return None
+        return self._run.progress.spark_seconds(self._jobs.names.group, since=since)
+
+    def make(self) -> NodeRunError | None:
+        """Load, call, save; return why that failed, or None."""
+        node, run = self._node, self._run
+        self._since = time.perf_counter()
+        try:
+            with observing_only() if self._reports is not None else nullcontext():
+                if run is None:
+                    with self._within_timeout():
+                        self._take_steps(_no_description)
+                    return None
+                with (
+                    run.node(node.name, node.pool) as self._jobs,
+                    self._within_timeout(),
+                    self._jobs.on_thread() as carrier,
+                ):
+                    self._take_steps(carrier.tell)
+        except (Exception, SystemExit) as exc:
+            failure = node_failure(
+                node,
+                exc,
+                is_loaded=self._is_loaded,
+                was_cancelled=self._jobs is not None and self._jobs.cancel_requested,
+                timed_out=self._is_over_time,
+            )
+            failure.__cause__ = exc
+            return failure
+        finally:
+            self._turn_to(LOAD)
+        return None
+
+    def _turn_to(self, step: int) -> None:
+        """Count the time since the last turn for the step that was taken then."""
+        now = time.perf_counter()
+        self._times[self._step] += now - self._since
+        self._step, self._since = step, now
+
+    def _take_steps(self, describe: Callable[[str], None]) -> None:
+        node, hook = self._node, self._hook
+        inputs = self._load_inputs(describe)
+        self._is_loaded = True
+        self._turn_to(FUNCTION)
+        if _logger.isEnabledFor(logging.INFO):
+            _logger.info("Running node: %s", node)
+        if hook is not None:
+            for replaced in hook.before_node_run(inputs=inputs, **self._context):
+                inputs.update(_checked_replacement(replaced))
+        self._check()
+        for outputs in self._calls(inputs, describe):
+            self._turn_to(SAVE)
+            self._save_outputs(outputs, describe)
+            self._turn_to(FUNCTION)
+        if self._is_over_time:  # also where the last step could not be interrupted, and has ended
+            raise NodeStopped
+        for name in node.confirms:
+            self._catalog.confirm(name)
+
+    def _check(self) -> None:
+        if self._is_over_time or (self._jobs is not None and self._jobs.is_stopped):
+            raise NodeStopped
+
+    @property
+    def _is_over_time(self) -> bool:
+        return self._timed_out is not None and self._timed_out.is_set()
+
+    def _within_timeout(self) -> AbstractContextManager[None]:
+        timed_out, timeout = self._timed_out, self._node.timeout
+        if timed_out is None or timeout is None:
+            return nullcontext()
+        return self._timer(timed_out, timeout)
+
+    @contextmanager
+    def _timer(self, timed_out: threading.Event, timeout: float) -> Iterator[None]:
+        jobs = self._jobs
+
+        def stop() -> None:
+            timed_out.set()
+            _logger.warning("Node '%s' is over its timeout of %g s.", self._node.name, timeout)
+            if jobs is not None:
+                jobs.cancel_until_ended()
+
+        timer = threading.Timer(timeout, stop)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _calls(
+        self, inputs: dict[str, Any], describe: Callable[[str], None]
+    ) -> Iterator[dict[str, Any]]:
+        """Call the function and give its outputs: once, or chunk by chunk of a generator's."""
+        node = self._node
+        describe("")
+        outputs: dict[str, Any] = {}
+        try:
+            result = node.call(inputs)
+            if not (isinstance(result, GeneratorType) and node.output_names):
+                outputs = node.bind_outputs(result)
+        except (Exception, SystemExit) as exc:
+            self._tell_node_error(exc, inputs)
+            raise
+        if not isinstance(result, GeneratorType) or not node.output_names:
+            if self._hook is not None:
+                self._hook.after_node_run(inputs=inputs, outputs=outputs, **self._context)
+            yield outputs
+            return
+        while True:
+            describe("")
+            try:
+                chunk = next(result)
+                outputs = node.bind_outputs(chunk)
+            except StopIteration:
+                break
+            except (Exception, SystemExit) as exc:
+                self._tell_node_error(exc, inputs)
+                raise
+            yield outputs
+        if self._hook is not None:
+            self._hook.after_node_run(inputs=inputs, outputs=outputs, **self._context)
+
+    def _tell_node_error(self, exc: BaseException, inputs: dict[str, Any]) -> None:
+        if self._hook is None:
+            return
+        try:
+            self._hook.on_node_error(error=exc, inputs=inputs, **self._context)
+        except Exception as broken:  # must not hide why the node failed
+            _logger.error("The hook 'on_node_error' failed: %s", first_line(reason_of(broken)))
+
+    def _tell_dataset_error(self, exc: Exception, name: str, operation: str) -> None:
+        if self._hook is None:
+            return
+        try:
+            self._hook.on_dataset_error(
+                error=exc, dataset_name=name, operation=operation, **self._context
+            )
+        except Exception as broken:  # must not hide why the data set failed
+            _logger.error("The hook 'on_dataset_error' failed: %s", first_line(reason_of(broken)))
+
+    def _load_inputs(self, describe: Callable[[str], None]) -> dict[str, Any]:
+        names = self._node.input_names
+        if self._is_async and len(names) > 1:
+            calls = [(f"load {name}", partial(self._load, name)) for name in names]
+            return dict(zip(names, self._side_by_side(calls), strict=True))
+        inputs = {}
+        for name in names:
+            describe(f"load {name}")
+            inputs[name] = self._load(name)
+        return inputs
+
+    def _load(self, name: str) -> Any:
+        hook = self._hook
+        if hook is not None:
+            hook.before_dataset_loaded(dataset_name=name, node=self._node)
+        try:
+            data = self._accounted("load", name, partial(self._catalog.load, name))
+        except Exception as exc:
+            self._tell_dataset_error(exc, name, "load")
+            raise
+        if self._run is not None and self._is_frame_in_memory(name, data):
+            data = self._share(name, data, self._run)
+            self._tell_lazy("load", name)
+        if hook is not None:
+            hook.after_dataset_loaded(dataset_name=name, data=data, node=self._node)
+        return data
+
+    def _save_outputs(self, outputs: dict[str, Any], describe: Callable[[str], None]) -> None:
+        if self._is_async and len(outputs) > 1:
+            self._check()
+            self._side_by_side(
+                [(f"save {name}", partial(self._save, name, outputs[name])) for name in outputs]
+            )
+            return
+        for name, data in outputs.items():
+            self._check()
+            describe(f"save {name}")
+            self._save(name, data)
+
+    def _save(self, name: str, data: Any) -> None:
+        hook = self._hook
+        if hook is not None:
+            hook.before_dataset_saved(dataset_name=name, data=data, node=self._node)
+        try:
+            self._accounted("save", name, partial(self._catalog.save, name, data))
+            if self._is_frame_in_memory(name, data):
+                if self._run is not None:
+                    self._share(name, data, self._run)
+                self._tell_lazy("save", name)
+        except Exception as exc:
+            self._tell_dataset_error(exc, name, "save")
+            raise
+        if hook is not None:
+            hook.after_dataset_saved(dataset_name=name, data=data, node=self._node)
+
+    def _accounted(self, direction: Direction, name: str, call: Callable[[], Any]) -> Any:
+        """Load or save, and keep what is to be told of it."""
+        if self._reports is None:
+            return call()
+        started = time.perf_counter()
+        with gathering() as facts:
+            result = call()
+        seconds = time.perf_counter() - started
+        data_set = self._catalog[name]
+        earlier = self._reports.get((direction, name))
+        self._reports[direction, name] = DataSetReport(
+            name,
+            type(data_set).__name__,
+            "" if is_memory_only(data_set) else str(redacted(location_of(data_set))),
+            direction,
+            # A generator's node saves chunk by chunk.
+            seconds if earlier is None else seconds + earlier.seconds,
+            facts.rows if earlier is None else _sum(earlier.rows, facts.rows),
+            facts.bytes if earlier is None else _sum(earlier.bytes, facts.bytes),
+            facts.version,
+        )
+        return result
+
+    def _tell_lazy(self, direction: Direction, name: str) -> None:
+        if self._reports is None or (self._run and self._run.frames.is_computed(name)):
+            return
+        report = self._reports[direction, name]
+        self._reports[direction, name] = replace(report, is_lazy=True)
+
+    def _share(self, name: str, frame: Any, run: SparkRun) -> Any:
+        """Return what a node is to have for a frame, which is persisted if several read it."""
+        return run.share(name, frame, getattr(self._catalog[name], "persist", None))
+
+    def _is_frame_in_memory(self, name: str, data: Any) -> bool:
+        return is_spark_frame(data) and is_memory_only(self._catalog[name])
+
+    def _side_by_side(self, steps: Sequence[tuple[str, Callable[[], Any]]]) -> list[Any]:
+        """Take steps in threads of their own, wait for all, and return their results in order."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        jobs = self._jobs
+
+        def take(step: str, call: Callable[[], Any]) -> Any:
+            with nullcontext() if jobs is None else jobs.on_thread(step):
+                return call()
+
+        with ThreadPoolExecutor(len(steps), thread_name_prefix="sparkpipe-io") as executor:
+            # What a run carries in context variables holds in its threads too.
+            futures = [
+                executor.submit(contextvars.copy_context().run, take, step, call)
+                for step, call in steps
+            ]
+        errors = [error for future in futures if (error := future.exception()) is not None]
+        if len(errors) > 1:
+            raise DataSetError("; ".join(reason_of(error) for error in errors)) from errors[0]
+        return [future.result() for future in futures]
+
+
+def _sum(earlier: int | None, later: int | None) -> int | None:
+    return None if earlier is None or later is None else earlier + later
+
+
+def _no_description(step: str) -> None:
+    """Where there is no Spark, there are no jobs to describe."""
+
+
+def _checked_replacement(replaced: Any) -> dict[str, Any]:
+    if not isinstance(replaced, dict):
+        raise TypeError(
+            "'before_node_run' must return None or a dictionary of inputs to replace, "
+            f"not {type(replaced).__name__}"
+        )
+    return replaced
