@@ -1,13 +1,13 @@
 #!/bin/sh
 # Runs all tests in three parts side by side: those that share one Spark session, those that start
 # a Spark of their own, and those without Spark. Each of them waits now and then, so three keep two
-# cores busy. What the first two print is told when all have ended.
+# cores busy. The first two need not look for doctests. What they print is told when all have ended.
 set -u
 python=$1
 told=$(mktemp -d)
-"$python" -m pytest -q -m session >"$told/session" 2>&1 &
+"$python" -m pytest -q -m session tests >"$told/session" 2>&1 &
 session=$!
-"$python" -m pytest -q -m "spark and not session" >"$told/own" 2>&1 &
+"$python" -m pytest -q -m "spark and not session" tests >"$told/own" 2>&1 &
 own=$!
 trap 'kill -INT "$session" "$own" 2>/dev/null; wait; rm -rf "$told"' EXIT
 trap 'exit 130' INT TERM

@@ -127,7 +127,10 @@ def test_spark_jobs_end_with_the_run(
 ) -> None:
     shop.write("shop/pipeline_registry.py", SPARK_REGISTRY)
     shop.write("conf/base/catalog.yml", SPARK_CATALOG)
-    shop.write("conf/base/spark.yml", "spark.master: local[2]\nspark.ui.enabled: false\n")
+    shop.write(
+        "conf/base/spark.yml",
+        "spark.master: local[2]\nspark.ui.enabled: false\nspark.profile: dev\n",
+    )
     old = shop.path / "data/table"
     old.mkdir(parents=True)
     (old / "part-0").write_text("the old data")

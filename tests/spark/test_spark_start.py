@@ -1,6 +1,6 @@
-"""Starting Spark as users do, on the command line: what goes wrong is told, the rest is quiet.
+"""Spark as users start it, on the command line: what goes wrong is told, the rest is quiet.
 
-Each test runs a process of its own, for the session of the other tests must live on.
+What is about the start runs in a process of its own, for the session of other tests must live on.
 """
 
 from __future__ import annotations
@@ -9,9 +9,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from cli_project import make_java
+from cli_project import PLAIN, make_java
+from in_process import Ended, call
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.spark
 
@@ -84,6 +89,10 @@ def _sparkpipe(project: Path, *words: str, **environment: str) -> subprocess.Com
     )
 
 
+def _on_the_running_spark(project: Path, *words: str) -> Ended:
+    return call("sparkpipe", words, project, PLAIN)
+
+
 def test_a_run_on_spark_is_quiet(project: Path) -> None:
     done = _sparkpipe(project, "run", "--runner=ThreadRunner")
     assert done.returncode == 0, done.stderr
@@ -95,42 +104,47 @@ def test_a_run_on_spark_is_quiet(project: Path) -> None:
     assert (project / "logs" / "spark.log").stat().st_size > 0
 
 
-def test_a_missing_column_is_told_in_a_few_lines(project: Path) -> None:
-    done = _sparkpipe(project, "run", "--pipeline", "broken")
-    assert done.returncode == 1
-    error = done.stderr[done.stderr.index("Error: ") :]
+@pytest.mark.classic("errors of Connect are told in tests/spark/test_connect_failures.py")
+def test_a_missing_column_is_told_in_a_few_lines(spark: SparkSession, project: Path) -> None:
+    done = _on_the_running_spark(project, "run", "--pipeline", "broken")
+    assert done.status == 1
+    error = done.err[done.err.index("Error: ") :]
     assert "Node 'choose' failed: there is no column `distanc`. Did you mean `distance`?" in error
     assert "flying/nodes.py:6 in choose" in error
     assert "--from-nodes choose" in error
-    assert len(done.stderr.splitlines()) <= 15
+    assert len(done.err.splitlines()) <= 15
     # The trace of Java is for the log file.
-    assert '"stacktrace"' not in done.stderr
-    assert "at org.apache" not in done.stderr
-    assert "Py4JJavaError" not in done.stderr
+    assert '"stacktrace"' not in done.err
+    assert "at org.apache" not in done.err
+    assert "Py4JJavaError" not in done.err
     assert "UNRESOLVED_COLUMN" in (project / "logs" / "sparkpipe.log").read_text()
 
 
-def test_the_trace_of_java_is_told_by_verbose(project: Path) -> None:
-    done = _sparkpipe(project, "run", "--pipeline", "broken", "--verbose")
-    assert done.returncode == 1
-    assert "Traceback (most recent call last)" in done.stderr
-    assert "UNRESOLVED_COLUMN" in done.stderr
-    assert "JVM stacktrace:" in done.stderr
-    assert "\tat org.apache.spark" in done.stderr
-    error = done.stderr[done.stderr.index("Error: ") :]
+@pytest.mark.classic("errors of Connect are told in tests/spark/test_connect_failures.py")
+def test_the_trace_of_java_is_told_by_verbose(spark: SparkSession, project: Path) -> None:
+    done = _on_the_running_spark(project, "run", "--pipeline", "broken", "--verbose")
+    assert done.status == 1
+    assert "Traceback (most recent call last)" in done.err
+    assert "UNRESOLVED_COLUMN" in done.err
+    assert "JVM stacktrace:" in done.err
+    assert "\tat org.apache.spark" in done.err
+    error = done.err[done.err.index("Error: ") :]
     assert "Did you mean `distance`?" in error
     assert "\tat " not in error
 
 
-def test_an_error_in_a_python_worker_is_told_in_a_few_lines(project: Path) -> None:
-    done = _sparkpipe(project, "run", "--pipeline", "exploding")
-    assert done.returncode == 1
-    error = done.stderr[done.stderr.index("Error: ") :]
+@pytest.mark.classic("errors of Connect are told in tests/spark/test_connect_failures.py")
+def test_an_error_in_a_python_worker_is_told_in_a_few_lines(
+    spark: SparkSession, project: Path
+) -> None:
+    done = _on_the_running_spark(project, "run", "--pipeline", "exploding")
+    assert done.status == 1
+    error = done.err[done.err.index("Error: ") :]
     assert "Node 'explode' failed: in a Python worker: ValueError: boom" in error
     assert "  at flying/nodes.py:10 in fail" in error
-    assert len(done.stderr.splitlines()) <= 15
-    assert "Traceback" not in done.stderr
-    assert "\tat " not in done.stderr
+    assert len(done.err.splitlines()) <= 15
+    assert "Traceback" not in done.err
+    assert "\tat " not in done.err
 
 
 def test_packages_that_cannot_be_fetched_are_named(project: Path) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from in_process import call
 
 pyspark = pytest.importorskip("pyspark")
 pytest.importorskip("hatchling")
@@ -413,7 +414,7 @@ def test_misuse_ends_with_status_2(store: Store, options: str, told: str) -> Non
     ],
 )
 def test_line_with_a_mistake_is_not_printed(store: Store, options: str, told: str) -> None:
-    run = store.run(f"sparkpipe submit command {options}")
+    run = call("sparkpipe", ["submit", "command", *shlex.split(options)], store.path, {})
     assert run.status == 2
     assert told in run.err
     assert not run.out
