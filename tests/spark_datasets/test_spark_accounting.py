@@ -41,8 +41,14 @@ def loaded(data_set: Any) -> Facts:
 
 
 def bytes_in(folder: Path) -> int:
+    """Return the bytes of data files: not those of a log or a checksum."""
     files = [file for file in folder.rglob("*") if file.is_file()]
-    return sum(file.stat().st_size for file in files if not file.name.startswith((".", "_")))
+    names = {file: file.relative_to(folder).parts for file in files}
+    return sum(
+        file.stat().st_size
+        for file in files
+        if not any(name.startswith((".", "_")) for name in names[file])
+    )
 
 
 def frame_of(session: SparkSession, rows: int, start: int = 0) -> DataFrame:

@@ -37,6 +37,7 @@ _logger = logging.getLogger(__name__)
 
 #: Formats whose writers tell Spark what they write: of others, no rows may be silence.
 _TELLING = ("parquet", "csv", "json", "orc", "text", "avro", "xml", "delta", "hive", "jdbc")
+_NO_DATA = (".", "_")
 # Spark's store learns of the end of a job a moment after the thread that waits for it.
 _LATE_SECONDS = 2.0
 _STEP_SECONDS = 0.002
@@ -200,13 +201,13 @@ def _affected(merged: Any) -> int | None:
 
 
 def _size(folder: Path) -> int:
-    """Return the bytes of the files with data; Spark reads none whose name begins like this."""
-    return sum(
-        (Path(parent) / name).stat().st_size
-        for parent, _, names in os.walk(folder)
-        for name in names
-        if not name.startswith((".", "_"))
-    )
+    """Return the bytes of the files with data; Spark reads nothing whose name begins like this."""
+    size = 0
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(_NO_DATA)]
+        data = [name for name in names if not name.startswith(_NO_DATA)]
+        size += sum((Path(parent) / name).stat().st_size for name in data)
+    return size
 
 
 class _Tasks:
@@ -242,8 +243,11 @@ class _Tasks:
         ends = time.monotonic() + _LATE_SECONDS
         rows = size = 0
         for number in tracker.getJobIdsForTag(self._tag):
+            stages = list(_ended(tracker, number, ends).stageIds())
+            if not stages:  # a job over no partition
+                continue
             # Only the last stage of a job gives its rows away.
-            stage = store.lastStageAttempt(max(_ended(tracker, number, ends).stageIds()))
+            stage = store.lastStageAttempt(max(stages))
             if stage.attemptId() > 0:  # the tasks that went well before are not of this attempt
                 return None
             rows += stage.outputRecords()
