@@ -39,7 +39,6 @@ from sparkpipe.spark.jobs.run import SparkRun, current_run, running
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
-    from typing_extensions import Self
 
 ASYNC_MESSAGE = "Asynchronous mode is enabled for loading and saving data"
 
@@ -74,15 +73,6 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
     #: How data in memory passes between the places where nodes run.
     _exchange: Exchange = InMemory()
 
-    def __new__(cls, *_: Any, **__: Any) -> Self:  # noqa: D102
-        own = ("_pool", "_run", "_work_off")
-        if all(getattr(cls, name) is getattr(AbstractRunner, name) for name in own):
-            raise TypeError(
-                f"The runner {cls.__name__} is abstract: it must write '_pool', which says where "
-                "nodes run, or '_run' as in Kedro."
-            )
-        return super().__new__(cls)
-
     def __init__(
         self,
         is_async: bool = False,
@@ -90,6 +80,12 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
         continue_on_failure: bool = False,
         expected_seconds: Mapping[str, float] | None = None,
     ) -> None:
+        own = ("_pool", "_run", "_work_off")
+        if all(getattr(type(self), name) is getattr(AbstractRunner, name) for name in own):
+            raise TypeError(
+                f"The runner {type(self).__name__} is abstract: it must write '_pool', which says "
+                "where nodes run, or '_run' as in Kedro."
+            )
         self._is_async = is_async
         self._continue_on_failure = continue_on_failure
         self._expected_seconds = expected_seconds
@@ -212,7 +208,7 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
         Args:
             work: What the nodes run with; ``work.perform(node)`` runs one on the present thread.
         """
-        raise NotImplementedError  # a class that writes neither _pool nor _run cannot be made
+        raise NotImplementedError(f"{type(self).__name__} must write '_pool', or '_run'.")
 
     def _work_off(
         self,
