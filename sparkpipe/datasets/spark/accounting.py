@@ -41,8 +41,6 @@ _NO_DATA = (".", "_")
 # Spark's store learns of the end of a job a moment after the thread that waits for it.
 _LATE_SECONDS = 2.0
 _STEP_SECONDS = 0.002
-#: Of a table that was not looked at before, so many of the last versions may be of this save.
-_LAST_VERSIONS = 5
 
 
 @dataclass
@@ -80,7 +78,6 @@ def accounting(
     file_format: str,
     *,
     folder: Path | None = None,
-    delta: Path | None = None,
     find_delta: Callable[[], Path | None] | None = None,
 ) -> Iterator[Account]:
     """Note what a save within it writes, if somebody gathers the facts of it.
@@ -89,15 +86,16 @@ def accounting(
         frame: What is saved.
         file_format: The format that is written.
         folder: A local folder that holds what the save writes, and nothing else.
-        delta: The local folder of the Delta table that is written.
-        find_delta: Finds that folder after the save, where it is not known before.
+        find_delta: Finds the local folder of the Delta table that is written, before and, if there
+            is none yet, after the save; None where none is known.
     """
     if not is_asked():
         yield Account(frame)
         return
-    before = versions(delta) if delta is not None else None
+    table = find_delta() if find_delta is not None else None
+    before = [] if table is None else versions(table)
     # A commit tells more than an observed frame, and costs less.
-    source = None if delta is not None and is_connect(frame.sparkSession) else _open(frame)
+    source = None if table is not None and is_connect(frame.sparkSession) else _open(frame)
     account = Account(frame if source is None else source.frame)
     try:
         yield account
@@ -106,9 +104,10 @@ def accounting(
             with suppress(Exception):
                 source.close()
     try:
-        table = delta if delta is not None else (find_delta and find_delta())
+        if table is None and find_delta is not None:
+            table = find_delta()
         commits = [] if table is None else _new_commits(table, before)
-        if before is not None and len(commits) == 1:
+        if len(commits) == 1:
             _note_commits(commits)
             return
         written = Written() if source is None else source.written(file_format)
@@ -173,10 +172,8 @@ def _open(frame: DataFrame) -> _Source | None:
         return None
 
 
-def _new_commits(table: Path, before: list[int] | None) -> list[Commit]:
-    """Return the commits since ``before``, or the last ones."""
-    there = versions(table)
-    new = there[-_LAST_VERSIONS:] if before is None else sorted({*there} - {*before})
+def _new_commits(table: Path, before: list[int]) -> list[Commit]:
+    new = sorted({*versions(table)} - {*before})
     return [commit for version in new if (commit := read_commit(table, version)) is not None]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -137,8 +138,8 @@ class SparkDataSet(AbstractVersionedDataSet):
         path = self._get_save_path()
         target = self._local(path)
         if target is None or not self._replaces_all(data):
-            delta = target if self._is_delta else None
-            with accounting(data, self._file_format, delta=delta) as account:
+            find = partial(self._local, path) if self._is_delta else None
+            with accounting(data, self._file_format, find_delta=find) as account:
                 self._write(account.frame, spark_path(self._address(path)))
             return
         try:
