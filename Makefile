@@ -30,7 +30,7 @@ test: $(STAMP) java tune  ## Run all tests
 	@sh .ci/test.sh $(BIN)/python
 
 test-fast: $(STAMP)  ## Run the tests that need no Spark
-	$(BIN)/python -m pytest -q -m "not spark"
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not spark"
 
 connect: $(STAMP) java  ## Run the Spark tests on a Connect server, with its client alone
 	$(BIN)/python .ci/connect_only.py
