@@ -316,3 +316,55 @@ def test_settings_with_what_is_no_observer_are_refused(tmp_path: Path) -> None:
     (package / "settings.py").write_text("OBSERVERS = (print,)\n")
     with pytest.raises(PreflightError, match="no method 'on_event'"):
         Session(tmp_path).run()
+
+
+def test_a_session_tells_the_observers_of_installed_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from importlib.metadata import EntryPoint
+
+    from sparkpipe.errors import PreflightError
+    from sparkpipe.session import Session
+
+    def offering(value: str) -> Callable[..., list[EntryPoint]]:
+        def entry_points(*, group: str) -> list[EntryPoint]:
+            found = EntryPoint("journal", value, group)
+            return [found] if group == "sparkpipe.observers" else []
+
+        return entry_points
+
+    package = tmp_path / "src" / "shop_of_plugins"
+    package.mkdir(parents=True)
+    (tmp_path / "conf" / "base").mkdir(parents=True)
+    (tmp_path / "conf" / "base" / "parameters.yml").write_text("rate: 2\n")
+    (tmp_path / "pyproject.toml").write_text('[tool.sparkpipe]\npackage_name = "shop_of_plugins"\n')
+    (package / "__init__.py").touch()
+    (package / "plugin.py").write_text(
+        "told = []\n"
+        "class Journal:\n"
+        "    def on_event(self, event):\n"
+        "        told.append(event.kind)\n"
+    )
+    (package / "pipeline_registry.py").write_text(
+        "from sparkpipe.pipeline import node, pipeline\n"
+        "def register_pipelines():\n"
+        "    return {'__default__': pipeline([node(abs, 'params:rate', 'y', name='n')])}\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path / "src"))
+    monkeypatch.setattr(
+        "importlib.metadata.entry_points", offering("shop_of_plugins.plugin:Journal")
+    )
+    Session(tmp_path).run()
+    import shop_of_plugins.plugin as plugin  # type: ignore[import-not-found]
+
+    assert plugin.told == ["run_started", "node_started", "node_ended", "run_ended"]
+    for value, told in (
+        ("shop_of_plugins.plugin:told", "no method 'on_event'"),
+        ("shop_of_plugins.lost:X", "cannot be imported"),
+    ):
+        monkeypatch.setattr("importlib.metadata.entry_points", offering(value))
+        with pytest.raises(PreflightError, match=told):
+            Session(tmp_path).run()
+    (package / "settings.py").write_text('DISABLE_HOOKS_FOR_PLUGINS = ("journal",)\n')
+    Session(tmp_path).run()
+    assert len(plugin.told) == 4

@@ -25,7 +25,7 @@ from sparkpipe.io.core import (
     glob_paths,
 )
 from sparkpipe.io.effects import effect_of_mode
-from sparkpipe.io.states import info_state, listing_state, path_state
+from sparkpipe.io.tokens import info_state, listing_state, path_state
 from sparkpipe.spark.databricks import as_local, folder_problems
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from inspect import getattr_static
 from typing import Any
 
 from sparkpipe.io.effects import SaveEffect, effect_of_mode
-from sparkpipe.io.states import path_state
 from sparkpipe.io.target import is_table, path_target, spark_table, table_target
+from sparkpipe.io.tokens import path_state
 
 _LOCATIONS = ("filepath", "path", "table", "table_name", "load")
 

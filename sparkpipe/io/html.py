@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.html.table import headline, remark, scrolling, table
+from sparkpipe.html.grid import headline, remark, scrolling, table
 from sparkpipe.io.declared import location_of
 from sparkpipe.io.entries import Entry
 from sparkpipe.redaction import redacted

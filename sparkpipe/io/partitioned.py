@@ -20,7 +20,7 @@ from sparkpipe.io.core import (
 )
 from sparkpipe.io.declared import problems_of
 from sparkpipe.io.files import protocol_problems, split_protocol, without_password
-from sparkpipe.io.states import listing_state
+from sparkpipe.io.tokens import listing_state
 from sparkpipe.io.wrapper import WrapperDataSet
 from sparkpipe.spark.databricks import folder_problems
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.html.table import headline, scrolling, table
+from sparkpipe.html.grid import headline, scrolling, table
 from sparkpipe.redaction import redacted
 from sparkpipe.report.summary import most_telling_first
 from sparkpipe.report.text import duration

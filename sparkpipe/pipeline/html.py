@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sparkpipe.html.graph import Box, svg
-from sparkpipe.html.table import headline, remark, scrolling, table
+from sparkpipe.html.grid import headline, remark, scrolling, table
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.transcoding import strip_transcoding
 

@@ -24,8 +24,8 @@ from sparkpipe.project.context import ProjectContext, configuration
 from sparkpipe.project.current import Current, project_of, working_for
 from sparkpipe.project.settings import Settings, load_observers, make_config_loader
 from sparkpipe.runner import AbstractRunner
+from sparkpipe.session.composing import check_choice, check_project, prepare_run
 from sparkpipe.session.prepared import PreparedRun
-from sparkpipe.session.preparing import check_choice, check_project, prepare_run
 from sparkpipe.session.problems import find_unread_params
 from sparkpipe.session.selection import Selection, names_of
 from sparkpipe.session.store import make_store

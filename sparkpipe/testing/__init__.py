@@ -5,12 +5,12 @@ Nothing of it needs pytest: what the fixtures give can be had from here in any t
 
 from __future__ import annotations
 
-from sparkpipe.testing.data_sets import check_data_set
+from sparkpipe.testing.data_set_checks import check_data_set
 from sparkpipe.testing.frames import assert_frames_equal
 from sparkpipe.testing.overlay import temporary_catalog
 from sparkpipe.testing.runner_checks import RUNNER_CHECKS, check_runner
 from sparkpipe.testing.running import TEST_SETTINGS, run_pipeline
-from sparkpipe.testing.samples import load_samples
+from sparkpipe.testing.sample_files import load_samples
 
 __all__ = [
     "RUNNER_CHECKS",

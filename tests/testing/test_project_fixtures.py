@@ -168,7 +168,7 @@ def test_samples_of_plain_data(sampled: ShopProject) -> None:
 
 
 def test_samples_of_frames_keep_their_types(spark: SparkSession, tmp_path: Path) -> None:
-    from sparkpipe.testing.samples import take_sample
+    from sparkpipe.testing.sample_files import take_sample
 
     if not hasattr(spark.range(1), "toArrow"):
         pytest.skip("Spark 3.5 gives no Arrow table")
@@ -202,7 +202,7 @@ def test_samples_of_frames_keep_their_types(spark: SparkSession, tmp_path: Path)
 
 
 def test_what_cannot_be_sampled_is_told(tmp_path: Path) -> None:
-    from sparkpipe.testing.samples import take_sample
+    from sparkpipe.testing.sample_files import take_sample
 
     with pytest.raises(ConfigError, match=r"No sample can be taken of 'x': it is an object"):
         take_sample("x", object(), rows=1, fraction=None, seed=0)

@@ -67,7 +67,7 @@ def sample(
     from sparkpipe.cli.logs import configure_logging
     from sparkpipe.config import to_yaml
     from sparkpipe.project import named_pipeline
-    from sparkpipe.testing.samples import CATALOG, take_sample
+    from sparkpipe.testing.sample_files import CATALOG, take_sample
 
     configure_logging(None, verbose=verbose)
     with open_session(env, conf_source, parameters(params)) as session:

@@ -35,7 +35,7 @@ from sparkpipe.io.core import AbstractVersionedDataSet, SaveEffect, Version, glo
 from sparkpipe.io.effects import effect_of_mode
 from sparkpipe.io.files import without_password
 from sparkpipe.io.foreign import TRANSACTIONAL
-from sparkpipe.io.states import folder_state, path_state
+from sparkpipe.io.tokens import folder_state, path_state
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
