@@ -123,6 +123,8 @@ class Newcomer(Reader):
     def close(self) -> None:
         super().close()
         if self._prompt is not None:
+            # It would go on asking the warm session, which has been stopped, to let it go.
+            self._prompt.kill()
             self._prompt.communicate()
         for process in reversed(self.started):
             os.killpg(process.pid, signal.SIGTERM)
