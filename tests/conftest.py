@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 from sparkpipe.spark.session import SparkProvider
@@ -19,6 +20,12 @@ from sparkpipe.spark.start.jars import delta_package, installed_version, kept_ja
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+# How long an example takes says nothing of the code where the machine is busy with other tests.
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy")
 
 NO_SERVER = "Spark 3.5's server is a package of its own"
 NO_DELTA = "no Delta for this Spark"
