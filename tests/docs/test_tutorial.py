@@ -211,4 +211,4 @@ def test_a_line_that_cannot_be_made_ends_the_command_of_the_tutorial(tmp_path: P
     command = line.replace("sparkpipe ", f"{shlex.quote(sys.executable)} -m sparkpipe ")
     said = subprocess.run(["sh", "-ec", command], cwd=tmp_path, capture_output=True, text=True)
     assert said.returncode == 2
-    assert "no project" in said.stderr.lower()
+    assert "no sparkpipe project" in said.stderr.lower()
