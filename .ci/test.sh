@@ -5,15 +5,15 @@
 set -u
 python=$1
 told=$(mktemp -d)
-"$python" -m pytest -q -m session tests >"$told/session" 2>&1 &
+"$python" -m pytest -q --durations=25 -m session tests >"$told/session" 2>&1 &
 session=$!
-"$python" -m pytest -q -m "spark and not session" tests >"$told/own" 2>&1 &
+"$python" -m pytest -q --durations=25 -m "spark and not session" tests >"$told/own" 2>&1 &
 own=$!
 trap 'kill -INT "$session" "$own" 2>/dev/null; wait; rm -rf "$told"' EXIT
 trap 'exit 130' INT TERM
 
 result=0
-"$python" -m pytest -q -m "not spark" || result=1
+"$python" -m pytest -q --durations=25 -m "not spark" || result=1
 for part in "$session" "$own"; do
     wait "$part" || result=1
 done

@@ -47,8 +47,13 @@ class ProjectModules:
 
     def remember(self) -> None:
         """Take the files for what the modules were loaded from, or will be loaded from."""
-        package = self._project.source_dir.joinpath(*self._project.package_name.split("."))
-        files = {str(path) for path in package.rglob("*.py")}
+        name = self._project.package_name
+        # An installed package lies elsewhere than in the source folder of its project.
+        folders = {
+            str(self._project.source_dir.joinpath(*name.split("."))),
+            *getattr(sys.modules.get(name), "__path__", ()),
+        }
+        files = {str(path) for folder in folders for path in Path(folder).rglob("*.py")}
         files.update(str(module.__file__) for module in self._loaded().values())
         self._seen = {file: _digest(file) for file in files}
 
