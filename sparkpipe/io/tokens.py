@@ -5,7 +5,6 @@ They are made of a listing or of what the file system tells of a file, never of 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
@@ -111,4 +110,6 @@ def _hash(lines: Iterable[str]) -> str | None:
     ordered = sorted(lines)
     if not ordered:
         return None
+    import hashlib  # 5 ms that most processes do not need
+
     return hashlib.blake2b("\n".join(ordered).encode(), digest_size=16).hexdigest()

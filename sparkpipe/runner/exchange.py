@@ -8,8 +8,6 @@ folder is too small, through a storage that all of them reach (:class:`SharedSto
 from __future__ import annotations
 
 import os
-import pickle
-import tempfile
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -19,9 +17,9 @@ from typing import IO, Any, Protocol
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
-from sparkpipe.io.files import replacing
 from sparkpipe.plan import Plan
-from sparkpipe.runner.crossing import Pickler
+
+# Every runner has an exchange; what files need is imported by those that write some.
 
 
 class Exchange(ABC):
@@ -77,6 +75,8 @@ class LocalFolder(_ByFiles):
 
     @contextmanager
     def _store(self) -> Iterator[FileStore]:
+        import tempfile
+
         with tempfile.TemporaryDirectory(prefix="sparkpipe-") as folder:
             yield _Folder(Path(folder))
 
@@ -137,6 +137,8 @@ class _Folder:
 
     @contextmanager
     def write(self, name: str) -> Iterator[IO[bytes]]:
+        from sparkpipe.io.files import replacing
+
         with replacing(self._path / name) as beside, open(beside, "wb") as file:
             yield file
 
@@ -255,10 +257,14 @@ class SharedMemoryDataSet(AbstractDataSet):
             self._store.remove(name)
 
     def _read(self, name: str) -> Any:
+        import pickle
+
         with self._store.read(name) as file:
             return pickle.load(file)
 
     def _write(self, name: str, data: Any) -> None:
+        from sparkpipe.runner.crossing import Pickler
+
         with self._store.write(name) as file:
             try:
                 Pickler(file).dump(data)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import platform
 import sys
 import time
 from abc import ABC
@@ -305,7 +304,7 @@ class _Teller:
 
 
 def _versions() -> dict[str, str]:
-    versions = {"sparkpipe": __version__, "python": platform.python_version()}
+    versions = {"sparkpipe": __version__, "python": sys.version.split()[0]}
     pyspark = sys.modules.get("pyspark")
     if pyspark is not None:
         return {**versions, "spark": str(pyspark.__version__)}
