@@ -8,7 +8,7 @@ from typing import Any
 
 from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import AbstractDataSet, holds_spark
-from sparkpipe.spark.start.properties import STORAGE_LEVELS
+from sparkpipe.spark.storage_levels import STORAGE_LEVELS
 
 
 class _Empty:

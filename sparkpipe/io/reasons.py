@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sparkpipe.errors import SparkpipeError
-from sparkpipe.spark.failures.judging import spark_reason
 
 
 def reason_of(exc: BaseException) -> str:
@@ -14,6 +13,10 @@ def reason_of(exc: BaseException) -> str:
         return f"no permission: {exc.filename or exc}"
     if isinstance(exc, SparkpipeError):
         return exc.message
+    from sparkpipe.spark.failures.judging import (
+        spark_reason,
+    )  # only after a failure: it costs every import
+
     told = spark_reason(exc)
     if told:
         return told

@@ -22,6 +22,7 @@ from sparkpipe.pipeline.names import (
     rename_names,
     show_names,
 )
+from sparkpipe.pipeline.returned import bind_returned
 from sparkpipe.pipeline.transcoding import TRANSCODING_SEPARATOR, strip_transcoding
 
 # Commas part names on the command line; slashes, spaces and colons would break paths and tags.
@@ -398,40 +399,7 @@ class Node:
         Raises:
             PipelineError: Their number or keys are not those declared.
         """
-        outputs = self._outputs
-        if outputs is None:
-            return {}
-        if isinstance(outputs, str):
-            return {outputs: result}
-        if isinstance(outputs, dict):
-            return self._bind_mapping(outputs, result)
-        if not isinstance(result, (list, tuple)):
-            raise PipelineError(
-                f"Node '{self.name}' declares the outputs {show_names(outputs)}, so its function "
-                f"must return a list or tuple of {len(outputs)}; "
-                f"it returned {type(result).__name__}."
-            )
-        if len(result) != len(outputs):
-            raise PipelineError(
-                f"Node '{self.name}' declares {len(outputs)} outputs {show_names(outputs)}; its "
-                f"function returned {len(result)}."
-            )
-        return dict(zip(outputs, result, strict=True))
-
-    def _bind_mapping(self, outputs: dict[str, str], result: Any) -> dict[str, Any]:
-        if not isinstance(result, Mapping):
-            raise PipelineError(
-                f"Node '{self.name}' declares its outputs as a dictionary, so its function must "
-                f"return one; it returned {type(result).__name__}."
-            )
-        missing = [key for key in outputs if key not in result]
-        if missing:
-            given = ", ".join(map(str, result)) or "none"
-            raise PipelineError(
-                f"Node '{self.name}': the returned dictionary lacks the keys "
-                f"{', '.join(missing)}; it has {given}."
-            )
-        return {data_set: result[key] for key, data_set in outputs.items()}
+        return bind_returned(self.name, self._outputs, result)
 
 
 def node(

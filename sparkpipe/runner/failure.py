@@ -18,7 +18,6 @@ from sparkpipe.events import ErrorReport
 from sparkpipe.io.core import reason_of
 from sparkpipe.pipeline.node import Node
 from sparkpipe.spark.databricks import foreign_feature
-from sparkpipe.spark.failures.judging import is_cancellation, java_stack
 
 
 def node_failure(
@@ -38,6 +37,8 @@ def node_failure(
         was_cancelled: Whether its Spark jobs were cancelled by this run.
         timed_out: Whether it was out of its time.
     """
+    from sparkpipe.spark.failures.judging import is_cancellation, java_stack
+
     stopped = is_cancellation(exc)
     if timed_out and stopped:
         return NodeTimeoutError(

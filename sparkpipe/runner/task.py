@@ -18,7 +18,6 @@ from sparkpipe.events import (
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.attempt import FUNCTION, LOAD, SAVE, Attempt
 from sparkpipe.runner.failure import report_of
-from sparkpipe.spark.failures.judging import may_pass
 from sparkpipe.spark.jobs.run import SparkRun, current_run
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def perform(
         attempt = Attempt(node, catalog, hook, is_async, run_id, run, times, is_watched)
         failure = attempt.make()
         number = len(retries) + 1
-        if failure is None or number > node.retries or not may_pass(failure):
+        if failure is None or number > node.retries or not _may_pass(failure):
             break
         wait = min(node.retry_delay * 2 ** (number - 1), _LONGEST_DELAY_SECONDS)
         retried = NodeRetried(run_id, node.name, number, report_of(failure), wait)
@@ -149,6 +148,12 @@ def status_of(failure: NodeRunError | None) -> NodeStatus:
     if failure is None:
         return "done"
     return "cancelled" if isinstance(failure, NodeCancelledError) else "failed"
+
+
+def _may_pass(failure: NodeRunError) -> bool:
+    from sparkpipe.spark.failures.judging import may_pass  # only after a failure
+
+    return may_pass(failure)
 
 
 def _wait_to_retry(

@@ -9,7 +9,7 @@ import builtins
 import re
 from collections.abc import Iterator
 
-from sparkpipe.errors import SparkpipeError
+from sparkpipe.errors import NodeStopped, SparkpipeError
 from sparkpipe.spark.failures.chain import (
     JVM_GONE,
     Link,
@@ -56,10 +56,6 @@ _PASSING_IN_JAVA = re.compile(
     r"|SQLTransient\w*|SQLRecoverable)Exception$"
 )
 _NOT_WRITABLE = ("Mkdirs failed", "Permission denied", "No such file")
-
-
-class NodeStopped(Exception):  # noqa: N818 - it is no error: what stopped the node is
-    """Raised where the work of a node ends early, as it is to go no further."""
 
 
 def spark_reason(exc: BaseException) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.spark.jobs.scope import Carrier, JobNames, as_tag, cancel_jobs, carrying
 from sparkpipe.spark.jobs.shared_frames import SharedFrames
-from sparkpipe.spark.start.properties import STORAGE_LEVELS
+from sparkpipe.spark.storage_levels import STORAGE_LEVELS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

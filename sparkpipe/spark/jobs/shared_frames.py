@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.spark.active import is_connect
-from sparkpipe.spark.failures.judging import spark_reason
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -127,6 +126,8 @@ class SharedFrames:
         with self._lock:
             was_refused, self._is_refused = self._is_refused, True
         if not was_refused:
+            from sparkpipe.spark.failures.judging import spark_reason
+
             reason = (spark_reason(exc) or str(exc)).partition("\n")[0]
             _logger.warning(
                 "Spark does not persist '%s' (%s): what several nodes read is computed for each "

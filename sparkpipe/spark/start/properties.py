@@ -8,23 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkpipe.errors import ConfigError, PreflightError, did_you_mean
+from sparkpipe.spark.storage_levels import STORAGE_LEVELS
 
 #: Profiles of a session on one machine, the default first.
 PROFILES = ("local", "dev")
-
-#: Names of Spark's storage levels, the default first: that of ``DataFrame.persist()``. The others
-#: are read back more slowly, for pyspark serializes what they keep in memory.
-STORAGE_LEVELS = (
-    "MEMORY_AND_DISK_DESER",
-    "MEMORY_AND_DISK",
-    "MEMORY_AND_DISK_2",
-    "MEMORY_ONLY",
-    "MEMORY_ONLY_2",
-    "DISK_ONLY",
-    "DISK_ONLY_2",
-    "DISK_ONLY_3",
-    "OFF_HEAP",
-)
 
 #: Where tables by name are remembered on one machine.
 METASTORES = ("project", "memory")
