@@ -7,32 +7,29 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.config import AbstractConfigLoader, fit_params, merged
-from sparkpipe.errors import ConfigError
+from sparkpipe.config import AbstractConfigLoader, merged
 from sparkpipe.hooks import create_hook_manager, installed_hooks
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.logging import apply_logging_config
 from sparkpipe.pipeline import Pipeline
-from sparkpipe.project import Project, make_importable
+from sparkpipe.project import Project
 from sparkpipe.project.context import ProjectContext, configuration
 from sparkpipe.project.current import Current, project_of, working_for
 from sparkpipe.project.settings import Settings, load_observers, make_config_loader
 from sparkpipe.runner import AbstractRunner
 from sparkpipe.session.composing import check_choice, check_project, prepare_run
+from sparkpipe.session.parts import fit_to_files, make_context, make_provider
 from sparkpipe.session.prepared import PreparedRun
 from sparkpipe.session.problems import find_unread_params
 from sparkpipe.session.selection import Selection, names_of
 from sparkpipe.session.store import make_store
-from sparkpipe.session.tables import names_tables
-from sparkpipe.spark.metastore import FOLDER as METASTORE
 from sparkpipe.spark.session import SparkProvider, activated
-from sparkpipe.spark.warm.folder import FOLDER, WarmFolder
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -167,7 +164,7 @@ class Session:
             self._settings, self.project, self._conf_source, self.env, self.extra_params
         )
         if self._given_params:
-            self.extra_params = loader.runtime_params = _fitted(self._given_params, loader)
+            self.extra_params = loader.runtime_params = fit_to_files(self._given_params, loader)
         return loader
 
     @cached_property
@@ -209,36 +206,12 @@ class Session:
         """
         with self._lock:
             if self._context is None:
-                self._context = self._make_context()
+                self._context = make_context(self, self._settings)
             return self._context
 
     def load_context(self) -> ProjectContext:
         """Return the context, by the name that Kedro gives it."""
         return self.context
-
-    def _make_context(self) -> ProjectContext:
-        hook_manager = self.hook_manager
-        make_importable(self.project)  # entries may name the project's own classes
-        kind = self._settings.CONTEXT_CLASS
-        with self.scope():
-            try:
-                context = kind(
-                    package_name=self.project.package_name,
-                    project_path=self.project.path,
-                    config_loader=self.config_loader,
-                    hook_manager=hook_manager,
-                    env=self.env,
-                    extra_params=self.extra_params,
-                )
-            except TypeError as exc:
-                raise ConfigError(
-                    f"The context {kind.__name__} could not be made: {exc}.",
-                    hint="Its constructor must take what that of ProjectContext takes.",
-                ) from exc
-            context._catalog_class = self._settings.DATA_CATALOG_CLASS
-            context._scope = self.scope
-            hook_manager.hook.after_context_created(context=context)
-        return context
 
     @contextmanager
     def scope(self) -> Iterator[None]:
@@ -309,22 +282,7 @@ class Session:
         if self._parent is not None:
             return self._parent.spark
         given = self._spark if self._spark is not None else self.settings.SPARK_SESSION
-        return SparkProvider(
-            configuration(self.config_loader, "spark"),
-            given,
-            self.project.path / "logs" / "spark.log",
-            WarmFolder(self.project.path / FOLDER),
-            self._tell_of_spark,
-            self._metastore_folder,
-        )
-
-    def _metastore_folder(self, wanted: str | None) -> Path | None:
-        """Return where tables by name are remembered: without a word where the catalog has any."""
-        is_needed = wanted == "project" or (wanted is None and names_tables(self.config_loader))
-        return self.project.path / METASTORE if is_needed else None
-
-    def _tell_of_spark(self, session: SparkSession) -> None:
-        self.hook_manager.hook.on_spark_session_created(spark=session)
+        return make_provider(self, given)
 
     @cached_property
     def catalog(self) -> DataCatalog:
@@ -375,7 +333,7 @@ class Session:
             other.__dict__.pop(name, None)
         if not self.settings_problems:
             # The texts of what is given are lost when it is merged.
-            params = _fitted(params, self.config_loader)
+            params = fit_to_files(params, self.config_loader)
         other._given_params = merged(self.extra_params, params)
         other.extra_params = dict(other._given_params)
         if not self.settings_problems:
@@ -526,11 +484,3 @@ class Session:
             getattr(self.config_loader, "asked_params", ()),  # ${runtime_params:...}
             "No pipeline" if pipelines is None else "No node of this pipeline",
         )
-
-
-def _fitted(params: Mapping[str, Any], loader: AbstractConfigLoader) -> dict[str, Any]:
-    """Return parameters with the types that the project's files have."""
-    defaults: Mapping[str, Any] = {}
-    with suppress(ConfigError):  # a file that cannot be read is told with all else that is wrong
-        defaults = loader.file_params()
-    return fit_params(params, defaults, getattr(defaults, "origins", {}))

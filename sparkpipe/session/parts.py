@@ -1,0 +1,100 @@
+"""What a session makes when it is first asked for: its context, its Spark, its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.config import AbstractConfigLoader, fit_params
+from sparkpipe.errors import ConfigError
+from sparkpipe.project import make_importable
+from sparkpipe.project.context import ProjectContext, configuration
+from sparkpipe.project.settings import Settings
+from sparkpipe.session.tables import names_tables
+from sparkpipe.spark.metastore import FOLDER as METASTORE
+from sparkpipe.spark.session import SparkProvider
+from sparkpipe.spark.warm.folder import FOLDER, WarmFolder
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from sparkpipe.session.session import Session
+
+
+def make_context(session: Session, settings: Settings) -> ProjectContext:
+    """Make the context that the settings name, and tell the hooks of it.
+
+    Raises:
+        ConfigError: Its class does not take what that of :class:`ProjectContext` takes.
+        PreflightError: The settings are wrong.
+    """
+    hook_manager = session.hook_manager
+    make_importable(session.project)  # entries may name the project's own classes
+    kind = settings.CONTEXT_CLASS
+    with session.scope():
+        try:
+            context = kind(
+                package_name=session.project.package_name,
+                project_path=session.project.path,
+                config_loader=session.config_loader,
+                hook_manager=hook_manager,
+                env=session.env,
+                extra_params=session.extra_params,
+            )
+        except TypeError as exc:
+            raise ConfigError(
+                f"The context {kind.__name__} could not be made: {exc}.",
+                hint="Its constructor must take what that of ProjectContext takes.",
+            ) from exc
+        context._catalog_class = settings.DATA_CATALOG_CLASS
+        context._scope = session.scope
+        hook_manager.hook.after_context_created(context=context)
+    return context
+
+
+def make_provider(
+    session: Session, given: SparkSession | Callable[[], SparkSession] | None
+) -> SparkProvider:
+    """Return what provides the session's Spark.
+
+    Args:
+        session: Whose configuration counts, and whose hooks are told of a Spark session.
+        given: A Spark session, or a function that returns one; None to find or start one.
+
+    Raises:
+        ConfigError: ``spark.yml`` is wrong.
+        PreflightError: More than one setting is.
+    """
+    folder = session.project.path
+
+    def find_metastore(wanted: str | None) -> Path | None:
+        # Without a word about it, tables are remembered where the catalog has any by name.
+        is_needed = wanted == "project" or (wanted is None and names_tables(session.config_loader))
+        return folder / METASTORE if is_needed else None
+
+    def tell_hooks(spark: SparkSession) -> None:
+        session.hook_manager.hook.on_spark_session_created(spark=spark)
+
+    return SparkProvider(
+        configuration(session.config_loader, "spark"),
+        given,
+        folder / "logs" / "spark.log",
+        WarmFolder(folder / FOLDER),
+        tell_hooks,
+        find_metastore,
+    )
+
+
+def fit_to_files(params: Mapping[str, Any], loader: AbstractConfigLoader) -> dict[str, Any]:
+    """Return parameters with the types that the project's files have.
+
+    Raises:
+        ConfigError: One is no date, and must be.
+        PreflightError: More than one is.
+    """
+    defaults: Mapping[str, Any] = {}
+    with suppress(ConfigError):  # a file that cannot be read is told with all else that is wrong
+        defaults = loader.file_params()
+    return fit_params(params, defaults, getattr(defaults, "origins", {}))
