@@ -13,7 +13,7 @@ LOCKS := .ci/bootstrap.lock requirements.lock
 # Users' machines write bytecode, so tests do; they are also quicker for it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-fast connect matrix lint types layers docs site bench check lock clean java tune
+.PHONY: help demo test test-fast connect matrix lint types layers docs site bench load check lock clean java tune
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ check: lint types layers  ## Check style, types and layers
 
 bench: $(STAMP) $(BENCH)/.set-up java  ## Run the benchmarks
 	$(BIN)/python -m tests.benchmarks
+
+load: $(STAMP) java  ## Run the load tests: kills, random pipelines, runs side by side
+	$(BIN)/python -m tests.load
 
 # What we are compared with, and what makes data, has an environment of its own; either may be missing.
 $(BENCH)/.set-up: $(STAMP) Makefile
