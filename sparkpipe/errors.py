@@ -327,7 +327,3 @@ def report(error: SparkpipeError) -> None:
     if collector is None:
         raise error
     collector.append(error)
-
-
-class NodeStopped(Exception):  # noqa: N818 - it is no error: what stopped the node is
-    """Raised where the work of a node ends early, as it is to go no further."""

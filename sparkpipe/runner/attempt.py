@@ -13,7 +13,7 @@ from functools import partial
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.errors import DataSetError, NodeRunError, NodeStopped, first_line
+from sparkpipe.errors import DataSetError, NodeRunError, first_line
 from sparkpipe.events import DataSetReport, Direction, observing_only
 from sparkpipe.io.core import is_spark_frame, reason_of
 from sparkpipe.io.declared import is_memory_only, location_of
@@ -21,6 +21,7 @@ from sparkpipe.io.facts import gathering
 from sparkpipe.pipeline.node import Node
 from sparkpipe.redaction import redacted
 from sparkpipe.runner.failure import node_failure
+from sparkpipe.spark.failures import NodeStopped
 from sparkpipe.spark.jobs.run import NodeJobs, SparkRun
 
 if TYPE_CHECKING:

@@ -18,10 +18,11 @@ from sparkpipe.datasets.spark.options import (
 )
 from sparkpipe.datasets.spark.paths import is_glob, local_path, path_problems, spark_path
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
-from sparkpipe.errors import DataSetError, NodeStopped, did_you_mean
+from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import AbstractDataSet, SaveEffect
 from sparkpipe.io.files import without_password
 from sparkpipe.spark.active import is_connect
+from sparkpipe.spark.failures import NodeStopped
 from sparkpipe.spark.jobs.run import current_jobs
 from sparkpipe.spark.session import get_spark
 

@@ -9,7 +9,8 @@ import builtins
 import re
 from collections.abc import Iterator
 
-from sparkpipe.errors import NodeStopped, SparkpipeError
+from sparkpipe.errors import SparkpipeError
+from sparkpipe.spark.failures import NodeStopped
 from sparkpipe.spark.failures.chain import (
     JVM_GONE,
     Link,
