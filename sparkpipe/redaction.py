@@ -1,29 +1,88 @@
-"""Configuration as it may be shown: without secrets."""
+"""Configuration, addresses and messages as they may be shown: without secrets.
+
+Names decide about options (:func:`is_secret`), and inside of texts about what stands after a name;
+what stands before the host of an address is hidden as a whole. Rather too much is hidden than too
+little, but not what no secret has for its name: data sets, and columns of tables.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 HIDDEN = "***"
 
-# Rather too many: service_account_json and private_key_pem are secrets, sort_keys is none.
-_SECRET_KEY = re.compile(
-    r"password|passwd|pwd|secret|token|credential|key|account|connection_?string|storage_options"
-    r"|(^|[_.-])sas$",
-    re.I,
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+# Of a name, however its words are joined.
+_SECRET = re.compile(
+    r"password|passwd|passphrase|secret|credential|bearer|authorization|jaas|keyfile"
+    r"|connectionstring|storageoptions|serviceaccount|signature"
+    r"|(access|account|api|private|shared|master|encryption|signing|ssh|ssl)key"
 )
-# postgresql://user:password@host, and ;password=... of JDBC
-_IN_URL = re.compile(r"(?<=://)[^/@\s:]*:[^/@\s]*(?=@)")
-_IN_OPTIONS = re.compile(
-    r"(?<=[?&;])((?:password|pwd|secret|token|sig|(?:access|account)_?key)[^=&;]*=)[^&;\s]*", re.I
+_SECRET_WORDS = frozenset({"pwd", "token", "sas", "passcode"})
+# primary_key, sort_key and their like name columns.
+_OF_TABLES = frozenset(
+    (
+        *("primary", "foreign", "sort", "order", "join", "merge", "partition", "cluster", "row"),
+        *("clustering", "business", "natural", "surrogate", "unique", "composite", "candidate"),
+        *("alternate", "dedup", "group", "public", "table", "record", "index"),
+    )
 )
+#: Options whose keys are columns of the user's.
+_BY_COLUMN = frozenset(
+    (
+        *("dtype", "dtypes", "schema", "schema_overrides", "converters", "columns", "rename"),
+        *("names", "parse_dates", "column_types"),
+    )
+)
+#: What is for other tools.
+_FREE = frozenset(("metadata",))
+
+# All are bounded, as messages may be long. me:secret@ after a protocol or at the beginning: a
+# password may hold any character.
+_USER = re.compile(
+    r"(?:(?<=://)|(?<![^\s'\"(=]))(?![a-zA-Z]:[/\\]|jdbc:)"
+    r"[^/@:\s'\"]{0,200}:(?!//)[^\s'\"<>]{0,500}@(?=[^\s@])"
+)
+_TOKEN_AS_USER = re.compile(r"(?<=https://)[^/@:\s?#]{1,500}(?=@)")
+# jdbc:oracle:thin:scott/tiger@//host
+_ORACLE = re.compile(r"(?<=:)[^/:@\s]{1,200}/\S{1,500}(?=@)")
+_QUOTE = r"\"(?:\\.|[^\"\\]){0,2000}\"|'(?:\\.|[^'\\]){0,2000}'"
+_VALUE = rf"\{{[^}}]{{0,500}}\}}|{_QUOTE}"
+# Not after a slash: those are partitions of a table.
+_ASSIGNED = re.compile(rf"(?<![\w.%/?&;-])([\w.%-]+)(\s?=\s?)({_VALUE}|[^&;\s,)\]}}'\"]*)")
+_IN_ADDRESS = re.compile(rf"(?<=[?&;])([\w.%-]+)(=)({_VALUE}|[^&;\s'\"]*)")
+_IN_JDBC = re.compile(rf"(?<=[?&;])([\w.%-]+)(=)({_VALUE}|[^&;]*)")
+_QUOTED = re.compile(rf"(?<=['\"])([\w.-]+)(['\"]\s*:\s*)({_QUOTE})")
+# What signs an address, and who somebody is.
+_OF_ADDRESSES = frozenset({"sig", "key", "code", "user", "username", "uid", "pass", "pw"})
 
 
-def is_secret(key: str) -> bool:
-    """Whether what stands under a key is never shown."""
-    return _SECRET_KEY.search(key) is not None
+def is_secret(name: str) -> bool:
+    """Whether what stands under a name is never shown.
+
+    >>> is_secret("account_key"), is_secret("kafka.sasl.jaas.config"), is_secret("sslPassword")
+    (True, True, True)
+    >>> is_secret("primary_key"), is_secret("account"), is_secret("sort_keys")
+    (False, False, False)
+    """
+    if _is_certain(name):
+        return True
+    words = _words(name)
+    if "key" not in words:
+        return False
+    at = words.index("key")
+    return at == 0 or words[at - 1] not in _OF_TABLES
+
+
+def _is_certain(name: str) -> bool:
+    words = _words(name)
+    return not _SECRET_WORDS.isdisjoint(words) or bool(_SECRET.search("".join(words)))
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _WORDS.findall(name)]
 
 
 def redacted(value: Any, *, names_credentials: bool = False) -> Any:
@@ -39,22 +98,114 @@ def redacted(value: Any, *, names_credentials: bool = False) -> Any:
     {'con': 'postgresql://***@host/db'}
     >>> redacted({"credentials": "store"}, names_credentials=True)
     {'credentials': 'store'}
+    >>> redacted({"dtype": {"account_key": "str"}, "metadata": {"customer_key": "id"}})
+    {'dtype': {'account_key': 'str'}, 'metadata': {'customer_key': 'id'}}
     """
+    return _hidden(value, is_secret, names_credentials)
+
+
+def redacted_entries(entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Return entries of a catalog with their secrets hidden; their names are none.
+
+    >>> redacted_entries({"tokens": {"type": "pandas.HDFDataSet", "key": "t", "credentials": "c"}})
+    {'tokens': {'type': 'pandas.HDFDataSet', 'key': 't', 'credentials': 'c'}}
+    """
+    return {name: _entry(entry) for name, entry in entries.items()}
+
+
+def _entry(entry: Any) -> Any:
+    shown = redacted(entry, names_credentials=True)
+    # Of an entry itself it names a table in a file.
+    if isinstance(entry, Mapping) and isinstance(entry.get("key"), str):
+        shown["key"] = redacted_text(entry["key"])
+    return shown
+
+
+def redacted_text(text: str) -> str:
+    r"""Return an address, or a message that may hold one, with its secrets hidden.
+
+    >>> redacted_text("ftp://me:se/cr@t@host/a.csv"), redacted_text("container@account/a.csv")
+    ('ftp://***@host/a.csv', 'container@account/a.csv')
+    >>> redacted_text("https://store/a.csv?sv=2024&sig=abc%3D&se=2026")
+    'https://store/a.csv?sv=2024&sig=***&se=2026'
+    >>> redacted_text("jdbc:sqlserver://db;user=me;password=secret;encrypt=true")
+    'jdbc:sqlserver://db;user=***;password=***;encrypt=true'
+    >>> redacted_text("jdbc:oracle:thin:scott/tiger@//db:1521/shop")
+    'jdbc:oracle:thin:***@//db:1521/shop'
+    """
+    if "@" in text:
+        text = _USER.sub(f"{HIDDEN}@", text)
+        text = _TOKEN_AS_USER.sub(HIDDEN, text)
+        if "oracle:" in text:
+            text = _ORACLE.sub(HIDDEN, text)
+    if "=" in text:
+        in_address = _IN_JDBC if text.startswith("jdbc:") else _IN_ADDRESS
+        text = in_address.sub(_of_address, _ASSIGNED.sub(_of_assigned, text))
+    return _QUOTED.sub(_of_quoted, text) if ":" in text else text
+
+
+def secrets_in(address: str) -> set[str]:
+    """Return the users and passwords, tokens and signatures that an address holds.
+
+    >>> sorted(secrets_in("jdbc:mysql://h/db?user=me&password=a%40b"))
+    ['a%40b', 'a@b', 'me']
+    """
+    from urllib.parse import unquote
+
+    found = {part for match in _USER.finditer(address) for part in match[0][:-1].split(":", 1)}
+    found |= {match[0] for match in _TOKEN_AS_USER.finditer(address)}
+    if "oracle:" in address:
+        found |= {part for match in _ORACLE.finditer(address) for part in match[0].split("/", 1)}
+    in_address = _IN_JDBC if address.startswith("jdbc:") else _IN_ADDRESS
+    found |= {match[3].strip("{}'\"") for match in in_address.finditer(address) if _hides(match[1])}
+    return {form for one in found for form in (one, unquote(one)) if form}
+
+
+def without(secrets: Iterable[str], text: str) -> str:
+    """Return a text without values that are known to be secret, wherever they stand as words.
+
+    >>> without(["hunter2"], "wrong password hunter2")
+    'wrong password ***'
+    """
+    for secret in sorted({*secrets} - {""}, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", HIDDEN, text)
+    return text
+
+
+def _of_assigned(match: re.Match[str]) -> str:
+    name, equals, value = match.groups()
+    return f"{name}{equals}{HIDDEN}" if value and _is_certain(name) else match[0]
+
+
+def _of_address(match: re.Match[str]) -> str:
+    name, equals, value = match.groups()
+    return f"{name}{equals}{HIDDEN}" if value and _hides(name) else match[0]
+
+
+def _hides(name: str) -> bool:
+    return name.lower() in _OF_ADDRESSES or _is_certain(name)
+
+
+def _of_quoted(match: re.Match[str]) -> str:
+    name, colon, value = match.groups()
+    return f"{name}{colon}{value[0]}{HIDDEN}{value[0]}" if _is_certain(name) else match[0]
+
+
+def _hidden(value: Any, hides: Callable[[str], bool], names_credentials: bool) -> Any:
     if isinstance(value, Mapping):
         return {
-            key: _of_key(str(key), item, names_credentials=names_credentials)
-            for key, item in value.items()
+            key: _of_key(str(key), item, hides, names_credentials) for key, item in value.items()
         }
     if isinstance(value, (list, tuple)):
-        return [redacted(item, names_credentials=names_credentials) for item in value]
-    if isinstance(value, str):
-        return _IN_OPTIONS.sub(rf"\g<1>{HIDDEN}", _IN_URL.sub(HIDDEN, value))
-    return value
+        return [_hidden(item, hides, names_credentials) for item in value]
+    return redacted_text(value) if isinstance(value, str) else value
 
 
-def _of_key(key: str, value: Any, *, names_credentials: bool) -> Any:
+def _of_key(key: str, value: Any, hides: Callable[[str], bool], names_credentials: bool) -> Any:
     if names_credentials and key == "credentials" and isinstance(value, str):
         return value
-    if value is not None and is_secret(key):
+    if value is not None and hides(key):
         return dict.fromkeys(value, HIDDEN) if isinstance(value, Mapping) else HIDDEN
-    return redacted(value, names_credentials=names_credentials)
+    if key.lower() in _BY_COLUMN:
+        return _hidden(value, lambda name: False, names_credentials)
+    return _hidden(value, _is_certain if key in _FREE else hides, names_credentials)

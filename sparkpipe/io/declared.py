@@ -15,6 +15,7 @@ from typing import Any, cast
 from sparkpipe.io import foreign
 from sparkpipe.io.data_set import AbstractDataSet
 from sparkpipe.io.effects import SAVE_EFFECTS, SaveEffect
+from sparkpipe.redaction import redacted_text
 
 _logger = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ _MOST_WRAPPERS = 16
 
 def location_of(data_set: Any) -> str:
     """Return where a data set lies, for messages; empty where it has no place."""
-    return str(_told(data_set, "location", _is_text))
+    return redacted_text(str(_told(data_set, "location", _is_text)))
 
 
 def target_of(data_set: Any) -> str:

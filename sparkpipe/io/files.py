@@ -26,6 +26,7 @@ from sparkpipe.io.core import (
 )
 from sparkpipe.io.effects import effect_of_mode
 from sparkpipe.io.tokens import info_state, listing_state, path_state
+from sparkpipe.redaction import redacted_text
 from sparkpipe.spark.databricks import as_local, folder_problems
 
 if TYPE_CHECKING:
@@ -56,15 +57,6 @@ def split_protocol(filepath: str) -> tuple[str, str]:
 
         return "file", unquote(urlsplit(filepath).path)
     return protocol, path
-
-
-def without_password(path: str) -> str:
-    """Hide what an address says before its host.
-
-    >>> without_password("ftp://me:secret@host/a.csv"), without_password("container@account/a.csv")
-    ('ftp://***@host/a.csv', 'container@account/a.csv')
-    """
-    return re.sub(r"(?<![^/])[^/@:\s]+:[^/@\s]+@", "***@", path)
 
 
 def protocol_problems(protocol: str) -> list[str]:
@@ -253,7 +245,7 @@ class FileDataSet(AbstractVersionedDataSet):
 
     def _describe(self) -> dict[str, Any]:
         return {
-            "filepath": without_password(str(self._filepath)),
+            "filepath": redacted_text(str(self._filepath)),
             "protocol": None if self._is_local else self._protocol,
             "load_args": self._load_args or None,
             "save_args": self._save_args or None,

@@ -41,7 +41,7 @@ def _kind_and_place(catalog: DataCatalog, name: str) -> tuple[str, str]:
     data_set = catalog._entry(name)
     if isinstance(data_set, Entry):
         return "(not a mapping)", ""
-    return type(data_set).__name__, str(redacted(location_of(data_set)))
+    return type(data_set).__name__, location_of(data_set)
 
 
 def _kind_of(given: Any) -> str:

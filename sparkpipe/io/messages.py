@@ -6,6 +6,7 @@ from typing import Any
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.declared import location_of
+from sparkpipe.redaction import redacted_text
 
 
 def kind_of(data_set: Any) -> str:
@@ -25,5 +26,8 @@ def name_error(exc: Exception, what: str) -> DataSetError:
     ours = isinstance(exc, DataSetError) and type(exc).__init__ is DataSetError.__init__
     kind: type[DataSetError] = type(exc) if ours else DataSetError  # type: ignore[assignment]
     hint = exc.hint if isinstance(exc, DataSetError) else ""
-    reason = exc.message if isinstance(exc, DataSetError) else f"{type(exc).__name__}: {exc}"
+    if isinstance(exc, DataSetError):
+        reason = exc.message
+    else:
+        reason = f"{type(exc).__name__}: {redacted_text(str(exc))}"
     return kind(f"{what}: {reason}", hint=hint)

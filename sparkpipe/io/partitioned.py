@@ -19,9 +19,10 @@ from sparkpipe.io.core import (
     reason_of,
 )
 from sparkpipe.io.declared import problems_of
-from sparkpipe.io.files import protocol_problems, split_protocol, without_password
+from sparkpipe.io.files import protocol_problems, split_protocol
 from sparkpipe.io.tokens import listing_state
 from sparkpipe.io.wrapper import WrapperDataSet
+from sparkpipe.redaction import redacted_text
 from sparkpipe.spark.databricks import folder_problems
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class PartitionedDataSet(WrapperDataSet):
 
     def location(self) -> str:
         """Return the folder."""
-        return without_password(self._path)
+        return redacted_text(self._path)
 
     def target(self) -> str:
         """Return the folder."""
@@ -212,7 +213,7 @@ class PartitionedDataSet(WrapperDataSet):
 
     def _describe(self) -> dict[str, Any]:
         return {
-            "path": without_password(self._path),
+            "path": redacted_text(self._path),
             "dataset": self._class.__name__,
             "options": {name: v for name, v in self._config.items() if v} or None,
         }

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from sparkpipe.errors import SparkpipeError
+from sparkpipe.redaction import redacted_text
 
 
 def reason_of(exc: BaseException) -> str:
     """Say in a phrase why something failed: what the exception says, with its kind where needed."""
     if isinstance(exc, FileNotFoundError):
-        return f"the file does not exist: {exc.filename}" if exc.filename else f"no file: {exc}"
+        return f"the file does not exist: {_path(exc)}" if exc.filename else f"no file: {exc}"
     if isinstance(exc, PermissionError):
-        return f"no permission: {exc.filename or exc}"
+        return f"no permission: {_path(exc)}"
     if isinstance(exc, SparkpipeError):
         return exc.message
     from sparkpipe.spark.failures.judging import (
@@ -19,9 +20,13 @@ def reason_of(exc: BaseException) -> str:
 
     told = spark_reason(exc)
     if told:
-        return told
-    text = str(exc).strip()
+        return redacted_text(told)
+    text = redacted_text(str(exc).strip())  # drivers tell the address that they were given
     return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
+
+
+def _path(exc: OSError) -> str:
+    return redacted_text(str(exc.filename or exc))
 
 
 def hint_of(exc: BaseException) -> str:

@@ -19,7 +19,6 @@ from sparkpipe.io.core import is_spark_frame, reason_of
 from sparkpipe.io.declared import is_memory_only, location_of
 from sparkpipe.io.facts import gathering
 from sparkpipe.pipeline.node import Node
-from sparkpipe.redaction import redacted
 from sparkpipe.runner.failure import node_failure
 from sparkpipe.spark.failures import NodeStopped
 from sparkpipe.spark.jobs.run import NodeJobs, SparkRun
@@ -297,7 +296,7 @@ class Attempt:
         self._reports[direction, name] = DataSetReport(
             name,
             type(data_set).__name__,
-            "" if is_memory_only(data_set) else str(redacted(location_of(data_set))),
+            "" if is_memory_only(data_set) else location_of(data_set),
             direction,
             # A generator's node saves chunk by chunk.
             seconds if earlier is None else seconds + earlier.seconds,

@@ -17,6 +17,7 @@ from sparkpipe.errors import (
 from sparkpipe.events import ErrorReport
 from sparkpipe.io.core import reason_of
 from sparkpipe.pipeline.node import Node
+from sparkpipe.redaction import redacted_text
 from sparkpipe.spark.databricks import foreign_feature
 
 
@@ -61,7 +62,7 @@ def node_failure(
     text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
     # What a function returned can be wrong without anything raised in it.
     location = _location(node, exc) or (_definition(node) if is_loaded else "")
-    return NodeRunError(message, node.name, location, text + java_stack(exc))
+    return NodeRunError(message, node.name, location, redacted_text(text + java_stack(exc)))
 
 
 def report_of(failure: NodeRunError) -> ErrorReport:

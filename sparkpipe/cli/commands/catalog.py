@@ -190,12 +190,11 @@ def _data_sets(found: Iterable[str]) -> list[str]:
 
 def _type_and_place(entries: DataCatalog, name: str) -> tuple[str, str]:
     from sparkpipe.io.declared import location_of
-    from sparkpipe.redaction import redacted
 
     if name not in entries:
         return "MemoryDataSet", "(not in the catalog: in memory during the run)"
     data_set = entries[name]
-    return type(data_set).__name__, str(redacted(location_of(data_set)))
+    return type(data_set).__name__, location_of(data_set)
 
 
 def _users(pipelines: Mapping[str, Pipeline], name: str) -> dict[str, list[str]]:
@@ -222,9 +221,9 @@ def _resolved(entries: DataCatalog, name: str) -> Any:
 
 def _as_yaml(entries: Mapping[str, Any]) -> str:
     from sparkpipe.config import to_yaml
-    from sparkpipe.redaction import redacted
+    from sparkpipe.redaction import redacted_entries
 
-    return to_yaml(redacted(entries, names_credentials=True))
+    return to_yaml(redacted_entries(entries))
 
 
 def _append_entries(path: Path, entries: Mapping[str, Any]) -> None:

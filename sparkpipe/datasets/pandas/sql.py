@@ -8,18 +8,23 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
 
 from sparkpipe.datasets.pandas.options import check_frame, unknown_options
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import facts
 from sparkpipe.io.core import AbstractDataSet, SaveEffect, check_mappings
 from sparkpipe.io.effects import effect_of_mode
-from sparkpipe.io.files import protocol_problems, split_protocol, without_password
+from sparkpipe.io.files import protocol_problems, split_protocol
 from sparkpipe.io.importing import missing_packages
 from sparkpipe.io.target import table_target
+from sparkpipe.redaction import is_secret, redacted_text, without
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
+
+#: Options of a pool, which say that one is wanted.
+_POOLED = {"pool", "pool_size", "max_overflow", "pool_timeout", "pool_use_lifo"}
 
 _FORM = "dialect://user:password@host/database"
 
@@ -57,7 +62,8 @@ class SQLDataSet(AbstractDataSet):
         from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
         # A pool for each data set would keep connections that nobody else can use.
-        options = {"poolclass": pool.NullPool, **self._engine_args}
+        kept = {} if _POOLED & self._engine_args.keys() else {"poolclass": pool.NullPool}
+        options = {**kept, **self._engine_args}
         try:
             return create_engine(self._con, **options)
         except ModuleNotFoundError as exc:
@@ -75,6 +81,10 @@ class SQLDataSet(AbstractDataSet):
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_engine"}
+
+    def _release(self) -> None:
+        if "_engine" in self.__dict__:
+            self._engine.dispose()
 
     @abstractmethod
     def _read(self, connection: Connection) -> Any: ...
@@ -99,12 +109,16 @@ class SQLDataSet(AbstractDataSet):
             yield
         except Exception as exc:
             told = str(exc)
-            hidden = told.replace(self._con, without_password(self._con))
-            if self._engine.url.password:
-                hidden = hidden.replace(str(self._engine.url.password), "***")
+            hidden = without(self._secrets(), redacted_text(told))
             if hidden == told:
                 raise
             raise DataSetError(f"{type(exc).__name__}: {hidden}") from None
+
+    def _secrets(self) -> set[str]:
+        options = [self._engine_args, self._engine_args.get("connect_args") or {}]
+        given = {str(v) for one in options for name, v in one.items() if is_secret(name)}
+        password = self._engine.url.password
+        return given if password is None else {*given, str(password), quote(str(password), safe="")}
 
     def _problems(self) -> list[str]:
         return missing_packages(("pandas", "sqlalchemy"))
@@ -192,7 +206,7 @@ class SQLTableDataSet(SQLDataSet):
 
     def target(self) -> str:
         """Return the table in its database."""
-        return table_target(self._table, without_password(self._con))
+        return table_target(self._table, redacted_text(self._con))
 
     @property
     def _table(self) -> str:
@@ -301,7 +315,7 @@ class SQLQueryDataSet(SQLDataSet):
     def _describe(self) -> dict[str, Any]:
         return {
             "sql": self._sql,
-            "filepath": without_password(self._query_file) or None,
+            "filepath": redacted_text(self._query_file) or None,
             "load_args": self._load_args or None,
             "execution_options": self._execution_options or None,
         }

@@ -13,8 +13,8 @@ from sparkpipe.datasets.spark.options import mode_problems, option_problems, spa
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, SaveEffect, reason_of
 from sparkpipe.io.effects import effect_of_mode
-from sparkpipe.io.files import without_password
 from sparkpipe.io.importing import missing_packages
+from sparkpipe.redaction import is_secret, redacted, redacted_text, secrets_in, without
 from sparkpipe.spark.failures.judging import java_stack
 from sparkpipe.spark.session import get_spark
 
@@ -31,10 +31,7 @@ _ABSENT = re.compile(
     r"|undefined table|ORA-00942|42S02|42P01|42X05",
     re.IGNORECASE,
 )
-_HIDDEN = r"user\w*|uid|password\w*|pwd|\w*secret|\w*token|\w*key"
-_SECRET_IN_URL = re.compile(rf"(?i)\b({_HIDDEN})=([^;&]+)")
-# jdbc:oracle:thin:scott/tiger@//host
-_ORACLE = re.compile(r"(?<=:)([^/:@]+)/([^@]+)(?=@)")
+_USER = re.compile(r"user\w*|uid", re.IGNORECASE)
 
 _T = TypeVar("_T")
 
@@ -145,21 +142,19 @@ class SparkJDBCDataSet(AbstractDataSet):
             return call()
         except Exception as exc:
             secrets = self._secrets()
-            reason = _without(secrets, reason_of(exc))
+            reason = without(secrets, reason_of(exc))
             shown = "".join(traceback.format_exception(exc)) + java_stack(exc)
             # Tracebacks are logged and kept: the cause goes with the error only if it is clean.
-            cause = exc if _without(secrets, shown) == shown else None
+            cause = exc if without(secrets, shown) == shown else None
             raise DataSetError(reason) from cause
 
-    def _secrets(self) -> list[str]:
+    def _secrets(self) -> set[str]:
         options = (self._load_args, self._save_args)
         pairs = [pair for args in options for pair in (args.get("properties") or {}).items()]
         pairs += [pair for args in options for pair in args.items()]
-        values = [value for key, value in pairs if re.fullmatch(_HIDDEN, key.lower())]
+        values = [value for key, value in pairs if _is_hidden(key)]
         values += [value for key, value in self._credentials.items() if key.lower() != "driver"]
-        values += [match[2] for match in _SECRET_IN_URL.finditer(self._url)]
-        values += [value for match in _ORACLE.finditer(self._url) for value in match.groups()]
-        return sorted({str(value) for value in values if str(value)}, key=len, reverse=True)
+        return {str(value) for value in values} | secrets_in(self._url)
 
     def _problems(self) -> list[str]:
         missing = missing_packages(("pyspark",))
@@ -167,7 +162,7 @@ class SparkJDBCDataSet(AbstractDataSet):
             return missing
         problems = []
         if not self._url.startswith("jdbc:"):
-            problems.append(f"url '{_shown_url(self._url)}' must start with jdbc:")
+            problems.append(f"url '{redacted_text(self._url)}' must start with jdbc:")
         if "mode" in self._save_args:
             problems += mode_problems(self._save_args["mode"])
         problems += option_problems("load_args", "jdbc", self._load_args, (*_READER, "properties"))
@@ -180,7 +175,7 @@ class SparkJDBCDataSet(AbstractDataSet):
 
     def _describe(self) -> dict[str, Any]:
         return {
-            "url": _shown_url(self._url),
+            "url": redacted_text(self._url),
             "table": self._table,
             "load_args": _shown(self._load_args) or None,
             "save_args": _shown(self._save_args) or None,
@@ -194,27 +189,14 @@ def _as_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _without(secrets: Iterable[str], text: str) -> str:
-    for secret in secrets:
-        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
-    return text
-
-
-def _shown_url(url: str) -> str:
-    """Return an address without what it says of users and passwords.
-
-    >>> _shown_url("jdbc:sqlserver://db;user=me;password=secret;encrypt=true")
-    'jdbc:sqlserver://db;user=***;password=***;encrypt=true'
-    >>> _shown_url("jdbc:oracle:thin:scott/tiger@//db:1521/shop")
-    'jdbc:oracle:thin:***@//db:1521/shop'
-    """
-    return _SECRET_IN_URL.sub(r"\1=***", _ORACLE.sub("***", without_password(url)))
+def _is_hidden(option: str) -> bool:
+    return bool(_USER.fullmatch(option)) or is_secret(option)
 
 
 def _shown(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options without what they say of users and passwords."""
     return {
-        key: _shown(value) if isinstance(value, Mapping) else value
+        key: _shown(value) if isinstance(value, Mapping) else redacted(value)
         for key, value in options.items()
-        if not re.fullmatch(_HIDDEN, key.lower())
+        if not _is_hidden(key)
     }

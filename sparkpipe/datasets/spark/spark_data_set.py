@@ -33,9 +33,9 @@ from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractVersionedDataSet, SaveEffect, Version, glob_paths
 from sparkpipe.io.effects import effect_of_mode
-from sparkpipe.io.files import without_password
 from sparkpipe.io.foreign import TRANSACTIONAL
 from sparkpipe.io.tokens import folder_state, path_state
+from sparkpipe.redaction import redacted_text
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ class SparkDataSet(AbstractVersionedDataSet):
 
     def _describe(self) -> dict[str, Any]:
         return {
-            "filepath": without_password(self._given),
+            "filepath": redacted_text(self._given),
             "file_format": self._file_format,
             "load_args": self._load_args or None,
             "save_args": self._save_args,

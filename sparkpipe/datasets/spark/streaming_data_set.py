@@ -20,7 +20,7 @@ from sparkpipe.datasets.spark.paths import is_glob, local_path, path_problems, s
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import AbstractDataSet, SaveEffect
-from sparkpipe.io.files import without_password
+from sparkpipe.redaction import redacted_text
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.failures import NodeStopped
 from sparkpipe.spark.jobs.run import current_jobs
@@ -171,7 +171,7 @@ class SparkStreamingDataSet(AbstractDataSet):
 
     def _describe(self) -> dict[str, Any]:
         return {
-            "filepath": without_password(self._given) or None,
+            "filepath": redacted_text(self._given) or None,
             "file_format": self._file_format or None,
             "load_args": self._load_args or None,
             "save_args": self._save_args or None,
