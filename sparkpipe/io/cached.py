@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, Version, has_load_and_save
+from sparkpipe.io.for_run import forget, of_run
 from sparkpipe.io.memory import MemoryDataSet
 from sparkpipe.io.wrapper import WrapperDataSet
 
@@ -40,19 +42,23 @@ class CachedDataSet(WrapperDataSet):
                 f"'dataset' must be a data set or its configuration, not {type(dataset).__name__}."
             )
         self._cache = MemoryDataSet(copy_mode=copy_mode)
+        # Readers side by side wait for the one that loads. A load may ask for the same data set.
+        self._lock = threading.RLock()
         self.metadata = metadata
 
     def _inner(self) -> Any:
         return self._dataset
 
     def _load(self) -> Any:
-        if not self._cache.exists():
-            self._cache.save(self._dataset.load())
+        with self._lock:
+            if not self._cache.exists():
+                self._cache.save(self._dataset.load())
         return self._cache.load()
 
     def _save(self, data: Any) -> None:
-        self._dataset.save(data)
-        self._cache.save(data)
+        with self._lock:
+            self._dataset.save(data)
+            self._cache.save(data)
 
     def _exists(self) -> bool:
         return self._cache.exists() or bool(self._dataset.exists())
@@ -70,9 +76,28 @@ class CachedDataSet(WrapperDataSet):
         shown = str(self._dataset) if ours else type(self._dataset).__name__
         return {"dataset": shown}
 
+    def _of_run(self, is_written: bool) -> CachedDataSet:
+        return self._with_empty_cache(of_run(self._dataset, is_written))
+
+    def _forget(self) -> None:
+        self._cache.release()
+        forget(self._dataset)
+
+    def _with_empty_cache(self, inner: Any) -> CachedDataSet:
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, _dataset=inner)
+        other._cache = MemoryDataSet(copy_mode=self._cache._copy_mode)
+        other._lock = threading.RLock()
+        return other
+
     def __getstate__(self) -> dict[str, Any]:
         # The cache stays where it was filled; another process loads for itself.
-        return {**self.__dict__, "_cache": MemoryDataSet(copy_mode=self._cache._copy_mode)}
+        kept = {name: v for name, v in self.__dict__.items() if name not in ("_lock", "_cache")}
+        return {**kept, "_copy_mode": self._cache._copy_mode}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        cache = MemoryDataSet(copy_mode=state.pop("_copy_mode"))
+        self.__dict__.update(state, _cache=cache, _lock=threading.RLock())
 
 
 CachedDataset = CachedDataSet

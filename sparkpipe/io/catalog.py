@@ -24,6 +24,7 @@ from sparkpipe.io.core import (
 from sparkpipe.io.declared import is_confirmable, problems_of
 from sparkpipe.io.entries import Entry, PatternEntries
 from sparkpipe.io.factory import has_versions
+from sparkpipe.io.for_run import at_version
 from sparkpipe.io.memory import MemoryDataSet
 from sparkpipe.io.messages import describe_data_set, kind_of, name_error
 from sparkpipe.io.patterns import filled, is_pattern
@@ -489,12 +490,7 @@ def _bodies(catalog: DataCatalog) -> Mapping[str, Any]:
 
 
 def _at_version(name: str, data_set: Any, version: str) -> Any:
-    from copy import copy
-
     if getattr(data_set, "_version", None) is None:
         raise DataSetError(f"'{name}' ({kind_of(data_set)}) is not versioned.")
     check_version_name(version)
-    other = copy(data_set)
-    other._version = Version(version, data_set._version.save)
-    other.release()
-    return other
+    return at_version(data_set, version)

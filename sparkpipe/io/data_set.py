@@ -114,6 +114,13 @@ class AbstractDataSet(ABC, Generic[Saved, Loaded]):
         """Return why a load would find nothing, where that is known without Spark or network."""
         return ""
 
+    def _of_run(self, is_written: bool) -> AbstractDataSet[Saved, Loaded]:
+        """Return what stands for it in one run: a copy, where it remembers what it saw."""
+        return self
+
+    def _forget(self) -> None:
+        """Forget what was seen: a run has saved something else meanwhile."""
+
     def location(self) -> str:
         """Return where it lies, for messages: a path, an address, a table.
 

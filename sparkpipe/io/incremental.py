@@ -119,6 +119,14 @@ class IncrementalDataSet(PartitionedDataSet):
         self._loaded = names
         return data
 
+    def _of_run(self, is_written: bool) -> IncrementalDataSet:
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, _new=None, _loaded=None)
+        return other
+
+    def _forget(self) -> None:
+        self._new = self._loaded = None
+
     def is_confirmable(self) -> bool:
         """Whether it can be confirmed: that is what it is for."""
         return True

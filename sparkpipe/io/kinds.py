@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from types import MemberDescriptorType
 from typing import Any
+
+# Objects of these stand for something elsewhere: in a JVM, on a server, in a database. A copy of
+# one would be a second handle, and some end what they stand for when they are thrown away.
+_LIVE = ("pyspark", "py4j", "delta", "databricks", "snowflake", "ibis")
+# What these hold is the data itself.
+_PLAIN = ("pyspark.sql.types", "pyspark.ml.linalg", "pyspark.mllib.linalg", "pyspark.errors")
+_ATOMIC = frozenset({int, float, bool, str, bytes, complex, type(None)})
+# How many objects are looked at: data may be deep and large.
+_MOST = 20_000
 
 
 def is_spark_frame(data: Any) -> bool:
@@ -35,3 +48,51 @@ def holds_spark(data: Any) -> bool:
     return kind.__name__ in ("SparkSession", "SparkContext", "RDD", "DeltaTable") and (
         kind.__module__.startswith(("pyspark.", "delta."))
     )
+
+
+def is_live(thing: Any) -> bool:
+    """Whether an object, such as a Spark frame, column or model, stands for something elsewhere."""
+    for kind in type(thing).__mro__:
+        module = str(kind.__module__)
+        if module.partition(".")[0] in _LIVE and not module.startswith(_PLAIN):
+            return True
+    return False
+
+
+def holds_live(thing: Any) -> bool:
+    """Whether an object is one that :func:`is_live`, or has one within its parts."""
+    if not any(name in sys.modules for name in _LIVE):
+        return False
+    seen = {id(thing)}
+    waiting = deque([thing])
+    while waiting:
+        found = waiting.popleft()
+        if is_live(found):
+            return True
+        for part in _parts(found):
+            if type(part) in _ATOMIC or id(part) in seen:
+                continue
+            if len(seen) == _MOST:
+                return False
+            seen.add(id(part))
+            waiting.append(part)
+    return False
+
+
+def _parts(thing: Any) -> Iterator[Any]:
+    if isinstance(thing, dict):
+        yield from thing.values()
+    elif isinstance(thing, (list, tuple, set, frozenset, deque)):
+        yield from thing
+    kind = type(thing)
+    if kind.__module__ == "builtins" or isinstance(thing, type):
+        return  # functions, modules and classes are not copied
+    with suppress(TypeError):  # it has slots only
+        yield from vars(thing).values()
+    for base in kind.__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        for slot in (slots,) if isinstance(slots, str) else slots:
+            member = base.__dict__.get(slot)
+            if isinstance(member, MemberDescriptorType):
+                with suppress(AttributeError):  # not set
+                    yield member.__get__(thing, kind)

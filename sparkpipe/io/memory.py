@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import logging
 import sys
+from types import GeneratorType
 from typing import Any
 
 from sparkpipe.errors import DataSetError, did_you_mean
-from sparkpipe.io.core import AbstractDataSet, holds_spark
+from sparkpipe.io.core import AbstractDataSet
+from sparkpipe.io.kinds import holds_live
 from sparkpipe.spark.storage_levels import STORAGE_LEVELS
 
 
@@ -19,7 +22,9 @@ class _Empty:
 
 
 _EMPTY = _Empty()
+_logger = logging.getLogger(__name__)
 _COPY_MODES = ("assign", "copy", "deepcopy")
+_SPENT = "spent"
 # deepcopy gives these back as they are; asking their type is ten times faster.
 _ATOMIC = frozenset({int, float, bool, str, bytes, complex, type(None)})
 
@@ -29,9 +34,10 @@ class MemoryDataSet(AbstractDataSet):
 
     Args:
         data: What to hold from the start.
-        copy_mode: ``assign``, ``copy`` or ``deepcopy``, at saving and at loading. By default Spark
-            frames (also in a list, tuple or dictionary) are assigned, pandas and NumPy objects
-            copied, everything else deep-copied.
+        copy_mode: ``assign``, ``copy`` or ``deepcopy``, at saving and at loading. By default pandas
+            and NumPy objects are copied; what is of Spark (frames, columns, models), or holds
+            something of it, is assigned, and so is what cannot be copied, such as a lock or an open
+            connection; everything else is deep-copied.
         metadata: Kept for other tools.
         persist: Whether a Spark frame that more than one node reads is persisted until they have
             run: by default yes, with the storage level of the project; or the name of a storage
@@ -65,7 +71,8 @@ class MemoryDataSet(AbstractDataSet):
         self._copy_mode = copy_mode
         self.metadata = metadata
         self.persist = persist
-        self._data = _EMPTY
+        self._data: Any = _EMPTY
+        self._mode = copy_mode or "deepcopy"
         if data is not _EMPTY:
             self._save(data)  # unlike what a node returns, a parameter may be None
 
@@ -83,10 +90,29 @@ class MemoryDataSet(AbstractDataSet):
     def _load(self) -> Any:
         if self._data is _EMPTY:
             raise DataSetError("nothing has been saved to it yet.")
-        return _copied(self._data, self._copy_mode)
+        if self._copy_mode is not None:
+            return _copied(self._data, self._copy_mode)
+        if isinstance(self._data, GeneratorType):
+            return self._taken()
+        return _kept(self._data, self._mode)[0]
+
+    def _taken(self) -> Any:
+        """Return what can be read once: a second reader would silently get nothing."""
+        if self._mode == _SPENT:
+            raise DataSetError(
+                "it holds a generator, which has been read already.",
+                hint="Return a list from the node that makes it, so that it can be read again.",
+            )
+        self._mode = _SPENT
+        return self._data
 
     def _save(self, data: Any) -> None:
-        self._data = data if type(data) in _ATOMIC else _copied(data, self._copy_mode)
+        if type(data) in _ATOMIC:
+            self._data = data
+        elif self._copy_mode is not None:
+            self._data = _copied(data, self._copy_mode)
+        else:
+            self._data, self._mode = _kept(data, _default_copy_mode(data))
 
     def _exists(self) -> bool:
         return self._data is not _EMPTY
@@ -106,8 +132,17 @@ class MemoryDataSet(AbstractDataSet):
 MemoryDataset = MemoryDataSet
 
 
-def _copied(data: Any, copy_mode: str | None) -> Any:
-    mode = copy_mode or _default_copy_mode(data)
+def _kept(data: Any, mode: str) -> tuple[Any, str]:
+    """Return what is kept of data where no mode is asked for, and the mode for its loads."""
+    try:
+        return _copied(data, mode), mode
+    except DataSetError as exc:
+        # The node that made it may have worked for hours: it is shared rather than lost.
+        _logger.debug("%s It is passed on as it is.", exc.message)
+        return data, "assign"
+
+
+def _copied(data: Any, mode: str) -> Any:
     if mode == "assign":
         return data
     try:
@@ -128,9 +163,9 @@ def _copies_itself(data: Any) -> bool:
 
 
 def _default_copy_mode(data: Any) -> str:
-    if holds_spark(data):
-        return "assign"
-    return "copy" if _copies_itself(data) else "deepcopy"
+    if _copies_itself(data):
+        return "copy"
+    return "assign" if holds_live(data) else "deepcopy"
 
 
 def _is_instance(data: Any, module: str, *names: str) -> bool:

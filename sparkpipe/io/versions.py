@@ -52,9 +52,27 @@ class AbstractVersionedDataSet(AbstractDataSet[Saved, Loaded]):
         self._exists_function = exists_function or os.path.exists
         self._glob_function = glob_function or glob_paths
 
+    # Whether it stands for one that its run saves: then it reads what the run has saved.
+    _is_of_writing_run = False
+
     @cached_property
     def _latest_version(self) -> str:
         return self._newest_version()
+
+    def _of_run(self, is_written: bool) -> AbstractDataSet[Saved, Loaded]:
+        if self._version is None:
+            return self
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other._forget()
+        if is_written:
+            other._is_of_writing_run = True
+            # One for all processes of the run, and another one for each run.
+            other.__dict__["_new_version"] = self._version.save or generate_timestamp()
+        return other
+
+    def _forget(self) -> None:
+        self.__dict__.pop("_latest_version", None)
 
     def _newest_version(self) -> str:
         from glob import escape
@@ -78,7 +96,14 @@ class AbstractVersionedDataSet(AbstractDataSet[Saved, Loaded]):
         """
         if self._version is None:
             return None
-        return self._version.load or self._latest_version
+        return self._version.load or self._version_of_run() or self._latest_version
+
+    def _version_of_run(self) -> str | None:
+        """Return the version that the present run has saved, in whichever of its processes."""
+        if not self._is_of_writing_run:
+            return None
+        saved = self._new_version
+        return saved if self._exists_function(str(self._get_versioned_path(saved))) else None
 
     def resolve_save_version(self) -> str | None:
         """Return the version that a save writes; None for a data set that is not versioned."""
@@ -161,7 +186,7 @@ class AbstractVersionedDataSet(AbstractDataSet[Saved, Loaded]):
             raise
 
     def _release(self) -> None:
-        self.__dict__.pop("_latest_version", None)
+        self._forget()
 
 
 AbstractVersionedDataset = AbstractVersionedDataSet

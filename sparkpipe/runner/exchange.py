@@ -17,6 +17,7 @@ from typing import IO, Any, Protocol
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
+from sparkpipe.io.for_run import pin_latest
 from sparkpipe.plan import Plan
 
 # Every runner has an exchange; what files need is imported by those that write some.
@@ -55,6 +56,8 @@ class _ByFiles(Exchange):
     def open(self, plan: Plan, catalog: DataCatalog) -> Iterator[DataCatalog]:
         with self._store() as store:
             data_sets = {name: catalog[name] for name in sorted(plan.data_sets)}
+            for name in data_sets:
+                pin_latest(data_sets[name])
             shared = catalog.with_data_sets(
                 {
                     name: SharedMemoryDataSet(store, str(number), data_set)

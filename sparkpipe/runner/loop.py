@@ -24,6 +24,7 @@ import logging
 import queue
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from heapq import heappop, heappush
 from typing import Protocol
 
@@ -130,6 +131,7 @@ class _Loop:
             raise
         if self._failures:
             self._skip_unstarted()
+            self._release_all()
             raise RunFailedError(
                 self._failures,
                 self._plan.resume_from(self._completed, self._catalog),
@@ -283,6 +285,13 @@ class _Loop:
         for name in node.output_names:
             # A transcoded form that is written but read only in another form.
             if name not in readers and name in plan.releasable:
+                self._catalog.release(name)
+
+    def _release_all(self) -> None:
+        """Leave nothing of a failed run in memory that a next one could take for its own."""
+        for name in self._plan.releasable:
+            # Why the run failed is told, not that a data set cannot let go.
+            with suppress(Exception):
                 self._catalog.release(name)
 
     def _running_names(self) -> str:

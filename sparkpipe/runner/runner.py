@@ -28,7 +28,9 @@ from sparkpipe.events import (
 )
 from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
 from sparkpipe.io.core import generate_timestamp
+from sparkpipe.io.for_run import data_sets_of_run
 from sparkpipe.pipeline import Pipeline
+from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.plan import Plan, find_problems, make_plan
 from sparkpipe.runner.exchange import Exchange, InMemory
 from sparkpipe.runner.loop import Pool, run_plan
@@ -131,9 +133,30 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
         if plan.problems:
             raise PreflightError([*plan.problems])
         catalog = catalog.shallow_copy()
-        made = [name for name in sorted(pipeline.data_sets()) if name not in catalog]
+        names = sorted(pipeline.data_sets())
+        made = [name for name in names if name not in catalog]
+        registered = names if not made else sorted({*names}.difference(made))
         for name in made:
             catalog.add(name, self.create_default_data_set(name))
+        written = {name for node in plan.nodes for name in node.writes}
+        with data_sets_of_run(catalog, registered, lambda name: strip_transcoding(name) in written):
+            self._run_prepared(plan, pipeline, catalog, hook_manager, session_id)
+        outputs = pipeline.outputs()
+        return {
+            name: catalog.load(name)
+            for name in made
+            if name in outputs and _was_made(catalog[name])
+        }
+
+    def _run_prepared(
+        self,
+        plan: Plan,
+        pipeline: Pipeline,
+        catalog: DataCatalog,
+        hook_manager: PluginManager | None,
+        session_id: str | None,
+    ) -> None:
+        """Run what is known to be possible; every data set of it is in the catalog."""
         if self._is_async:
             self._logger.info(ASYNC_MESSAGE)
         run_id = session_id or generate_timestamp()
@@ -144,12 +167,6 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
                 offered: dict[str, Any] = {"hook_manager": hook_manager, "session_id": session_id}
                 accepted = {n: value for n, value in offered.items() if accepts(self._run, n)}
                 self._run(pipeline, catalog, **accepted)
-        outputs = pipeline.outputs()
-        return {
-            name: catalog.load(name)
-            for name in made
-            if name in outputs and _was_made(catalog[name])
-        }
 
     def run_only_missing(
         self, pipeline: Pipeline, catalog: DataCatalog, hook_manager: PluginManager | None = None

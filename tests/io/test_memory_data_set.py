@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+import sys
 import threading
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -84,14 +87,61 @@ def test_plain_and_falsy_values_come_back(data: Any) -> None:
     assert MemoryDataSet(data).exists()
 
 
-def test_data_that_cannot_be_copied_says_so_with_a_way_out() -> None:
+def _open_database() -> sqlite3.Connection:
+    return sqlite3.connect(":memory:")
+
+
+class _Wrapped:
+    def __init__(self, inside: object) -> None:
+        self.inside = inside
+
+
+@pytest.mark.parametrize(
+    "make", [threading.Lock, _open_database, lambda: _Wrapped(threading.Lock()), lambda: iter([1])]
+)
+def test_what_cannot_be_copied_is_passed_on_as_it_is(make: Any) -> None:
+    data = make()
+    data_set = MemoryDataSet()
+    data_set.save(data)
+    assert type(data_set.load()) is type(data)
+    if not isinstance(data, type(iter([1]))):  # this one can be copied
+        assert data_set.load() is data_set.load() is data
+
+
+def test_copy_that_is_asked_for_and_impossible_says_so_with_a_way_out() -> None:
     lock = threading.Lock()
     with pytest.raises(DataSetError, match=r"a lock cannot be copied.*copy_mode: assign") as error:
-        MemoryDataSet().save(lock)
+        MemoryDataSet(copy_mode="deepcopy").save(lock)
     assert isinstance(error.value.__cause__, TypeError)
-    kept = MemoryDataSet(copy_mode="assign")
-    kept.save(lock)
-    assert kept.load() is lock
+
+
+def test_a_generator_is_read_once_and_never_silently_empty() -> None:
+    data_set = MemoryDataSet()
+    data_set.save(number for number in range(2))
+    assert list(data_set.load()) == [0, 1]
+    with pytest.raises(DataSetError, match=r"generator, which has been read already.*a list"):
+        data_set.load()
+    data_set.save([1])
+    assert data_set.load() == data_set.load() == [1]
+
+
+class _OfDatabase:
+    """As an ibis expression: a copy loses its connection without a word."""
+
+    def __deepcopy__(self, memo: object) -> _OfDatabase:
+        raise AssertionError("copied")
+
+
+@pytest.mark.parametrize("wrap", [lambda one: one, lambda one: (one, {"rmse": 1}), _Wrapped])
+def test_what_stands_for_something_elsewhere_is_never_copied(
+    wrap: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ibis", ModuleType("ibis"))
+    monkeypatch.setattr(_OfDatabase, "__module__", "ibis.expr.types")
+    data = wrap(_OfDatabase())
+    data_set = MemoryDataSet()
+    data_set.save(data)
+    assert data_set.load() is data
 
 
 def test_unknown_copy_mode_is_refused() -> None:

@@ -35,6 +35,46 @@ def test_a_frame_is_kept_by_assignment_also_inside(spark: SparkSession, wrap: An
     assert data_set.load() is held
 
 
+def _model(spark: SparkSession) -> Any:
+    from pyspark.ml.feature import StringIndexer
+
+    return StringIndexer(inputCol="name", outputCol="number").fit(
+        spark.createDataFrame([("a",)], ["name"])
+    )
+
+
+def _estimator(spark: SparkSession) -> Any:
+    from pyspark.ml.feature import StringIndexer
+
+    return StringIndexer(inputCol="name", outputCol="number")
+
+
+class _Trained:
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.metrics = {"rmse": 1}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        _model,
+        _estimator,
+        lambda spark: (_model(spark), {"rmse": 1}),
+        lambda spark: _Trained(_model(spark)),
+        lambda spark: spark.range(1).id + 1,
+        lambda spark: spark.range(1).groupBy("id"),
+        lambda spark: spark.range(1).pandas_api(),
+        lambda spark: {"columns": [spark.range(1).id]},
+    ],
+)
+def test_what_belongs_to_spark_is_kept_by_assignment(spark: SparkSession, make: Any) -> None:
+    made = make(spark)
+    data_set = MemoryDataSet()
+    data_set.save(made)
+    assert data_set.load() is made
+
+
 def test_a_session_is_kept_by_assignment(spark: SparkSession) -> None:
     assert MemoryDataSet(spark).load() is spark
     assert MemoryDataSet({"spark": spark}).load()["spark"] is spark

@@ -1,0 +1,91 @@
+"""What data sets remember within one run, and forget after it.
+
+Some remember what they saw: the latest version, a loaded copy, the new partitions. In a run that is
+what keeps its nodes together; in the next run over the same catalog it would be old news. So each
+run works with data sets of its own where something is remembered, which share all else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sparkpipe.io import foreign
+from sparkpipe.io.data_set import AbstractDataSet
+from sparkpipe.io.declared import unwrapped
+
+
+def of_run(data_set: Any, is_written: bool) -> Any:
+    """Return what stands for a data set in one run; most stand for themselves.
+
+    Args:
+        data_set: A data set of any class.
+        is_written: Whether a node of the run saves it, or another form of it.
+    """
+    if issubclass(type(data_set), AbstractDataSet):
+        return data_set._of_run(is_written)
+    version = foreign.versions(data_set)
+    if not is_written or getattr(version, "load", "") is not None or not version.save:
+        return data_set
+    # A class of another library would read the latest version, which may be that of another run.
+    return at_version(data_set, version.save)
+
+
+@contextmanager
+def data_sets_of_run(
+    catalog: Any, names: Iterable[str], is_written: Callable[[str], bool]
+) -> Iterator[None]:
+    """Within it, the catalog of a run holds data sets of its own where they remember something.
+
+    Args:
+        catalog: The run's own; changed.
+        names: Data sets of the run that it holds.
+        is_written: Tells of a name whether the run saves it, or another form of it.
+    """
+    saved = []
+    for name in names:
+        original = catalog[name]
+        written = is_written(name)
+        own = of_run(original, written)
+        if own is not original:
+            catalog.add(name, own, replace=True)
+            if written:
+                saved.append(original)
+    try:
+        yield
+    finally:
+        for original in saved:
+            forget(original)
+
+
+def at_version(data_set: Any, version: str) -> Any:
+    """Return a copy of a versioned data set that loads one version.
+
+    Args:
+        data_set: One that keeps versions.
+        version: The version.
+    """
+    from copy import copy
+
+    other = copy(data_set)
+    other._version = data_set._version._replace(load=version)
+    other.release()
+    return other
+
+
+def pin_latest(data_set: Any) -> None:
+    """Settle now which version is the latest, for all processes of a run."""
+    data_set = unwrapped(data_set)
+    resolve = foreign.attribute(data_set, "resolve_load_version")
+    if foreign.keeps_versions(data_set) and callable(resolve):
+        try:
+            resolve()
+        except Exception:  # told by the load
+            return
+
+
+def forget(data_set: Any) -> None:
+    """Let a data set forget what it saw, since something else has been saved meanwhile."""
+    if issubclass(type(data_set), AbstractDataSet):
+        data_set._forget()
