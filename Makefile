@@ -29,8 +29,8 @@ tune: $(STAMP) java
 test: $(STAMP) java tune  ## Run all tests
 	@sh .ci/test.sh $(BIN)/python
 
-test-fast: $(STAMP)  ## Run the tests that need no Spark
-	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not spark"
+test-fast: $(STAMP)  ## Run the tests that need neither Spark nor long
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not spark and not slow" --hypothesis-profile=quick
 
 connect: $(STAMP) java  ## Run the Spark tests on a Connect server, with its client alone
 	$(BIN)/python .ci/connect_only.py

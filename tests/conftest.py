@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
+from sparkpipe.runner import HybridRunner, ParallelRunner
 from sparkpipe.spark.session import SparkProvider
 from sparkpipe.spark.start.jars import delta_package, installed_version, kept_jars
 
@@ -25,7 +27,16 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile(
     "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
+# make test-fast tries fewer examples; all others are tried by make test.
+hypothesis.settings.register_profile(
+    "quick", hypothesis.settings.get_profile("busy"), max_examples=15
+)
 hypothesis.settings.load_profile("busy")
+
+# Processes that are forked from a small one find loaded what they would else import each.
+multiprocessing.set_forkserver_preload(
+    ["pandas", "pytest", "sparkpipe.runner", "sparkpipe.testing.runner_checks"]
+)
 
 NO_SERVER = "Spark 3.5's server is a package of its own"
 NO_DELTA = "no Delta for this Spark"
@@ -55,6 +66,18 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    _fork_workers()
+
+
+def _fork_workers() -> None:
+    """Let the runners of processes fork them by default, which takes a tenth of the time.
+
+    A test of a start method names it, and commands in a process of their own spawn workers.
+    """
+    parallel: Any = ParallelRunner.__init__
+    parallel.__defaults__ = (*parallel.__defaults__[:-1], "forkserver")
+    hybrid: Any = HybridRunner.__init__
+    hybrid.__kwdefaults__["start_method"] = "forkserver"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -929,6 +929,7 @@ def test_merge_strategy(write: Write) -> None:
         omega(merge_strategy={"parameters": "sofd"})
 
 
+@pytest.mark.slow
 def test_omegaconf_is_loaded_only_where_a_file_uses_it(write: Write, tmp_path: Path) -> None:
     write("base/parameters.yml", "a: $x {y}\n")
     code = (

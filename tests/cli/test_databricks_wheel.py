@@ -19,6 +19,8 @@ from cli_project import NODES, REGISTRY, ShopProject
 
 from sparkpipe.cli.commands.databricks.wheel import brings_spark
 
+pytestmark = pytest.mark.slow
+
 CATALOG = """\
 numbers: {type: json.JSONDataSet, filepath: /Volumes/main/shop/files/numbers.json}
 doubled: {type: json.JSONDataSet, filepath: /Volumes/main/shop/files/doubled.json}

@@ -23,6 +23,8 @@ from sparkpipe.report.display import PlainView, RunDisplay, RunningNode, Snapsho
 from sparkpipe.report.live import snapshot_lines
 from sparkpipe.spark.jobs.progress import TaskCounts
 
+pytestmark = pytest.mark.slow
+
 if sys.platform != "win32":
     import fcntl
     import pty

@@ -11,7 +11,10 @@ import time
 import pytest
 from cli_project import ShopProject
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX"),
+]
 
 # Two seconds are promised; the rest is for a machine that is busy with other things.
 SOON = 8.0

@@ -52,6 +52,7 @@ def test_new_makes_a_project_in_which_nothing_is_wrong(here: ShopProject) -> Non
     assert said.out == "No problems in 3 pipelines, 4 nodes and 6 catalog entries.\n"
 
 
+@pytest.mark.slow
 def test_an_empty_project_is_ready_for_pipelines_of_ones_own(here: ShopProject) -> None:
     said = here.command("new", "--name", "Corner shop", "--empty")
     assert said.status == 0, said.text

@@ -22,6 +22,8 @@ from sparkpipe.cli.conf_archive import pack, unpack
 from sparkpipe.errors import ConfigError
 from sparkpipe.project import find_project
 
+pytestmark = pytest.mark.slow
+
 MAIN = """
 from sparkpipe.cli.installed_project import run_package
 

@@ -419,6 +419,7 @@ class Broken(AbstractRunner):
     assert "Traceback" in shop.read("logs/sparkpipe.log")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("runner", ["SequentialRunner", "ThreadRunner", "ParallelRunner"])
 def test_ctrl_c_ends_the_run_with_130_and_starts_nothing_more(

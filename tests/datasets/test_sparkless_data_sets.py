@@ -410,6 +410,7 @@ except Exception as error:
 """
 
 
+@pytest.mark.slow
 def test_works_without_spark_installed(tmp_path: Path) -> None:
     shown = subprocess.run(
         [sys.executable, "-c", _NO_SPARK, str(tmp_path)], capture_output=True, text=True, check=True

@@ -41,6 +41,8 @@ from sparkpipe.cli.commands.run import run as run_command
 from sparkpipe.errors import SparkpipeError
 from sparkpipe.io.factory import find_class
 
+pytestmark = pytest.mark.slow
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:

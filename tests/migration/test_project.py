@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from migration import PROJECT, migrate, run_python
 
+pytestmark = pytest.mark.slow
+
 EXPECTED = {
     "mean_degrees": 5.67,
     "members.metrics": {"revenue": 3.0, "rides": [1, 2, 3], "currency": "GBP"},

@@ -27,19 +27,14 @@ from sparkpipe.runner.work import Work
 from sparkpipe.testing import RUNNER_CHECKS
 from sparkpipe.testing.runner_checks import RunnerCheck, check_preflight
 
-# Half of those with processes fork them, which takes a tenth of the time; the default is to spawn.
 MAKERS: dict[str, Callable[..., AbstractRunner]] = {
     "sequential": SequentialRunner,
     "sequential-async": partial(SequentialRunner, is_async=True),
     "thread": ThreadRunner,
     "parallel": partial(ParallelRunner, max_workers=2),
-    "parallel-async": partial(
-        ParallelRunner, max_workers=2, is_async=True, start_method="forkserver"
-    ),
+    "parallel-async": partial(ParallelRunner, max_workers=2, is_async=True),
     "hybrid": partial(HybridRunner, max_workers=2, max_processes=2),
-    "hybrid-async": partial(
-        HybridRunner, max_workers=2, max_processes=2, is_async=True, start_method="forkserver"
-    ),
+    "hybrid-async": partial(HybridRunner, max_workers=2, max_processes=2, is_async=True),
 }
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from spark_jobs import properties
 
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
@@ -54,7 +53,8 @@ print(json.dumps(answers))
 @pytest.mark.classic("local properties are the JVM's")
 def test_200_nodes_on_16_threads_ten_times_over(spark: SparkSession) -> None:
     def look(x: int, name: str) -> str:
-        return properties(spark)["spark.jobGroup.id"].partition("/")[2] + ("" if x else "?")
+        group = spark.sparkContext.getLocalProperty("spark.jobGroup.id") or ""
+        return group.partition("/")[2] + ("" if x else "?")
 
     first = [
         node(lambda x, n=n: look(x, n), "x", f"{n}_out", name=n)

@@ -29,6 +29,8 @@ from sparkpipe.testing import (
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.slow
+
 CATALOG = """
 numbers: {type: json.JSONDataSet, filepath: data/numbers.json}
 kept: {type: json.JSONDataSet, filepath: data/kept.json, versioned: true}
