@@ -100,6 +100,19 @@ class DataSetError(SparkpipeError):
     """A data set could not be created, loaded, saved or released."""
 
 
+class SeveralDataSetErrors(DataSetError):  # noqa: N818 - more than one
+    """Several data sets failed at once.
+
+    Args:
+        message: What is told of all of them.
+        exceptions: What was raised, for who wants to judge each.
+    """
+
+    def __init__(self, message: str, exceptions: Sequence[BaseException] = ()) -> None:
+        super().__init__(message)
+        self.exceptions = tuple(exceptions)
+
+
 class DataSetNotFoundError(DataSetError):
     """The catalog has no data set of the name asked for."""
 

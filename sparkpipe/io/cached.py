@@ -58,7 +58,10 @@ class CachedDataSet(WrapperDataSet):
     def _save(self, data: Any) -> None:
         with self._lock:
             self._dataset.save(data)
-            self._cache.save(data)
+            if self.save_effect() in ("replace", "keep"):
+                self._cache.save(data)
+            else:  # what was saved is a part of what is there
+                self._cache.release()
 
     def _exists(self) -> bool:
         return self._cache.exists() or bool(self._dataset.exists())

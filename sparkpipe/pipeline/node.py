@@ -382,8 +382,12 @@ class Node:
         if missing:
             raise PipelineError(f"Node '{self.name}' lacks the inputs {', '.join(missing)}.")
         result = self.call(inputs)
-        if inspect.isgenerator(result) and self.output_names:
-            return self._streams(result)
+        if inspect.isgenerator(result):
+            if self.output_names:
+                return self._streams(result)
+            for _ in result:  # run to its end: what it gives is of no use to anybody
+                continue
+            return {}
         return self.bind_outputs(result)
 
     def _streams(self, chunks: Iterator[Any]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sparkpipe.errors import did_you_mean
-from sparkpipe.io import DataCatalog
+from sparkpipe.io import DataCatalog, MemoryDataSet
+from sparkpipe.io.chunking import may_give_many, only_last, way_of_chunks
 from sparkpipe.io.declared import (
     is_confirmable,
     location_of,
@@ -59,6 +60,7 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     problems += _unconfirmable(pipeline, catalog)
     problems += _unreadable(needed_by, catalog)
     problems += _unwritable(pipeline, catalog)
+    problems += _losing_chunks(pipeline, catalog)
     return problems + target_problems(pipeline, catalog)
 
 
@@ -72,6 +74,19 @@ def _unwritable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
             if reason:
                 where = _described(unwrapped(data_set), reason)
                 problems.append(f"Output '{name}' of node '{node.name}' {where}: {reason}")
+    return problems
+
+
+def _losing_chunks(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+    """Tell outputs of generators of which only the last chunk would stay."""
+    problems = []
+    for node in pipeline.nodes:
+        if not may_give_many(node.func):
+            continue
+        for name in node.output_names:
+            data_set = _made(name, catalog) if name in catalog else MemoryDataSet()
+            if data_set is not None and way_of_chunks(data_set) == "last":
+                problems.append(f"Output '{name}' of node '{node.name}': {only_last(data_set)}")
     return problems
 
 

@@ -6,20 +6,23 @@ import contextvars
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.errors import DataSetError, NodeRunError, first_line
+from sparkpipe.errors import NodeRunError, SeveralDataSetErrors, first_line
 from sparkpipe.events import DataSetReport, Direction, observing_only
 from sparkpipe.io.core import is_spark_frame, reason_of
 from sparkpipe.io.declared import is_memory_only, location_of
 from sparkpipe.io.facts import gathering
+from sparkpipe.io.for_run import forget
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.failure import node_failure
+from sparkpipe.runner.progress import Held, Progress
 from sparkpipe.spark.failures import NodeStopped
 from sparkpipe.spark.jobs.run import NodeJobs, SparkRun
 
@@ -48,7 +51,11 @@ class Attempt:
         run: SparkRun | None,
         times: list[float],
         is_watched: bool,
+        progress: Progress | None = None,
+        seconds_left: float | None = None,
     ) -> None:
+        self._progress = progress
+        self._seconds_left = seconds_left
         self._node = node
         self._catalog = catalog
         self._hook = hook
@@ -62,6 +69,7 @@ class Attempt:
         }
         self._jobs: NodeJobs | None = None
         self._is_loaded = False
+        self._is_in_chunks = False
         self._timed_out = threading.Event() if node.timeout is not None else None
         self._times = times
         self._step = LOAD
@@ -121,6 +129,28 @@ class Attempt:
         self._step, self._since = step, now
 
     def _take_steps(self, describe: Callable[[str], None]) -> None:
+        progress = self._progress
+        if progress is None:
+            for outputs in self._results(describe):
+                self._save_outputs(outputs, describe)
+                self._turn_to(FUNCTION)
+        else:
+            if not progress.has_saved:
+                progress.left = deque(dict(outputs) for outputs in self._results(describe))
+            while progress.left:
+                self._turn_to(SAVE)
+                self._save_outputs(dict(progress.left[0]), describe)
+                progress.left.popleft()
+        if self._is_over_time:  # also where the last step could not be interrupted, and has ended
+            raise NodeStopped
+        if self._is_in_chunks:
+            for name in self._node.output_names:
+                forget(self._catalog[name])  # a cache has seen the last chunk only
+        for name in self._node.confirms:
+            self._catalog.confirm(name)
+
+    def _results(self, describe: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+        """Load, call, and give what is to be saved."""
         node, hook = self._node, self._hook
         inputs = self._load_inputs(describe)
         self._is_loaded = True
@@ -133,12 +163,7 @@ class Attempt:
         self._check()
         for outputs in self._calls(inputs, describe):
             self._turn_to(SAVE)
-            self._save_outputs(outputs, describe)
-            self._turn_to(FUNCTION)
-        if self._is_over_time:  # also where the last step could not be interrupted, and has ended
-            raise NodeStopped
-        for name in node.confirms:
-            self._catalog.confirm(name)
+            yield outputs
 
     def _check(self) -> None:
         if self._is_over_time or (self._jobs is not None and self._jobs.is_stopped):
@@ -149,7 +174,7 @@ class Attempt:
         return self._timed_out is not None and self._timed_out.is_set()
 
     def _within_timeout(self) -> AbstractContextManager[None]:
-        timed_out, timeout = self._timed_out, self._node.timeout
+        timed_out, timeout = self._timed_out, self._seconds_left
         if timed_out is None or timeout is None:
             return _NOTHING
         return self._timer(timed_out, timeout)
@@ -160,7 +185,9 @@ class Attempt:
 
         def stop() -> None:
             timed_out.set()
-            _logger.warning("Node '%s' is over its timeout of %g s.", self._node.name, timeout)
+            name, given = self._node.name, self._node.timeout
+            with suppress(Exception):  # a handler of the user's must not keep the jobs alive
+                _logger.warning("Node '%s' is over its timeout of %g s.", name, given)
             if jobs is not None:
                 jobs.cancel_until_ended()
 
@@ -181,29 +208,48 @@ class Attempt:
         outputs: dict[str, Any] = {}
         try:
             result = node.call(inputs)
-            if not (isinstance(result, GeneratorType) and node.output_names):
+            if not isinstance(result, GeneratorType):
                 outputs = node.bind_outputs(result)
         except (Exception, SystemExit) as exc:
             self._tell_node_error(exc, inputs)
             raise
-        if not isinstance(result, GeneratorType) or not node.output_names:
-            if self._hook is not None:
-                self._hook.after_node_run(inputs=inputs, outputs=outputs, **self._context)
-            yield outputs
+        if isinstance(result, GeneratorType):
+            yield from self._chunks(result, inputs, describe)
             return
-        while True:
-            describe("")
-            try:
-                chunk = next(result)
-                outputs = node.bind_outputs(chunk)
-            except StopIteration:
-                break
-            except (Exception, SystemExit) as exc:
-                self._tell_node_error(exc, inputs)
-                raise
-            yield outputs
         if self._hook is not None:
             self._hook.after_node_run(inputs=inputs, outputs=outputs, **self._context)
+        yield outputs
+
+    def _chunks(
+        self, generator: Generator[Any], inputs: dict[str, Any], describe: Callable[[str], None]
+    ) -> Iterator[dict[str, Any]]:
+        """Run a generator to its end, and give what is to be saved: chunk by chunk, or then."""
+        from sparkpipe.runner.chunks import Chunks
+
+        node = self._node
+        chunks = Chunks(node, self._catalog)
+        outputs: dict[str, Any] = {}
+        with closing(generator):
+            while True:
+                describe("")
+                self._check()
+                try:
+                    chunk = next(generator)
+                    # Without outputs, what it gives is of no use to anybody.
+                    outputs = node.bind_outputs(chunk) if node.output_names else {}
+                    at_once = chunks.take(outputs)
+                except StopIteration:
+                    break
+                except (Exception, SystemExit) as exc:
+                    self._tell_node_error(exc, inputs)
+                    raise
+                if at_once:
+                    yield at_once
+                    self._turn_to(FUNCTION)
+        if self._hook is not None:
+            self._hook.after_node_run(inputs=inputs, outputs=outputs, **self._context)
+        yield from chunks.rest()
+        self._is_in_chunks = True
 
     def _tell_node_error(self, exc: BaseException, inputs: dict[str, Any]) -> None:
         if self._hook is None:
@@ -266,9 +312,13 @@ class Attempt:
             self._save(name, data)
 
     def _save(self, name: str, data: Any) -> None:
-        hook = self._hook
+        hook, progress = self._hook, self._progress
+        if type(data) is Held:
+            data = data.get()
         if hook is not None:
             hook.before_dataset_saved(dataset_name=name, data=data, node=self._node)
+        if progress is not None:
+            progress.about_to_save(name, self._catalog[name])
         try:
             if self._reports is None:
                 self._catalog.save(name, data)
@@ -279,8 +329,12 @@ class Attempt:
                     self._share(name, data, self._run)
                 self._tell_lazy("save", name)
         except Exception as exc:
+            if progress is not None:
+                progress.could_not_save(name, self._catalog[name])
             self._tell_dataset_error(exc, name, "save")
             raise
+        if progress is not None:
+            progress.note_saved(name)
         if hook is not None:
             hook.after_dataset_saved(dataset_name=name, data=data, node=self._node)
 
@@ -337,7 +391,8 @@ class Attempt:
             ]
         errors = [error for future in futures if (error := future.exception()) is not None]
         if len(errors) > 1:
-            raise DataSetError("; ".join(reason_of(error) for error in errors)) from errors[0]
+            told = "; ".join(reason_of(error) for error in errors)
+            raise SeveralDataSetErrors(told, errors) from errors[0]
         return [future.result() for future in futures]
 
 

@@ -41,7 +41,8 @@ def node_failure(
     from sparkpipe.spark.failures.judging import is_cancellation, java_stack
 
     stopped = is_cancellation(exc)
-    if timed_out and stopped:
+    # Whatever it raised: being stopped shows in many ways.
+    if timed_out:
         return NodeTimeoutError(
             f"Node '{node.name}' took longer than its timeout of {node.timeout:g} s. "
             "Give it more time, or find what it waits for.",

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from sparkpipe.errors import NodeCancelledError, NodeRunError
+from sparkpipe.errors import NodeCancelledError, NodeRunError, NodeTimeoutError
 from sparkpipe.events import (
     NodeEnded,
     NodeEvent,
@@ -18,6 +18,7 @@ from sparkpipe.events import (
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.attempt import FUNCTION, LOAD, SAVE, Attempt
 from sparkpipe.runner.failure import report_of
+from sparkpipe.runner.progress import Progress
 from sparkpipe.spark.jobs.run import SparkRun, current_run
 
 if TYPE_CHECKING:
@@ -113,13 +114,23 @@ def perform(
     started = time.time()
     times = [0.0, 0.0, 0.0]
     retries: list[NodeRetried] = []
+    progress = Progress() if node.retries else None
+    left = node.timeout
+    until = None if left is None else time.monotonic() + left
     while True:
-        attempt = Attempt(node, catalog, hook, is_async, run_id, run, times, is_watched)
+        attempt = Attempt(
+            node, catalog, hook, is_async, run_id, run, times, is_watched, progress, left
+        )
         failure = attempt.make()
         number = len(retries) + 1
         if failure is None or number > node.retries or not _may_pass(failure):
             break
         wait = min(node.retry_delay * 2 ** (number - 1), _LONGEST_DELAY_SECONDS)
+        left = None if until is None else until - time.monotonic() - wait
+        reason = _why_no_retry(progress, left)
+        if reason:
+            _logger.warning("Node '%s' is not tried again: %s", node.name, reason)
+            break
         retried = NodeRetried(run_id, node.name, number, report_of(failure), wait)
         if not _wait_to_retry(node, failure, number, wait, run):
             break
@@ -153,7 +164,19 @@ def status_of(failure: NodeRunError | None) -> NodeStatus:
 def _may_pass(failure: NodeRunError) -> bool:
     from sparkpipe.spark.failures.judging import may_pass  # only after a failure
 
-    return may_pass(failure)
+    return not isinstance(failure, NodeTimeoutError) and may_pass(failure)
+
+
+def _why_no_retry(progress: Progress | None, seconds_left: float | None) -> str:
+    """Say why another attempt could not be right; nothing if it could."""
+    if progress is not None and progress.torn:
+        return (
+            f"a part of what was to be added to '{progress.torn}' may be there already, and would "
+            "be there twice. Look at it before you run the node again."
+        )
+    if seconds_left is not None and seconds_left <= 0:
+        return "its timeout leaves no time for it."
+    return ""
 
 
 def _wait_to_retry(

@@ -130,9 +130,12 @@ def check_generators(make_runner: MakeRunner, folder: Path) -> None:
             node(nodes.chunks, "none", "never", name="empty"),
         ]
     )
-    catalog = DataCatalog(feed_dict={"three": 3, "none": 0})
-    outputs = make_runner().run(pipeline, catalog, create_hook_manager([log]))
-    assert outputs == {"y": [2], "up": [2], "down": [-2]}, outputs
+    names = ("y", "up", "down", "never")
+    kept = {name: nodes.ChunksInFile(folder, name) for name in names}
+    catalog = DataCatalog(kept, feed_dict={"three": 3, "none": 0})
+    make_runner().run(pipeline, catalog, create_hook_manager([log]))
+    found = {name: catalog.load(name) for name in names if catalog.exists(name)}
+    assert found == {"y": [[0], [1], [2]], "up": [[0], [1], [2]], "down": [[0], [-1], [-2]]}, found
     told = [line for line in log.lines if line.startswith("stream after")]
     assert told == [
         "stream after load three 3",

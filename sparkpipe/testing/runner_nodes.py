@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from sparkpipe.hooks import hook_impl
 from sparkpipe.io import AbstractDataSet, DataCatalog
+from sparkpipe.io.effects import SaveEffect
 from sparkpipe.pipeline import Pipeline, node
 from sparkpipe.pipeline.node import Node
 
@@ -170,6 +172,35 @@ class NumberInFile(AbstractDataSet):
     def confirm(self) -> None:
         """Note that it was confirmed."""
         self._file.with_suffix(".confirmed").touch()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"name": self._file.name}
+
+
+class ChunksInFile(AbstractDataSet):
+    """A list in a file, to which each save adds one.
+
+    Args:
+        folder: Where its file is.
+        name: The name of the file.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._file = folder / name
+
+    def _load(self) -> list[list[int]]:
+        return [json.loads(line) for line in self._file.read_text().splitlines()]
+
+    def _save(self, data: list[int]) -> None:
+        with self._file.open("a") as file:
+            file.write(f"{json.dumps(data)}\n")
+
+    def _exists(self) -> bool:
+        return self._file.exists()
+
+    def save_effect(self) -> SaveEffect:
+        """Return what a save does."""
+        return "append"
 
     def _describe(self) -> dict[str, Any]:
         return {"name": self._file.name}

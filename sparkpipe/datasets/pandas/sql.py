@@ -140,6 +140,8 @@ class SQLTableDataSet(SQLDataSet):
     """
 
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"index": False, "if_exists": "fail"}
+    # What a failed save was to append is there whole or not at all.
+    _APPENDS_WHOLE = True
 
     def __init__(
         self,

@@ -104,7 +104,11 @@ def may_pass(exc: BaseException) -> bool:
     """
     if is_cancellation(exc):
         return False
-    return all(_link_may_pass(error) for error in _causes(exc))
+    # Of several at once, each would be met again.
+    return all(
+        _link_may_pass(error) and all(map(may_pass, _raised_together(error)))
+        for error in _causes(exc)
+    )
 
 
 def _link_may_pass(error: BaseException) -> bool:
@@ -140,6 +144,14 @@ def _worker_may_pass(link: Link) -> bool:
     kind = getattr(builtins, name, None)
     is_lasting = isinstance(kind, type) and issubclass(kind, _LASTING)
     return not is_lasting and not name.startswith("pyspark.")
+
+
+def _raised_together(error: BaseException) -> tuple[BaseException, ...]:
+    """Return the members of a group of exceptions."""
+    members = getattr(error, "exceptions", None)
+    if not isinstance(members, tuple):
+        return ()
+    return tuple(member for member in members if isinstance(member, BaseException))
 
 
 def _causes(exc: BaseException) -> Iterator[BaseException]:

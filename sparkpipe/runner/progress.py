@@ -1,0 +1,61 @@
+"""What attempts at one node have come to, so that none repeats what is saved for good."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from sparkpipe.io.declared import is_transactional, save_effect, state_of, unwrapped
+
+
+class Held:
+    """Data as it was when it was held.
+
+    Args:
+        get: Returns it.
+    """
+
+    def __init__(self, get: Callable[[], Any]) -> None:
+        self.get = get
+
+
+class Progress:
+    """What attempts at one node have come to.
+
+    Attributes:
+        left: What the function has returned and is still to be saved.
+        has_saved: Whether a part of that is saved: the next attempt goes on there, and neither
+            calls the function nor saves that part again.
+        torn: The data set of which a failed save may have left a part; the same save would add it
+            again.
+    """
+
+    def __init__(self) -> None:
+        self.left: deque[dict[str, Any]] = deque()
+        self.has_saved = False
+        self.torn = ""
+        self._states: dict[str, str | None] = {}
+
+    def about_to_save(self, name: str, data_set: Any) -> None:
+        """Take down what is there, where a save adds to it piece by piece."""
+        if save_effect(data_set) == "append" and not _is_whole(data_set):
+            self._states[name] = state_of(data_set)
+
+    def could_not_save(self, name: str, data_set: Any) -> None:
+        """Find out whether a failed save has left a part of what it was to add."""
+        if name not in self._states:
+            return
+        before = self._states[name]
+        if before is None or state_of(data_set) != before:
+            self.torn = name
+
+    def note_saved(self, name: str) -> None:
+        """Take down that the next part of a data set is saved for good."""
+        self.has_saved = True
+        self.left[0].pop(name, None)
+
+
+def _is_whole(data_set: Any) -> bool:
+    inner = unwrapped(data_set)
+    return getattr(type(inner), "_APPENDS_WHOLE", False) is True or is_transactional(inner)

@@ -1,0 +1,209 @@
+"""Attempts at a node: what a retry repeats, when none is made, and what a timeout is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkpipe.datasets.json import JSONDataSet
+from sparkpipe.datasets.text import TextDataSet
+from sparkpipe.errors import NodeTimeoutError, RunFailedError
+from sparkpipe.io import AbstractDataSet, DataCatalog, LambdaDataSet, Version
+from sparkpipe.pipeline import Pipeline, node, pipeline
+from sparkpipe.runner import AbstractRunner, SequentialRunner, ThreadRunner
+
+RUNNERS = [SequentialRunner(), SequentialRunner(is_async=True), ThreadRunner()]
+
+
+class Flaky(AbstractDataSet):
+    """Fails as often as it is told, and then keeps what is saved."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = [*errors]
+        self.saved: list[Any] = []
+
+    def _load(self) -> Any:
+        return self.saved[-1]
+
+    def _save(self, data: Any) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.saved.append(data)
+
+    def _describe(self) -> dict[str, Any]:
+        return {}
+
+
+def _appended(path: Path) -> TextDataSet:
+    return TextDataSet(str(path), fs_args={"open_args_save": {"mode": "a"}})
+
+
+def _tried(function: Any, outputs: Any, retries: int = 2, **options: Any) -> Pipeline:
+    return pipeline(
+        [node(function, "x", outputs, name="n", retries=retries, retry_delay=0.001, **options)]
+    )
+
+
+def _failed(pipe: Pipeline, catalog: DataCatalog, runner: Any = None) -> RunFailedError:
+    with pytest.raises(RunFailedError) as caught:
+        (runner or SequentialRunner()).run(pipe, catalog)
+    return caught.value
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_retry_saves_only_what_is_not_yet_saved(runner: AbstractRunner, tmp_path: Path) -> None:
+    calls = []
+
+    def three(x: int) -> tuple[str, int, int]:
+        calls.append(x)
+        return "row\n", len(calls), len(calls)
+
+    remote = Flaky(ConnectionResetError("lost"), ConnectionResetError("lost again"))
+    model = JSONDataSet(str(tmp_path / "m.json"), version=Version(None, "v1"))
+    catalog = DataCatalog(
+        {"log": _appended(tmp_path / "log.txt"), "model": model, "remote": remote}, {"x": 1}
+    )
+    runner.run(_tried(three, ["log", "model", "remote"]), catalog)
+    assert (tmp_path / "log.txt").read_text() == "row\n"
+    assert catalog.load("model") == 1
+    assert remote.saved == [1], "the outputs of one node are of one call"
+
+
+def test_a_retry_after_which_nothing_is_saved_yet_calls_again() -> None:
+    calls = []
+    remote = Flaky(ConnectionResetError("lost"))
+
+    def count(x: int) -> int:
+        calls.append(x)
+        return len(calls)
+
+    SequentialRunner().run(_tried(count, "remote"), DataCatalog({"remote": remote}, {"x": 1}))
+    assert remote.saved == [2]
+
+
+def test_a_retried_generator_appends_each_chunk_once(tmp_path: Path) -> None:
+    calls = []
+
+    def chunks(x: int) -> Iterator[str]:
+        calls.append(x)
+        yield f"{len(calls)}a\n"
+        if len(calls) == 1:
+            raise ConnectionResetError("lost")
+        yield f"{len(calls)}b\n"
+
+    catalog = DataCatalog({"log": _appended(tmp_path / "log.txt")}, {"x": 1})
+    SequentialRunner().run(_tried(chunks, "log"), catalog)
+    assert (tmp_path / "log.txt").read_text() == "2a\n2b\n", "the chunks of one call"
+
+
+def test_a_retry_of_a_failed_chunk_goes_on_with_that_chunk() -> None:
+    class Appending(Flaky):
+        def _save(self, data: Any) -> None:
+            if data == "b" and self.errors:
+                raise self.errors.pop()
+            self.saved.append(data)
+
+        def save_effect(self) -> Any:
+            return "append"
+
+        def is_transactional(self) -> bool:
+            return True
+
+    def chunks(x: int) -> Iterator[str]:
+        yield from "abc"
+
+    log = Appending(ConnectionResetError("lost"))
+    SequentialRunner().run(_tried(chunks, "log"), DataCatalog({"log": log}, {"x": 1}))
+    assert log.saved == ["a", "b", "c"]
+
+
+def test_an_append_that_may_be_half_there_is_not_repeated(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Torn(Flaky):
+        def _save(self, data: Any) -> None:
+            self.saved.append(data[:1])  # what has arrived, before the connection is lost
+            raise ConnectionResetError("lost")
+
+        def save_effect(self) -> Any:
+            return "append"
+
+    log = Torn()
+    error = _failed(_tried(lambda x: "row", "log"), DataCatalog({"log": log}, {"x": 1}))
+    assert log.saved == ["r"]
+    assert "ConnectionResetError: lost" in error.failures[0].message
+    assert "a part of what was to be added to 'log' may be there already" in caplog.text
+
+
+def test_an_append_that_has_left_nothing_is_repeated(tmp_path: Path) -> None:
+    class Refused(TextDataSet):
+        errors = 1
+
+        def _save(self, data: Any) -> None:
+            if self.errors:
+                self.errors -= 1
+                raise ConnectionRefusedError("nobody answers")
+            super()._save(data)
+
+    (tmp_path / "log.txt").write_text("old\n")
+    log = Refused(str(tmp_path / "log.txt"), fs_args={"open_args_save": {"mode": "a"}})
+    SequentialRunner().run(_tried(lambda x: "new\n", "log"), DataCatalog({"log": log}, {"x": 1}))
+    assert (tmp_path / "log.txt").read_text() == "old\nnew\n"
+
+
+def test_all_errors_of_an_attempt_decide_whether_to_try_again() -> None:
+    loads = []
+
+    def load(error: Exception) -> Any:
+        def fail() -> Any:
+            loads.append(error)
+            raise error
+
+        return fail
+
+    catalog = DataCatalog(
+        {
+            "x": LambdaDataSet(load(ConnectionResetError("passes")), None),
+            "y": LambdaDataSet(load(PermissionError("lasts")), None),
+        }
+    )
+    pipe = pipeline([node(lambda x, y: x, ["x", "y"], "z", retries=3, retry_delay=0.001)])
+    error = _failed(pipe, catalog, SequentialRunner(is_async=True))
+    assert len(loads) == 2
+    assert "passes" in error.failures[0].message
+    assert "lasts" in error.failures[0].message
+
+
+@pytest.mark.parametrize("error", [ValueError("wrong"), ConnectionResetError("lost")])
+def test_a_node_over_its_timeout_is_a_timeout_whatever_it_raises(error: Exception) -> None:
+    calls = []
+
+    def slow(x: int) -> int:
+        calls.append(x)
+        time.sleep(0.06)
+        raise error
+
+    failed = _failed(_tried(slow, "y", timeout=0.02), DataCatalog(feed_dict={"x": 1}))
+    assert isinstance(failed.failures[0], NodeTimeoutError)
+    assert failed.failures[0].__cause__ is error
+    assert len(calls) == 1
+
+
+def test_no_attempt_is_made_beyond_the_time_of_the_node(caplog: pytest.LogCaptureFixture) -> None:
+    calls = []
+
+    def lost(x: int) -> int:
+        calls.append(x)
+        raise ConnectionResetError("lost")
+
+    pipe = pipeline([node(lost, "x", "y", retries=5, retry_delay=0.15, timeout=0.3)])
+    started = time.monotonic()
+    error = _failed(pipe, DataCatalog(feed_dict={"x": 1}))
+    assert time.monotonic() - started < 0.3
+    assert len(calls) == 2
+    assert "lost" in error.failures[0].message
+    assert "its timeout leaves no time for it" in caplog.text
