@@ -307,6 +307,8 @@ def test_module_that_executors_lack_is_named_with_the_option_that_ships_it(
     assert "sparkpipe submit command" in told
     assert "\nTo continue from there: spark-submit ... main.py run --pipeline sums --fr" in told
     assert len(told[: told.index("Full traceback")].splitlines()) <= 15
+    # What Spark says before it reads the level: its version, Java's and the system's.
+    assert (run.out + run.err).count(" INFO ") <= 3
 
 
 def test_driver_in_the_cluster_runs_from_what_is_shipped(store: Store, tmp_path: Path) -> None:

@@ -115,7 +115,8 @@ def _start_under_spark_submit(settings: Mapping[str, str], options: SparkOptions
     with pools_file(options) as pools, _own_interrupts():
         try:
             conf = SparkConf()  # reads what spark-submit was given
-            given = {**unless_given(), **settings, **pools}
+            # Else Spark tells hundreds of lines on the console.
+            given = {"spark.log.level": "WARN", **unless_given(), **settings, **pools}
             if conf.get("spark.master", "").startswith("local["):  # the driver is all there is
                 given = {**metastore_settings(options.metastore_folder, settings), **given}
             for key, value in given.items():
