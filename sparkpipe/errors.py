@@ -276,6 +276,26 @@ def told_with_place(exc: BaseException) -> str:
     return f"{type(exc).__name__}{text and f': {text}'} ({place_of(exc)})"
 
 
+@contextmanager
+def refusing_exits(what: str) -> Iterator[None]:
+    """Within it, what ends a process or a task ends only what was called, as an error.
+
+    ``sys.exit(0)`` in a hook would be a success of a run that did nothing.
+
+    Args:
+        what: What was called, for the message.
+
+    Raises:
+        SparkpipeError: It raised ``SystemExit``, or what else is no plain exception.
+    """
+    try:
+        yield
+    except (Exception, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as exc:
+        raise SparkpipeError(f"{what} raised {told_with_place(exc)}") from exc
+
+
 def first_line(told: object) -> str:
     r"""Return the first line of a text, or of what an error says.
 

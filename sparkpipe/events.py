@@ -299,7 +299,7 @@ class _Guarded:
     def on_event(self, event: Event) -> None:
         try:
             self._observer.on_event(event)
-        except Exception as exc:
+        except (Exception, SystemExit) as exc:
             # Once is enough: what fails for one node will fail for hundreds.
             if not self._has_failed:
                 _logger.warning(

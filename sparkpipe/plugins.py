@@ -28,7 +28,7 @@ def load_plugins(group: str, kind: str, disabled: Iterable[str] = ()) -> tuple[o
             continue
         try:
             plugin = entry.load()
-        except Exception as exc:
+        except (Exception, SystemExit) as exc:
             raise ConfigError(
                 f"The {kind} '{entry.value}' of the package {package} cannot be imported: "
                 f"{told_with_place(exc)}.",

@@ -196,10 +196,34 @@ def test_bad_yaml_is_told_with_file_and_line(write: Write, text: str, line: int)
     assert f"conf/base/parameters.yml:{line} is not YAML" in refused()
 
 
-@pytest.mark.parametrize("text", ["a: 2026-13-45\n", "a: \x00\n"])
-def test_values_that_cannot_be_are_told_with_the_file(write: Write, text: str) -> None:
-    write("base/parameters.yml", text)
+def test_control_characters_are_told_with_the_file(write: Write) -> None:
+    write("base/parameters.yml", "a: \x00\n")
     assert "conf/base/parameters.yml is not YAML" in refused()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["2026-13-45", "!!timestamp foo", "!!int foo", "!!float foo", "!!bool foo", "9" * 5000],
+)
+def test_values_that_python_cannot_make_are_told_with_their_line(write: Write, value: str) -> None:
+    write("base/parameters.yml", f"a: 1\nb:\n  c: {value}\n")
+    told = refused()
+    assert "conf/base/parameters.yml:3 is not YAML" in told
+    assert "foo" not in told
+
+
+@pytest.mark.parametrize("kind", ["catalog", "credentials", "globals", "logging", "spark"])
+@pytest.mark.parametrize("name", ["yml", "json"])
+def test_what_is_nested_without_end_is_refused_in_every_file(
+    write: Write, kind: str, name: str
+) -> None:
+    for levels in (150, 600, 100_000):
+        write(f"base/{kind}.{name}", f'{{"a": {"[" * levels}{"]" * levels}}}')
+        told = refused(kind)
+        assert f"conf/base/{kind}.{name}" in told
+        assert "nested more than 100 levels" in told
+    write(f"base/{kind}.yml", "a:\n  " + "- " * 100_000 + "1")
+    assert "conf/base/" in refused(kind)
 
 
 def test_bad_json_is_told_with_file_and_line(write: Write) -> None:
@@ -249,7 +273,27 @@ def test_aliases_do_not_blow_up(write: Write) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 30)]
     write("base/parameters.yml", "\n".join(lines))
-    assert len(parameters()) == 30
+    told = refused()
+    assert "conf/base/parameters.yml:" in told
+    assert "stands for more than 1,000,000 values" in told
+
+
+@pytest.mark.parametrize("text", ["a: &a [*a]", "a: &a {b: *a}", "a: &a {b: [{c: *a}]}"])
+def test_an_alias_within_itself_is_refused(write: Write, text: str) -> None:
+    write("base/parameters.yml", text)
+    assert "conf/base/parameters.yml:1 cannot be read: an alias stands within itself" in refused()
+
+
+def test_merge_keys_do_not_blow_up(write: Write) -> None:
+    lines = ["a0: &a0 {x: 1}"]
+    lines += [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}" for i in range(1, 30)]
+    write("base/catalog.yml", "\n".join(lines))
+    assert "stands for more than" in refused("catalog")
+
+
+def test_a_few_aliases_are_as_many_values(write: Write) -> None:
+    write("base/parameters.yml", "a: &a [1, 2]\nb: [*a, *a]\nc: {<<: {x: *a}}\n")
+    assert parameters() == {"a": [1, 2], "b": [[1, 2], [1, 2]], "c": {"x": [1, 2]}}
 
 
 def test_unknown_kind_is_told_with_the_nearest(write: Write) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sparkpipe.cli.streams import echo
+
 if TYPE_CHECKING:
     from sparkpipe.project import Project
 
@@ -135,5 +137,5 @@ def commands_of(entry: EntryPoint) -> Mapping[str, click.Command]:
 
 def _warn(entry: EntryPoint, what: str) -> Mapping[str, click.Command]:
     package = f" of the package {entry.dist.name}" if entry.dist is not None else ""
-    click.echo(f"Warning: the plugin '{entry.name}'{package} ({entry.value}) {what}", err=True)
+    echo(f"Warning: the plugin '{entry.name}'{package} ({entry.value}) {what}", err=True)
     return {}

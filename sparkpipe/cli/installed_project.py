@@ -6,7 +6,7 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,7 +30,7 @@ def run_package(package_name: str, args: Sequence[str] | None = None) -> None:
         package_name: The dotted name of the package.
         args: Options; by default those of the command line.
     """
-    from sparkpipe.cli.interrupt import ending_on_signals, exit_status
+    from sparkpipe.cli.ending import run_to_end
     from sparkpipe.cli.project_command import show_error
 
     try:
@@ -38,19 +38,11 @@ def run_package(package_name: str, args: Sequence[str] | None = None) -> None:
     except SparkpipeError as exc:
         show_error(exc, verbose=False)
         sys.exit(2)
-    try:
-        # A notebook or service may call this from another thread, where no signal arrives.
-        is_main = threading.current_thread() is threading.main_thread()
-        with ending_on_signals() if is_main else nullcontext():
-            ended = command.main(args, prog_name=package_name, obj=project, standalone_mode=False)
-    except click.ClickException as exc:
-        exc.show()
-        ended = exc.exit_code
-    except KeyboardInterrupt as exc:
-        click.echo("Interrupted.", err=True)
-        ended = exit_status(exc)
-    if isinstance(ended, int) and ended:
-        sys.exit(ended)
+    # A notebook or service may call this from another thread, where no signal arrives.
+    is_main = threading.current_thread() is threading.main_thread()
+    status = run_to_end(command, args, package_name, project, takes_signals=is_main)
+    if status:
+        sys.exit(status)
 
 
 def run_task(package_name: str, args: Sequence[str] | None = None) -> dict[str, Any]:

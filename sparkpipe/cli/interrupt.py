@@ -54,6 +54,13 @@ def exit_status(interrupt: KeyboardInterrupt) -> int:
     return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
 
 
+def raise_interrupt(abort: BaseException) -> None:
+    """Raise the interrupt that click has turned into an error of its own, if it was one."""
+    cause = abort.__cause__ or abort.__context__
+    if isinstance(cause, KeyboardInterrupt):
+        raise cause from None
+
+
 def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated
 

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 
+from sparkpipe.cli.files import shown
+from sparkpipe.logging import tell_once_of_failures
+from sparkpipe.report.text import printable_lines
 from sparkpipe.spark.jobs.query_logs import TRACE_LOGGERS
 
 _LARGEST_LOG = 10 * 1024 * 1024
@@ -58,7 +61,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self.write(self.format(record) + "\n")
+            self.write(printable_lines(self.format(record)) + "\n")
         except Exception:
             self.handleError(record)
 
@@ -75,7 +78,7 @@ class _Console(_Lines):
 
 
 class _File(_Lines):
-    """Appends to a file.
+    """Appends to a file; that it cannot be written, as on a full disk, is told once.
 
     Raises:
         OSError: It cannot be opened.
@@ -85,6 +88,7 @@ class _File(_Lines):
         super().__init__()
         self._path = path
         self._file = self._opened()
+        tell_once_of_failures(self, shown(path))
 
     def _opened(self) -> FileIO:
         # Unbuffered: each line is in the file when a run is killed.
@@ -153,6 +157,8 @@ def configure_logging(
 
 def _roll_over(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_fifo():  # to open it is to wait for a reader
+        raise OSError
     if path.exists() and path.stat().st_size > _LARGEST_LOG:
         path.replace(path.with_suffix(".log.1"))
     return path

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -54,13 +55,13 @@ class Commands(LazyGroup):
                 f"More commands come from {', '.join(sources)}; 'sparkpipe info' lists them."
             )
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> None:
         """Run a command; errors of a project's or plugin's command are shown in a few lines too."""
         from sparkpipe.cli.project_command import telling_errors
 
         verbose = bool(ctx.params.get("verbose"))
         with telling_errors(ctx, verbose, "sparkpipe --verbose"):
-            return super().invoke(ctx)
+            super().invoke(ctx)  # what it returns is no exit status
 
 
 @click.group(
@@ -118,14 +119,13 @@ def main(
         project: The project that it is for; by default that of the working folder.
         name: What a user writes before them.
 
-    Ends the process with status 0; 1 if a run failed; 2 for misuse; 130 after Ctrl-C, 143 after
-    SIGTERM.
+    Ends the process with status 0; 1 if a run failed, or what was asked for could not be printed; 2
+    for misuse; 130 after Ctrl-C, 143 after SIGTERM; 141 where nobody reads what is printed.
     """
-    from sparkpipe.cli.interrupt import ending_on_signals, exit_status
-
     try:
-        with ending_on_signals():
-            cli(args, prog_name=name, obj=project)
-    except KeyboardInterrupt as exc:
-        click.echo("Interrupted.", err=True)
-        sys.exit(exit_status(exc))
+        from sparkpipe.cli.ending import run_to_end
+
+        status = run_to_end(cli, args, name, project)
+    except KeyboardInterrupt:  # before signals were looked after
+        status = 128 + signal.SIGINT
+    sys.exit(status)

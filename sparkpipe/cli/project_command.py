@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,12 +11,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from sparkpipe.cli import project_names
-from sparkpipe.cli.interrupt import exit_status
+from sparkpipe.cli.streams import echo
 from sparkpipe.errors import (
     ConfigError,
     PreflightError,
     RunFailedError,
     SparkpipeError,
+    refusing_exits,
 )
 
 if TYPE_CHECKING:
@@ -41,8 +41,11 @@ class ProjectCommand(click.Command):
     """A command that tells an error in a few lines and ends with its exit status."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        with telling_errors(ctx, bool(ctx.params.get("verbose")), "--verbose"):
+        """Run the command; what it calls of the project may end it, but by no status of its own."""
+        with (
+            telling_errors(ctx, bool(ctx.params.get("verbose")), "--verbose"),
+            refusing_exits(f"'{ctx.command_path}'"),
+        ):
             return super().invoke(ctx)
 
 
@@ -63,10 +66,7 @@ def telling_errors(ctx: click.Context, verbose: bool, more: str) -> Iterator[Non
     except SparkpipeError as exc:
         show_error(exc, verbose)
         ctx.exit(1 if isinstance(exc, RunFailedError) else 2)
-    except KeyboardInterrupt as exc:
-        click.echo("Interrupted.", err=True)
-        ctx.exit(exit_status(exc))
-    except (click.exceptions.Exit, click.Abort, click.ClickException, BrokenPipeError):
+    except (click.exceptions.Exit, click.Abort, click.ClickException):
         raise
     except Exception as exc:
         show_unexpected(exc, verbose, more=more)
@@ -173,7 +173,7 @@ def echo_table(rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        echo("  ".join(cells).rstrip())
 
 
 def show_error(error: SparkpipeError, verbose: bool, *, every_problem: bool = False) -> None:
@@ -186,9 +186,9 @@ def show_error(error: SparkpipeError, verbose: bool, *, every_problem: bool = Fa
     """
     if verbose:
         for cause in error.failures if isinstance(error, RunFailedError) else ():
-            click.echo(cause.traceback_text, err=True)
+            echo(cause.traceback_text, err=True)
         if not isinstance(error, RunFailedError):
-            click.echo("".join(traceback.format_exception(error)), err=True)
+            echo("".join(traceback.format_exception(error)), err=True)
     if isinstance(error, RunFailedError):
         lines = _failure_lines(error)
     elif isinstance(error, PreflightError) and len(error.problems) > 1:
@@ -236,7 +236,7 @@ def show_unexpected(
 ) -> None:
     """Show an error that sparkpipe did not raise on purpose: of a hook, a runner, or a bug."""
     if verbose:
-        click.echo("".join(traceback.format_exception(error)), err=True)
+        echo("".join(traceback.format_exception(error)), err=True)
     told = _first_lines(f"{type(error).__name__}: {error}", _MOST_LINES_OF_ONE - 2)
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"\n  at {frame.filename}:{frame.lineno} in {frame.name}"
@@ -245,4 +245,5 @@ def show_unexpected(
 
 
 def _echo_red(label: str, text: str) -> None:
-    click.echo(click.style(label, fg="red", bold=True) + text, err=True, file=sys.stderr)
+    click.secho(label, fg="red", bold=True, err=True, nl=False)
+    echo(text, err=True)

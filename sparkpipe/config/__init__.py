@@ -1,6 +1,6 @@
 """Configuration: YAML and JSON files of ``conf/<environment>``, read by the safe loader only."""
 
-from sparkpipe.config.files import read_file, to_yaml
+from sparkpipe.config.files import read_file
 from sparkpipe.config.loaders import (
     PATTERNS,
     AbstractConfigLoader,
@@ -13,6 +13,7 @@ from sparkpipe.config.loaders import (
     TemplatedConfigLoader,
 )
 from sparkpipe.config.params import merged, parse_params
+from sparkpipe.config.parsing import to_yaml
 from sparkpipe.config.typed_params import GivenParams, fit_params
 
 __all__ = [

@@ -1,49 +1,152 @@
-"""One configuration file: YAML or JSON, read by the safe loader only."""
+"""The files of configuration: finding them in a folder, and reading one."""
 
 from __future__ import annotations
 
-import json
+import os
 import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatch
+from pathlib import Path, PurePath
 from typing import Any
 
-import yaml
-
+from sparkpipe.config.parsing import (
+    SetTwiceError,
+    TooLargeError,
+    UnreadableError,
+    read_json,
+    read_yaml,
+)
 from sparkpipe.errors import ConfigError
+from sparkpipe.redaction import is_secret
 
 #: Endings of configuration files.
 SUFFIXES = (".yml", ".yaml", ".json")
 
-_CSafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
-_CSafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_HIDDEN = (".", "_")
+
+_KEY = re.compile(r"""([\w.-]+)["']?\s*:(?=$|[\s\[{"'!&*|>])""")
 
 
-class _SafeLoader(_CSafeLoader):  # type: ignore[misc]
-    """Reads ``1e-3`` as a number, as YAML 1.2 and everybody else does."""
+def find_files(folder: Path, patterns: Iterable[str]) -> list[Path]:
+    """Return the configuration files in a folder that match one of the patterns, sorted.
+
+    Names that begin with ``.`` or ``_`` are passed over. Links are followed.
+
+    Args:
+        folder: Where to look; it need not be there.
+        patterns: As of :meth:`pathlib.Path.glob`.
+
+    Raises:
+        ConfigError: A folder cannot be read, or what matches is no file.
+    """
+    parted = [PurePath(pattern).parts for pattern in patterns]
+    found = []
+    for names in _names_in(folder):
+        path = folder.joinpath(*names)
+        if path.suffix in SUFFIXES and any(_fits(names, parts) for parts in parted):
+            _refuse_no_file(path)
+            found.append(path)
+    return sorted(found)
 
 
-class _SafeDumper(_CSafeDumper):  # type: ignore[misc]
-    """Writes the text ``1e-3`` in quotes, because it would be read as a number."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-for _class in (_SafeLoader, _SafeDumper):
-    _class.add_implicit_resolver(
-        "tag:yaml.org,2002:float",
-        re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+\Z"),
-        list("-+.0123456789"),
-    )
+def _refuse_no_file(path: Path) -> None:
+    try:
+        # To open a pipe is to wait for a writer.
+        is_file = stat.S_ISREG(path.stat().st_mode) or path.samefile(os.devnull)
+    except OSError as exc:
+        raise _unreadable(path, exc) from exc
+    if not is_file:
+        raise ConfigError(f"{shown_path(path)} is no file.")
 
 
-def read_file(path: Path, shown: str = "") -> tuple[dict[str, Any], dict[str, int]]:
+def _names_in(folder: Path) -> Iterator[tuple[str, ...]]:
+    """Give all that is in a folder and below it, but for folders, by the names that lead there."""
+    if not is_folder(folder):
+        return
+    to_visit: list[tuple[tuple[str, ...], frozenset[tuple[int, int]]]] = [((), frozenset())]
+    while to_visit:
+        names, above = to_visit.pop()
+        path = folder.joinpath(*names)
+        try:
+            status = path.stat()
+            entries = sorted(os.scandir(path), key=lambda entry: entry.name)
+        except OSError as exc:
+            raise _unreadable(path, exc) from exc
+        identity = (status.st_dev, status.st_ino)
+        if identity in above:  # a link leads back
+            continue
+        for entry in entries:
+            if entry.name.startswith(_HIDDEN):
+                continue
+            if entry.is_dir():
+                to_visit.append(((*names, entry.name), above | {identity}))
+            else:
+                yield (*names, entry.name)
+
+
+def is_folder(folder: Path) -> bool:
+    """Whether there is a folder.
+
+    Raises:
+        ConfigError: What has its name is none, or cannot be looked at.
+    """
+    try:
+        is_one = stat.S_ISDIR(folder.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError) as exc:
+        if folder.is_symlink():
+            raise _unreadable(folder, exc) from exc
+        return False
+    except (OSError, ValueError) as exc:
+        raise _unreadable(folder, exc) from exc
+    if not is_one:
+        raise ConfigError(f"{shown_path(folder)} is no folder.")
+    return True
+
+
+def names_of_folders(folder: Path) -> list[str]:
+    """Return the names of the folders in a folder.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        return [entry.name for entry in os.scandir(folder) if entry.is_dir()]
+    except OSError as exc:
+        raise _unreadable(folder, exc) from exc
+
+
+def _unreadable(path: Path, exc: OSError | ValueError) -> ConfigError:
+    what = "is a link to nothing" if isinstance(exc, FileNotFoundError) else "cannot be read"
+    reason = "" if isinstance(exc, FileNotFoundError) else f": {getattr(exc, 'strerror', exc)}"
+    return ConfigError(f"{shown_path(path)} {what}{reason}.")
+
+
+def _fits(names: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return not names
+    if pattern[0] == "**":
+        return _fits(names, pattern[1:]) or (bool(names) and _fits(names[1:], pattern))
+    return bool(names) and fnmatch(names[0], pattern[0]) and _fits(names[1:], pattern[1:])
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as messages show it: from the working folder, if it lies below."""
+    try:
+        return path.absolute().relative_to(Path.cwd()).as_posix()
+    except (ValueError, OSError):
+        return str(path)
+
+
+def read_file(
+    path: Path, shown: str = "", *, is_secret_file: bool = False
+) -> tuple[dict[str, Any], dict[str, int]]:
     """Read a configuration file.
 
     Args:
         path: A ``.yml``, ``.yaml`` or ``.json`` file.
         shown: How to name it in messages.
+        is_secret_file: Its values are for nobody's eyes: messages have none of its text but keys.
 
     Returns:
         Its content, and the line of each first-level key. An empty file is an empty mapping.
@@ -52,17 +155,16 @@ def read_file(path: Path, shown: str = "") -> tuple[dict[str, Any], dict[str, in
         ConfigError: It is not UTF-8, YAML or JSON, or not a mapping; says where.
     """
     shown = shown or str(path)
+    text = read_text(path, shown)
+    lines: dict[str, int] = {}
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{shown} is not a text in UTF-8: {exc.reason}.") from exc
-    except OSError as exc:
-        raise ConfigError(f"{shown} cannot be read: {exc.strerror}.") from exc
-    if path.suffix == ".json":
-        lines: dict[str, int] = {}
-        values = _read_json(text, shown)
-    else:
-        values, lines = _read_yaml(text, shown)
+        if path.suffix == ".json":
+            values = read_json(text)
+        else:
+            values, lines = read_yaml(text)
+    except UnreadableError as exc:
+        error, is_hidden = _told(exc, text, shown, path.suffix, is_secret_file=is_secret_file)
+        raise error from (None if is_hidden else exc)
     if values is None:
         return {}, {}
     if not isinstance(values, dict):
@@ -74,106 +176,51 @@ def read_file(path: Path, shown: str = "") -> tuple[dict[str, Any], dict[str, in
     }
 
 
-def _read_json(text: str, shown: str) -> Any:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        values = dict(pairs)
-        if len(values) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise ConfigError(f"{shown}: '{twice}' is set twice.", hint="Remove one of them.")
-        return values
+def read_text(path: Path, shown: str) -> str:
+    """Return the text of a file of the project.
 
-    try:
-        return json.loads(text, object_pairs_hook=unique) if text.strip() else None
-    except json.JSONDecodeError as exc:
-        raise ConfigError(f"{shown}:{exc.lineno} is not JSON: {exc.msg}.") from exc
+    Args:
+        path: The file.
+        shown: How to name it in messages.
 
-
-def _read_yaml(text: str, shown: str) -> tuple[Any, dict[str, int]]:
-    loader = _SafeLoader(text)
-    try:
-        root = loader.get_single_node()
-        if root is None:
-            return None, {}
-        lines: dict[str, int] = {}
-        for mapping in _mappings(root):
-            seen: dict[str, int] = {}
-            for key, _ in mapping.value:
-                line = key.start_mark.line + 1
-                if not isinstance(key.value, str):
-                    continue  # a list or mapping as key is refused when it is constructed
-                if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                    raise ConfigError(
-                        f"{shown}:{line}: '{key.value}' is set twice, first in line "
-                        f"{seen[key.value]}.",
-                        hint="Remove one of them.",
-                    )
-                seen[key.value] = line
-            if mapping is root:
-                lines = seen
-        return loader.construct_document(root), lines
-    except yaml.MarkedYAMLError as exc:
-        mark = exc.problem_mark or exc.context_mark
-        where = f"{shown}:{mark.line + 1}" if mark else shown
-        raise ConfigError(
-            f"{where} is not YAML that can be read: {exc.problem or exc.context}.",
-            hint="Check the indentation, colons and quotes there.",
-        ) from exc
-    except (yaml.YAMLError, ValueError) as exc:  # ValueError: a date such as 2026-13-45
-        raise ConfigError(f"{shown} is not YAML that can be read: {exc}.") from exc
-    finally:
-        loader.dispose()
-
-
-def _mappings(root: Any) -> Iterator[Any]:
-    seen: set[int] = set()
-    to_visit = [root]
-    while to_visit:
-        node = to_visit.pop()
-        if id(node) in seen or isinstance(node, yaml.ScalarNode):
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
-            yield node
-            to_visit.extend(value for _, value in node.value)
-        else:
-            to_visit.extend(node.value)
-
-
-def read_value(text: str) -> Any:
-    """Read a value as YAML does; a text that is no YAML is that text."""
-    try:
-        return yaml.load(text, _SafeLoader)
-    except (yaml.YAMLError, ValueError):
-        return text
-
-
-def read_texts(text: str) -> Any:
-    """Read a value as YAML does, but for that each scalar stays a text."""
-    if not text or text.startswith("#"):
-        return text
-    try:
-        return yaml.load(text, yaml.BaseLoader)  # makes nothing else
-    except yaml.YAMLError:
-        return text
-
-
-def why_no_date(text: str) -> str:
-    """Return why YAML cannot make a date of a text that looks like one; else nothing."""
-    try:
-        yaml.load(text, _SafeLoader)
-    except ValueError as exc:
-        return str(exc)
-    except yaml.YAMLError:
-        pass
-    return ""
-
-
-def to_yaml(values: Mapping[str, Any]) -> str:
-    r"""Return the text of a configuration file that is read back as these values.
-
-    >>> to_yaml({"orders": {"type": "text.TextDataSet", "version": "1e3"}})
-    "orders:\n  type: text.TextDataSet\n  version: '1e3'\n"
+    Raises:
+        ConfigError: It cannot be read, or is not UTF-8.
     """
-    text: str = yaml.dump(dict(values), Dumper=_SafeDumper, sort_keys=False, allow_unicode=True)
-    return text
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{shown} is not a text in UTF-8: {exc.reason}.") from exc
+    except OSError as exc:
+        raise ConfigError(f"{shown} cannot be read: {exc.strerror}.") from exc
+
+
+def _told(
+    error: UnreadableError, text: str, shown: str, suffix: str, *, is_secret_file: bool
+) -> tuple[ConfigError, bool]:
+    """Return what is wrong with a file, and whether that hides what its text says."""
+    where = shown if error.line is None else f"{shown}:{error.line}"
+    if isinstance(error, SetTwiceError):
+        return ConfigError(f"{where}: {error.problem}.", hint="Remove one of them."), False
+    if isinstance(error, TooLargeError):
+        return ConfigError(f"{where} cannot be read: {error.problem}."), False
+    if suffix == ".json":
+        return ConfigError(f"{where} is not JSON that can be read: {error.problem}."), False
+    key = _key_at(text, error.line)
+    if is_secret_file or is_secret(key):
+        value = f"the value of '{key}'" if key else "its text"
+        hidden = ConfigError(
+            f"{where} is not YAML that can be read; {value} is not shown.",
+            hint="Put a text with special characters in single quotes.",
+        )
+        return hidden, True
+    hint = "" if error.line is None else "Check the indentation, colons and quotes there."
+    return ConfigError(f"{where} is not YAML that can be read: {error.problem}.", hint=hint), False
+
+
+def _key_at(text: str, line: int | None) -> str:
+    """Return the key in a line of a file, or else in the nearest one above it."""
+    for before in reversed(text.splitlines()[:line]):
+        keys: list[str] = _KEY.findall(before)
+        if keys:
+            return next(filter(is_secret, keys), keys[0])
+    return ""

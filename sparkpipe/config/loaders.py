@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
-from sparkpipe.config.files import SUFFIXES, read_file
+from sparkpipe.config.files import find_files, is_folder, names_of_folders, read_file, shown_path
 from sparkpipe.config.interpolation import Sources, has_interpolation, interpolated, with_texts
 from sparkpipe.config.params import merged
 from sparkpipe.errors import ConfigError, did_you_mean
@@ -133,16 +133,27 @@ class ConfigLoader(AbstractConfigLoader):
                     f"{name!r} cannot be an environment.",
                     hint="It is the name of a folder in conf, such as 'local'.",
                 )
-        if not self._folder.is_dir():
+        self._refuse_missing(env)
+
+    def _refuse_missing(self, env: str | None) -> None:
+        shown = shown_path(self._folder)
+        if not is_folder(self._folder):
             raise MissingConfigError(
-                f"There is no configuration folder {self._folder}.",
-                hint="Make it, with a folder 'base' in it, or name another by --conf-source.",
+                f"There is no configuration folder {shown}.",
+                hint=f"Make it, with a folder '{self.base_env}' in it, or name another by "
+                "--conf-source.",
             )
-        if env is not None and not (self._folder / env).is_dir():
-            known = [path.name for path in self._folder.iterdir() if path.is_dir()]
+        known = sorted(names_of_folders(self._folder))
+        told = f"Folders in it: {', '.join(known) or 'none'}."
+        if self.base_env not in known and not is_folder(self._folder / self.base_env):
             raise MissingConfigError(
-                f"There is no environment '{env}' in {self._folder}.",
-                hint=did_you_mean(env, known) or f"Environments: {', '.join(sorted(known))}.",
+                f"There is no '{self.base_env}' in {shown}, so it is no folder of configuration.",
+                hint=did_you_mean(self.base_env, known) or told,
+            )
+        if env is not None and not is_folder(self._folder / env):
+            raise MissingConfigError(
+                f"There is no environment '{env}' in {shown}.",
+                hint=did_you_mean(env, known) or f"Environments: {', '.join(known)}.",
             )
 
     @property
@@ -197,7 +208,7 @@ class ConfigLoader(AbstractConfigLoader):
         values: dict[str, Any] = {}
         origins: dict[str, str] = {}
         for name in self._environments():
-            read, read_origins = _read_environment(self._folder / name, patterns)
+            read, read_origins = _read_environment(self._folder / name, patterns, kind)
             of_env = {
                 key: value
                 for key, value in self._resolve(kind, read, read_origins).items()
@@ -446,13 +457,14 @@ def _checked_patterns(patterns: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _read_environment(
-    folder: Path, patterns: Iterable[str]
+    folder: Path, patterns: Iterable[str], kind: str = ""
 ) -> tuple[dict[str, Any], dict[str, str]]:
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for path in sorted(_matching(folder, patterns)):
-        shown = _shown(path)
-        read, lines = read_file(path, shown)
+    for path in find_files(folder, patterns):
+        shown = shown_path(path)
+        is_secret_file = kind == "credentials" or "credentials" in path.name
+        read, lines = read_file(path, shown, is_secret_file=is_secret_file)
         for key, value in read.items():
             if key in values and not key.startswith("_"):
                 raise ConfigError(
@@ -463,24 +475,3 @@ def _read_environment(
             values[key] = value
             origins[key] = f"{shown}:{lines[key]}"
     return values, origins
-
-
-def _matching(folder: Path, patterns: Iterable[str]) -> set[Path]:
-    if not folder.is_dir():
-        return set()
-    found: Iterable[Path] = (path for pattern in patterns for path in folder.glob(pattern))
-    hidden = (".", "_")
-    return {
-        path
-        for path in found
-        if path.suffix in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(hidden) for part in path.relative_to(folder).parts)
-    }
-
-
-def _shown(path: Path) -> str:
-    try:
-        return path.resolve().relative_to(Path.cwd()).as_posix()
-    except (ValueError, FileNotFoundError):
-        return str(path)

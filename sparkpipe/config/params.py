@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sparkpipe.config.files import read_texts, read_value
+from sparkpipe.config.parsing import read_texts, read_value
 from sparkpipe.config.typed_params import GivenParams
 from sparkpipe.errors import ConfigError
 

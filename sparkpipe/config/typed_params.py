@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Any
 
-from sparkpipe.config.files import read_texts, read_value, why_no_date
+from sparkpipe.config.parsing import read_texts, read_value, why_no_date
 from sparkpipe.errors import ConfigError, PreflightError
 
 # What YAML takes for a date, alone or in a list, whether there is such a day or not.

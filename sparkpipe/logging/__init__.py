@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import ConfigError, DataSetError, did_you_mean
 
 if TYPE_CHECKING:
+    from logging import Handler as LogHandler
+    from logging import LogRecord
+
     from sparkpipe.logging.rich_handler import RichHandler
 
-__all__ = ["RichHandler", "apply_logging_config", "checked_logging_config"]
+__all__ = [
+    "RichHandler",
+    "apply_logging_config",
+    "checked_logging_config",
+    "tell_once_of_failures",
+]
 
 _STREAMS = ("ext://sys.stdout", "ext://sys.stderr", "ext://sys.stdin")
 _FILES = ("filename", "filepath", "path")
@@ -41,12 +51,41 @@ def apply_logging_config(config: Mapping[str, Any], folder: Path | None = None) 
     for handler in checked["handlers"].values():
         for key in _FILES:
             if isinstance(handler.get(key), str):
-                Path(handler[key]).parent.mkdir(parents=True, exist_ok=True)
+                # What cannot be made is told when the file is opened.
+                with suppress(OSError, ValueError):
+                    Path(handler[key]).parent.mkdir(parents=True, exist_ok=True)
     try:
         logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, **checked})
     except (ValueError, TypeError, AttributeError, ImportError) as exc:
         reason = exc.__cause__ or exc
         raise ConfigError(f"The logging configuration cannot be used: {exc} ({reason}).") from exc
+    for name in ("", *(checked.get("loggers") or ())):
+        for one in logging.getLogger(name).handlers:
+            tell_once_of_failures(one, getattr(one, "baseFilename", type(one).__name__))
+
+
+def tell_once_of_failures(handler: LogHandler, where: str) -> None:
+    """Let a handler that cannot write, as on a full disk, say so once and not with a trace a line.
+
+    Args:
+        handler: The handler.
+        where: What it writes to, for the message.
+    """
+    tell_error, has_told = handler.handleError, False
+
+    def tell(record: LogRecord) -> None:
+        nonlocal has_told
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            tell_error(record)
+        elif not has_told:
+            has_told = True
+            with suppress(OSError, AttributeError, ValueError):  # nobody can be told
+                sys.stderr.write(
+                    f"Warning: {where} cannot be written: {error.strerror or error}.\n"
+                )
+
+    handler.handleError = tell  # type: ignore[method-assign]
 
 
 def checked_logging_config(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from sparkpipe.errors import (
     SparkpipeError,
     collecting_errors,
     did_you_mean,
+    refusing_exits,
     report,
     told_with_place,
 )
@@ -64,12 +65,8 @@ def _registered(project: Project) -> dict[str, Pipeline]:
         return find_pipelines()
     if not hasattr(registry, "register_pipelines"):
         raise ConfigError(f"{name} has no function 'register_pipelines'.")
-    try:
+    with _calling("register_pipelines()"):
         pipelines = registry.register_pipelines()
-    except SparkpipeError:
-        raise
-    except Exception as exc:
-        raise ConfigError(f"register_pipelines() raised {told_with_place(exc)}") from exc
     if not isinstance(pipelines, dict):
         raise ConfigError(
             f"{name}: register_pipelines() must return a dictionary of name to Pipeline, "
@@ -83,6 +80,18 @@ def _registered(project: Project) -> dict[str, Pipeline]:
         elif not isinstance(value, Pipeline):
             raise ConfigError(f"{name}: '{key}' must be a Pipeline, not {type(value).__name__}.")
     return pipelines
+
+
+@contextmanager
+def _calling(function: str) -> Iterator[None]:
+    """Within it, what a function of the project raises is told with its place."""
+    try:
+        with refusing_exits(function):
+            yield
+    except SparkpipeError:
+        raise
+    except Exception as exc:
+        raise ConfigError(f"{function} raised {told_with_place(exc)}") from exc
 
 
 def named_pipeline(pipelines: Mapping[str, Pipeline], name: str) -> Pipeline:
@@ -182,14 +191,8 @@ def _warn_of_no_pipeline(module: ModuleType) -> None:
 
 
 def _created(module: ModuleType) -> Pipeline:
-    try:
+    with _calling(f"{module.__name__}.create_pipeline()"):
         created = module.create_pipeline()
-    except SparkpipeError:
-        raise
-    except (Exception, SystemExit) as exc:
-        raise ConfigError(
-            f"{module.__name__}.create_pipeline() raised {told_with_place(exc)}"
-        ) from exc
     if not isinstance(created, Pipeline):
         raise ConfigError(
             f"{module.__name__}.create_pipeline() must return a Pipeline, "

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+
+# Control characters but for tabs and ends of lines, marks that turn the direction, and what is no
+# character at all.
+_STEERS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def printable(text: str) -> str:
@@ -12,6 +19,15 @@ def printable(text: str) -> str:
     'join??[31m'
     """
     return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def printable_lines(text: str) -> str:
+    r"""Return a text of any number of lines that cannot steer a terminal.
+
+    >>> printable_lines("join\n\x1b[31m")
+    'join\n\\x1b[31m'
+    """
+    return _STEERS.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def width_of(text: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe import __version__
-from sparkpipe.errors import PreflightError, collecting_errors
+from sparkpipe.errors import PreflightError, collecting_errors, refusing_exits
 from sparkpipe.events import RunDescription
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.logging import checked_logging_config
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sparkpipe.session.session import Session
 
 
+@refusing_exits("Preparing the run")
 def prepare_run(
     session: Session,
     selection: Selection | None,
@@ -102,6 +103,7 @@ def prepare_run(
     )
 
 
+@refusing_exits("The check")
 def check_choice(
     session: Session, selection: Selection, runner: AbstractRunner | str | None
 ) -> list[str]:
@@ -116,6 +118,7 @@ def check_choice(
     return problems
 
 
+@refusing_exits("The check")
 def check_project(
     session: Session, runner: AbstractRunner | str | None, runner_options: Mapping[str, Any]
 ) -> list[str]:

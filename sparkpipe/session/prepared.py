@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.errors import first_line
+from sparkpipe.errors import first_line, refusing_exits
 from sparkpipe.events import RunDescription, describing, make_observers, observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import reason_of
@@ -62,6 +62,7 @@ class PreparedRun:
 
         Raises:
             RunFailedError: Nodes failed.
+            SparkpipeError: A hook ended the process, as by ``sys.exit()``.
         """
         hook = self.hook_manager.hook
         context = {
@@ -73,19 +74,21 @@ class PreparedRun:
         # A runner of the user's may have a 'run' of its own.
         planned = {"plan": self.plan} if accepts(self.runner.run, "plan") else {}
         with (
+            refusing_exits("A hook or the runner"),
             self.scope(),
             describing(self.description),
             observing(*make_observers(self.observers)),
         ):
             hook.before_pipeline_run(**context)
             try:
-                outputs = self.runner.run(
-                    self.pipeline,
-                    self.catalog,
-                    self.hook_manager,
-                    self.run_params["session_id"],
-                    **planned,
-                )
+                with refusing_exits(f"{type(self.runner).__name__}.run()"):
+                    outputs = self.runner.run(
+                        self.pipeline,
+                        self.catalog,
+                        self.hook_manager,
+                        self.run_params["session_id"],
+                        **planned,
+                    )
             except Exception as error:
                 try:
                     hook.on_pipeline_error(error=error, **context)

@@ -175,3 +175,100 @@ def test_a_runner_without_an_option_says_so(shop: ShopProject) -> None:
     assert "SequentialRunner has no option 'max_workers' (--max-workers)" in ended.err
     assert shop.command("run", "--max-workers=2", "--runner=ThreadRunner").status == 0
     assert shop.command("run", "--max-workers=0", "--runner=ThreadRunner").status == 2
+
+
+STARTING = """
+import os, signal, sys
+
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), {number})
+
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"]
+)
+@pytest.mark.parametrize(
+    "module", ["sparkpipe.cli.project_command", "sparkpipe.session", "shop.pipeline_registry"]
+)
+def test_a_signal_while_it_starts_ends_it_with_its_status(
+    shop: ShopProject, module: str, number: int, status: int
+) -> None:
+    shop.write("early/sitecustomize.py", STARTING.format(module=module, number=int(number)))
+    ended = subprocess.run(
+        [sys.executable, "-m", "sparkpipe", "run"],
+        cwd=shop.path,
+        env={**os.environ, "PYTHONPATH": str(shop.path / "early")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == status, ended.stderr
+    assert ended.stderr.strip() == "Interrupted."
+    assert not (shop.path / "data/doubled.json").exists()
+
+
+@pytest.mark.parametrize("command", ["run", "check", "registry list", "catalog list"])
+def test_a_registry_that_ends_the_process_is_no_success(shop: ShopProject, command: str) -> None:
+    shop.write(
+        "shop/pipeline_registry.py",
+        "import sys\n\n\ndef register_pipelines():\n    sys.exit(0)\n",
+    )
+    ended = shop.command(*command.split())
+    assert ended.status == 2
+    assert "register_pipelines() raised SystemExit: 0 (in " in ended.err
+    assert "pipeline_registry.py:5)" in ended.err
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "before_pipeline_run(self, run_params)",
+        "after_pipeline_run(self, run_params)",
+        "after_catalog_created(self, catalog)",
+        "after_context_created(self, context)",
+        "before_node_run(self, node)",
+        "after_dataset_loaded(self, data)",
+    ],
+)
+@pytest.mark.parametrize("ends", ["sys.exit(0)", "raise asyncio.CancelledError"])
+def test_a_hook_that_ends_the_process_is_no_success(
+    shop: ShopProject, hook: str, ends: str
+) -> None:
+    shop.write(
+        "shop/settings.py",
+        "import asyncio, sys\n"
+        "from sparkpipe.hooks import hook_impl\n\n\n"
+        f"class Ends:\n    @hook_impl\n    def {hook}:\n        {ends}\n\n\n"
+        "HOOKS = (Ends(),)\n",
+    )
+    ended = shop.command("run")
+    assert ended.status in (1, 2)
+    assert "Error: " in ended.err
+    assert "Results:" not in ended.out
+
+
+def test_a_job_that_a_hook_ends_is_no_success(shop: ShopProject) -> None:
+    shop.write(
+        "shop/settings.py",
+        "import sys\n"
+        "from sparkpipe.hooks import hook_impl\n\n\n"
+        "class Ends:\n    @hook_impl\n    def before_pipeline_run(self):\n        sys.exit(0)\n\n\n"
+        "HOOKS = (Ends(),)\n",
+    )
+    shop.write(
+        "job.py",
+        "from sparkpipe.cli.installed_project import run_task\n\n"
+        "if __name__ == '__main__':\n"
+        "    print(run_task('shop', []))\n",
+    )
+    ended = shop.command(module="job")
+    assert ended.status == 1
+    assert "raised SystemExit: 0" in ended.err

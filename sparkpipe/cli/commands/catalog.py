@@ -17,6 +17,7 @@ from sparkpipe.cli.project_command import (
     open_session,
     project_options,
 )
+from sparkpipe.cli.streams import echo, tell_work_done
 
 if TYPE_CHECKING:
     from sparkpipe.io import DataCatalog
@@ -52,14 +53,14 @@ def list_data_sets(
         blocks.append((name, rows, [entry for entry in in_files if entry not in used]))
     widest = max((len(row[0]) for _, rows, _ in blocks for row in rows), default=0)
     for name, rows, unused in blocks:
-        click.echo(f"Pipeline '{name}':")
+        echo(f"Pipeline '{name}':")
         for kind in sorted({kind for _, kind, _ in rows}):
-            click.echo(f"  {kind}")
+            echo(f"  {kind}")
             for data_set, of_kind, place in rows:
                 if of_kind == kind:
-                    click.echo(f"    {data_set:<{widest}}  {place}".rstrip())
+                    echo(f"    {data_set:<{widest}}  {place}".rstrip())
         if unused:
-            click.echo(f"  Not used: {', '.join(unused)}")
+            echo(f"  Not used: {', '.join(unused)}")
 
 
 @catalog.command("describe", cls=ProjectCommand)
@@ -98,7 +99,7 @@ def describe_data_set(
     echo_table(rows)
     entry = config.get(name) or _resolved(entries, name)
     if isinstance(entry, Mapping):
-        click.echo("\n" + _as_yaml({name: entry}).rstrip())
+        echo("\n" + _as_yaml({name: entry}).rstrip())
 
 
 @catalog.command("create", cls=ProjectCommand)
@@ -126,11 +127,12 @@ def create_entries(*, pipeline: str, env: str, params: tuple[str, ...], verbose:
     entries = session.catalog
     missing = [name for name in _data_sets(chosen.data_sets()) if name not in entries]
     if not missing:
-        click.echo(f"The catalog has an entry for each data set of '{pipeline}'.")
+        echo(f"The catalog has an entry for each data set of '{pipeline}'.")
         return
     path = Path(session.config_loader.conf_source) / env / f"catalog_{pipeline}.yml"
     _append_entries(path, {name: {"type": "MemoryDataSet"} for name in missing})
-    click.echo(f"Added to {shown(path)}: {', '.join(missing)}")
+    tell_work_done()
+    echo(f"Added to {shown(path)}: {', '.join(missing)}")
 
 
 @catalog.command("resolve", cls=ProjectCommand)
@@ -154,7 +156,7 @@ def resolve_names(
     listed = used if pipeline else used | {n for n in config if "{" not in n and n[:1] != "_"}
     resolved = {name: config.get(name) or _resolved(entries, name) for name in _data_sets(listed)}
     found = {name: entry for name, entry in resolved.items() if entry is not None}
-    click.echo(_as_yaml(found).rstrip() if found else "No data set has an entry in the catalog.")
+    echo(_as_yaml(found).rstrip() if found else "No data set has an entry in the catalog.")
 
 
 def _session(env: str | None, conf_source: str | None, params: tuple[str, ...]) -> Session:

@@ -9,6 +9,7 @@ import click
 
 from sparkpipe.cli.options import parameters, selection_options
 from sparkpipe.cli.project_command import ProjectCommand, open_session, project_options, show_error
+from sparkpipe.cli.streams import echo, tell_work_done
 from sparkpipe.errors import PreflightError
 
 
@@ -46,7 +47,8 @@ def check(
         if pipeline or load_versions or any(filters.values()):
             selection = Selection(pipeline, **filters)
             prepared = session.prepare(selection, runner, load_versions=load_versions, **options)
-            click.echo(f"No problems in {len(prepared.pipeline)} nodes.")
+            tell_work_done()
+            echo(f"No problems in {len(prepared.pipeline)} nodes.")
             return
         problems = session.check(runner, **options)
         if problems:
@@ -55,7 +57,8 @@ def check(
         show_error(exc, verbose, every_problem=True)
         raise click.exceptions.Exit(2) from exc
     nodes = {node.name for one in session.pipelines.values() for node in one.nodes}
-    click.echo(
+    tell_work_done()
+    echo(
         f"No problems in {len(session.pipelines)} pipelines, {len(nodes)} nodes and "
         f"{len(session.config_loader['catalog'])} catalog entries."
     )

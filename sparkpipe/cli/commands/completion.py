@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from sparkpipe.cli.streams import echo
+
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -23,4 +25,4 @@ def completion(shell: str) -> None:
     assert found is not None  # click knows the three
     made = found(cli, {}, "sparkpipe", "_SPARKPIPE_COMPLETE")
     # Not source(): that starts a bash to ask for its version.
-    click.echo(made.source_template % made.source_vars())
+    echo(made.source_template % made.source_vars())

@@ -12,6 +12,7 @@ import click
 
 from sparkpipe import __version__
 from sparkpipe.cli.project_command import ProjectCommand, echo_table
+from sparkpipe.cli.streams import echo
 
 if TYPE_CHECKING:
     from sparkpipe.project import Project
@@ -123,7 +124,7 @@ def _show_plugins(project: Project | None) -> None:
         commands = ", ".join(sorted(commands_of(entry))) or "none"
         rows.append((f"  {entry.name}", _package_of(entry), f"commands: {commands}"))
     rows += [(f"  {entry.name}", _package_of(entry), "hooks") for entry in plugins(ENTRY_POINTS)]
-    click.echo("Plugins:" if rows else "Plugins: none")
+    echo("Plugins:" if rows else "Plugins: none")
     echo_table(rows)
     if project is None or not has_cli(project):
         return
@@ -131,7 +132,7 @@ def _show_plugins(project: Project | None) -> None:
         told = ", ".join(sorted(project_commands(project))) or "none"
     except ConfigError as exc:
         told = str(exc)
-    click.echo(f"Commands of {project.package_name}.cli: {told}")
+    echo(f"Commands of {project.package_name}.cli: {told}")
 
 
 def _package_of(entry: object) -> str:

@@ -14,7 +14,9 @@ from pathlib import Path, PurePosixPath
 import click
 
 from sparkpipe import __version__
+from sparkpipe.cli.interrupt import raise_interrupt
 from sparkpipe.cli.project_command import ProjectCommand
+from sparkpipe.cli.streams import echo, tell_work_done
 from sparkpipe.errors import ConfigError
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9 _-]{0,62}")
@@ -170,6 +172,7 @@ def _asked(given: dict[str, str]) -> dict[str, str]:
         if "directory" not in given:
             answers["directory"] = click.prompt("Folder to make it in", default=".")
     except click.Abort as exc:
+        raise_interrupt(exc)
         if sys.stdin.isatty():
             raise
         raise ConfigError("The project needs a name.", hint="Give it by --name.") from exc
@@ -236,8 +239,9 @@ def _files(project: NewProject, *, empty: bool) -> dict[PurePosixPath, str]:
 def _show(project: NewProject, target: Path, *, empty: bool) -> None:
     from sparkpipe.cli.files import shown
 
-    click.echo(f"Made the project '{project.name}' in {shown(target)}")
-    click.echo("Next:")
-    click.echo(f"  cd {shown(target)}")
+    tell_work_done()
+    echo(f"Made the project '{project.name}' in {shown(target)}")
+    echo("Next:")
+    echo(f"  cd {shown(target)}")
     todo = "pipeline create NAME" if empty else "run --runner=ThreadRunner"
-    click.echo(f"  sparkpipe {todo}")
+    echo(f"  sparkpipe {todo}")

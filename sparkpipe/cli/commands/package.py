@@ -16,6 +16,7 @@ import click
 
 from sparkpipe.cli.commands.databricks.wheel import brings_spark
 from sparkpipe.cli.project_command import ProjectCommand, current_project, package_folder
+from sparkpipe.cli.streams import echo, tell_work_done
 from sparkpipe.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -65,17 +66,18 @@ def package(*, directory: Path | None, clean: bool, verbose: bool) -> None:
     made = build(project, directory, verbose=verbose)
     if clean:
         made.remove_other_versions()
+    tell_work_done()
     for path in (made.wheel, made.archive):
-        click.echo(f"Made {shown(path)}")
+        echo(f"Made {shown(path)}")
     if not (package_folder(project) / "__main__.py").is_file():
-        click.echo(
+        echo(
             f"Warning: {project.package_name} has no __main__.py, so the wheel has no command that "
             "runs it. A project of 'sparkpipe new' shows one.",
             err=True,
         )
     spark = brings_spark(_requirements(made.wheel))
     if spark:
-        click.echo(
+        echo(
             f"Warning: the wheel installs {', '.join(spark)} wherever it is installed, also over "
             "the Spark of a cluster. Such a dependency belongs in an extra.",
             err=True,
@@ -107,7 +109,7 @@ class Built(NamedTuple):
         """Report that credentials would be shipped."""
         secret = [name for name in self.names if "credentials" in Path(name).name]
         if secret:
-            click.echo(
+            echo(
                 f"Warning: the archive holds {', '.join(secret)}. Secrets belong in conf/local, "
                 "which is left out, or in environment variables.",
                 err=True,
@@ -170,7 +172,7 @@ def _build_wheel(project: Project, folder: Path, verbose: bool) -> Path:
         check=False,
     )
     if verbose:
-        click.echo(ended.stdout, err=True)
+        echo(ended.stdout, err=True)
     wheels = sorted(folder.glob("*.whl"))
     if ended.returncode or not wheels:
         lines = [line for line in ended.stdout.splitlines() if line.strip()][-_MOST_LINES:]

@@ -13,7 +13,9 @@ import click
 from sparkpipe.cli import project_names
 from sparkpipe.cli.files import shown, write_new
 from sparkpipe.cli.groups import Group
+from sparkpipe.cli.interrupt import raise_interrupt
 from sparkpipe.cli.project_command import ProjectCommand, current_project, package_folder
+from sparkpipe.cli.streams import echo, tell_work_done
 from sparkpipe.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -62,10 +64,11 @@ def create(*, name: str, env: str, skip_config: bool, verbose: bool) -> None:
             hint="Take another name.",
         )
     write_new(files)
-    click.echo(f"Made the pipeline '{name}':")
+    tell_work_done()
+    echo(f"Made the pipeline '{name}':")
     for file in files:
-        click.echo(f"  {shown(file)}")
-    click.echo("find_pipelines() finds it; a registry that does not call that must add it.")
+        echo(f"  {shown(file)}")
+    echo("find_pipelines() finds it; a registry that does not call that must add it.")
 
 
 @pipeline.command("delete", cls=ProjectCommand)
@@ -85,11 +88,11 @@ def delete(*, name: str, yes: bool, verbose: bool) -> None:
         )
     others = [*sorted(project.conf_source.glob(f"*/parameters_{name}.yml"))]
     others += [path for path in (_test_file(project, name),) if path.is_file()]
-    click.echo("This will be deleted:")
+    echo("This will be deleted:")
     for path in (package, *others):
-        click.echo(f"  {shown(path)}{'/ with all that is in it' if path == package else ''}")
+        echo(f"  {shown(path)}{'/ with all that is in it' if path == package else ''}")
     if not yes and not _confirmed():
-        click.echo("Nothing was deleted.")
+        echo("Nothing was deleted.")
         raise click.exceptions.Exit(1)
     try:
         shutil.rmtree(package)
@@ -98,14 +101,16 @@ def delete(*, name: str, yes: bool, verbose: bool) -> None:
     except OSError as exc:
         where = shown(exc.filename or package)
         raise ConfigError(f"{where} cannot be deleted: {exc.strerror}.") from exc
-    click.echo(f"Deleted the pipeline '{name}'. A registry that names it must be changed.")
+    tell_work_done()
+    echo(f"Deleted the pipeline '{name}'. A registry that names it must be changed.")
 
 
 def _confirmed() -> bool:
     try:
         return click.confirm("Delete it?", default=False)
-    except click.Abort:
-        click.echo()
+    except click.Abort as exc:
+        raise_interrupt(exc)
+        echo()
         return False
 
 

@@ -12,6 +12,7 @@ from sparkpipe.cli.project_command import (
     open_session,
     project_options,
 )
+from sparkpipe.cli.streams import echo
 
 
 @click.group(cls=Group)
@@ -37,4 +38,4 @@ def describe_pipeline(
     from sparkpipe.project import named_pipeline
 
     pipeline = named_pipeline(open_session(env, conf_source).pipelines, name)
-    click.echo(pipeline.describe(names_only=False))
+    echo(pipeline.describe(names_only=False))

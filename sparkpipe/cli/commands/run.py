@@ -24,6 +24,7 @@ from sparkpipe.cli.project_command import (
     show_error,
     show_unexpected,
 )
+from sparkpipe.cli.streams import echo, tell_work_done
 from sparkpipe.errors import RunFailedError, SparkpipeError, tell_lost
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def run(
         traceback_logger.exception("The run ended with %s", type(exc).__name__)
         show_unexpected(exc, verbose, shown(str(log)) if log else "")
         end(click.get_current_context(), 1, exc)
+    tell_work_done()
     _show_results(prepared, outputs, summary.reports)
     return outputs
 
@@ -131,7 +133,7 @@ def _watched(
             summary.seconds >= _LONG_RUN_SECONDS if has_completed else continue_on_failure
         )
         if is_asked_for and summary.reports and not verbose:
-            click.echo("\n".join(summary.lines()), err=True)
+            echo("\n".join(summary.lines()), err=True)
 
 
 @contextmanager
@@ -155,7 +157,7 @@ def _telling_how_to_continue(prepared: PreparedRun, summary: RunSummary) -> Iter
         with last_words(tell):
             yield
     except KeyboardInterrupt:
-        click.echo(tell(), nl=False, err=True)
+        echo(tell(), nl=False, err=True)
         raise
 
 
@@ -163,10 +165,10 @@ def _show_failure(error: RunFailedError, log: Path | None, verbose: bool) -> Non
     show_error(error, verbose)
     if error.resume_from:
         command = resume_command(click.get_current_context(), error.resume_from)
-        click.echo(f"To continue from there: {command}{tell_lost(error.lost)}", err=True)
+        echo(f"To continue from there: {command}{tell_lost(error.lost)}", err=True)
     if not verbose:
         where = f"{shown(str(log))}, or " if log else ""
-        click.echo(f"Full traceback: {where}--verbose", err=True)
+        echo(f"Full traceback: {where}--verbose", err=True)
 
 
 def resume_command(context: click.Context, resume_from: tuple[str, ...]) -> str:
@@ -209,7 +211,7 @@ def _show_results(prepared: Any, outputs: dict[str, Any], reports: Iterable[Node
         return
     rows = result_rows(prepared, outputs, reports)
     if rows:
-        click.echo("Results:")
+        echo("Results:")
         echo_table([(f"  {name}", kind, where) for name, kind, where in rows])
 
 

@@ -13,6 +13,7 @@ import click
 from sparkpipe.cli import project_names
 from sparkpipe.cli.options import names, parameters, params_option, pipeline_option
 from sparkpipe.cli.project_command import ProjectCommand, echo_table, open_session, project_options
+from sparkpipe.cli.streams import echo, tell_work_done
 from sparkpipe.errors import ConfigError, SparkpipeError
 
 _NOT_IN_A_FILE = re.compile(r"[^\w.-]+")
@@ -94,15 +95,16 @@ def sample(
             # The catalog comes last: what it names is there.
             for path in sorted(Path(beside).iterdir(), key=lambda path: path.name == CATALOG):
                 shutil.move(path, folder / path.name)
+    tell_work_done()
     echo_table(
         [
             (f"  {name}", "" if one.rows is None else f"{one.rows} rows", known[name]["filepath"])
             for name, one in taken.items()
         ]
     )
-    click.echo(f"{len(taken)} samples are in {shown(folder)}.")
+    echo(f"{len(taken)} samples are in {shown(folder)}.")
     for told in left:
-        click.echo(f"Left out: {told}", err=True)
+        echo(f"Left out: {told}", err=True)
     if left:
         raise click.exceptions.Exit(1)
 

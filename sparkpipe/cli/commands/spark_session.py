@@ -11,6 +11,7 @@ from sparkpipe.cli.project_command import (
     open_session,
     project_options,
 )
+from sparkpipe.cli.streams import echo, tell_work_done
 
 
 @click.group(cls=Group)
@@ -32,9 +33,10 @@ def tune(*, env: str | None, conf_source: str | None, verbose: bool) -> None:
     configure_logging(None, verbose=verbose)
     of_project = open_session(env, conf_source)
     tuned = tune(of_project.spark.settings, of_project.project.path / "logs" / "spark-tune.log")
+    tell_work_done()
     made = f"made in {tuned.seconds:.0f} s" if tuned.seconds else "there already"
     size = tuned.archive.stat().st_size / 2**20
-    click.echo(f"Archive of classes {made}: {tuned.archive} ({size:.0f} MB)")
+    echo(f"Archive of classes {made}: {tuned.archive} ({size:.0f} MB)")
 
 
 @session.command(cls=ProjectCommand)
@@ -62,7 +64,8 @@ def start(*, idle_minutes: float, env: str | None, conf_source: str | None, verb
         source_dir=project.source_dir,
         idle_minutes=idle_minutes,
     )
-    click.echo(
+    tell_work_done()
+    echo(
         f"The warm session {'has started' if is_new else 'runs already'}: pid {server.pid}, "
         f"port {server.port} on loopback."
     )
@@ -78,7 +81,7 @@ def status() -> None:
 
     server = WarmFolder(current_project().path / FOLDER).server()
     if server is None:
-        click.echo("No warm session runs in this project.")
+        echo("No warm session runs in this project.")
         raise click.exceptions.Exit(1)
     rows = [
         ("pid", str(server.pid)),
@@ -96,7 +99,8 @@ def stop() -> None:
     from sparkpipe.spark.warm.folder import FOLDER, WarmFolder, stop
 
     server = stop(WarmFolder(current_project().path / FOLDER))
-    click.echo(
+    tell_work_done()
+    echo(
         f"The warm session has ended (pid {server.pid})."
         if server
         else "No warm session runs in this project."

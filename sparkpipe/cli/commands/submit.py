@@ -20,6 +20,7 @@ from sparkpipe.cli.project_command import (
     open_session,
     telling_errors,
 )
+from sparkpipe.cli.streams import echo
 from sparkpipe.errors import ConfigError, PreflightError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def submit() -> None:
 @submit.command()
 def path() -> None:
     """Print the path of the program for spark-submit: spark-submit $(sparkpipe submit path) run."""
-    click.echo(_program())
+    echo(_program())
 
 
 @submit.command(cls=ProjectCommand, context_settings=_CONTEXT)
@@ -110,10 +111,10 @@ def command(
         program += ["--package", project.package_name]
     _add_delta(given, session.spark.settings)
     for made_file in (*zips, *([made.archive] if in_cluster else ())):
-        click.echo(f"Made {shown(made_file)}", err=True)
+        echo(f"Made {shown(made_file)}", err=True)
     pairs = [("--master", master), ("--deploy-mode", deploy_mode), *submit_options(given)]
     lines = ["spark-submit", *map(shlex.join, pairs), shlex.join([*program, name, *options])]
-    click.echo(" \\\n  ".join(lines))
+    echo(" \\\n  ".join(lines))
 
 
 def _early(settings: Mapping[str, str]) -> dict[str, str]:
@@ -122,7 +123,7 @@ def _early(settings: Mapping[str, str]) -> dict[str, str]:
 
     withheld = [key for key in settings if is_withheld(key)]
     if withheld:
-        click.echo(
+        echo(
             f"Not in the line, which others may read: {', '.join(withheld)}. Give it to "
             "spark-submit by --properties-file.",
             err=True,

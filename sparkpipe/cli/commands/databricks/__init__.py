@@ -15,6 +15,7 @@ from sparkpipe.cli.groups import Group
 from sparkpipe.cli.options import names
 from sparkpipe.cli.project_command import ProjectCommand, current_project
 from sparkpipe.cli.project_names import environments, pipeline_names, runner_names, tag_names
+from sparkpipe.cli.streams import echo, tell_work_done
 from sparkpipe.errors import ConfigError, SparkpipeError
 
 if TYPE_CHECKING:
@@ -257,12 +258,13 @@ def _bundle_text(project: Project, job: Job, host: str | None) -> str:
 
 
 def _tell(files: dict[Path, str], warning: str, jobs: Sequence[Job]) -> None:
+    tell_work_done()
     for path in files:
-        click.echo(f"Wrote {shown(path)}")
-    click.echo("Next:")
-    click.echo("  databricks bundle validate")
-    click.echo("  databricks bundle deploy --target dev")
+        echo(f"Wrote {shown(path)}")
+    echo("Next:")
+    echo("  databricks bundle validate")
+    echo("  databricks bundle deploy --target dev")
     for job in jobs:
-        click.echo(f"  databricks bundle run --target dev {job.key}")
+        echo(f"  databricks bundle run --target dev {job.key}")
     if warning:
-        click.echo(warning, err=True)
+        echo(warning, err=True)

@@ -14,7 +14,7 @@ from sparkpipe.cli.commands.databricks.groups import Task
 from sparkpipe.cli.commands.databricks.quartz import check_schedule
 from sparkpipe.cli.commands.databricks.wheel import Wheel
 from sparkpipe.config import parse_params
-from sparkpipe.config.files import to_yaml
+from sparkpipe.config.parsing import to_yaml
 from sparkpipe.errors import ConfigError
 
 #: Python 3.12 and Spark 4; serverless compute counts its environments.
