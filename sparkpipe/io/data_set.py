@@ -110,6 +110,10 @@ class AbstractDataSet(ABC, Generic[Saved, Loaded]):
         """Return what is known to be wrong before anything runs, without Spark or network."""
         return []
 
+    def _warnings(self) -> list[str]:
+        """Return which of the options have no effect; a run goes on with them."""
+        return []
+
     def _missing(self) -> str:
         """Return why a load would find nothing, where that is known without Spark or network."""
         return ""

@@ -100,6 +100,12 @@ def problems_of(data_set: Any) -> list[str]:
     return [str(problem) for problem in told] if isinstance(told, (list, tuple)) else []
 
 
+def warnings_of(data_set: Any) -> list[str]:
+    """Return which of its options have no effect."""
+    told = _called(data_set, "_warnings")
+    return [str(warning) for warning in told] if isinstance(told, (list, tuple)) else []
+
+
 def missing_data(data_set: Any) -> str:
     """Say why a load would find nothing, as far as is known; empty if it may find something."""
     told = _called(data_set, "_missing")

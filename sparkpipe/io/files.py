@@ -150,8 +150,7 @@ class FileDataSet(AbstractVersionedDataSet):
 
     def _load(self) -> Any:
         path = self._address(self._get_load_path())
-        options = {"mode": self._mode("r"), **self._text(self._open_args_load)}
-        with self._fs.open(path, **options) as file:
+        with self._fs.open(path, **self._open_args()) as file:
             data = self._read(file)
         if self._is_local:
             _note_bytes(path)
@@ -159,7 +158,7 @@ class FileDataSet(AbstractVersionedDataSet):
 
     def _save(self, data: Any) -> None:
         path = str(self._get_save_path())
-        mode = str(self._open_args_save.get("mode", self._mode("w")))
+        mode = self._save_mode()
         options = {name: v for name, v in self._open_args_save.items() if name != "mode"}
         if mode.startswith("a"):
             self._fs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
@@ -179,6 +178,14 @@ class FileDataSet(AbstractVersionedDataSet):
 
     def _mode(self, mode: str) -> str:
         return f"{mode}b" if self._BINARY else mode
+
+    def _open_args(self) -> dict[str, Any]:
+        """Return how a file is opened for reading."""
+        return {"mode": self._mode("r"), **self._text(self._open_args_load)}
+
+    def _save_mode(self) -> str:
+        """Return how a file is opened for writing."""
+        return str(self._open_args_save.get("mode", self._mode("w")))
 
     @contextmanager
     def _replacing(self, path: str) -> Iterator[str]:
@@ -203,8 +210,7 @@ class FileDataSet(AbstractVersionedDataSet):
 
     def save_effect(self) -> SaveEffect:
         """Return what a save does: as ``open_args_save`` say; a version is never overwritten."""
-        mode = self._open_args_save.get("mode", "w")
-        return "keep" if self._version is not None else effect_of_mode(mode)
+        return "keep" if self._version is not None else effect_of_mode(self._save_mode())
 
     def is_transactional(self) -> bool:
         """Whether what is being read stays: for files there is no promise."""

@@ -77,6 +77,9 @@ class WrapperDataSet(AbstractDataSet[Any, Any]):
     def _problems(self) -> list[str]:
         return declared.problems_of(self._inner())
 
+    def _warnings(self) -> list[str]:
+        return declared.warnings_of(self._inner())
+
     def _missing(self) -> str:
         return declared.missing_data(self._inner())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from sparkpipe.errors import did_you_mean
@@ -12,6 +13,7 @@ from sparkpipe.io.declared import (
     location_of,
     missing_data,
     unwrapped,
+    warnings_of,
     why_unreadable,
     why_unwritable,
 )
@@ -19,6 +21,8 @@ from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.plan.conflicts import target_problems
 from sparkpipe.spark.databricks import folder_problems
+
+_logger = logging.getLogger(__name__)
 
 #: For how many unknown inputs a run is told what may have been meant.
 _GUESSES = 10
@@ -61,7 +65,16 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     problems += _unreadable(needed_by, catalog)
     problems += _unwritable(pipeline, catalog)
     problems += _losing_chunks(pipeline, catalog)
+    _warn(names, catalog)
     return problems + target_problems(pipeline, catalog)
+
+
+def _warn(names: list[str], catalog: DataCatalog) -> None:
+    """Log what has no effect; nothing of it keeps a pipeline from running."""
+    for name in names:
+        data_set = _made(name, catalog)
+        for warning in warnings_of(data_set):
+            _logger.warning("Data set '%s' (%s): %s", name, type(data_set).__name__, warning)
 
 
 def _unwritable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from sparkpipe.errors import DataSetError
-from sparkpipe.io import DataCatalog
+from sparkpipe.io import DataCatalog, declared
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.plan import find_problems
 
 
 def _problems(**entry: Any) -> list[str]:
@@ -133,6 +135,112 @@ def test_what_is_wrong_with_other_types_is_told(entry: dict[str, Any], told: str
 )
 def test_what_other_types_take_is_no_problem(entry: dict[str, Any]) -> None:
     assert _problems(**entry) == []
+
+
+STRAY: list[tuple[dict[str, Any], str]] = [
+    ({"load_args": {"inferSchema": True}}, "'inferSchema' has no effect: it is no option of"),
+    ({"load_args": {"HEADER": True}}, "'HEADER' has no effect"),
+    ({"save_args": {"header": True, "mode": "append"}}, "save_args: 'header' has no effect"),
+    ({"file_format": "json", "load_args": {"delimiter": ";"}}, "'delimiter' has no effect"),
+    ({"file_format": "delta", "save_args": {"sep": ";"}}, "'sep' has no effect"),
+    ({**STREAM, "load_args": {"inferSchema": True}}, "'inferSchema' has no effect"),
+    ({**TABLE, "load_args": {"inferSchema": True}}, "'inferSchema' has no effect"),
+    ({**JDBC, "load_args": {"dbtable": "x"}}, "'dbtable' has no effect beside table"),
+    (
+        {"save_args": {"partitionoverwritemode": "dynamic"}},
+        "partitionOverwriteMode has no effect without partitionBy",
+    ),
+]
+
+
+@pytest.mark.parametrize(("entry", "told"), STRAY)
+def test_what_has_no_effect_is_a_warning_and_no_problem(
+    entry: dict[str, Any], told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = entry if "type" in entry else {"type": "spark.SparkDataSet", "filepath": "t", **entry}
+    wrapped = {"type": "CachedDataSet", "dataset": config}
+    catalog = DataCatalog.from_config({"a": config, "b": wrapped})
+    steps = pipeline([node(lambda *given: 1, ["a", "b"], "n", name="reads")])
+    with caplog.at_level("WARNING"):
+        problems = find_problems(steps, catalog)
+    assert [one for one in problems if "no effect" in one or "is no option" in one] == []
+    warned = [record.getMessage() for record in caplog.records if told in record.getMessage()]
+    assert len(warned) == 2
+
+
+DRIVERS = (
+    *("currentSchema", "connectTimeout", "socketTimeout", "sslmode", "sslpassword", "useSSL"),
+    *("defaultRowFetchSize", "options", "loginTimeout", "encrypt", "hostNameInCertificate"),
+)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {**JDBC, "load_args": dict.fromkeys(DRIVERS, "x")},
+        {**JDBC, "save_args": {"Mode": "append", **dict.fromkeys(DRIVERS, "x")}},
+        {
+            **JDBC,
+            "load_args": {
+                "partitionColumn": "a",
+                "lowerbound": 1,
+                "upperBound": 2,
+                "numPartitions": 2,
+            },
+        },
+        {"file_format": "delta", "save_args": {"delta.enableChangeDataFeed": True}},
+        {"file_format": "delta", "load_args": {"readChangeData": True}},
+        {"save_args": {"parquet.bloom.filter.enabled": True, "parquet.writer.version": "v2"}},
+        {"file_format": "orc", "save_args": {"orc.compress": "ZLIB"}},
+        {"file_format": "csv", "save_args": {"codec": "gzip"}},
+        {"load_args": {"someOptionOfACluster": 1}},
+    ],
+)
+def test_options_of_drivers_and_packages_are_let_through(
+    entry: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert _problems(**entry) == []
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"save_args": {"replaceWhere": "a = 1"}}, "'replaceWhere' would have to leave rows"),
+        ({"load_args": {"versionAsOf": 1}}, "'versionAsOf' asks for an earlier version"),
+        ({"file_format": "csv", "load_args": {"timestampasof": "x"}}, "an earlier version"),
+        ({"load_args": {"format": "csv"}}, "'format' cannot stand here. Give file_format"),
+        ({"save_args": {"Path": "x"}}, "'path' cannot stand here. Give filepath"),
+        ({**TABLE, "save_args": {"Format": "csv"}}, "a table has file_format, no 'format'"),
+        (
+            {**HIVE, "write_mode": "overwrite", "save_args": {"partitionOverwriteMode": "dynamic"}},
+            "each overwrite replaces the whole",
+        ),
+        ({**JDBC, "load_args": {"query": "SELECT 1"}}, 'as table: "(SELECT ...) AS q"'),
+        ({"save_args": {"mode": "append", "Mode": "overwrite"}}, "'mode' is given twice"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(entry: dict[str, Any], told: str) -> None:
+    (problem,) = _problems(**entry)
+    assert told in problem
+
+
+def test_our_options_are_known_in_any_case() -> None:
+    made = DataCatalog.from_config(
+        {
+            "file": {
+                "type": "spark.SparkDataSet",
+                "filepath": "t",
+                "save_args": {"MODE": "append"},
+            },
+            "hive": {**HIVE, "write_mode": "append", "save_args": {"FORMAT": "delta"}},
+            "jdbc": {**JDBC, "save_args": {"Mode": "append"}},
+            "stream": {**STREAM, "save_args": {"outputMode": "complete"}},
+        }
+    )
+    effects = [declared.save_effect(made[name]) for name in made]
+    assert effects == ["append", "append", "append", "replace"]
+    assert declared.is_transactional(made["hive"])
 
 
 def test_a_pattern_cannot_be_versioned() -> None:

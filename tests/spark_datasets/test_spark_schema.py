@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from sparkpipe.datasets.spark import SparkDataSet
 from sparkpipe.errors import DataSetError
@@ -72,6 +73,56 @@ def test_a_struct_type_in_code(spark: SparkSession, table: Path) -> None:
     struct = spark.createDataFrame([], DDL).schema
     assert SparkDataSet(str(table), "csv", load_args={"schema": struct})._problems() == []
     assert _load(table, struct).schema == struct
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{id: INT, amount: DECIMAL(10,2)}", "'2)' has no type: in YAML, DECIMAL(10,2) inside"),
+        ("{no: INT, on: STRING}", "False is no name of a column: in YAML, yes, no, on, off"),
+        ("{1.5: INT}", "1.5 is no name of a column"),
+        ("{~: INT}", "None is no name of a column"),
+        ("{a: {b: INT}}", "the type of the column 'a' must be text"),
+        ("{a: INTT}", "'INTT', the type of 'a', is no type of Spark. Did you mean 'int'?"),
+        ("a INT, b ARRAY<STRNG>", "'STRNG', a type in 'b', is no type of Spark"),
+        ("a INT, b", "the column 'b' has no type"),
+        ("a ARRAY<INT", "a bracket is not closed"),
+        ("{type: struct, fields: [{name: a}]}", "is not the JSON form of a StructType"),
+        ("{filepath: bad.json}", "the schema file does not exist: bad.json"),
+    ],
+)
+def test_what_is_wrong_is_found_before_a_run(text: str, told: str) -> None:
+    problems = SparkDataSet("t.csv", "csv", load_args={"schema": yaml.safe_load(text)})._problems()
+    assert told in problems[0]
+
+
+def test_a_schema_file_is_read_before_a_run(tmp_path: Path) -> None:
+    for name, text in {"a.json": '{"type": ', "b.json": "[]", "c.ddl": "a INTT"}.items():
+        schema = _file(tmp_path, name, text)
+        (problem,) = SparkDataSet("t.csv", "csv", load_args={"schema": schema})._problems()
+        assert name in problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{filepath: STRING, size: INT}", "{filepath: STRING}", "{type: STRING, fields: INT}"),
+        *(
+            "{2024: INT, 'no': STRING}",
+            "{a: 'DECIMAL(10,2)', b: 'STRUCT<c: INT, d: MAP<INT, INT>>'}",
+        ),
+        "a DECIMAL(10, 2) NOT NULL COMMENT 'x, y', b: timestamp_ntz, `c d` interval day to second",
+        *("a varchar(3), b string collate UNICODE, c struct<`x y`: int, z: array<map<int,int>>>",),
+    ],
+)
+def test_what_spark_takes_is_no_problem(text: str) -> None:
+    schema = yaml.safe_load(text) if text.startswith("{") else text
+    assert SparkDataSet("t.csv", "csv", load_args={"schema": schema})._problems() == []
+
+
+def test_a_column_may_be_named_filepath(spark: SparkSession, table: Path) -> None:
+    loaded = _load(table, {"filepath": "STRING", "size": "INT"})
+    assert loaded.dtypes == [("filepath", "string"), ("size", "int")]
 
 
 def test_columns_with_odd_names(spark: SparkSession, table: Path) -> None:

@@ -1,6 +1,7 @@
 """Tables by pandas, which is imported when the first one is loaded or saved."""
 
 from sparkpipe.datasets.pandas.excel import ExcelDataSet, ExcelDataset
+from sparkpipe.datasets.pandas.parquet import ParquetDataSet, ParquetDataset
 from sparkpipe.datasets.pandas.sql import (
     SQLQueryDataSet,
     SQLQueryDataset,
@@ -14,8 +15,6 @@ from sparkpipe.datasets.pandas.tables import (
     FeatherDataset,
     JSONDataSet,
     JSONDataset,
-    ParquetDataSet,
-    ParquetDataset,
 )
 
 __all__ = [

@@ -1,9 +1,10 @@
-"""CSV, JSON, Parquet and Feather files by pandas."""
+"""CSV, JSON and Feather files by pandas."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import IO, Any, ClassVar
+from weakref import finalize
 
 from sparkpipe.datasets.pandas.options import check_frame, unknown_options
 from sparkpipe.io import facts
@@ -28,6 +29,29 @@ class TableDataSet(FileDataSet):
     def _read(self, file: IO[Any]) -> Any:
         return self._reader()(file, **{**self._compression(), **self._load_args})
 
+    def _load(self) -> Any:
+        if not (self._load_args.get("chunksize") or self._load_args.get("iterator")):
+            return super()._load()
+        # What reads chunk by chunk needs its file, which is closed when nobody has the reader.
+        file = self._fs.open(self._address(self._get_load_path()), **self._open_args())
+        try:
+            reader = self._read(file)
+        except BaseException:
+            file.close()
+            raise
+        finalize(reader, file.close)
+        return reader
+
+    def _save_mode(self) -> str:
+        """Return the mode of ``open_args_save``, else that of ``save_args``.
+
+        pandas is given a file that is open already, for which a mode has no effect.
+        """
+        mode = self._save_args.get("mode")
+        if mode is None or "mode" in self._open_args_save:
+            return super()._save_mode()
+        return self._mode(_letter(mode))
+
     def _compression(self) -> dict[str, str]:
         # pandas tells a compressed file by its name, which an open file does not have.
         name = _COMPRESSIONS.get(self._filepath.suffix)
@@ -36,7 +60,10 @@ class TableDataSet(FileDataSet):
     def _write(self, file: IO[Any], data: Any) -> None:
         method = f"to_{self._FORMAT}"
         check_frame(data, self, method)
-        getattr(data, method)(file, **{**self._compression(), **self._save_args})
+        options = {**self._compression(), **self._save_args}
+        if "mode" in options:  # whether there are bytes or text in the file, it sees for itself
+            options["mode"] = _letter(options["mode"])
+        getattr(data, method)(file, **options)
 
     def _save(self, data: Any) -> None:
         super()._save(data)
@@ -69,6 +96,16 @@ class JSONDataSet(TableDataSet):
 
     _FORMAT = "json"
 
+    def _problems(self) -> list[str]:
+        problems = super()._problems()
+        has_lines = self._save_args.get("lines") and self._save_args.get("orient") == "records"
+        if self._save_mode().startswith("a") and not has_lines:
+            problems.append(
+                "save_args: only lines can be added to a JSON file. "
+                "Give mode: a with orient: records and lines: true."
+            )
+        return problems
+
 
 class FeatherDataSet(TableDataSet):
     """A Feather file, by pandas and PyArrow."""
@@ -80,34 +117,10 @@ class FeatherDataSet(TableDataSet):
         return {}  # that of Feather is inside the file
 
 
-class ParquetDataSet(TableDataSet):
-    """A Parquet file, or a folder of them as Spark writes; by pandas and PyArrow."""
-
-    _FORMAT = "parquet"
-    _REQUIRES = ("pandas", "pyarrow")
-
-    def _compression(self) -> dict[str, str]:
-        return {}  # that of Parquet is inside the file
-
-    def _load(self) -> Any:
-        path = str(self._get_load_path())
-        if self._fs.isdir(path):
-            # As the file system lists it, for PyArrow compares the two.
-            path = str(self._fs._strip_protocol(path))
-            return self._reader()(path, filesystem=self._fs, **self._load_args)
-        return super()._load()
-
-    def _problems(self) -> list[str]:
-        problems = super()._problems()
-        if self._save_args.get("partition_cols"):
-            problems.append(
-                f"save_args: {type(self).__name__} writes one file, which has no partition_cols. "
-                "Use spark.SparkDataSet or PartitionedDataSet."
-            )
-        return problems
+def _letter(mode: Any) -> str:
+    return str(mode).replace("b", "").replace("t", "")
 
 
 CSVDataset = CSVDataSet
 FeatherDataset = FeatherDataSet
 JSONDataset = JSONDataSet
-ParquetDataset = ParquetDataSet

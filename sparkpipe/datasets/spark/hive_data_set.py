@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.datasets.spark.frames import need_columns
+from sparkpipe.datasets.spark.options import in_known_case
 from sparkpipe.datasets.spark.table_data_set import SparkTableDataSet
 from sparkpipe.errors import DataSetError
 
@@ -17,7 +17,8 @@ class SparkHiveDataSet(SparkTableDataSet):
     """A table of Hive's metastore, for which the session must know Hive.
 
     An upsert into a Delta table is one transaction. Of other formats it writes the whole table
-    anew, and a save that fails then may leave it empty.
+    anew, beside the old one, which it replaces when it is complete; a table in a place of its own
+    (``EXTERNAL``) is written where it is, and a save that fails may leave it empty.
 
     Args:
         database: Its database.
@@ -38,7 +39,7 @@ class SparkHiveDataSet(SparkTableDataSet):
         save_args: Mapping[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        options = dict(save_args or {})
+        options = in_known_case(save_args or {}, ("format", "eager_checkpoint"))
         options.pop("eager_checkpoint", None)  # of Kedro, where it has no effect
         super().__init__(
             table,
@@ -62,26 +63,20 @@ class SparkHiveDataSet(SparkTableDataSet):
         session = frame.sparkSession
         if not self._is_there(session):
             return
-        table, data = set(session.read.table(self._table.sql).dtypes), set(frame.dtypes)
+        table, data = _columns(session.read.table(self._table.sql)), _columns(frame)
         if table != data:
             raise DataSetError(
                 "the data does not have the columns of the table: only the data has "
                 f"{_listed(data - table)}; only the table has {_listed(table - data)}."
             )
 
-    def _upsert(self, frame: DataFrame) -> None:
-        if super()._can_upsert():
-            super()._upsert(frame)
-            return
-        need_columns(self._primary_key, frame.columns, "of the primary key")
-        table = frame.sparkSession.read.table(self._table.sql)
-        others = table.join(frame, self._primary_key, "left_anti")
-        rows = frame.unionByName(others).dropDuplicates(self._primary_key)
-        # Cut off from the table, which cannot be written to while it is read.
-        self._write(rows.select(table.columns).localCheckpoint(), "overwrite")
-
 
 SparkHiveDataset = SparkHiveDataSet
+
+
+def _columns(frame: DataFrame) -> set[tuple[str, str]]:
+    """Return names and types; neither Hive nor Spark knows upper case."""
+    return {(name.lower(), kind) for name, kind in frame.dtypes}
 
 
 def _listed(columns: set[tuple[str, str]]) -> str:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from sparkpipe.datasets.spark.accounting import accounting
 from sparkpipe.datasets.spark.frames import analysed, need_frame
-from sparkpipe.datasets.spark.options import mode_problems, option_problems, spark_mode
+from sparkpipe.datasets.spark.options import (
+    in_known_case,
+    mode_problems,
+    option_problems,
+    spark_mode,
+)
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, SaveEffect, reason_of
 from sparkpipe.io.effects import effect_of_mode
@@ -22,9 +27,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # What DataFrameReader.jdbc and DataFrameWriter.jdbc take; all else is a property.
-_READER = ("column", "lowerBound", "upperBound", "numPartitions", "predicates")
-_RANGE = _READER[:4]
+_READER = ("predicates",)
 _WRITER = ("mode",)
+#: What parts a read into several, as Spark calls it.
+_RANGE = ("partitionColumn", "lowerBound", "upperBound", "numPartitions")
+_OURS = (*_RANGE, "column", "predicates", "properties", "mode", "query", "url", "dbtable")
 
 _ABSENT = re.compile(
     r"does not exist|doesn't exist|not found|no such table|unknown table|invalid object name"
@@ -80,8 +87,10 @@ class SparkJDBCDataSet(AbstractDataSet):
         self._url = str(url)
         self._table = str(table)
         self._credentials = dict(credentials or {})
-        self._load_args = {**self.DEFAULT_LOAD_ARGS, **(load_args or {})}
-        self._save_args = {**self.DEFAULT_SAVE_ARGS, **(save_args or {})}
+        self._load_args = {**self.DEFAULT_LOAD_ARGS, **in_known_case(load_args or {}, _OURS)}
+        self._save_args = {**self.DEFAULT_SAVE_ARGS, **in_known_case(save_args or {}, _OURS)}
+        if "column" in self._load_args:  # as an argument of pyspark's is called
+            self._load_args["partitionColumn"] = self._load_args.pop("column")
         self.metadata = metadata
 
     def _load(self) -> DataFrame:
@@ -165,13 +174,30 @@ class SparkJDBCDataSet(AbstractDataSet):
             problems.append(f"url '{redacted_text(self._url)}' must start with jdbc:")
         if "mode" in self._save_args:
             problems += mode_problems(self._save_args["mode"])
-        problems += option_problems("load_args", "jdbc", self._load_args, (*_READER, "properties"))
-        problems += option_problems("save_args", "jdbc", self._save_args, ("properties",))
+        for what, options in (("load_args", self._load_args), ("save_args", self._save_args)):
+            problems += option_problems(what, "jdbc", options, _OURS)
+            if "query" in options:
+                problems.append(
+                    f"{what}: a query stands in the place of the table, as "
+                    "table: \"(SELECT ...) AS q\". Remove 'query'."
+                )
         given = [name for name in _RANGE if self._load_args.get(name) is not None]
-        if "column" in given and len(given) < len(_RANGE):
+        if "partitionColumn" in given and len(given) < len(_RANGE):
             lacking = ", ".join(name for name in _RANGE if name not in given)
             problems.append(f"load_args: a parallel read by 'column' needs {lacking}, too.")
         return problems
+
+    def _warnings(self) -> list[str]:
+        options = (("load_args", self._load_args), ("save_args", self._save_args))
+        told = [
+            f"{what}: '{name}' has no effect beside {argument} of the entry."
+            for what, given in options
+            for name, argument in (("url", "url"), ("dbtable", "table"))
+            if name in given
+        ]
+        if {"predicates", "partitionColumn"} <= self._load_args.keys():
+            told.append("load_args: 'predicates' and 'column' part a read in two ways. Give one.")
+        return told
 
     def _describe(self) -> dict[str, Any]:
         return {

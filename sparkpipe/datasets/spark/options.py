@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sparkpipe.errors import did_you_mean
+from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.importing import missing_packages
 from sparkpipe.spark.session import SparkProvider, current_provider
 
@@ -47,7 +47,7 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
         *("ignoreTrailingWhiteSpace", "nullValue", "nanValue", "positiveInf", "negativeInf"),
         *("enableDateTimeParsingFallback", "maxColumns", "maxCharsPerColumn", "multiLine"),
         *("charToEscapeQuoteEscaping", "samplingRatio", "emptyValue", "unescapedQuoteHandling"),
-        *("singleVariantColumn", "extension"),
+        *("singleVariantColumn", "extension", "codec"),
     ),
     "json": (
         *_DATES,
@@ -68,21 +68,37 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
         *("parquet.block.size", "parquet.page.size"),
     ),
     "orc": ("mergeSchema", "compression"),
+    "text": ("wholetext", "lineSep", "compression", "encoding"),
     "jdbc": (
         *("driver", "user", "password", "partitionColumn", "lowerBound", "upperBound", "fetchsize"),
         *("numPartitions", "queryTimeout", "batchsize", "isolationLevel", "sessionInitStatement"),
         *("truncate", "cascadeTruncate", "createTableOptions", "createTableColumnTypes", "hint"),
         *("customSchema", "pushDownPredicate", "pushDownAggregate", "pushDownLimit", "keytab"),
         *("pushDownOffset", "pushDownTableSample", "pushDownJoin", "preferTimestampNTZ"),
-        *("principal", "refreshKrb5Config", "connectionProvider", "prepareQuery"),
+        *("principal", "refreshKrb5Config", "connectionProvider", "prepareQuery", "url", "dbtable"),
     ),
     "delta": (
         *("versionAsOf", "timestampAsOf", "mergeSchema", "overwriteSchema", "replaceWhere"),
         *("partitionOverwriteMode", "txnAppId", "txnVersion", "userMetadata", "maxRecordsPerFile"),
         *("optimizeWrite", "dataChange", "readChangeFeed", "startingVersion", "endingVersion"),
         *("startingTimestamp", "endingTimestamp", "ignoreDeletes", "ignoreChanges", "compression"),
+        *("readChangeData", "targetFileSize", "clusterByAuto"),
     ),
 }
+
+
+#: Options that decide which rows are read or replaced. Formats of files do not know them.
+_OF_DELTA = {
+    "replacewhere": "would have to leave rows as they are",
+    "versionasof": "asks for an earlier version",
+    "timestampasof": "asks for an earlier version",
+}
+
+_EVERYWHERE = frozenset(
+    name.lower()
+    for names in (*_OPTIONS.values(), _GENERIC, ("rowTag", "rootTag", "ignoreExtension"))
+    for name in names
+)
 
 
 def missing_for(file_format: str) -> list[str]:
@@ -141,10 +157,35 @@ def word_problems(what: str, word: Any, known: Iterable[str]) -> list[str]:
     return [f"{what} '{word}' is not known. {hint}"]
 
 
+def in_known_case(options: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return options in which names of ours are spelt as we do: Spark does not know upper case.
+
+    Args:
+        options: As they stand in an entry.
+        names: The options that we read.
+
+    Raises:
+        DataSetError: One is given twice.
+
+    >>> in_known_case({"Mode": "append", "sep": ";"}, ["mode"])
+    {'mode': 'append', 'sep': ';'}
+    """
+    known = {name.lower(): name for name in names}
+    found: dict[str, Any] = {}
+    for option, value in options.items():
+        name = known.get(str(option).lower(), str(option))
+        if name in found:
+            raise DataSetError(f"the option '{name}' is given twice, in two spellings.")
+        found[name] = value
+    return found
+
+
 def option_problems(
     what: str, file_format: str, options: Iterable[str], also: Iterable[str] = ()
 ) -> list[str]:
-    """Report options that Spark would ignore and that look like a known one.
+    """Report options that are misspelt, or without which other rows would be read or replaced.
+
+    What a driver, a package or a cluster may know is let through.
 
     Args:
         what: Where they stand, ``load_args`` or ``save_args``.
@@ -152,16 +193,74 @@ def option_problems(
         options: Their names.
         also: Names that are known beside those of the format.
     """
+    also = tuple(also)
+    known = _known(what, file_format, also)
+    problems = []
+    for option in map(str, options):
+        vital = _OF_DELTA.get(option.lower())
+        if vital and file_format.lower() in FILE_FORMATS:
+            problems.append(f"{what}: '{option}' {vital}, and {file_format} does not know it.")
+        elif known and not _is_known_anywhere(option, (*known, *also)):
+            meant = _misspelt(option, known, 1 if file_format.lower() == "jdbc" else 2)
+            if meant:
+                problems.append(
+                    f"{what}: '{option}' is no option of {file_format}. Did you mean '{meant}'?"
+                )
+    return problems
+
+
+def option_warnings(
+    what: str, file_format: str, options: Iterable[str], also: Iterable[str] = ()
+) -> list[str]:
+    """Tell options of other formats, which have no effect on this one; see above for arguments."""
+    known = {name.lower() for name in _known(what, file_format, also)}
+    if not known or file_format.lower() == "jdbc":
+        return []
+    return [
+        f"{what}: '{option}' has no effect: it is no option of {file_format}."
+        for option in map(str, options)
+        if option.lower() not in known
+        and option.lower() in _EVERYWHERE
+        and not (option.lower() in _OF_DELTA and file_format.lower() in FILE_FORMATS)
+    ]
+
+
+def _known(what: str, file_format: str, also: Iterable[str]) -> tuple[str, ...]:
+    """Return the options that a format has here; none where that is not known."""
     known = _OPTIONS.get(file_format.lower())
     if known is None:
-        return []
-    known = (*known, *also, *_GENERIC, *(_READER if what == "load_args" else _WRITER))
-    exact = {name.lower() for name in known}
-    problems = []
-    for option in options:
-        if option.lower() in exact:
-            continue
-        close = did_you_mean(option, known)
-        if close:
-            problems.append(f"{what}: '{option}' is no option of {file_format}. {close}")
-    return problems
+        return ()
+    return (*known, *also, *_GENERIC, *(_READER if what == "load_args" else _WRITER))
+
+
+def _is_known_anywhere(option: str, known: Iterable[str]) -> bool:
+    # Names with dots are of packages: delta.enableChangeDataFeed, parquet.writer.version.
+    lower = option.lower()
+    return "." in option or lower in _EVERYWHERE or lower in map(str.lower, known)
+
+
+def _misspelt(option: str, known: Iterable[str], most: int) -> str:
+    """Return the option of which this one differs in a few letters, if there is one.
+
+    >>> _misspelt("heder", ["header", "sep"], 2), _misspelt("currentSchema", ["customSchema"], 2)
+    ('header', '')
+    """
+    near = {name: _distance(option.lower(), name.lower(), most) for name in known}
+    best = min(near, key=lambda name: near[name], default="")
+    return best if best and near[best] <= min(most, max(1, len(best) // 4)) else ""
+
+
+def _distance(one: str, other: str, most: int) -> int:
+    """Return how many letters have to be changed, added, left out or put next to each other."""
+    if abs(len(one) - len(other)) > most:
+        return most + 1
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        before, last, row = row, before, [i]
+        for j, there in enumerate(other, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != there))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == there:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+    return row[-1]

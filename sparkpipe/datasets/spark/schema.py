@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from sparkpipe.datasets.spark.ddl import ddl_problems, type_problems
 from sparkpipe.datasets.spark.names import quoted
 from sparkpipe.datasets.spark.paths import local_path, spark_path, split_address
 from sparkpipe.errors import DataSetError
@@ -21,18 +22,74 @@ _OF_SPARK = ("s3a:", "s3n:", "abfs", "wasb", "gs:", "hdfs:", "viewfs:", "dbfs:")
 
 def schema_problems(schema: Any) -> list[str]:
     """Return what is wrong with a schema, as far as that is known without Spark."""
+    return [f"load_args: {problem}" for problem in _problems(schema)]
+
+
+def _problems(schema: Any) -> list[str]:
     if isinstance(schema, str):
-        return [] if schema.strip() else ["load_args: the schema is empty."]
+        return ddl_problems(schema) if schema.strip() else ["the schema is empty."]
     if _is_struct(schema):
         return []
     if not isinstance(schema, Mapping):
-        return [f"load_args: a schema is a string or a mapping, not {type(schema).__name__}."]
-    if "filepath" in schema:
-        path = str(schema["filepath"])
-        local = local_path(path)
-        if local is not None and not local.is_file():
-            return [f"load_args: the schema file does not exist: {path}"]
+        return [f"a schema is a string or a mapping, not {type(schema).__name__}."]
+    if _is_file(schema):
+        return _file_problems(str(schema["filepath"]))
+    if _is_json(schema):
+        return _told(lambda: _from_json(schema, "the schema"))
+    return [problem for item in schema.items() for problem in _column_problems(*item)]
+
+
+def _file_problems(path: str) -> list[str]:
+    local = local_path(path)
+    if local is None:
+        return []
+    if not local.is_file():
+        return [f"the schema file does not exist: {path}"]
+    try:
+        text = local.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        return [f"the schema file {path} cannot be read: {reason_of(exc)}"]
+    if path.endswith(".json"):
+        return _told(lambda: _from_text(text, path))
+    return [f"{path}: {problem}" for problem in _problems(text)]
+
+
+def _told(read: Callable[[], Any]) -> list[str]:
+    try:
+        read()
+    except DataSetError as exc:
+        return [str(exc)]
     return []
+
+
+def _column_problems(name: Any, kind: Any) -> list[str]:
+    """Tell what YAML has made of a column: 'no' is false, and a comma ends a type in braces."""
+    if name is None or isinstance(name, (bool, float)):
+        return [
+            f"{name!r} is no name of a column: in YAML, yes, no, on, off, null and numbers with a "
+            "point need quotes where they are names."
+        ]
+    if kind is None:
+        return [
+            f"the column '{name}' has no type: in YAML, DECIMAL(10,2) inside braces needs quotes."
+        ]
+    if not isinstance(kind, str):
+        return [f"the type of the column '{name}' must be text, not {kind!r}."]
+    if kind.count("(") != kind.count(")") or kind.count("<") != kind.count(">"):
+        return []  # cut by a comma: what is after it is told
+    return type_problems(str(name), kind.strip())
+
+
+def _is_file(schema: Mapping[Any, Any]) -> bool:
+    """Whether a mapping names a file; ``filepath`` may also be a column among others."""
+    if "filepath" not in schema or not schema.keys() <= {"filepath", "credentials"}:
+        return False
+    given = str(schema["filepath"])
+    return "." in given or "/" in given or bool(type_problems("filepath", given))
+
+
+def _is_json(schema: Mapping[Any, Any]) -> bool:
+    return schema.get("type") == "struct" and "fields" in schema
 
 
 def read_schema(schema: Any, credentials: Mapping[str, Any]) -> StructType | str:
@@ -51,10 +108,10 @@ def read_schema(schema: Any, credentials: Mapping[str, Any]) -> StructType | str
     if _is_struct(schema):
         struct: StructType = schema
         return struct
-    if "filepath" in schema:
+    if _is_file(schema):
         path = str(schema["filepath"])
         return _from_text(_text_of(path, schema.get("credentials") or credentials), path)
-    if schema.get("type") == "struct":
+    if _is_json(schema):
         return _from_json(schema, "the schema")
     return ", ".join(f"{quoted(str(column))} {kind}" for column, kind in schema.items())
 

@@ -13,9 +13,11 @@ from sparkpipe.datasets.spark.frames import analysed, need_frame
 from sparkpipe.datasets.spark.listing import is_there, matching
 from sparkpipe.datasets.spark.options import (
     format_problems,
+    in_known_case,
     missing_for,
     mode_problems,
     option_problems,
+    option_warnings,
     pinned_version,
     spark_mode,
 )
@@ -44,6 +46,12 @@ if TYPE_CHECKING:
 # Folders whose files are written anew with each change of a table.
 _LOGS = {"iceberg": "metadata", "hudi": ".hoodie"}
 
+#: Options that are read here, and arguments that are no options.
+_OURS_IN_LOAD = ("schema", "format", "path")
+_OURS_IN_SAVE = ("mode", "partitionBy", "format", "path")
+_ARGUMENTS = {"format": "file_format", "path": "filepath"}
+
+_PARTITION_OPTION = "partitionOverwriteMode"
 _PARTITION_OVERWRITE = "spark.sql.sources.partitionOverwriteMode"
 
 
@@ -92,8 +100,10 @@ class SparkDataSet(AbstractVersionedDataSet):
         self._prefix, path = split_address(self._given)
         super().__init__(PurePosixPath(path), version, self._there, self._find)
         self._file_format = str(file_format)
-        self._load_args = {**self.DEFAULT_LOAD_ARGS, **(load_args or {})}
-        self._save_args = {**self.DEFAULT_SAVE_ARGS, **(save_args or {})}
+        given = in_known_case(load_args or {}, _OURS_IN_LOAD)
+        self._load_args = {**self.DEFAULT_LOAD_ARGS, **given}
+        given = in_known_case(save_args or {}, _OURS_IN_SAVE)
+        self._save_args = {**self.DEFAULT_SAVE_ARGS, **given}
         self._schema = self._load_args.pop("schema", None)
         self._credentials = dict(credentials or {})
         self.metadata = metadata
@@ -249,9 +259,27 @@ class SparkDataSet(AbstractVersionedDataSet):
         problems += mode_problems(self._save_args["mode"])
         problems += option_problems("load_args", self._file_format, self._load_args)
         problems += option_problems("save_args", self._file_format, self._save_args)
+        for what, options in (("load_args", self._load_args), ("save_args", self._save_args)):
+            problems += [
+                f"{what}: '{name}' cannot stand here. Give {_ARGUMENTS[name]} in its place."
+                for name in _ARGUMENTS
+                if name in options
+            ]
         if self._schema is not None:
             problems += schema_problems(self._schema)
         return problems
+
+    def _warnings(self) -> list[str]:
+        told = option_warnings("load_args", self._file_format, self._load_args)
+        told += option_warnings("save_args", self._file_format, self._save_args)
+        options = in_known_case(self._save_args, (_PARTITION_OPTION,))
+        is_dynamic = str(options.get(_PARTITION_OPTION)).lower() == "dynamic"
+        if is_dynamic and not self._is_delta and not options.get("partitionBy"):
+            told.append(
+                f"save_args: {_PARTITION_OPTION} has no effect without partitionBy: a save "
+                "replaces everything."
+            )
+        return told
 
     def _describe(self) -> dict[str, Any]:
         return {

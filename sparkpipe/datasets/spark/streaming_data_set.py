@@ -12,8 +12,10 @@ from sparkpipe.datasets.spark.frames import need_frame
 from sparkpipe.datasets.spark.listing import is_there
 from sparkpipe.datasets.spark.options import (
     format_problems,
+    in_known_case,
     missing_for,
     option_problems,
+    option_warnings,
     word_problems,
 )
 from sparkpipe.datasets.spark.paths import is_glob, local_path, path_problems, spark_path
@@ -84,8 +86,9 @@ class SparkStreamingDataSet(AbstractDataSet):
     ) -> None:
         self._given = str(filepath or "")
         self._file_format = str(file_format or "")
-        self._load_args = {**self.DEFAULT_LOAD_ARGS, **(load_args or {})}
-        self._save_args = {**self.DEFAULT_SAVE_ARGS, **(save_args or {})}
+        given = in_known_case(load_args or {}, ("schema",))
+        self._load_args = {**self.DEFAULT_LOAD_ARGS, **given}
+        self._save_args = {**self.DEFAULT_SAVE_ARGS, **_in_our_words(save_args or {})}
         self._schema = self._load_args.pop("schema", None)
         self._credentials = dict(credentials or {})
         self.metadata = metadata
@@ -118,7 +121,7 @@ class SparkStreamingDataSet(AbstractDataSet):
         options = {**self._save_args, **self._credentials}
         trigger = _trigger_of(options.pop("trigger", _ENDS[0]))
         mode = str(options.pop("output_mode", "append"))
-        checkpoint = options.pop("checkpoint", None) or options.pop("checkpointLocation", None)
+        checkpoint = options.pop("checkpoint", None)
         if checkpoint:
             options["checkpointLocation"] = spark_path(str(checkpoint))
         elif self._path and not frame.sparkSession.conf.get(_CHECKPOINTS, None):
@@ -169,6 +172,10 @@ class SparkStreamingDataSet(AbstractDataSet):
             problems += schema_problems(self._schema)
         return problems
 
+    def _warnings(self) -> list[str]:
+        told = option_warnings("load_args", self._file_format, self._load_args, _READER)
+        return told + option_warnings("save_args", self._file_format, self._save_args, _WRITER)
+
     def _describe(self) -> dict[str, Any]:
         return {
             "filepath": redacted_text(self._given) or None,
@@ -179,6 +186,19 @@ class SparkStreamingDataSet(AbstractDataSet):
 
 
 SparkStreamingDataset = SparkStreamingDataSet
+
+
+def _in_our_words(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with ours in one spelling; Spark's own words for them mean the same.
+
+    >>> _in_our_words({"outputMode": "complete", "checkpointLocation": "c"})
+    {'output_mode': 'complete', 'checkpoint': 'c'}
+    """
+    words = {"outputmode": "output_mode", "checkpointlocation": "checkpoint"}
+    renamed = {words.get(str(name).lower(), name): value for name, value in options.items()}
+    if len(renamed) < len(options):
+        raise DataSetError("save_args: an option is given twice, in two spellings.")
+    return in_known_case(renamed, _WRITER)
 
 
 def _trigger_of(given: Any) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,19 +14,30 @@ from sparkpipe.datasets.spark.accounting import (
     delta_folder,
     note_loaded_version,
 )
+from sparkpipe.datasets.spark.definitions import (
+    Definition,
+    kept_partitions,
+    read_definition,
+    restore,
+    same_columns_as,
+    with_comments,
+)
 from sparkpipe.datasets.spark.frames import analysed, need_columns, need_frame, same_columns
 from sparkpipe.datasets.spark.names import TableName, quoted
 from sparkpipe.datasets.spark.options import (
     SAVE_MODES,
     format_problems,
+    in_known_case,
     missing_for,
     option_problems,
+    option_warnings,
     spark_mode,
     word_problems,
 )
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
+from sparkpipe.datasets.spark.upserts import merge, merged, refuse_duplicates
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractDataSet, SaveEffect, Version
+from sparkpipe.io.core import AbstractDataSet, SaveEffect, Version, reason_of
 from sparkpipe.io.effects import effect_of_mode
 from sparkpipe.io.foreign import TRANSACTIONAL
 from sparkpipe.io.target import spark_table
@@ -38,6 +49,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 WRITE_MODES = (*SAVE_MODES, "upsert")
+#: Modes that touch the rows that are there.
+_REPLACES = ("overwrite", "upsert")
 _DATAFRAME_TYPES = ("spark", "pandas")
 
 #: Formats that know MERGE.
@@ -54,6 +67,9 @@ _NO_CATALOG = (
 )
 
 # With them an overwrite replaces a part of a table, or says itself what becomes of its schema.
+# Arguments that are no options of the writer.
+_ARGUMENTS = {"mode": "write_mode", "format": "file_format", "name": "table"}
+_OURS = (*_ARGUMENTS, "partitionBy")
 _KEEPS_SCHEMA = ("replacewhere", "partitionoverwritemode", "mergeschema", "overwriteschema")
 
 
@@ -110,11 +126,12 @@ class SparkTableDataSet(AbstractDataSet):
         self._primary_key = _names(primary_key)
         self._version = version
         self._schema = schema
-        self._partition_columns = _names(partition_columns)
         self._owner_group = owner_group
         self._file_format = str(file_format)
-        self._load_args = dict(load_args or {})
-        self._save_args = dict(save_args or {})
+        self._load_args = in_known_case(load_args or {}, ())
+        self._save_args = in_known_case(save_args or {}, _OURS)
+        in_options = self._save_args.pop("partitionBy", None)
+        self._partition_columns = _names(partition_columns) or _names(in_options)
         self.metadata = metadata
         self._check()
 
@@ -124,8 +141,11 @@ class SparkTableDataSet(AbstractDataSet):
             wrong += word_problems("write_mode", self._write_mode, WRITE_MODES)
         if self._write_mode == "upsert" and not self._primary_key:
             wrong.append("upsert needs the columns by which rows are told apart (primary_key).")
-        if "mode" in map(str.lower, self._save_args):
-            wrong.append("save_args: a table has write_mode, no 'mode'.")
+        wrong += [
+            f"save_args: a table has {argument}, no '{option}'."
+            for option, argument in _ARGUMENTS.items()
+            if option in self._save_args
+        ]
         if wrong:
             raise DataSetError(" ".join(wrong))
         _ = self._number
@@ -169,12 +189,16 @@ class SparkTableDataSet(AbstractDataSet):
             raise
 
     def _save_frame(self, frame: DataFrame, mode: str) -> None:
-        if mode != "upsert":
-            self._write(frame, mode)
-        elif self._is_there(frame.sparkSession):
-            self._upsert(frame)
+        if mode == "upsert":
+            need_columns(self._primary_key, frame.columns, "of the primary key")
+            refuse_duplicates(frame, self._primary_key)
+        found = self._definition(frame.sparkSession) if mode in _REPLACES else None
+        if found is None:
+            self._write(frame, "append" if mode == "upsert" else mode)
+        elif mode == "upsert":
+            self._upsert(frame, found)
         else:
-            self._write(frame, "append")
+            self._overwrite(frame, found)
 
     def _tell_no_catalog(self, exc: Exception) -> None:
         """Report that there is no catalog of that name, if that is why a load or save failed."""
@@ -222,44 +246,116 @@ class SparkTableDataSet(AbstractDataSet):
         with self._accounting(frame) as account:
             self._write_as(account.frame, mode)
 
+    def _overwrite(self, frame: DataFrame, found: Definition) -> None:
+        """Replace the rows of a table that is there; all else of it stays."""
+        partitions = kept_partitions(found, self._partition_columns, frame.columns)
+        with self._accounting(frame) as account:
+            rows = with_comments(account.frame, found)
+            if found.is_transactional or self.is_transactional():
+                is_as_it_was = found.partitions == partitions and same_columns_as(found, rows)
+                self._write_as(rows, "overwrite", partitions, keeps=is_as_it_was)
+            elif found.is_managed and not partitions and self._is_of_spark(frame.sparkSession):
+                self._replace(rows, found)
+            else:
+                self._rewrite(rows, partitions, found)
+
+    def _replace(self, frame: DataFrame, found: Definition) -> None:
+        """Write a new table, and put it in place of the old one when it is complete."""
+        session = frame.sparkSession
+        with self._staged(frame) as staging:
+            restore(session, staging, found)
+            session.sql(f"DROP TABLE {self._table.sql}")
+            session.sql(f"ALTER TABLE {staging.sql} RENAME TO {self._table.sql}")
+
+    def _rewrite(self, frame: DataFrame, partitions: list[str], found: Definition) -> None:
+        """Write the rows beside a table, and then the table anew in its place.
+
+        Where partitions lie, a renamed table does not tell; and one in a place of its own stays.
+        """
+        session = frame.sparkSession
+        place = found.location if found.is_external else ""
+        with self._staged(frame) as staging:
+            rows = session.read.table(staging.sql)
+            self._write_as(rows, "overwrite", partitions, location=place)
+            restore(session, self._table, found)
+            session.sql(f"DROP TABLE {staging.sql}")
+
+    @contextmanager
+    def _staged(self, frame: DataFrame) -> Iterator[TableName]:
+        """Give a table that holds all rows of a frame; if then something fails, it stays."""
+        session = frame.sparkSession
+        staging = TableName((*self._table.parts[:-1], f"sparkpipe_{os.urandom(8).hex()}"))
+        try:
+            self._write_as(frame, "error", [], table=staging)
+        except BaseException:
+            with suppress(Exception):
+                session.sql(f"DROP TABLE IF EXISTS {staging.sql}")
+            raise
+        try:
+            yield staging
+        except Exception as exc:
+            raise DataSetError(
+                f"{reason_of(exc)} All rows to save are in the table {staging}.",
+                hint=f"Put it in place of {self._table}, or drop it.",
+            ) from exc
+
+    def _is_of_spark(self, session: SparkSession) -> bool:
+        return (self._table.catalog or session.catalog.currentCatalog()) == "spark_catalog"
+
+    def _definition(self, session: SparkSession) -> Definition | None:
+        return read_definition(session, self._table) if self._is_there(session) else None
+
     def _accounting(self, frame: DataFrame) -> AbstractContextManager[Account]:
         session = frame.sparkSession
         find = partial(delta_folder, session, self._table)
         return accounting(frame, self._file_format, find_delta=find)
 
-    def _write_as(self, frame: DataFrame, mode: str) -> None:
+    def _write_as(
+        self,
+        frame: DataFrame,
+        mode: str,
+        partitions: list[str] | None = None,
+        *,
+        table: TableName | None = None,
+        keeps: bool = False,
+        location: str = "",
+    ) -> None:
+        """Have Spark write a table.
+
+        Args:
+            frame: The rows.
+            mode: What becomes of a table that is there.
+            partitions: By what it is partitioned; by default as the entry says.
+            table: Another one than that of the entry.
+            keeps: Whether an overwrite leaves the schema.
+            location: Where its files are to lie; by default where Spark puts them.
+        """
         writer = frame.write.format(self._file_format).mode(spark_mode(mode))
         given = {option.lower() for option in self._save_args}
         is_delta = self._file_format.lower() == "delta"
-        if is_delta and mode == "overwrite" and given.isdisjoint(_KEEPS_SCHEMA):
+        if is_delta and mode == "overwrite" and not keeps and given.isdisjoint(_KEEPS_SCHEMA):
             writer = writer.option("overwriteSchema", True)
-        if self._partition_columns:
-            writer = writer.partitionBy(*self._partition_columns)
-        writer.saveAsTable(self._table.sql, **self._save_args)
+        partitions = self._partition_columns if partitions is None else partitions
+        if partitions:
+            writer = writer.partitionBy(*partitions)
+        if location:
+            writer = writer.option("path", location)
+        writer.saveAsTable((table or self._table).sql, **self._save_args)
 
-    def _upsert(self, frame: DataFrame) -> None:
-        """Update rows of the same key and insert the others, in one transaction."""
-        session = frame.sparkSession
-        table = session.read.table(self._table.sql).columns
-        need_columns(self._primary_key, frame.columns, "of the primary key")
+    def _upsert(self, frame: DataFrame, found: Definition) -> None:
+        """Update rows of the same key and insert the others."""
+        table = [name for name, _ in found.columns]
         if not same_columns(table, frame.columns):
             raise DataSetError(
                 f"upsert needs the columns of the table: {', '.join(table)}.",
                 hint=f"The data has: {', '.join(frame.columns)}.",
             )
-        # No other save on the session, in this run or another one, has this name.
-        view = f"sparkpipe_upsert_{os.urandom(8).hex()}"
-        keys = [quoted(name) for name in self._primary_key]
-        frame.createOrReplaceTempView(view)
-        try:
+        if found.is_transactional:
             with self._accounting(frame) as account:
-                account.result = session.sql(
-                    f"MERGE INTO {self._table.sql} AS base USING {view} AS news "
-                    f"ON {' AND '.join(f'base.{key} = news.{key}' for key in keys)} "
-                    "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
-                )
-        finally:
-            session.catalog.dropTempView(view)
+                account.result = merge(frame, self._table, self._primary_key)
+            return
+        before = frame.sparkSession.read.table(self._table.sql)
+        self._overwrite(merged(before, frame, self._primary_key), found)
 
     def _exists(self) -> bool:
         return self._is_there(get_spark())
@@ -284,7 +380,17 @@ class SparkTableDataSet(AbstractDataSet):
             problems += [one.removeprefix("load_args: ") for one in schema_problems(self._schema)]
         if self._write_mode == "upsert" and not self._can_upsert():
             problems.append(f"upsert needs a Delta table, not file_format '{self._file_format}'.")
+        of_a_part = {"partitionoverwritemode", "replacewhere"} & {*map(str.lower, self._save_args)}
+        if self._write_mode == "overwrite" and of_a_part and not self.is_transactional():
+            problems.append(
+                "save_args: a part of a table can be replaced where it is a Delta table; of one of "
+                f"file_format '{self._file_format}' each overwrite replaces the whole."
+            )
         return problems
+
+    def _warnings(self) -> list[str]:
+        told = option_warnings("load_args", self._file_format, self._load_args)
+        return told + option_warnings("save_args", self._file_format, self._save_args)
 
     def _can_upsert(self) -> bool:
         return self._file_format.lower() in _MERGED

@@ -52,6 +52,8 @@ def unless_given() -> dict[str, str]:
         "spark.scheduler.mode": "FAIR",
         # With it Spark 4.2.0 hangs for ever in a Python UDF over a Parquet scan (SPARK-58241).
         "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled": "false",
+        # Hive's default refuses each save of a partitioned table that names no partition.
+        "spark.hadoop.hive.exec.dynamic.partition.mode": "nonstrict",
     }
 
 

@@ -1,0 +1,155 @@
+"""What a table is beside its rows, which an overwrite leaves as it is.
+
+``saveAsTable`` makes a table anew: what it was partitioned by, its comments and its properties are
+gone, unless they are given again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.datasets.spark.names import TableName
+from sparkpipe.io.foreign import TRANSACTIONAL
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_logger = logging.getLogger(__name__)
+
+_DETAILS = ("# Detailed Table Information", "# Metadata Columns")
+# What the metastore counts and notes by itself.
+_OWN_PROPERTIES = ("spark.sql.", "delta.", "transient_", "num", "COLUMN_STATS_", "bucketing_")
+_OTHER_OWN = ("totalSize", "rawDataSize", "EXTERNAL", "comment", "owner", "provider", "location")
+
+
+@dataclass
+class Definition:
+    """A table without its rows.
+
+    Attributes:
+        columns: Names and types, in their order.
+        partitions: The columns by which it is partitioned.
+        comments: Comments by the lower-case names of columns.
+        details: What ``DESCRIBE TABLE EXTENDED`` tells of the table, by name.
+        properties: Those that users have set.
+    """
+
+    columns: list[tuple[str, str]] = field(default_factory=list)
+    partitions: list[str] = field(default_factory=list)
+    comments: dict[str, str] = field(default_factory=dict)
+    details: dict[str, str] = field(default_factory=dict)
+    properties: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_transactional(self) -> bool:
+        """Whether its writes are transactions, and it knows MERGE."""
+        return self.details.get("Provider", "").lower() in TRANSACTIONAL
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether its files are its own, in the place where Spark puts them."""
+        return self.details.get("Type", "").upper() == "MANAGED"
+
+    @property
+    def is_external(self) -> bool:
+        """Whether its files lie where a user has put them."""
+        return self.details.get("Type", "").upper() == "EXTERNAL"
+
+    @property
+    def location(self) -> str:
+        """Where its files lie."""
+        return self.details.get("Location", "")
+
+
+def read_definition(session: SparkSession, table: TableName) -> Definition:
+    """Return what a table is.
+
+    Raises:
+        Exception: Spark's; there is no such table.
+    """
+    found = Definition()
+    part = "columns"
+    for name, kind, comment in session.sql(f"DESCRIBE TABLE EXTENDED {table.sql}").collect():
+        if name.startswith("# ") or not name:
+            if name != "# col_name":
+                part = _part_of(name)
+        elif part == "columns":
+            found.columns.append((name, kind))
+            if comment:
+                found.comments[name.lower()] = comment
+        elif part == "partitions":
+            # Others than Spark's own catalog number them.
+            found.partitions.append(kind if name.startswith("Part ") else name)
+        elif part == "details":
+            found.details[name] = kind
+    if found.details.get("Table Properties"):
+        for key, value in session.sql(f"SHOW TBLPROPERTIES {table.sql}").collect():
+            if not key.startswith(_OWN_PROPERTIES) and key not in _OTHER_OWN:
+                found.properties[key] = value
+    return found
+
+
+def _part_of(heading: str) -> str:
+    if heading.startswith("# Partition"):
+        return "partitions"
+    return "details" if heading in _DETAILS else ""
+
+
+def kept_partitions(found: Definition, given: list[str], columns: Iterable[str]) -> list[str]:
+    """Return by what a table is partitioned after an overwrite.
+
+    Args:
+        found: What it was.
+        given: What the entry says.
+        columns: The columns of the data.
+    """
+    if given:
+        return given
+    known = {name.lower(): name for name in columns}
+    lost = [name for name in found.partitions if name.lower() not in known]
+    if lost:
+        _logger.warning(
+            "The table is no longer partitioned: the data lacks %s. Partitions were: %s.",
+            ", ".join(lost),
+            ", ".join(found.partitions),
+        )
+        return []
+    return [known[name.lower()] for name in found.partitions]
+
+
+def with_comments(frame: DataFrame, found: Definition) -> DataFrame:
+    """Return a frame whose columns carry the comments that those of a table have."""
+    for one in frame.schema.fields if found.comments else ():
+        comment = found.comments.get(one.name.lower())
+        if comment and "comment" not in one.metadata:
+            told: dict[str, Any] = {**one.metadata, "comment": comment}
+            frame = frame.withMetadata(one.name, told)
+    return frame
+
+
+def restore(session: SparkSession, table: TableName, found: Definition) -> None:
+    """Give a table that was made anew the comment and the properties of the one before."""
+    comment = found.details.get("Comment")
+    if comment:
+        session.sql(f"COMMENT ON TABLE {table.sql} IS {_literal(comment)}")
+    if found.properties:
+        session.sql(f"ALTER TABLE {table.sql} SET TBLPROPERTIES ({_listed(found.properties)})")
+    if found.details.get("Num Buckets", "-1") not in ("", "-1", "0"):
+        _logger.warning("The table %s was in buckets, and is no longer.", table)
+
+
+def same_columns_as(found: Definition, frame: DataFrame) -> bool:
+    """Whether a frame has the columns of a table, in their order."""
+    return found.columns == frame.dtypes
+
+
+def _listed(properties: Mapping[str, str]) -> str:
+    return ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in properties.items())
+
+
+def _literal(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -1,0 +1,123 @@
+"""Options of pandas' data sets mean what they say."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet
+import pytest
+from pandas.testing import assert_frame_equal
+
+from sparkpipe.errors import DataSetError
+from sparkpipe.io import DataCatalog, declared
+
+ROW = pd.DataFrame({"day": [1]})
+LINES = {"orient": "records", "lines": True}
+
+
+def catalog_of(tmp_path: Path, kind: str, **options: Any) -> DataCatalog:
+    entry = {"type": f"pandas.{kind}DataSet", "filepath": str(tmp_path / "data"), **options}
+    return DataCatalog.from_config({"x": entry})
+
+
+@pytest.mark.parametrize("mode", ["a", "ab", "at"])
+@pytest.mark.parametrize(
+    ("kind", "options", "text"),
+    [("CSV", {"header": False}, "1\n1\n"), ("JSON", LINES, '{"day":1}\n{"day":1}\n')],
+)
+def test_mode_a_appends(
+    tmp_path: Path, kind: str, options: dict[str, Any], text: str, mode: str
+) -> None:
+    mode = "a" if kind == "JSON" else mode
+    catalog = catalog_of(tmp_path, kind, save_args={"mode": mode, **options})
+    catalog.save("x", ROW)
+    catalog.save("x", ROW)
+    assert (tmp_path / "data").read_text() == text
+    assert declared.save_effect(catalog["x"]) == "append"
+
+
+def test_mode_x_keeps_what_is_there(tmp_path: Path) -> None:
+    catalog = catalog_of(tmp_path, "CSV", save_args={"mode": "x"})
+    catalog.save("x", ROW)
+    with pytest.raises(DataSetError, match="is there already"):
+        catalog.save("x", ROW)
+    assert declared.save_effect(catalog["x"]) == "keep"
+
+
+def test_what_opens_the_file_decides_if_it_says_so(tmp_path: Path) -> None:
+    fs_args = {"open_args_save": {"mode": "wb"}}
+    catalog = catalog_of(tmp_path, "CSV", save_args={"mode": "a"}, fs_args=fs_args)
+    catalog.save("x", ROW)
+    catalog.save("x", ROW)
+    assert (tmp_path / "data").read_text() == "day\n1\n"
+
+
+def test_only_lines_are_added_to_json(tmp_path: Path) -> None:
+    with pytest.raises(DataSetError, match="only lines can be added to a JSON file"):
+        catalog_of(tmp_path, "JSON", save_args={"mode": "a"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "load_args", "save_args"),
+    [("CSV", {"chunksize": 2}, {}), ("JSON", {"chunksize": 2, "lines": True}, LINES)],
+)
+def test_chunks_are_read_one_by_one(
+    tmp_path: Path, kind: str, load_args: dict[str, Any], save_args: dict[str, Any]
+) -> None:
+    catalog = catalog_of(tmp_path, kind, load_args=load_args, save_args=save_args)
+    catalog.save("x", pd.DataFrame({"n": range(5)}))
+    assert [len(chunk) for chunk in catalog.load("x")] == [2, 2, 1]
+
+
+def test_an_iterator_reads_what_it_is_asked_for_and_lets_the_file_go(tmp_path: Path) -> None:
+    catalog = catalog_of(tmp_path, "CSV", load_args={"iterator": True})
+    catalog.save("x", pd.DataFrame({"n": range(5)}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(catalog.load("x").get_chunk(3)) == 3
+        gc.collect()
+
+
+def times(unit: str = "ns", zone: str | None = None) -> Any:
+    return pd.to_datetime(["2024-01-01", None]).as_unit(unit).tz_localize(zone)
+
+
+def stored(path: Path) -> list[str]:
+    return [str(field.type) for field in pyarrow.parquet.read_schema(path)]
+
+
+@pytest.mark.parametrize(
+    ("frame", "types"),
+    [
+        (pd.DataFrame({"t": times()}), ["timestamp[us]"]),
+        (pd.DataFrame({"t": times(zone="UTC")}), ["timestamp[us, tz=UTC]"]),
+        (
+            pd.DataFrame({"n": [1, 2]}, index=pd.Index(times(), name="t")),
+            ["int64", "timestamp[us]"],
+        ),
+        (pd.DataFrame({"n": [1, 2]}, index=times()), ["int64", "timestamp[us]"]),
+        (pd.DataFrame({"a": times(), "b": times("us")}), ["timestamp[us]", "timestamp[us]"]),
+        (pd.DataFrame({"t": times() + pd.Timedelta(1, "ns")}), ["timestamp[ns]"]),
+        (pd.DataFrame({"t": times("ms")}), ["timestamp[ms]"]),
+    ],
+)
+def test_times_are_stored_as_spark_reads_them_and_come_back_as_they_were(
+    tmp_path: Path, frame: pd.DataFrame, types: list[str]
+) -> None:
+    catalog = catalog_of(tmp_path, "Parquet")
+    catalog.save("x", frame)
+    assert stored(tmp_path / "data") == types
+    assert_frame_equal(catalog.load("x"), frame)
+
+
+def test_options_decide_how_times_are_stored(tmp_path: Path) -> None:
+    catalog = catalog_of(tmp_path, "Parquet", save_args={"coerce_timestamps": "ms"})
+    catalog.save("x", pd.DataFrame({"t": times()}))
+    assert stored(tmp_path / "data") == ["timestamp[ms]"]
+    catalog = catalog_of(tmp_path, "Parquet", save_args={"version": "2.6"})
+    catalog.save("x", pd.DataFrame({"t": times()}))
+    assert stored(tmp_path / "data") == ["timestamp[ns]"]
