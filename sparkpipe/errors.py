@@ -14,6 +14,9 @@
     ├── DataSetError                 a data set could not be made, loaded or saved
     │   ├── DataSetNotFoundError     the catalog has no data set of that name
     │   ├── DataSetAlreadyExistsError
+    │   ├── CredentialsNotFoundError an entry names credentials that are not there (also a KeyError)
+    │   ├── RegexError               names are looked for by what is no regular expression
+    │   │                            (also a SyntaxError)
     │   └── VersionNotFoundError
     ├── SparkStartError              no Spark session could be started
     ├── PreflightError               all that was wrong before anything ran (also a ValueError)
@@ -119,6 +122,14 @@ class DataSetNotFoundError(DataSetError):
 
 class DataSetAlreadyExistsError(DataSetError):
     """A data set of that name is already in the catalog."""
+
+
+class CredentialsNotFoundError(DataSetError, KeyError):
+    """An entry of the catalog names credentials that are not there."""
+
+
+class RegexError(DataSetError, SyntaxError):
+    """Names of data sets are looked for by what is no regular expression."""
 
 
 class VersionNotFoundError(DataSetError):

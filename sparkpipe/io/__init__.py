@@ -11,6 +11,9 @@ from sparkpipe.errors import (
 )
 from sparkpipe.io.catalog import DataCatalog
 from sparkpipe.io.core import (
+    CREDENTIALS_KEY,
+    DEFAULT_CHECKPOINT_FILENAME,
+    VERSION_FORMAT,
     AbstractDataSet,
     AbstractDataset,
     AbstractVersionedDataSet,
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from sparkpipe.io.partitioned import PartitionedDataSet, PartitionedDataset
 
 __all__ = [
+    "CREDENTIALS_KEY",
+    "DEFAULT_CHECKPOINT_FILENAME",
+    "VERSION_FORMAT",
     "AbstractDataSet",
     "AbstractDataset",
     "AbstractVersionedDataSet",

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 #: Protocols of web servers, whose file system takes whole addresses.
 WEB = ("http", "https")
 
+# Their hosts are buckets and containers.
+_CLOUDS = ("abfs", "abfss", "adl", "gcs", "gdrive", "gs", "oci", "oss", "s3", "s3a", "s3n")
+
 
 def get_protocol_and_path(
     filepath: str | os.PathLike[str], version: Version | None = None
 ) -> tuple[str, str]:
-    """Part a path into fsspec's protocol and the path for its file system.
+    """Part a path into protocol and path, as Kedro does: without host, but for clouds.
 
     Args:
         filepath: A path or an address.
@@ -29,8 +32,10 @@ def get_protocol_and_path(
     Raises:
         DataSetError: There is a version, and the protocol is that of the web.
 
-    >>> get_protocol_and_path("s3://bucket/a.csv"), get_protocol_and_path("data/a.csv")
+    >>> get_protocol_and_path("s3://me@bucket/a.csv"), get_protocol_and_path("data/a.csv")
     (('s3', 'bucket/a.csv'), ('file', 'data/a.csv'))
+    >>> get_protocol_and_path("hdfs://nn:8020/a"), get_protocol_and_path("file:///C:/a")
+    (('hdfs', '/a'), ('file', 'C:/a'))
     """
     from sparkpipe.io.files import split_protocol
 
@@ -39,7 +44,12 @@ def get_protocol_and_path(
         raise DataSetError(
             f"what lies at {protocol}:// cannot be versioned.", hint="Remove 'versioned: true'."
         )
-    return protocol, path
+    if protocol == "file" or protocol in WEB:
+        return protocol, path
+    host, slash, rest = path.partition("/")
+    if protocol not in _CLOUDS:
+        return protocol, f"{slash}{rest}"
+    return protocol, f"{host.rpartition('@')[2].partition(':')[0]}{slash}{rest}"
 
 
 def get_filepath_str(path: PurePath, protocol: str) -> str:

@@ -18,11 +18,20 @@ class DataSets:
     ``catalog.datasets.params__rate``.
     """
 
+    __slots__ = ("_catalog",)
+    _catalog: DataCatalog
+
     def __init__(self, catalog: DataCatalog) -> None:
-        self.__dict__["_catalog"] = catalog
+        object.__setattr__(self, "_catalog", catalog)
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        """The data sets by their attributes, as hooks written for Kedro read them."""
+        catalog = self._catalog
+        return {_as_attribute(name): catalog[name] for name in catalog.list()}
 
     def __getattr__(self, attribute: str) -> Any:
-        catalog: DataCatalog = self.__dict__["_catalog"]
+        catalog = self._catalog
         if attribute.startswith("__") and attribute.endswith("__"):
             raise AttributeError(attribute)  # Python asks for such names, people do not
         if attribute in list(catalog):
@@ -41,7 +50,7 @@ class DataSets:
         )
 
     def __dir__(self) -> list[str]:
-        return sorted(map(_as_attribute, self.__dict__["_catalog"]))
+        return sorted(map(_as_attribute, self._catalog))
 
 
 def _as_attribute(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
@@ -22,7 +21,7 @@ from sparkpipe.io.core import (
     has_load_and_save,
 )
 from sparkpipe.io.declared import is_confirmable, problems_of
-from sparkpipe.io.entries import Entry, PatternEntries
+from sparkpipe.io.entries import DataSetsByName, Entry, PatternEntries, names_matching
 from sparkpipe.io.factory import has_versions
 from sparkpipe.io.for_run import at_version
 from sparkpipe.io.memory import MemoryDataSet
@@ -62,7 +61,7 @@ class DataCatalog:
         load_versions: Mapping[str, str] | None = None,
         save_version: str | None = None,
     ) -> None:
-        self._data_sets: dict[str, Any] = {}
+        self._data_sets = DataSetsByName()
         self._origins: Mapping[str, str] = {}
         self._layers = {layer: set(names) for layer, names in (layers or {}).items()}
         self._patterned: PatternEntries | None = None
@@ -100,7 +99,7 @@ class DataCatalog:
         made = cls.from_config_lazily(catalog, credentials, load_versions, save_version)
         problems = made.problems()
         if problems:
-            raise DataSetError("\n".join(problems))
+            raise made._data_sets.kind_of_problem()("\n".join(problems))
         return made
 
     @classmethod
@@ -268,7 +267,7 @@ class DataCatalog:
 
     def _entry(self, name: str) -> Any:
         """Return the data set of a name, or the entry that makes it; None if there is none."""
-        found = self._data_sets.get(name)
+        found = self._data_sets.raw(name)
         if found is None and self._patterned is not None:
             return self._patterned.entry(name)
         return found
@@ -401,31 +400,24 @@ class DataCatalog:
             self.add(name, data if is_data_set else MemoryDataSet(data), replace)
 
     def list(self, regex_search: str | None = None) -> list[str]:
-        """Return the names of data sets, sorted as added.
+        """Return the names of data sets, sorted as added, then those that patterns have made.
 
         Args:
             regex_search: Only names in which this regular expression is found, in either case.
 
         Raises:
-            DataSetError: It is no regular expression.
+            RegexError: It is no regular expression.
         """
         names = [*self._data_sets]
-        if regex_search is None:
-            return names
-        if not regex_search.strip():
-            _logger.warning("An empty regular expression finds no data sets.")
-            return []
-        try:
-            pattern = re.compile(regex_search, re.IGNORECASE)
-        except re.error as exc:
-            raise DataSetError(f"'{regex_search}' is no regular expression: {exc}.") from exc
-        return [name for name in names if pattern.search(name)]
+        if self._patterned is not None:
+            names += [name for name in self._patterned.made() if name not in self._data_sets]
+        return names if regex_search is None else names_matching(names, regex_search)
 
     def shallow_copy(self) -> DataCatalog:
         """Return a catalog of its own with the same data sets."""
         copy = type(self).__new__(type(self))
         copy.__dict__.update(self.__dict__)
-        copy._data_sets = dict(self._data_sets)
+        copy._data_sets = self._data_sets.copy()
         return copy
 
     def with_data_sets(self, data_sets: Mapping[str, Any]) -> DataCatalog:
@@ -437,7 +429,7 @@ class DataCatalog:
             data_sets: Data sets by name.
         """
         other = self.shallow_copy()
-        other._data_sets = dict(data_sets)
+        other._data_sets = DataSetsByName(data_sets)
         other._origins, other._layers, other._patterned = {}, {}, None
         other._scope = nullcontext
         return other
@@ -464,6 +456,9 @@ class DataCatalog:
 
     def __len__(self) -> int:
         return len(self._data_sets)
+
+    def __bool__(self) -> bool:
+        return True  # an empty catalog is one: 'catalog or other' takes it
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, DataCatalog):

@@ -38,9 +38,12 @@ from sparkpipe.io.versions import (
 )
 
 __all__ = [
+    "CREDENTIALS_KEY",
+    "DEFAULT_CHECKPOINT_FILENAME",
     "HTTP_PROTOCOLS",
     "PROTOCOL_DELIMITER",
     "VERSIONED_FLAG_KEY",
+    "VERSION_FORMAT",
     "VERSION_KEY",
     "AbstractDataSet",
     "AbstractDataset",
@@ -78,6 +81,9 @@ HTTP_PROTOCOLS = WEB
 PROTOCOL_DELIMITER = "://"
 VERSIONED_FLAG_KEY = "versioned"
 VERSION_KEY = "version"
+VERSION_FORMAT = "%Y-%m-%dT%H.%M.%S.%fZ"
+CREDENTIALS_KEY = "credentials"
+DEFAULT_CHECKPOINT_FILENAME = "CHECKPOINT"
 DatasetAlreadyExistsError = DataSetAlreadyExistsError
 DatasetError = DataSetError
 DatasetNotFoundError = DataSetNotFoundError

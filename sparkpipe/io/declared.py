@@ -117,6 +117,11 @@ def version_of(data_set: Any) -> Any:
     return foreign.versions(data_set)
 
 
+def table_in_file(data_set: Any) -> str:
+    """Return the name of its table in a file that can hold several; empty if it has none."""
+    return foreign.table_in_file(data_set)
+
+
 def file_suffix(data_set: Any) -> str:
     """Return the ending of the files that are its own in its folder; empty if all are."""
     return foreign.file_suffix(data_set)

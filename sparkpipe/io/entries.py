@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sparkpipe.errors import DataSetError
+from sparkpipe.errors import CredentialsNotFoundError, DataSetError, RegexError
 from sparkpipe.io.core import Version
 from sparkpipe.io.factory import build_data_set, pattern_problems
+from sparkpipe.io.messages import same_kind
 from sparkpipe.io.patterns import Patterns, filled
+
+_logger = logging.getLogger(__name__)
 
 
 class Entry:
@@ -30,6 +35,11 @@ class Entry:
         self._arguments = (credentials, version)
         self.origin = origin
 
+    @property
+    def is_made(self) -> bool:
+        """Whether its data set has been asked for."""
+        return self._made is not None
+
     def config(self) -> Mapping[str, Any]:
         """Return the entry as it stands in the configuration."""
         return self.raw
@@ -48,10 +58,77 @@ class Entry:
                     self._made = build_data_set(self.config(), *self._arguments)
                 except DataSetError as exc:
                     where = f" ({self.origin})" if self.origin else ""
-                    raise DataSetError(
+                    raise same_kind(exc)(
                         f"Data set '{self._name}'{where}: {exc.message}", hint=exc.hint
                     ) from exc
             return self._made
+
+
+class DataSetsByName(dict[str, Any]):
+    """The data sets of a catalog; in the place of one that was not asked for yet is its entry.
+
+    Whoever looks into it, as hooks written for Kedro do, gets data sets.
+    """
+
+    def raw(self, name: object) -> Any:
+        """Return a data set, or the entry that makes it; None if there is none."""
+        return super().get(name, None)  # type: ignore[call-overload]
+
+    def kind_of_problem(self) -> type[DataSetError]:
+        """Return the error for entries that are not possible: Kedro's, where credentials lack."""
+        for name in self:
+            try:
+                _ = self[name]
+            except CredentialsNotFoundError:
+                return CredentialsNotFoundError
+            except DataSetError:
+                continue
+        return DataSetError
+
+    def copy(self) -> DataSetsByName:
+        """Return another mapping of the same data sets and entries."""
+        copied = DataSetsByName()
+        dict.update(copied, self)
+        return copied
+
+    def __getitem__(self, name: str) -> Any:
+        return _made(super().__getitem__(name))
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a data set, made if need be."""
+        return _made(super().get(name, default))
+
+    def pop(self, name: str, *default: Any) -> Any:
+        """Take a data set out."""
+        return _made(super().pop(name, *default))
+
+    def values(self) -> Any:
+        """Return the data sets."""
+        return [self[name] for name in self]
+
+    def items(self) -> Any:
+        """Return names and data sets."""
+        return [(name, self[name]) for name in self]
+
+
+def _made(found: Any) -> Any:
+    return found.data_set() if isinstance(found, Entry) else found
+
+
+def names_matching(names: Iterable[str], regex: str) -> list[str]:
+    """Return the names in which a regular expression is found, in either case.
+
+    Raises:
+        RegexError: It is no regular expression.
+    """
+    if not regex.strip():
+        _logger.warning("An empty regular expression finds no data sets.")
+        return []
+    try:
+        pattern = re.compile(regex, re.IGNORECASE)
+    except re.error as exc:
+        raise RegexError(f"'{regex}' is no regular expression: {exc}.") from exc
+    return [name for name in names if pattern.search(name)]
 
 
 class PatternEntry(Entry):
@@ -109,6 +186,10 @@ class PatternEntries:
         """Return the entries that have been asked for so far."""
         with self._lock:
             return {name: entry for name, entry in self._entries.items() if entry is not None}
+
+    def made(self) -> list[str]:
+        """Return the names of data sets that have been made so far."""
+        return [name for name, entry in self.entries().items() if entry.is_made]
 
     def _made(self, name: str) -> PatternEntry | None:
         found = self.patterns.find(name)

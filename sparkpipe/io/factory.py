@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sparkpipe.errors import DataSetError, did_you_mean
+from sparkpipe.errors import CredentialsNotFoundError, DataSetError, did_you_mean
 from sparkpipe.io.core import Version, check_version_name
 from sparkpipe.io.importing import import_object, install_hint
 from sparkpipe.io.patterns import Pattern, body_problems, filled, is_pattern
@@ -40,6 +40,15 @@ KNOWN_TYPES = (
     "databricks.ManagedTableDataSet",
     "yaml.YAMLDataSet",
 )
+
+# Packages with data sets of Kedro, and how they are called where they are installed from.
+_OF_KEDRO = {
+    "kedro_datasets": "kedro-datasets",
+    "kedro_datasets_experimental": "kedro-datasets-experimental",
+}
+
+_ON = ("true", "yes", "on", "1")
+_OFF = ("false", "no", "off", "0", "")
 
 # Keys of an entry that are for the catalog or other tools, not for the data set.
 _CATALOG_KEYS = ("type", "versioned", "layer", "credentials")
@@ -105,11 +114,11 @@ def _known_class(type_name: str) -> Any:
 def _with_extra_of_kedro(exc: DataSetError, path: str) -> DataSetError:
     """Say how to get what a data set of kedro-datasets needs."""
     package, *rest = path.split(".")
-    if package != "kedro_datasets" or not isinstance(exc.__cause__, ImportError) or len(rest) != 2:
+    if package not in _OF_KEDRO or not isinstance(exc.__cause__, ImportError) or len(rest) != 2:
         return exc
     extra = "-".join(rest).lower()
     return DataSetError(
-        exc.message, hint=f"Install what it needs: pip install 'kedro-datasets[{extra}]'."
+        exc.message, hint=f"Install what it needs: pip install '{_OF_KEDRO[package]}[{extra}]'."
     )
 
 
@@ -197,13 +206,31 @@ def has_versions(config: Any) -> bool:
         return bool(config.get("versioned"))
 
 
+def is_set(config: Mapping[str, Any], option: str) -> bool:
+    """Whether a switch of an entry is on; words for it may stand in quotes.
+
+    Raises:
+        DataSetError: It is neither on nor off.
+
+    >>> is_set({"versioned": "false"}, "versioned"), is_set({"versioned": True}, "versioned")
+    (False, True)
+    """
+    value = config.get(option)
+    if not isinstance(value, str):
+        return bool(value)
+    word = value.strip().lower()
+    if word in _ON or word in _OFF:
+        return word in _ON
+    raise DataSetError(f"'{option}' is true or false, not '{value}'.")
+
+
 def _asks_for_versions(cls: Any, config: Mapping[str, Any]) -> bool:
-    if config.get("versioned") or getattr(cls, "versioned", False) is True:
+    if is_set(config, "versioned") or getattr(cls, "versioned", False) is True:
         return True
     inside = config.get("dataset")  # of a cache, which has the versions of what it wraps
     return (
         isinstance(inside, Mapping)
-        and bool(inside.get("versioned"))
+        and is_set(inside, "versioned")
         and "version" in options_of(cls).known
     )
 
@@ -228,6 +255,8 @@ def pattern_problems(
 
 def _with_credentials(value: Any, credentials: Mapping[str, Any]) -> Any:
     """Put in the credentials that the configuration of a data set inside this one names."""
+    if isinstance(value, list):
+        return [_with_credentials(item, credentials) for item in value]
     if not isinstance(value, Mapping):
         return value
     return {
@@ -242,12 +271,13 @@ def resolve_credentials(named: Any, credentials: Mapping[str, Any]) -> dict[str,
     """Return the credentials that an entry names, or that stand in it.
 
     Raises:
-        DataSetError: There are none of that name.
+        CredentialsNotFoundError: There are none of that name.
     """
     if isinstance(named, Mapping):
-        return dict(named)
+        found: dict[str, Any] = _with_credentials(named, credentials)
+        return found
     if named not in credentials:
-        raise DataSetError(
+        raise CredentialsNotFoundError(
             f"there are no credentials '{named}'.",
             hint=did_you_mean(str(named), credentials)
             or f"Add '{named}' to conf/local/credentials.yml.",

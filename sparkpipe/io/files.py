@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import facts
+from sparkpipe.io.arguments import WEB
 from sparkpipe.io.core import (
     AbstractVersionedDataSet,
     SaveEffect,
@@ -25,6 +26,7 @@ from sparkpipe.io.core import (
     glob_paths,
 )
 from sparkpipe.io.effects import effect_of_mode
+from sparkpipe.io.target import path_target
 from sparkpipe.io.tokens import info_state, listing_state, path_state
 from sparkpipe.redaction import redacted_text
 from sparkpipe.spark.databricks import as_local, folder_problems
@@ -32,6 +34,8 @@ from sparkpipe.spark.databricks import as_local, folder_problems
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
+_OF_BUCKETS = ("s3", "s3a", "s3n", "gs", "gcs", "oss")
+_LOCAL = re.compile(r"(?:file|local):/(?!/)", re.IGNORECASE)
 _WINDOWS_DRIVE = re.compile(r"[a-zA-Z]:[\\/]")
 
 
@@ -42,21 +46,48 @@ def split_protocol(filepath: str) -> tuple[str, str]:
     (('file', 'data/a.csv'), ('s3', 'bucket/a.csv'))
     >>> split_protocol("file:///tmp/a.csv"), split_protocol("C:\\data\\a.csv")
     (('file', '/tmp/a.csv'), ('file', 'C:/data/a.csv'))
-    >>> split_protocol("dbfs:/Volumes/main/shop/a.csv")
-    ('file', '/Volumes/main/shop/a.csv')
+    >>> split_protocol("dbfs:/Volumes/main/shop/a.csv"), split_protocol("file:/tmp/a.csv")
+    (('file', '/Volumes/main/shop/a.csv'), ('file', '/tmp/a.csv'))
     """
     if "\0" in filepath:
         raise DataSetError("a path cannot hold a NUL character.")
     if _WINDOWS_DRIVE.match(filepath):
         return "file", filepath.replace("\\", "/")
+    if _LOCAL.match(filepath):
+        return "file", filepath.partition(":")[2]
     protocol, separator, path = filepath.partition("://")
     if not separator:
         return "file", os.path.expanduser(as_local(filepath))  # noqa: PTH111 - keeps the path as written
-    if protocol in ("file", "local"):
+    if protocol.lower() in ("file", "local"):
         from urllib.parse import unquote, urlsplit
 
-        return "file", unquote(urlsplit(filepath).path)
+        local = unquote(urlsplit(filepath).path)
+        return "file", local[1:] if _WINDOWS_DRIVE.match(local[1:]) else local
     return protocol, path
+
+
+def storage_of(filepath: str) -> tuple[str, str, dict[str, Any]]:
+    """Part a path into protocol, path, and what it says of the file system, as fsspec does.
+
+    >>> storage_of("ftp://me:secret@host/a.csv")
+    ('ftp', '/a.csv', {'host': 'host', 'username': 'me', 'password': 'secret'})
+    >>> storage_of("data/a.csv"), storage_of("https://host/a.csv?b")
+    (('file', 'data/a.csv', {}), ('https', 'host/a.csv?b', {}))
+    """
+    protocol, path = split_protocol(filepath)
+    if protocol == "file" or protocol in WEB:
+        return protocol, path, {}
+    import fsspec
+
+    try:
+        kind = fsspec.get_filesystem_class(protocol)
+    except (ValueError, ImportError):  # told before a run
+        return protocol, path, {}
+    stripped = str(kind._strip_protocol(filepath))
+    if protocol in _OF_BUCKETS:  # who asks for it is no part of the name of a bucket
+        stripped = re.sub(r"^[^/@]*@", "", stripped)
+    options = kind._get_kwargs_from_urls(filepath)
+    return protocol, stripped, {k: v for k, v in options.items() if k not in ("protocol", "path")}
 
 
 def protocol_problems(protocol: str) -> list[str]:
@@ -106,14 +137,16 @@ class FileDataSet(AbstractVersionedDataSet):
         check_path("filepath", filepath)
         check_mappings(load_args=load_args, save_args=save_args, fs_args=fs_args)
         check_mappings(credentials=credentials)
-        self._protocol, path = get_protocol_and_path(filepath, version)
+        self._given = os.fspath(filepath)
+        self._protocol, _ = get_protocol_and_path(filepath, version)
+        _, path, of_address = storage_of(self._given)
         super().__init__(PurePosixPath(path), version, self._there, self._find)
         self._load_args = {**deepcopy(self.DEFAULT_LOAD_ARGS), **(load_args or {})}
         self._save_args = {**deepcopy(self.DEFAULT_SAVE_ARGS), **(save_args or {})}
         storage = dict(fs_args or {})
         self._open_args_load = dict(storage.pop("open_args_load", {}))
         self._open_args_save = dict(storage.pop("open_args_save", {}))
-        self._storage_options = {**storage, **(credentials or {})}
+        self._storage_options = {**of_address, **storage, **(credentials or {})}
         self.metadata = metadata
 
     @abstractmethod
@@ -208,6 +241,14 @@ class FileDataSet(AbstractVersionedDataSet):
     def _exists(self) -> bool:
         return self._exists_function(str(self._get_load_path()))
 
+    def location(self) -> str:
+        """Return the path, or the address as it was given."""
+        return str(self._filepath) if self._is_local else redacted_text(self._given)
+
+    def target(self) -> str:
+        """Return the path, or the address with its host, in one spelling."""
+        return path_target(str(self._filepath) if self._is_local else self._given)
+
     def save_effect(self) -> SaveEffect:
         """Return what a save does: as ``open_args_save`` say; a version is never overwritten."""
         return "keep" if self._version is not None else effect_of_mode(self._save_mode())
@@ -251,7 +292,7 @@ class FileDataSet(AbstractVersionedDataSet):
 
     def _describe(self) -> dict[str, Any]:
         return {
-            "filepath": redacted_text(str(self._filepath)),
+            "filepath": redacted_text(self.location()),
             "protocol": None if self._is_local else self._protocol,
             "load_args": self._load_args or None,
             "save_args": self._save_args or None,

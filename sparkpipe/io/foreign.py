@@ -52,8 +52,7 @@ def target(data_set: Any) -> str:
         protocol = _text(told.get("protocol")) or _text(attribute(data_set, "_protocol"))
         if protocol not in ("", "file", "local") and not _PROTOCOL.match(path):
             path = f"{protocol}://{path}"
-        key = _text(told.get("key"))  # one file, one table for each key
-        return f"{path_target(path)}::{key}" if key else path_target(path)
+        return path_target(path)
     return _table(data_set, told)
 
 
@@ -62,6 +61,7 @@ def _table(data_set: Any, told: Mapping[str, Any]) -> str:
     if not table:
         return ""
     schema = told.get("schema") or _options(data_set, "_save_args").get("schema")
+    schema = schema or _options(data_set, "_load_args").get("schema")
     above = [told.get("catalog"), told.get("database"), schema if isinstance(schema, str) else None]
     name = ".".join([*filter(None, map(_text, above)), table])
     url = _text(told.get("url")) or _text(attribute(data_set, "_connection_str"))
@@ -69,6 +69,14 @@ def _table(data_set: Any, told: Mapping[str, Any]) -> str:
         return table_target(name, url)
     # Of one that does not tell of which database it is, nobody knows who shares it.
     return spark_table(name) if is_single_process(data_set) else ""
+
+
+def table_in_file(data_set: Any) -> str:
+    """Return the name of its table in a file that can hold several; empty if it has none.
+
+    A save writes the file anew, with this table alone.
+    """
+    return _text(_described(data_set).get("key")) if target(data_set) else ""
 
 
 def save_effect(data_set: Any) -> SaveEffect:
@@ -159,7 +167,7 @@ def wrapped(data_set: Any) -> Any | None:
 
 def state(data_set: Any) -> str | None:
     """Return the state of what lies on local disk; of a versioned one, its version."""
-    place = target(data_set).partition("::")[0]
+    place = target(data_set)
     if not place or is_table(place) or _PROTOCOL.match(place):
         return None
     if not keeps_versions(data_set):

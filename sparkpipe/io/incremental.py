@@ -5,16 +5,14 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractDataSet
+from sparkpipe.io.core import DEFAULT_CHECKPOINT_FILENAME, AbstractDataSet
 from sparkpipe.io.declared import state_of
 from sparkpipe.io.files import split_protocol
 from sparkpipe.io.importing import import_object
 from sparkpipe.io.partitioned import PartitionedDataSet
-
-_CHECKPOINT = "CHECKPOINT"
 
 
 class IncrementalDataSet(PartitionedDataSet):
@@ -33,6 +31,9 @@ class IncrementalDataSet(PartitionedDataSet):
             the data set that keeps the checkpoint; by default text in the file ``CHECKPOINT`` of
             the folder.
     """
+
+    DEFAULT_CHECKPOINT_TYPE: ClassVar[str] = "text.TextDataSet"
+    DEFAULT_CHECKPOINT_FILENAME: ClassVar[str] = DEFAULT_CHECKPOINT_FILENAME
 
     def __init__(
         self,
@@ -78,8 +79,8 @@ class IncrementalDataSet(PartitionedDataSet):
                 "a checkpoint cannot be versioned.", hint="Remove 'versioned' from 'checkpoint'."
             )
         config = {
-            "type": "text.TextDataSet",
-            self._filepath_arg: f"{self._path}/{_CHECKPOINT}",
+            "type": self.DEFAULT_CHECKPOINT_TYPE,
+            self._filepath_arg: f"{self._path}/{self.DEFAULT_CHECKPOINT_FILENAME}",
             **given,
         }
         if credentials:

@@ -8,10 +8,28 @@ from sparkpipe.errors import DataSetError
 from sparkpipe.io.declared import location_of
 from sparkpipe.redaction import redacted_text
 
+# Their packages hand out what is defined in modules below.
+_KEDROS = ("kedro_datasets", "kedro_datasets_experimental")
+
 
 def kind_of(data_set: Any) -> str:
     """Return the name of the class of a data set."""
     return type(data_set).__name__
+
+
+def type_of(data_set: Any) -> str:
+    """Return the type of a data set as an entry names it: classes of one name are told apart.
+
+    >>> from sparkpipe.datasets.json import JSONDataSet
+    >>> type_of(JSONDataSet("a.json"))
+    'json.JSONDataSet'
+    """
+    kind = type(data_set)
+    library, *parts = kind.__module__.split(".")
+    if library == "sparkpipe":
+        technology = parts[1:2] if parts[:1] == ["datasets"] else []
+        return ".".join((*technology, kind.__name__))
+    return ".".join((library, *(parts[:1] if library in _KEDROS else parts), kind.__qualname__))
 
 
 def describe_data_set(data_set: Any) -> str:
@@ -22,12 +40,16 @@ def describe_data_set(data_set: Any) -> str:
 
 def name_error(exc: Exception, what: str) -> DataSetError:
     """Put the name of the data set before the reason."""
-    # An error class of the user's may take other arguments.
-    ours = isinstance(exc, DataSetError) and type(exc).__init__ is DataSetError.__init__
-    kind: type[DataSetError] = type(exc) if ours else DataSetError  # type: ignore[assignment]
     hint = exc.hint if isinstance(exc, DataSetError) else ""
     if isinstance(exc, DataSetError):
         reason = exc.message
     else:
         reason = f"{type(exc).__name__}: {redacted_text(str(exc))}"
-    return kind(f"{what}: {reason}", hint=hint)
+    return same_kind(exc)(f"{what}: {reason}", hint=hint)
+
+
+def same_kind(exc: Exception) -> type[DataSetError]:
+    """Return the class in which an error is told on: its own, if it takes the same arguments."""
+    kind = type(exc)
+    is_ours = issubclass(kind, DataSetError) and kind.__init__ is DataSetError.__init__
+    return kind if is_ours else DataSetError  # type: ignore[return-value]

@@ -22,6 +22,7 @@ from sparkpipe.io.declared import (
     is_transactional,
     location_of,
     save_effect,
+    table_in_file,
     target_of,
     unwrapped,
     version_of,
@@ -92,6 +93,11 @@ class _Place:
         """Whether others may write to the same target at the same time."""
         partial = save_effect(self.data_set) in ("append", "part")
         return partial and (self.is_transactional or is_table(self.target))
+
+    @cached_property
+    def table(self) -> str:
+        """Its table in a file of several."""
+        return table_in_file(self.data_set)
 
     @cached_property
     def is_transactional(self) -> bool:
@@ -177,6 +183,8 @@ class _Guard:
         first, second = self._writer.get(outer.name), self._writer.get(inner.name)
         if first is None or second is None or _may_write_together(outer, inner):
             return ""
+        if outer.target == inner.target and outer.table != inner.table:
+            return self._one_table_a_file(outer, inner)
         if first != second and self._order.orders(first, second):
             return ""
         return self._two_writers(outer, inner, first, second)
@@ -244,6 +252,13 @@ class _Guard:
         return (
             f"{told}, and nothing orders them. Let one read the other's output, or give each a "
             "path of its own."
+        )
+
+    def _one_table_a_file(self, outer: _Place, inner: _Place) -> str:
+        return (
+            f"'{outer.name}' and '{inner.name}' are two tables ('{outer.table}', '{inner.table}') "
+            f"of one file, {outer.where}: each save writes it anew, with its own table alone. "
+            "Give each a file of its own."
         )
 
     def _own_input(

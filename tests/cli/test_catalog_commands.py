@@ -17,12 +17,32 @@ def test_list_shows_the_data_sets_of_each_pipeline_by_type(shop: ShopProject) ->
     text = shop.command("catalog", "list").out
     whole, first = text.split("Pipeline 'first':\n")
 
-    assert whole.startswith("Pipeline '__default__':\n  JSONDataSet\n    doubled  ")
+    assert whole.startswith("Pipeline '__default__':\n  json.JSONDataSet\n    doubled  ")
     assert f"    numbers  {shop.path}/data/numbers.json\n" in whole
     memory = whole.split("  MemoryDataSet\n")[1]
     assert memory == "    shouted  (not in the catalog: in memory during the run)\n"
     assert first.endswith("  Not used: report\n")
     assert "params:" not in text
+
+
+def test_list_tells_what_cannot_be_made_and_goes_on(shop: ShopProject) -> None:
+    shop.write("conf/base/catalog.yml", CATALOG.replace("json.JSONDataSet", "nothing.here.Data", 1))
+    said = shop.command("catalog", "list")
+    assert said.status == 0, said.text
+    assert "\n  nothing.here.Data\n" in said.out
+    assert "(there is no data set type 'nothing.here.Data'" in said.out
+    assert "\n  MemoryDataSet\n" in said.out
+
+
+def test_names_of_entries_are_no_secrets(shop: ShopProject) -> None:
+    shop.write(
+        "conf/base/catalog_more.yml",
+        "accounts: {type: json.JSONDataSet, filepath: data/tokens.json}\n",
+    )
+    entry = shop.command("catalog", "describe", "accounts").out.partition("\n\n")[2]
+    assert yaml.safe_load(entry)["accounts"]["type"] == "json.JSONDataSet"
+    resolved = yaml.safe_load(shop.command("catalog", "resolve").out)
+    assert resolved["accounts"]["filepath"].endswith("data/tokens.json")
 
 
 def test_list_of_chosen_pipelines(shop: ShopProject) -> None:

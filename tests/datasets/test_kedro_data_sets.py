@@ -16,6 +16,7 @@ pytest.importorskip("kedro_datasets", reason="kedro-datasets is not installed")
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import Pipeline, node
+from sparkpipe.plan.conflicts import target_problems
 from sparkpipe.runner import ParallelRunner, SequentialRunner, ThreadRunner
 
 TABLE = pd.DataFrame({"name": ["a", "b"], "n": [1, 2]})
@@ -185,6 +186,66 @@ def test_patterns_make_theirs(tmp_path: Path) -> None:
     catalog = DataCatalog.from_config({"{kind}#{name}": entry})
     catalog.save("text#a", "1")
     assert (tmp_path / "a.txt").read_text() == "1"
+
+
+def two_writers(one: dict[str, Any], other: dict[str, Any], *, ordered: bool = False) -> list[str]:
+    catalog = DataCatalog({"a": Shown(**one), "b": Shown(**other)})
+    steps = [node(lambda: 1, None, "a", name="first")]
+    steps.append(node(lambda *x: 1, "a" if ordered else None, "b", name="second"))
+    return target_problems(Pipeline(steps), catalog)
+
+
+class Shown:
+    """A data set of another library, by what it shows of itself."""
+
+    def __init__(self, save_args: Any = None, connection: Any = None, **described: Any) -> None:
+        self._described = described
+        self._save_args = save_args or {}
+        self._connection_str = connection
+
+    def _describe(self) -> dict[str, Any]:
+        return self._described
+
+    def load(self) -> Any: ...
+
+    def save(self, data: Any) -> None: ...
+
+
+def test_two_tables_of_one_file_that_each_save_writes_anew_are_refused() -> None:
+    one, other = ({"filepath": "x.h5", "key": key} for key in "ab")
+    for ordered in (False, True):
+        (problem,) = two_writers(one, other, ordered=ordered)
+        assert "'a' and 'b' are two tables ('a', 'b') of one file, x.h5" in problem
+    assert len(two_writers(one, one)) == 1
+    assert two_writers(one, one, ordered=True) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"table_name": "t", "database": "x"}, {"table_name": "t", "database": "y"}),
+        ({"table_name": "t"}, {"table_name": "t"}),
+        ({"table_name": "t", "filepath": "None"}, {"table_name": "t", "filepath": None}),
+        (
+            {"table_name": "t", "connection": "sqlite:///a"},
+            {"table_name": "t", "connection": "sqlite:///b"},
+        ),
+        (
+            {"table_name": "t", "connection": "db://h", "save_args": {"schema": "x"}},
+            {"table_name": "t", "connection": "db://h", "save_args": {"schema": "y"}},
+        ),
+        ({"url": "jdbc:a:x", "table": "t"}, {"url": "jdbc:a:y", "table": "t"}),
+    ],
+)
+def test_tables_that_are_not_known_to_be_one_are_no_conflict(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    assert two_writers(one, other) == []
+
+
+def test_one_table_of_one_database_is_a_conflict() -> None:
+    table = {"table_name": "t", "connection": "sqlite:///a"}
+    assert len(two_writers(table, table)) == 1
 
 
 def test_credentials_of_theirs_are_never_shown(tmp_path: Path) -> None:

@@ -293,7 +293,8 @@ def test_names_of_patterns_are_used_like_any_other(tmp_path: Path) -> None:
     assert "orders" not in catalog
     with pytest.raises(DataSetNotFoundError):
         catalog.load("orders")
-    assert catalog.list() == list(catalog) == []
+    assert catalog.list() == catalog.list("ORDERS") == ["raw.orders"]
+    assert list(catalog) == []
     assert (tmp_path / "raw" / "orders.txt").read_text() == "1"
 
 

@@ -191,12 +191,18 @@ def _data_sets(found: Iterable[str]) -> list[str]:
 
 
 def _type_and_place(entries: DataCatalog, name: str) -> tuple[str, str]:
+    from sparkpipe.errors import DataSetError
     from sparkpipe.io.declared import location_of
+    from sparkpipe.io.messages import type_of
 
     if name not in entries:
         return "MemoryDataSet", "(not in the catalog: in memory during the run)"
-    data_set = entries[name]
-    return type(data_set).__name__, location_of(data_set)
+    try:
+        data_set = entries[name]
+    except DataSetError as exc:  # a package is missing, say: the others are listed all the same
+        config = entries.config_of(name) or {}
+        return str(config.get("type")), f"({exc.message.partition(': ')[2] or exc.message})"
+    return type_of(data_set), location_of(data_set)
 
 
 def _users(pipelines: Mapping[str, Pipeline], name: str) -> dict[str, list[str]]:

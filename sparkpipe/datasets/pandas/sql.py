@@ -6,16 +6,16 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from sparkpipe.datasets.pandas.options import check_frame, unknown_options
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import facts
-from sparkpipe.io.core import AbstractDataSet, SaveEffect, check_mappings
+from sparkpipe.io.core import AbstractDataSet, SaveEffect, check_mappings, get_filepath_str
 from sparkpipe.io.effects import effect_of_mode
-from sparkpipe.io.files import protocol_problems, split_protocol
+from sparkpipe.io.files import protocol_problems, split_protocol, storage_of
 from sparkpipe.io.importing import missing_packages
 from sparkpipe.io.target import table_target
 from sparkpipe.redaction import is_secret, redacted_text, without
@@ -264,10 +264,11 @@ class SQLQueryDataSet(SQLDataSet):
             return self._sql
         import fsspec
 
-        protocol, path = split_protocol(self._query_file)
-        storage = dict(self._fs_args)
+        protocol, path, of_address = storage_of(self._query_file)
+        storage = {**of_address, **self._fs_args}
         options = {"mode": "r", "encoding": "utf-8", **storage.pop("open_args_load", {})}
-        with fsspec.filesystem(protocol, **storage).open(path, **options) as file:
+        address = get_filepath_str(PurePosixPath(path), protocol)
+        with fsspec.filesystem(protocol, **storage).open(address, **options) as file:
             return str(file.read())
 
     def _connect(self) -> Connection:
