@@ -17,7 +17,7 @@ from sparkpipe.io import (
     PartitionedDataSet,
     Version,
 )
-from sparkpipe.io.declared import is_transactional, save_effect, target_of
+from sparkpipe.io.declared import is_transactional, save_effect, table_in_file, target_of
 from sparkpipe.io.target import path_target, table_target
 
 
@@ -139,9 +139,10 @@ def test_data_sets_of_other_libraries_are_understood(here: Path) -> None:
     assert target_of(one) != target_of(other)
 
 
-def test_tables_in_one_file_are_apart() -> None:
+def test_tables_in_one_file_are_of_one_file() -> None:
     one, other = (Foreign({"filepath": "a.h5", "key": key}) for key in "xy")
-    assert target_of(one) != target_of(other)
+    assert target_of(one) == target_of(other)
+    assert (table_in_file(one), table_in_file(other)) == ("x", "y")
 
 
 def test_a_class_of_ones_own_may_tell_its_target() -> None:

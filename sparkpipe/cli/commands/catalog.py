@@ -54,7 +54,7 @@ def list_data_sets(
     widest = max((len(row[0]) for _, rows, _ in blocks for row in rows), default=0)
     for name, rows, unused in blocks:
         echo(f"Pipeline '{name}':")
-        for kind in sorted({kind for _, kind, _ in rows}):
+        for kind in sorted({kind for _, kind, _ in rows}, key=str.lower):
             echo(f"  {kind}")
             for data_set, of_kind, place in rows:
                 if of_kind == kind:
