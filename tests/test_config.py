@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -1010,3 +1012,151 @@ def test_template_without_a_value_is_told(write: Write) -> None:
     write("base/catalog.yml", "a:\n  b: 'x${buckt}'\n")
     with pytest.raises(ConfigError, match=r"catalog.yml:1: '\$\{buckt\}'.*Did you mean 'bucket'"):
         _ = TemplatedConfigLoader("conf", globals_dict={"bucket": 1})["catalog"]
+
+
+# What is secret
+
+
+PASSWORDS = [
+    "!hunter2",
+    "!!int hunter2",
+    "*hunter2",
+    "hunter2: x",
+    "[hunter2",
+    "'hunter2",
+    "%hunter2",
+    "@hunter2",
+    "!hun!ter2",
+    '"hunter2\\q"',
+    "!!timestamp hunter2",
+    "pa${hunter2}x",
+    "${hunter2",
+    "${hunter2:1}",
+    "${oc.select:hunter2,${hunter2",
+]
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize("place", ["db:\n  password: {}\n", "db: {{user: me, password: {}}}\n"])
+def test_no_text_of_credentials_is_shown(write: Write, password: str, place: str) -> None:
+    write("base/credentials.yml", place.format(password))
+    with pytest.raises(ConfigError, match=r"conf/base/credentials\.yml:\d") as error:
+        _ = OmegaConfigLoader("conf")["credentials"]
+    told = "".join(traceback.format_exception(error.value))
+    assert "hunter2" not in told.replace(__file__, "")
+    assert "ter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_no_text_of_a_secret_is_shown_in_any_file(write: Write, password: str) -> None:
+    write("base/catalog.yml", f"a:\n  load_args:\n    password: {password}\n")
+    with pytest.raises(ConfigError) as error:
+        _ = OmegaConfigLoader("conf")["catalog"]
+    assert "ter2" not in str(error.value)
+
+
+def test_templates_in_credentials_are_not_shown(write: Write) -> None:
+    write("base/credentials.yml", "db:\n  password: pa${hunter2}x\n")
+    with pytest.raises(ConfigError, match="a global that is not set") as error:
+        _ = TemplatedConfigLoader("conf", globals_dict={"hunter": 1})["credentials"]
+    assert "hunter" not in str(error.value)
+
+
+# Keys that are no texts
+
+
+WEIGHTS = "weights: {0: 1.0, 1: 5.0, 2024-01-01: 7, null: 9}\nis: {true: 8}\n"
+
+
+def test_parameters_of_the_run_take_the_place_of_keys_that_are_no_texts(write: Write) -> None:
+    write("base/parameters.yml", WEIGHTS)
+    loader = OmegaConfigLoader("conf")
+    text = "weights.1:99,weights.2024-01-01:98,is.true:97,weights.null:96,weights.new:95"
+    loader.runtime_params = fit_params(parse_params(text), loader.file_params())
+    assert loader["parameters"]["weights"] == {
+        0: 1.0,
+        1: 99,
+        datetime.date(2024, 1, 1): 98,
+        None: 96,
+        "new": 95,
+    }
+    assert loader["parameters"]["is"] == {True: 97}
+
+
+def test_a_text_as_key_is_found_by_a_number(write: Write) -> None:
+    assert fit_params({"a": {1: "x"}}, {"a": {"1": "y"}}) == {"a": {"1": "x"}}
+    assert fit_params(parse_params("a.1:x"), {"a": {"1": "y", 1: "z"}}) == {"a": {"1": "x"}}
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "${weights.2}",
+        "${weights.2024-01-01}",
+        "${globals:weights.2}",
+        "${globals:weights.2024-01-01}",
+    ],
+)
+def test_values_under_keys_that_are_no_texts_can_be_referred_to(
+    write: Write, reference: str
+) -> None:
+    weights = "weights: {2: 5, 2024-01-01: 5, 0: {2024-01-02: [{1: x}]}}\n"
+    write("base/globals.yml", weights)
+    write("base/parameters.yml", f"{weights}a: {reference}\nb: ${{weights}}\n")
+    found = OmegaConfigLoader("conf")["parameters"]
+    assert found["a"] == 5
+    assert found["weights"] == found["b"]
+    assert found["b"][0] == {datetime.date(2024, 1, 2): [{1: "x"}]}
+
+
+def test_parameters_of_the_run_are_found_under_keys_that_are_no_texts(write: Write) -> None:
+    write("base/parameters.yml", "weights: {1: 5}\n")
+    write("base/catalog.yml", "a: {x: '${runtime_params:weights.1}'}\n")
+    assert OmegaConfigLoader("conf")["catalog"] == {"a": {"x": 5}}
+    given = {"weights": {1: 6}}
+    assert OmegaConfigLoader("conf", None, given)["catalog"] == {"a": {"x": 6}}
+
+
+@pytest.mark.parametrize("part", ["${{a{}}}${{a{}}}", '["${{a{}}}", "${{a{}}}"]'])
+def test_references_do_not_blow_up(write: Write, part: str) -> None:
+    lines = ["a0: x"] + [f"a{i + 1}: {part.format(i, i)}" for i in range(40)]
+    write("base/parameters.yml", "\n".join(lines))
+    with pytest.raises(
+        ConfigError, match=r"conf/base/parameters\.yml:\d+: 'a\d+' refers to others"
+    ):
+        _ = OmegaConfigLoader("conf")["parameters"]
+
+
+# What cannot be read
+
+
+def test_what_is_no_configuration_is_told(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "data" / "bass").mkdir(parents=True)
+    with pytest.raises(MissingConfigException, match=r"There is no 'base' in empty.*none"):
+        OmegaConfigLoader("empty")
+    with pytest.raises(MissingConfigException, match="Did you mean 'bass'"):
+        OmegaConfigLoader("data")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and pipes of POSIX")
+def test_what_cannot_be_read_is_never_left_out(write: Write, tmp_path: Path) -> None:
+    write("base/parameters.yml", "a: 1\n")
+    base = tmp_path / "conf" / "base"
+    (base / "parameters_b.yml").symlink_to("nowhere.yml")
+    assert "conf/base/parameters_b.yml is a link to nothing" in refused()
+    (base / "parameters_b.yml").unlink()
+    os.mkfifo(base / "parameters_b.yml")
+    assert "conf/base/parameters_b.yml is no file" in refused()
+    (base / "parameters_b.yml").unlink()
+    (base / "parameters_b.yml").symlink_to(os.devnull)
+    (base / "again").symlink_to(base)
+    (base / "more").symlink_to(tmp_path / "more")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "parameters_c.yml").write_text("c: 3\n")
+    assert parameters() == {"a": 1, "c": 3}
+    (tmp_path / "conf" / "local").write_text("")
+    assert "conf/local is no folder" in refused()
+    (tmp_path / "conf" / "local").unlink()
+    (tmp_path / "conf" / "local").symlink_to("nowhere")
+    assert "conf/local is a link to nothing" in refused()

@@ -6,6 +6,7 @@ Built-in commands that need no project can be replaced only by a plugin for use 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING
@@ -50,7 +51,9 @@ def has_cli(project: Project) -> bool:
     from sparkpipe.cli.project_command import package_folder
 
     package = package_folder(project)
-    return (package / "cli.py").is_file() or (package / "cli" / "__init__.py").is_file()
+    # A folder that cannot be read is told by the import of the package.
+    places = (package / "cli.py", package / "cli" / "__init__.py")
+    return any(os.path.isfile(place) for place in places)  # noqa: PTH113 - Path.is_file raises
 
 
 def extension_command(name: str, *, needs_project: bool = True) -> click.Command | None:

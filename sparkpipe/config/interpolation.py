@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from typing import Any
 
+from sparkpipe.config.growth import refers_without_end
+from sparkpipe.config.keys import key_for, with_own_keys, with_text_keys
 from sparkpipe.errors import ConfigError, did_you_mean
+from sparkpipe.redaction import is_secret
 
 _NOTHING = object()
 
@@ -31,6 +34,7 @@ class Sources:
             is written there.
         resolvers: Functions of the user, for ``${name:arguments}``.
         reads_environment: Whether ``${oc.env:NAME}`` may be used.
+        is_secret: Whether the values are for nobody's eyes, so that no message has their text.
         protects_type: Whether ``type`` must not depend on parameters of the run.
         used_params: Whether a parameter of the run was asked for.
         asked_params: Names of the parameters of the run that were asked for, of all keys.
@@ -42,6 +46,7 @@ class Sources:
     read_defaults: Callable[[], Mapping[str, Any]] = dict
     resolvers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     reads_environment: bool = False
+    is_secret: bool = False
     protects_type: bool = False
     used_params: bool = False
     asked_params: set[str] = field(default_factory=set)
@@ -140,15 +145,23 @@ def interpolated(
                 keys.remove(key)
         if not keys:
             return result
-        with _told(origins):
-            # Dates are values of YAML and not of OmegaConf.
-            root = OmegaConf.create(dict(values), flags={"allow_objects": True})
+        # Dates are values of YAML and not of OmegaConf, and its keys are texts.
+        texts = with_text_keys(dict(values), {})
+        for key in keys:
+            if refers_without_end(texts, key):
+                raise ConfigError(
+                    f"{origins.get(key, key)}: '{key}' refers to others, and they to others, "
+                    "more often than can be resolved."
+                )
+        with _told(origins, None, sources):
+            root = OmegaConf.create(texts, flags={"allow_objects": True})
         for key in keys:
             sources.used_params, sources.refusal = False, None
             with _told(origins, key, sources):
-                result[key] = _plain(root[key])
+                resolved = _plain(root[key])
                 if sources.protects_type and sources.used_params:
-                    _check_types(root, key, result[key], sources)
+                    _check_types(root, key, resolved, sources)
+            result[key] = with_own_keys(resolved)
     return result
 
 
@@ -241,9 +254,7 @@ def _using(sources: Sources) -> Iterator[None]:
 
 
 @contextmanager
-def _told(
-    origins: Mapping[str, str], key: str | None = None, sources: Sources | None = None
-) -> Iterator[None]:
+def _told(origins: Mapping[str, str], key: str | None, sources: Sources) -> Iterator[None]:
     from omegaconf.errors import OmegaConfBaseException
 
     try:
@@ -252,9 +263,14 @@ def _told(
         full_key = str(getattr(exc, "full_key", None) or key or "")
         first = re.split(r"[.\[]", full_key)[0] if key is None else key
         where = f"{origins.get(first, first)}: '{full_key}'"
-        refusal = sources.refusal if sources is not None else None
+        refusal = sources.refusal
         if refusal is not None:
             raise ConfigError(f"{where} {refusal.message}", hint=refusal.hint) from exc
+        if sources.is_secret or is_secret(full_key.rpartition(".")[2]):
+            raise ConfigError(
+                f"{where} has a '${{' that cannot be resolved; its text is not shown.",
+                hint=r"For the text itself write \${...}.",
+            ) from None
         reason = str(exc).partition("\n")[0].rstrip(".")
         raise ConfigError(
             f"{where} cannot be resolved: {reason}.",
@@ -360,8 +376,8 @@ def _of_environment(name: str, default: Any = _NOTHING) -> Any:
 def _at(values: Any, path: str, default: Any) -> Any:
     """Return what lies at a path of names with dots between them."""
     for step in path.split("."):
-        if isinstance(values, Mapping) and step in values:
-            values = values[step]
+        if isinstance(values, Mapping) and (key := key_for(values, step)) in values:
+            values = values[key]
         elif isinstance(values, list) and step.isdigit() and int(step) < len(values):
             values = values[int(step)]
         else:

@@ -331,6 +331,7 @@ class OmegaConfigLoader(ConfigLoader):
             ),
             resolvers=self._resolvers,
             reads_environment=kind == "credentials" or "oc.env" in self._resolvers,
+            is_secret=kind == "credentials",
             protects_type=kind != "parameters",
             asked_params=self.asked_params,
         )
@@ -401,7 +402,7 @@ class TemplatedConfigLoader(ConfigLoader):
         result: dict[str, Any] = {}
         for key, value in values.items():
             where = origins.get(key, key)
-            text = partial(self._filled_text, where=where)
+            text = partial(self._filled_text, where=where, is_shown=kind != "credentials")
             fill_key = partial(self._filled_key, where=where)
             result[fill_key(key)] = with_texts(value, text, known, fill_key)
         return result
@@ -414,18 +415,23 @@ class TemplatedConfigLoader(ConfigLoader):
             )
         return filled
 
-    def _filled_text(self, text: str, where: str) -> Any:
+    def _filled_text(self, text: str, where: str, *, is_shown: bool = True) -> Any:
         whole = self._FIELD.fullmatch(text)
         if whole:
-            return self._value_of(whole, where)
-        return self._FIELD.sub(lambda found: str(self._value_of(found, where)), text)
+            return self._value_of(whole, where, is_shown)
+        return self._FIELD.sub(lambda found: str(self._value_of(found, where, is_shown)), text)
 
-    def _value_of(self, found: re.Match[str], where: str) -> Any:
+    def _value_of(self, found: re.Match[str], where: str, is_shown: bool) -> Any:
         value: Any = self._globals
         for step in found[1].split("."):
             value = value.get(step) if isinstance(value, Mapping) else None
         if value is None:
             value = found[2]
+        if value is None and not is_shown:
+            raise ConfigError(
+                f"{where} has a '${{' that asks for a global that is not set; it is not shown.",
+                hint="Set it in a file of globals_pattern or in globals_dict.",
+            )
         if value is None:
             raise ConfigError(
                 f"{where}: '{found[0]}' asks for a global that is not set.",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Any
 
+from sparkpipe.config.keys import key_for
 from sparkpipe.config.parsing import read_texts, read_value, why_no_date
 from sparkpipe.errors import ConfigError, PreflightError
 
@@ -80,7 +81,9 @@ class _Fitting:
             texts = texts if isinstance(texts, Mapping) else {}
             defaults = default if isinstance(default, Mapping) else {}
             return {
-                key: self.fit(inner, defaults.get(key), texts.get(str(key)), (*path, str(key)))
+                (own := key_for(defaults, key)): self.fit(
+                    inner, defaults.get(own), texts.get(str(key)), (*path, str(key))
+                )
                 for key, inner in value.items()
             }
         if isinstance(value, list):

@@ -277,8 +277,11 @@ class FileDataSet(AbstractVersionedDataSet):
             return None
 
     def _missing(self) -> str:
-        if self._is_local and not self._exists_function(str(self._filepath)):
-            return f"the file does not exist: {self._filepath}"
+        try:
+            if self._is_local and not self._exists_function(str(self._filepath)):
+                return f"the file does not exist: {self._filepath}"
+        except PermissionError:
+            return f"no permission: {self._filepath}"
         return ""
 
     def _problems(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,14 +81,15 @@ def find_project(start: str | Path | Project | None = None) -> Project:
     if isinstance(start, Project):
         return start
     try:
-        folder = Path(start or Path.cwd()).resolve()
+        here = Path(start or Path.cwd())
     except FileNotFoundError as exc:
         raise ProjectNotFoundError("The working folder does not exist any more.") from exc
-    if not folder.is_dir():
+    folder = _resolved(here, str(here))
+    if not _looked_at(folder, Path.is_dir):
         raise ProjectNotFoundError(f"There is no folder {folder}.")
     for candidate in (folder, *folder.parents):
         pyproject = candidate / "pyproject.toml"
-        if pyproject.is_file():
+        if _looked_at(pyproject, Path.is_file):
             table = _read_table(pyproject)
             if table is not None:
                 return _project(candidate, table)
@@ -100,10 +102,29 @@ def find_project(start: str | Path | Project | None = None) -> Project:
     )
 
 
+def _resolved(path: Path, shown: str) -> Path:
+    try:
+        return path.resolve()
+    # Of links that lead in a circle Python before 3.13 says so by a RuntimeError.
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise ConfigError(f"{shown} leads nowhere: {exc}.") from exc
+
+
+def _looked_at(path: Path, look: Callable[[Path], bool]) -> bool:
+    try:
+        return look(path)
+    except OSError as exc:
+        raise ConfigError(f"{path} cannot be read: {exc.strerror}.") from exc
+
+
 def _read_table(pyproject: Path) -> dict[str, Any] | None:
     try:
         document = tomllib.loads(pyproject.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except OSError as exc:
+        raise ConfigError(f"{pyproject} cannot be read: {exc.strerror}.") from exc
+    except RecursionError as exc:
+        raise ConfigError(f"{pyproject} cannot be read: it is nested too deeply.") from exc
+    except ValueError as exc:  # also of UTF-8, and of numbers that Python does not make
         raise ConfigError(f"{pyproject} is not TOML that can be read: {exc}.") from exc
     tools = document.get("tool", {})
     if not isinstance(tools, dict):
@@ -125,12 +146,17 @@ def _project(path: Path, table: dict[str, Any]) -> Project:
         raise ConfigError(
             f"{where}: package_name is {package_name!r}; it must be the dotted name of a package."
         )
+
+    def folder_of(key: str, default: str) -> Path:
+        given = table.get(key, default)
+        return _resolved(path / given, f"{where}: {key} = {given!r}")
+
     default_source = "src" if (path / "src").is_dir() else "."
     return Project(
         path=path,
         package_name=package_name,
-        source_dir=(path / table.get("source_dir", default_source)).resolve(),
-        conf_source=(path / table.get("conf_source", "conf")).resolve(),
+        source_dir=folder_of("source_dir", default_source),
+        conf_source=folder_of("conf_source", "conf"),
         project_name=table.get("project_name", path.name),
         project_version=table.get("project_version", table.get(_INIT_VERSION, "")),
     )

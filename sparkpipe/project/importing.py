@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -62,12 +63,29 @@ def refuse_other_package(project: Project) -> None:
         )
 
 
+def refuse_unreadable(folder: Path) -> None:
+    """Refuse a folder of modules that cannot be looked into: Python takes it for an empty one.
+
+    Raises:
+        ConfigError: It is there, and cannot be read.
+    """
+    try:
+        with os.scandir(folder):
+            (folder / "__init__.py").exists()
+    except (FileNotFoundError, NotADirectoryError):  # it is gone, or within an archive
+        return
+    except OSError as exc:
+        raise ConfigError(f"{folder} cannot be read: {exc.strerror}.") from exc
+
+
 def import_module(name: str) -> ModuleType | None:
     """Import a module; None if it is not there."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as exc:
         if exc.name is not None and f"{name}.".startswith(f"{exc.name}."):
+            for folder in getattr(sys.modules.get(name.rpartition(".")[0]), "__path__", ()):
+                refuse_unreadable(Path(folder))
             return None
         raise ConfigError(
             f"Importing {name} failed: there is no module '{exc.name}' (imported {place_of(exc)}).",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import pkgutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +24,12 @@ from sparkpipe.errors import (
 )
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.project.finding import Project
-from sparkpipe.project.importing import import_module, make_importable, refuse_other_package
+from sparkpipe.project.importing import (
+    import_module,
+    make_importable,
+    refuse_other_package,
+    refuse_unreadable,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -156,11 +162,24 @@ def _pipeline_packages(parent_name: str) -> list[str]:
         report(exc)
         return []
     paths = [*getattr(parent, "__path__", ())]
+    for folder in (folder for path in paths for folder in (Path(path), *_folders_in(Path(path)))):
+        try:
+            refuse_unreadable(folder)
+        except ConfigError as exc:
+            report(exc)
     packages = sorted(module.name for module in pkgutil.iter_modules(paths) if module.ispkg)
     for file in (file for path in paths for file in sorted(Path(path).glob("[!.]*/pipeline.py"))):
         if file.parent.name not in packages:
             _logger.warning("%s has no __init__.py: no pipeline is found there.", file.parent)
     return packages
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    try:
+        entries = [entry for entry in os.scandir(folder) if entry.is_dir()]
+    except OSError:  # told of the folder itself
+        return []
+    return [Path(entry.path) for entry in entries if not entry.name.startswith((".", "__"))]
 
 
 def _found(module_name: str) -> Pipeline | None:

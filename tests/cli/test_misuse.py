@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cli_project import ShopProject, make_java
+from cli_project import ShopProject, make_java, make_shop
 
 Refused = Callable[..., str]
 
@@ -289,3 +292,44 @@ def test_missing_java_does_not_keep_a_run_without_spark_from_running(
 ) -> None:
     monkeypatch.setenv("JAVA_HOME", str(shop.path))
     assert shop.command("run").status == 0
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Make a folder that others than its owner may enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+SOMEBODY_ELSE = "setpriv --reuid=65534 --regid=65534 --clear-groups"
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() != 0 or shutil.which("setpriv") is None,
+    reason="needs root, who alone can be somebody else",
+)
+@pytest.mark.parametrize(
+    "place",
+    ["conf", "conf/base", "conf/base/catalog.yml", "pyproject.toml", "shop", "shop/pipelines"],
+)
+def test_what_cannot_be_read_is_told(open_folder: Path, place: str) -> None:
+    shop = make_shop(open_folder / "shop")
+    shop.write("shop/pipelines/one/__init__.py", "")
+    (shop.path / "shop/pipeline_registry.py").unlink()
+    mode = (shop.path / place).stat().st_mode
+    (shop.path / place).chmod(0)
+    words = [*SOMEBODY_ELSE.split(), sys.executable, "-m", "sparkpipe"]
+    try:
+        check, told = (
+            subprocess.run(
+                [*words, command], cwd=shop.path, capture_output=True, text=True, check=False
+            )
+            for command in ("check", "--help")
+        )
+    finally:
+        (shop.path / place).chmod(mode)
+    assert check.returncode == 2
+    assert f"{place} cannot be read: Permission denied" in check.stderr
+    assert told.returncode == 0
+    assert told.stderr == ""

@@ -351,3 +351,22 @@ def test_importing_a_project_twice_adds_its_folder_once(shop: Write, tmp_path: P
     for _ in range(2):
         load_pipelines(find_project(tmp_path))
     assert sys.path.count(str(tmp_path.resolve())) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x = " + "[" * 50_000 + "]" * 50_000, "nested too deeply"),
+        ("x = " + "9" * 5000, "is not TOML that can be read"),
+        ('[tool.sparkpipe]\npackage_name = "p"\nconf_source = "a\\u0000b"\n', "leads nowhere"),
+        ('[tool.sparkpipe]\npackage_name = "p"\nsource_dir = "loop"\n', "leads nowhere"),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
+def test_an_odd_pyproject_is_told(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    (tmp_path / "loop").symlink_to("loop")
+    if "loop" in text and sys.version_info >= (3, 13):
+        pytest.skip("such a link is no error there until it is read")
+    with pytest.raises(ConfigError, match=told):
+        find_project(tmp_path)
