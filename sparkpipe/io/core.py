@@ -26,7 +26,13 @@ from sparkpipe.io.arguments import (
 from sparkpipe.io.data_set import AbstractDataSet, AbstractDataset
 from sparkpipe.io.declared import is_memory_only, is_single_process, location_of
 from sparkpipe.io.effects import SaveEffect
-from sparkpipe.io.kinds import has_load_and_save, holds_spark, is_spark_frame
+from sparkpipe.io.kinds import (
+    has_load_and_save,
+    holds_live,
+    holds_spark,
+    is_pandas_on_spark,
+    is_spark_frame,
+)
 from sparkpipe.io.reasons import reason_of
 from sparkpipe.io.versions import (
     AbstractVersionedDataSet,
@@ -66,8 +72,10 @@ __all__ = [
     "get_protocol_and_path",
     "glob_paths",
     "has_load_and_save",
+    "holds_live",
     "holds_spark",
     "is_memory_only",
+    "is_pandas_on_spark",
     "is_single_process",
     "is_spark_frame",
     "location_of",

@@ -117,6 +117,19 @@ def version_of(data_set: Any) -> Any:
     return foreign.versions(data_set)
 
 
+def is_stream(data_set: Any) -> bool:
+    """Whether what it loads goes on: a stream of Spark."""
+    return foreign.is_stream(data_set)
+
+
+def checkpoint_of(data_set: Any) -> str:
+    """Return where a stream keeps how far it has come; empty if it is none, or nobody knows."""
+    if not is_stream(data_set):
+        return ""
+    told = _called(data_set, "checkpoint")
+    return told if isinstance(told, str) else foreign.checkpoint(data_set)
+
+
 def table_in_file(data_set: Any) -> str:
     """Return the name of its table in a file that can hold several; empty if it has none."""
     return foreign.table_in_file(data_set)

@@ -29,6 +29,7 @@ TRANSACTIONAL = ("delta", "iceberg", "hudi")
 _OF_SPARK = re.compile(
     r"kedro(_datasets|_datasets_experimental|\.extras\.datasets)\.(spark|databricks|snowflake)\."
 )
+_STREAMING = re.compile(r"SparkStreamingData[sS]et$")
 _PROTOCOL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
 
 
@@ -69,6 +70,19 @@ def _table(data_set: Any, told: Mapping[str, Any]) -> str:
         return table_target(name, url)
     # Of one that does not tell of which database it is, nobody knows who shares it.
     return spark_table(name) if is_single_process(data_set) else ""
+
+
+def is_stream(data_set: Any) -> bool:
+    """Whether what it loads goes on: a stream of Spark."""
+    says = attribute(data_set, "_IS_STREAM") is True
+    return says or bool(_STREAMING.match(type(data_set).__name__))
+
+
+def checkpoint(data_set: Any) -> str:
+    """Return where a stream keeps how far it has come."""
+    options = _options(data_set, "_save_args")
+    given = _text(options.get("checkpoint")) if is_stream(data_set) else ""
+    return path_target(given) if given else ""
 
 
 def table_in_file(data_set: Any) -> str:

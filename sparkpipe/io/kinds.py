@@ -27,6 +27,11 @@ def is_spark_frame(data: Any) -> bool:
     return isinstance(frame, type) and isinstance(data, frame)
 
 
+def is_pandas_on_spark(data: Any) -> bool:
+    """Whether ``data`` is of pandas' API on Spark: like a frame of pandas, but in Spark."""
+    return type(data).__module__.startswith("pyspark.pandas.")
+
+
 def has_load_and_save(data: Any) -> bool:
     """Whether ``data`` has the methods of a data set."""
     # A frame of Spark Connect has any name that it is asked for: as a column.

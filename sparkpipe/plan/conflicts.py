@@ -19,6 +19,7 @@ from sparkpipe.io.declared import (
     file_suffix,
     is_memory_only,
     is_single_process,
+    is_stream,
     is_transactional,
     location_of,
     save_effect,
@@ -93,6 +94,10 @@ class _Place:
         """Whether others may write to the same target at the same time."""
         partial = save_effect(self.data_set) in ("append", "part")
         return partial and (self.is_transactional or is_table(self.target))
+
+    @cached_property
+    def is_stream(self) -> bool:
+        return is_stream(self.data_set)
 
     @cached_property
     def table(self) -> str:
@@ -177,6 +182,8 @@ class _Guard:
             self._both_write(outer, inner)
             or self._overwritten(outer, inner)
             or self._overwritten(inner, outer)
+            or self._own_source(outer, inner)
+            or self._own_source(inner, outer)
         )
 
     def _both_write(self, outer: _Place, inner: _Place) -> str:
@@ -206,6 +213,20 @@ class _Guard:
                         return self._own_input(written, read, writer, reader, frame)
                 elif not self._order.is_after(writer, holder):
                     return self._still_read(written, read, writer, reader, holder, frame)
+        return ""
+
+    def _own_source(self, written: _Place, read: _Place) -> str:
+        """Tell a stream that reads what it writes, and so never comes to an end."""
+        writer = self._writer.get(written.name)
+        is_within = written.target == read.target or written.target.startswith(f"{read.target}/")
+        if writer is None or not is_within or not (written.is_stream and read.is_stream):
+            return ""
+        for reader in self._readers.get(read.name, ()):
+            if any(holder == writer for holder, _ in self._holders(reader, lazily=True)):
+                return (
+                    f"Node {self._name(writer)} writes the stream {_shown(written)} into its own "
+                    f"source, {_shown(read)}. Write to another path."
+                )
         return ""
 
     def _holders(self, reader: int, lazily: bool) -> Iterator[tuple[int, str]]:

@@ -9,6 +9,7 @@ from sparkpipe.errors import did_you_mean
 from sparkpipe.io import DataCatalog, MemoryDataSet
 from sparkpipe.io.chunking import may_give_many, only_last, way_of_chunks
 from sparkpipe.io.declared import (
+    checkpoint_of,
     is_confirmable,
     location_of,
     missing_data,
@@ -65,8 +66,24 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     problems += _unreadable(needed_by, catalog)
     problems += _unwritable(pipeline, catalog)
     problems += _losing_chunks(pipeline, catalog)
+    problems += _shared_checkpoints(pipeline, catalog)
     _warn(names, catalog)
     return problems + target_problems(pipeline, catalog)
+
+
+def _shared_checkpoints(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+    """Tell streams of one checkpoint: each takes what another one has processed for its own."""
+    sharing: dict[str, list[str]] = {}
+    for name in sorted(pipeline.all_outputs()):
+        place = checkpoint_of(unwrapped(_made(name, catalog)))
+        if place:
+            sharing.setdefault(place, []).append(name)
+    return [
+        f"The streams {', '.join(map(repr, names))} share the checkpoint {place}: each would leave "
+        "out what another one has processed. Give each a checkpoint of its own."
+        for place, names in sharing.items()
+        if len(names) > 1
+    ]
 
 
 def _warn(names: list[str], catalog: DataCatalog) -> None:

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.errors import NodeRunError, SeveralDataSetErrors, first_line
 from sparkpipe.events import DataSetReport, Direction, observing_only
 from sparkpipe.io.core import is_spark_frame, reason_of
-from sparkpipe.io.declared import is_memory_only, location_of
+from sparkpipe.io.declared import is_memory_only, location_of, unwrapped
 from sparkpipe.io.facts import gathering
 from sparkpipe.io.for_run import forget
+from sparkpipe.io.messages import describe_data_set
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.failure import node_failure
 from sparkpipe.runner.progress import Held, Progress
@@ -292,12 +293,21 @@ class Attempt:
         except Exception as exc:
             self._tell_dataset_error(exc, name, "load")
             raise
+        if data is None:
+            self._tell_nothing(name)
         if self._run is not None and self._is_frame_in_memory(name, data):
             data = self._share(name, data, self._run)
             self._tell_lazy("load", name)
         if hook is not None:
             hook.after_dataset_loaded(dataset_name=name, data=data, node=self._node)
         return data
+
+    def _tell_nothing(self, name: str) -> None:
+        """Tell of a data set of others that gives None where there is nothing to load yet."""
+        data_set = unwrapped(self._catalog[name])
+        if not is_memory_only(data_set) and not type(data_set).__module__.startswith("sparkpipe."):
+            told = describe_data_set(data_set)
+            _logger.warning("'%s' (%s) gave None: is there nothing to load yet?", name, told)
 
     def _save_outputs(self, outputs: dict[str, Any], describe: Callable[[str], None]) -> None:
         if self._is_async and len(outputs) > 1:

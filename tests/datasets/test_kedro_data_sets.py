@@ -211,6 +211,13 @@ class Shown:
     def save(self, data: Any) -> None: ...
 
 
+def test_a_load_that_gives_nothing_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    catalog = DataCatalog({"table": Shown(filepath="data/t")})
+    steps = Pipeline([node(lambda table: table is None, "table", "is_nothing", name="n")])
+    assert SequentialRunner().run(steps, catalog) == {"is_nothing": True}
+    assert "'table' (Shown, data/t) gave None: is there nothing to load yet?" in caplog.text
+
+
 def test_two_tables_of_one_file_that_each_save_writes_anew_are_refused() -> None:
     one, other = ({"filepath": "x.h5", "key": key} for key in "ab")
     for ordered in (False, True):

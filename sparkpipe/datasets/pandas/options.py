@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sparkpipe.errors import DataSetError, did_you_mean
-from sparkpipe.io.core import is_spark_frame
+from sparkpipe.io.core import is_pandas_on_spark, is_spark_frame
 from sparkpipe.io.factory import options_of
 
 
@@ -31,6 +31,12 @@ def check_frame(data: Any, data_set: Any, method: str) -> None:
     Raises:
         DataSetError: It is a frame of Spark, or has no such method.
     """
+    if is_pandas_on_spark(data):
+        raise DataSetError(
+            f"a pandas DataFrame is needed for {type(data_set).__name__}, this is one of pandas on "
+            "Spark.",
+            hint="Give its frame.to_pandas(), or use spark.SparkDataSet with frame.to_spark().",
+        )
     if is_spark_frame(data):
         raise DataSetError(
             f"a pandas DataFrame is needed for {type(data_set).__name__}, this is one of Spark.",

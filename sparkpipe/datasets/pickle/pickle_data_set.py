@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import IO, Any, ClassVar
 
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import Version, holds_spark
+from sparkpipe.io.core import Version, holds_live, holds_spark, is_pandas_on_spark
 from sparkpipe.io.files import FileDataSet
 from sparkpipe.io.importing import install_hint, is_installed
 
@@ -55,6 +55,11 @@ class PickleDataSet(FileDataSet):
         return import_module(self._backend).load(file, **self._load_args)
 
     def _write(self, file: IO[Any], data: Any) -> None:
+        if is_pandas_on_spark(data):
+            raise DataSetError(
+                "a frame of pandas on Spark cannot be pickled.",
+                hint="Give its frame.to_pandas(), or use spark.SparkDataSet with frame.to_spark().",
+            )
         if holds_spark(data):
             raise DataSetError(
                 "a Spark DataFrame or session cannot be pickled.",
@@ -65,8 +70,16 @@ class PickleDataSet(FileDataSet):
         except (pickle.PicklingError, AttributeError, TypeError) as exc:
             raise DataSetError(
                 f"a {type(data).__name__} cannot be pickled by {self._backend}: {exc}",
-                hint="" if self._backend == "cloudpickle" else "Try backend: cloudpickle.",
+                hint=self._remedy(data),
             ) from exc
+
+    def _remedy(self, data: Any) -> str:
+        if holds_live(data):
+            return (
+                "It stands for something in Spark or in a database, which no pickle holds: keep it "
+                "in memory, or save it in its own way, such as model.write().save(path)."
+            )
+        return "" if self._backend == "cloudpickle" else "Try backend: cloudpickle."
 
     def _problems(self) -> list[str]:
         if not is_installed(self._backend):

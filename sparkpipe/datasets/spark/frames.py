@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import is_spark_frame
+from sparkpipe.io.core import is_pandas_on_spark, is_spark_frame
 from sparkpipe.spark.active import is_connect
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ def need_frame(
     Raises:
         DataSetError: It is something else.
     """
+    if is_pandas_on_spark(data):
+        raise DataSetError(
+            "a Spark DataFrame is needed, not one of pandas on Spark.",
+            hint="Give its frame.to_spark().",
+        )
     if not is_spark_frame(data):
         kind = type(data)
         raise DataSetError(

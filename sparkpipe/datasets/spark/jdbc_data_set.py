@@ -19,7 +19,9 @@ from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, SaveEffect, reason_of
 from sparkpipe.io.effects import effect_of_mode
 from sparkpipe.io.importing import missing_packages
+from sparkpipe.io.target import table_target
 from sparkpipe.redaction import is_secret, redacted, redacted_text, secrets_in, without
+from sparkpipe.spark.failures.coordinates import driver_for
 from sparkpipe.spark.failures.judging import java_stack
 from sparkpipe.spark.session import get_spark
 
@@ -38,6 +40,8 @@ _ABSENT = re.compile(
     r"|undefined table|ORA-00942|42S02|42P01|42X05",
     re.IGNORECASE,
 )
+# Options of drivers that say in which schema or database a table is.
+_CHOOSES = ("currentschema", "schema", "database", "databasename", "db", "sfschema", "sfdatabase")
 _USER = re.compile(r"user\w*|uid", re.IGNORECASE)
 
 _T = TypeVar("_T")
@@ -119,6 +123,17 @@ class SparkJDBCDataSet(AbstractDataSet):
             raise
         return True
 
+    def target(self) -> str:
+        """Return the table in its database, and in the schema that an option chooses."""
+        if self.why_unwritable():
+            return ""  # which tables a query reads, nobody can tell
+        given: dict[str, Any] = {}
+        for options in (self._load_args, self._save_args):
+            given |= {**options, **(options.get("properties") or {})}
+        given |= self._credentials
+        chosen = {key.lower(): value for key, value in given.items() if key.lower() in _CHOOSES}
+        return table_target(self._table, "".join((self._url, *map(str, chosen.values()))))
+
     def save_effect(self) -> SaveEffect:
         """Return what a save does to a table that is there: as ``mode`` says."""
         return effect_of_mode(self._save_args.get("mode") or "error")
@@ -151,11 +166,22 @@ class SparkJDBCDataSet(AbstractDataSet):
             return call()
         except Exception as exc:
             secrets = self._secrets()
-            reason = without(secrets, reason_of(exc))
+            reason = without(secrets, self._with_driver(reason_of(exc)))
             shown = "".join(traceback.format_exception(exc)) + java_stack(exc)
             # Tracebacks are logged and kept: the cause goes with the error only if it is clean.
             cause = exc if without(secrets, shown) == shown else None
             raise DataSetError(reason) from cause
+
+    def _with_driver(self, reason: str) -> str:
+        """Name the driver that is missing, where the address tells which."""
+        driver, coordinates = driver_for(self._url)
+        said, no_driver, _ = reason.partition("knows this url.\n")
+        if not no_driver or not driver:
+            return reason
+        return (
+            f"{said}{no_driver}Add {coordinates} to spark.jars.packages in conf/base/spark.yml "
+            f"(driver: {driver})."
+        )
 
     def _secrets(self) -> set[str]:
         options = (self._load_args, self._save_args)

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sparkpipe.datasets.spark.accounting import accounting, note_loaded_version
+from sparkpipe.datasets.spark.first_append import append
 from sparkpipe.datasets.spark.frames import analysed, need_frame
 from sparkpipe.datasets.spark.listing import is_there, matching
 from sparkpipe.datasets.spark.options import (
@@ -180,7 +181,11 @@ class SparkDataSet(AbstractVersionedDataSet):
 
     def _write(self, data: DataFrame, path: str) -> None:
         options = {**self._save_args, "mode": spark_mode(self._save_args["mode"])}
-        data.write.save(path, self._file_format, **options)
+        write = partial(data.write.save, path, self._file_format, **options)
+        if self._is_delta and str(options["mode"]).lower() == "append":
+            append(write)
+        else:
+            write()
 
     def _exists(self) -> bool:
         path = self._get_load_path()

@@ -22,6 +22,7 @@ from sparkpipe.datasets.spark.paths import is_glob, local_path, path_problems, s
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import AbstractDataSet, SaveEffect
+from sparkpipe.io.target import path_target
 from sparkpipe.redaction import redacted_text
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.failures import NodeStopped
@@ -72,6 +73,7 @@ class SparkStreamingDataSet(AbstractDataSet):
     """
 
     _SINGLE_PROCESS = True
+    _IS_STREAM = True
     DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {}
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {}
 
@@ -146,6 +148,11 @@ class SparkStreamingDataSet(AbstractDataSet):
     def save_effect(self) -> SaveEffect:
         """Return what a save does: it adds, but that with output mode ``complete`` replaces."""
         return "replace" if self._save_args.get("output_mode") == "complete" else "append"
+
+    def checkpoint(self) -> str:
+        """Return where it keeps how far it has come; empty if that is not known."""
+        given = self._save_args.get("checkpoint")
+        return path_target(str(given)) if given else ""
 
     def _missing(self) -> str:
         local = local_path(self._given) if self._given else None

@@ -22,6 +22,7 @@ from sparkpipe.datasets.spark.definitions import (
     same_columns_as,
     with_comments,
 )
+from sparkpipe.datasets.spark.first_append import append
 from sparkpipe.datasets.spark.frames import analysed, need_columns, need_frame, same_columns
 from sparkpipe.datasets.spark.names import TableName, quoted
 from sparkpipe.datasets.spark.options import (
@@ -37,7 +38,7 @@ from sparkpipe.datasets.spark.options import (
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.datasets.spark.upserts import merge, merged, refuse_duplicates
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractDataSet, SaveEffect, Version, reason_of
+from sparkpipe.io.core import AbstractDataSet, SaveEffect, Version, is_pandas_on_spark, reason_of
 from sparkpipe.io.effects import effect_of_mode
 from sparkpipe.io.foreign import TRANSACTIONAL
 from sparkpipe.io.target import spark_table
@@ -227,6 +228,12 @@ class SparkTableDataSet(AbstractDataSet):
             wanted = self._struct(frame.sparkSession).names
             need_columns(wanted, frame.columns, "of the schema")
             return frame.select(*map(quoted, wanted))
+        if is_pandas_on_spark(data):
+            raise DataSetError(
+                "a pandas DataFrame is needed, not one of pandas on Spark.",
+                hint="Give its frame.to_pandas(); or leave out dataframe_type, and give its "
+                "frame.to_spark().",
+            )
         if not (hasattr(data, "iloc") and hasattr(data, "columns")):
             raise DataSetError(
                 f"a pandas DataFrame is needed, not {type(data).__name__}.",
@@ -340,7 +347,11 @@ class SparkTableDataSet(AbstractDataSet):
             writer = writer.partitionBy(*partitions)
         if location:
             writer = writer.option("path", location)
-        writer.saveAsTable((table or self._table).sql, **self._save_args)
+        write = partial(writer.saveAsTable, (table or self._table).sql, **self._save_args)
+        if is_delta and mode == "append":
+            append(write)
+        else:
+            write()
 
     def _upsert(self, frame: DataFrame, found: Definition) -> None:
         """Update rows of the same key and insert the others."""

@@ -19,6 +19,27 @@ _DRIVERS = {
     "net.snowflake.client.": "net.snowflake:snowflake-jdbc:4.4.1",
     "com.amazon.redshift.": "com.amazon.redshift:redshift-jdbc42:2.3.0",
 }
+# By what follows 'jdbc:' in an address.
+_CLASSES = {
+    "postgresql": "org.postgresql.Driver",
+    "mysql": "com.mysql.cj.jdbc.Driver",
+    "mariadb": "org.mariadb.jdbc.Driver",
+    "oracle": "oracle.jdbc.OracleDriver",
+    "sqlserver": "com.microsoft.sqlserver.jdbc.SQLServerDriver",
+    "sqlite": "org.sqlite.JDBC",
+    "h2": "org.h2.Driver",
+    "db2": "com.ibm.db2.jcc.DB2Driver",
+    "snowflake": "net.snowflake.client.jdbc.SnowflakeDriver",
+    "redshift": "com.amazon.redshift.jdbc42.Driver",
+}
+_SCHEMES = {
+    "abfs": "org.apache.hadoop.fs.azure",
+    "abfss": "org.apache.hadoop.fs.azure",
+    "wasb": "org.apache.hadoop.fs.azure",
+    "wasbs": "org.apache.hadoop.fs.azure",
+    "gs": "org.apache.hadoop.fs.gs.",
+    "s3a": "org.apache.hadoop.fs.s3a.",
+}
 _AVRO = "org.apache.spark:spark-avro_{scala}:{spark}"
 _KAFKA = "org.apache.spark:spark-sql-kafka-0-10_{scala}:{spark}"
 _PROTOBUF = "org.apache.spark:spark-protobuf_{scala}:{spark}"
@@ -94,6 +115,21 @@ def coordinates_of(name: str) -> str:
     for key, value in _versions().items():
         found = found.replace(f"{{{key}}}", value)
     return found
+
+
+def driver_for(url: str) -> tuple[str, str]:
+    """Return the class of the driver of an address, and what brings it; '' if not known.
+
+    >>> driver_for("jdbc:sqlite:a.db")[0], driver_for("jdbc:acme:x")
+    ('org.sqlite.JDBC', ('', ''))
+    """
+    name = _CLASSES.get(url.removeprefix("jdbc:").partition(":")[0].lower(), "")
+    return name, coordinates_of(name) if name else ""
+
+
+def file_system_for(scheme: str) -> str:
+    """Return the coordinates of what brings a file system; '' if that is not known."""
+    return coordinates_of(_SCHEMES[scheme]) if scheme in _SCHEMES else ""
 
 
 def _versions() -> dict[str, str]:

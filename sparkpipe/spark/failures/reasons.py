@@ -19,7 +19,7 @@ from sparkpipe.spark.failures.chain import (
     is_worker_exception,
     raised_in_worker,
 )
-from sparkpipe.spark.failures.coordinates import coordinates_of
+from sparkpipe.spark.failures.coordinates import coordinates_of, file_system_for
 from sparkpipe.spark.metastore import folder_in_use, holder
 
 _Links = Sequence[Link]
@@ -47,6 +47,7 @@ _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 _NO_FORMAT = re.compile(r"Failed to find (?:the )?data source: ([\w.$-]+?)\.? ")
 # 'org.sqlite.JDBC', 'Class org.apache.hadoop.fs.s3a.S3AFileSystem not found', 'org/apache/Some'.
 _CLASS = re.compile(r"(?:Class )?((?:[\w$]+[./])+[\w$]+)(?: not found)?$")
+_NO_FILE_SYSTEM = re.compile(r'No FileSystem for scheme:? "?([\w.+-]+)"?')
 _TOO_BIG = "spark.driver.maxResultSize"
 
 # Conditions that only say that something failed: their cause says what.
@@ -287,6 +288,25 @@ def _tell_missing_class(link: Link, links: _Links) -> str:
     return f"Spark has no class {name} on its class path.\n{_how_to_bring(name)}"
 
 
+def _tell_no_file_system(link: Link, links: _Links) -> str:
+    scheme = _found(_NO_FILE_SYSTEM.pattern, link.text)
+    said = f"Spark has no file system for {scheme}://."
+    if scheme in ("s3", "s3n"):
+        return f"{said} Write s3a:// in its place, as Spark calls it."
+    coordinates = file_system_for(scheme)
+    if coordinates:
+        return f"{said}\nAdd {coordinates} to spark.jars.packages in conf/base/spark.yml."
+    return f"{said}\nBring the jar that has it: by spark.jars.packages in conf/base/spark.yml."
+
+
+def _tell_nanoseconds(link: Link, links: _Links) -> str:
+    return (
+        "a column of a Parquet file holds times in nanoseconds, which Spark cannot read.\n"
+        "Save it by pandas with save_args: {coerce_timestamps: us, allow_truncated_timestamps: "
+        "true}."
+    )
+
+
 def _tell_no_driver(link: Link, links: _Links) -> str:
     return (
         "no JDBC driver that Spark has knows this url.\nBring one: add its Maven coordinates to "
@@ -362,6 +382,8 @@ _TELLERS: tuple[tuple[Callable[[Link], bool], Callable[[Link, _Links], str]], ..
     (_is_no_format, _tell_no_format),
     (_names_missing_class, _tell_missing_class),
     (lambda link: link.text.startswith("No suitable driver"), _tell_no_driver),
+    (lambda link: bool(_NO_FILE_SYSTEM.search(link.text)), _tell_no_file_system),
+    (lambda link: "TIMESTAMP(NANOS" in link.text, _tell_nanoseconds),
     (_has("PATH_NOT_FOUND", "path"), _tell_missing_path),
     (_has("AMBIGUOUS_REFERENCE", "name"), _tell_ambiguous),
     (lambda link: link.kind == "ParseException", _tell_parse_error),
