@@ -68,7 +68,7 @@ def replace(path: Path, text: str) -> None:
     Raises:
         ConfigError: It cannot be written.
     """
-    from sparkpipe.io.files import replacing
+    from sparkpipe.io.saving import replacing
 
     try:
         with replacing(path) as beside:

@@ -26,6 +26,7 @@ from sparkpipe.io.core import (
     glob_paths,
 )
 from sparkpipe.io.effects import effect_of_mode
+from sparkpipe.io.saving import appending, recover, replacing, upload
 from sparkpipe.io.target import path_target
 from sparkpipe.io.tokens import info_state, listing_state, path_state
 from sparkpipe.redaction import redacted_text
@@ -183,7 +184,7 @@ class FileDataSet(AbstractVersionedDataSet):
 
     def _load(self) -> Any:
         path = self._address(self._get_load_path())
-        with self._fs.open(path, **self._open_args()) as file:
+        with self._opened(path) as file:
             data = self._read(file)
         if self._is_local:
             _note_bytes(path)
@@ -194,23 +195,37 @@ class FileDataSet(AbstractVersionedDataSet):
         mode = self._save_mode()
         options = {name: v for name, v in self._open_args_save.items() if name != "mode"}
         if mode.startswith("a"):
-            self._fs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
-            with self._fs.open(path, mode=mode, **self._text(options)) as file:
-                self._write(file, data)
-            self._fs.invalidate_cache(path)
-            if self._is_local:
-                _note_bytes(path)
+            self._append(path, data, {"mode": mode, **self._text(options)})
             return
-        if mode.startswith("x") and self._exists_function(path):
+        only_new = mode.startswith("x")
+        if only_new and self._exists_function(path):
             raise FileExistsError(f"{path} is there already (mode {mode})")
-        with self._replacing(path) as beside, open(beside, mode, **self._text(options)) as file:
+        options = {"mode": mode.replace("x", "w"), **self._text(options)}
+        with self._replacing(path, only_new) as beside, open(beside, **options) as file:
             self._write(file, data)
+
+    def _append(self, path: str, data: Any, options: dict[str, Any]) -> None:
+        if self._is_local:
+            with appending(path) as target, open(target, **options) as file:
+                self._write(file, data)
+            _note_bytes(path)
+            return
+        self._fs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+        with self._fs.open(path, **options) as file:
+            self._write(file, data)
+        self._fs.invalidate_cache(path)
 
     def _text(self, options: dict[str, Any]) -> dict[str, Any]:
         return options if self._BINARY else {"encoding": "utf-8", "newline": "", **options}
 
     def _mode(self, mode: str) -> str:
         return f"{mode}b" if self._BINARY else mode
+
+    def _opened(self, path: str) -> Any:
+        """Return a file that is open for reading, without what a killed save has added to it."""
+        if self._is_local:
+            recover(path)
+        return self._fs.open(path, **self._open_args())
 
     def _open_args(self) -> dict[str, Any]:
         """Return how a file is opened for reading."""
@@ -221,22 +236,23 @@ class FileDataSet(AbstractVersionedDataSet):
         return str(self._open_args_save.get("mode", self._mode("w")))
 
     @contextmanager
-    def _replacing(self, path: str) -> Iterator[str]:
+    def _replacing(self, path: str, only_new: bool = False) -> Iterator[str]:
         """Give a local path to write to; move it to ``path`` if nothing is raised."""
-        if not self._is_local:
-            import tempfile
-
-            with tempfile.TemporaryDirectory(prefix="sparkpipe-") as folder:
-                beside = os.path.join(folder, "data")
+        is_version = self._version is not None
+        if self._is_local:
+            # What is left of a version that was killed lies beside it, where the next one looks.
+            home = Path(self._filepath) if is_version else None
+            with replacing(path, home, only_new=only_new or is_version) as beside:
                 yield beside
-                _note_bytes(beside)
-                self._fs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
-                self._fs.put_file(beside, path)
-                self._fs.invalidate_cache(path)
+            _note_bytes(path)
             return
-        with replacing(path) as beside:
+        import tempfile
+
+        with tempfile.TemporaryDirectory(prefix="sparkpipe-") as folder:
+            beside = os.path.join(folder, "data")
             yield beside
-        _note_bytes(path)
+            _note_bytes(beside)
+            upload(self._fs, beside, path, only_new=is_version)
 
     def _exists(self) -> bool:
         return self._exists_function(str(self._get_load_path()))
@@ -307,30 +323,3 @@ def _note_bytes(path: str) -> None:
     if facts.is_asked():
         with suppress(OSError):
             facts.note(bytes=Path(path).stat().st_size)
-
-
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Give a path beside ``path`` to write a file to; move it into place if nothing is raised.
-
-    Raises:
-        OSError: The folder cannot be made or written to.
-    """
-    target = Path(os.path.realpath(path))  # a link stays one
-    if target.is_dir():
-        raise IsADirectoryError(f"{path} is a folder")
-    if target.exists() and not target.is_file():  # a device or a pipe, such as /dev/null
-        yield str(target)
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # Short and its own: the target's name may already be as long as names can be.
-    beside = str(target.parent / f".sparkpipe-{os.urandom(8).hex()}.tmp")
-    try:
-        yield beside
-        if target.exists():
-            Path(beside).chmod(target.stat().st_mode & 0o777)
-        os.replace(beside, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(beside)
-        raise

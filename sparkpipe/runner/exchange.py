@@ -140,10 +140,14 @@ class _Folder:
 
     @contextmanager
     def write(self, name: str) -> Iterator[IO[bytes]]:
-        from sparkpipe.io.files import replacing
-
-        with replacing(self._path / name) as beside, open(beside, "wb") as file:
-            yield file
+        beside = self._path / f".{os.urandom(8).hex()}"
+        try:
+            with beside.open("wb") as file:
+                yield file
+            beside.replace(self._path / name)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
 
     def remove(self, name: str) -> None:
         (self._path / name).unlink(missing_ok=True)

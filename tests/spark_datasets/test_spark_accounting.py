@@ -80,9 +80,7 @@ def test_an_append_tells_the_rows_appended(session: SparkSession, tmp_path: Path
     before = bytes_in(tmp_path / "data")
     facts = saved(data_set, frame_of(session, 7))
     assert facts.rows == 7
-    # A client of Spark Connect is not told of bytes, and the folder holds other files too.
-    added = bytes_in(tmp_path / "data") - before
-    assert facts.bytes == (None if is_connect(session) else added)
+    assert facts.bytes == bytes_in(tmp_path / "data") - before
 
 
 def test_partitions_and_no_rows_at_all(session: SparkSession, tmp_path: Path) -> None:

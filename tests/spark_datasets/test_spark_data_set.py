@@ -219,38 +219,6 @@ def test_a_save_leaves_no_folders_beside_the_target(spark: SparkSession, tmp_pat
     assert [path.name for path in (tmp_path / "deep" / "er").iterdir()] == ["t"]
 
 
-def test_what_a_killed_save_has_left_is_cleared_away(spark: SparkSession, tmp_path: Path) -> None:
-    data_set = SparkDataSet(str(tmp_path / "t"))
-    data_set.save(spark.range(3))
-    half_written = tmp_path / ".t.sparkpipe-new"
-    half_written.mkdir()
-    (half_written / "part-0.parquet").write_text("half")
-    assert numbers(data_set) == [0, 1, 2]
-    data_set.save(spark.range(2))
-    assert numbers(data_set) == [0, 1]
-    assert [path.name for path in tmp_path.iterdir()] == ["t"]
-
-
-@pytest.mark.parametrize("first", ["load", "exists", "save", "run"])
-def test_old_data_set_aside_by_a_killed_save_comes_back(
-    spark: SparkSession, tmp_path: Path, first: str
-) -> None:
-    data_set = SparkDataSet(str(tmp_path / "t"))
-    data_set.save(spark.range(3))
-    # Killed after the old folder was moved aside, before the new one took its place.
-    (tmp_path / "t").rename(tmp_path / ".t.sparkpipe-old")
-    if first == "exists":
-        assert data_set.exists() is True
-    elif first == "run":
-        pipe = pipeline([node(lambda table: table.count(), "t", "count")])
-        assert SequentialRunner().run(pipe, DataCatalog({"t": data_set})) == {"count": 3}
-    elif first == "save":
-        with pytest.raises(DataSetError):
-            data_set.save(failing_frame(spark))
-    assert numbers(data_set) == [0, 1, 2]
-    assert [path.name for path in tmp_path.iterdir()] == ["t"]
-
-
 def test_a_cached_frame_does_not_hide_what_was_saved_since(
     spark: SparkSession, tmp_path: Path
 ) -> None:

@@ -33,7 +33,7 @@ class TableDataSet(FileDataSet):
         if not (self._load_args.get("chunksize") or self._load_args.get("iterator")):
             return super()._load()
         # What reads chunk by chunk needs its file, which is closed when nobody has the reader.
-        file = self._fs.open(self._address(self._get_load_path()), **self._open_args())
+        file = self._opened(self._address(self._get_load_path()))
         try:
             reader = self._read(file)
         except BaseException:

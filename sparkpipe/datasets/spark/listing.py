@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from sparkpipe.datasets.spark.options import FILE_FORMATS
+from sparkpipe.datasets.spark.options import is_of_files
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.failures.chain import error_condition
 from sparkpipe.spark.session import get_spark
@@ -22,6 +23,9 @@ _ABSENT = (
     *("DELTA_PATH_DOES_NOT_EXIST", "DELTA_MISSING_DELTA_TABLE"),
 )
 _SAYS_ABSENT = ("Path does not exist", "is not a Delta table")
+
+# Where tasks work, of Hadoop's committers.
+_UNFINISHED = ("_temporary", "__magic")
 
 _PROTOCOL = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]+:(?=/)")
 
@@ -41,13 +45,57 @@ def matching(pattern: str) -> list[str]:
     return _by_files(session, pattern)
 
 
+def is_whole(address: str) -> bool:
+    """Return whether what lies in a folder was written to its end, as far as the folder tells.
+
+    Raises:
+        Exception: Spark's, where it may not look there.
+    """
+    return tells_completion(
+        path.rstrip("/").rpartition("/")[2] for path in matching(f"{address}/*")
+    )
+
+
+def tells_completion(names: Iterable[str]) -> bool:
+    """Return whether the names in a folder are those of a write that is complete.
+
+    Spark puts ``_SUCCESS`` there when it is, unless it is told not to; while it is not, there is
+    what its tasks work in.
+
+    >>> tells_completion(["part-0.parquet", "_SUCCESS"]), tells_completion(["part-0.parquet"])
+    (True, True)
+    >>> tells_completion(["part-0.parquet", "_temporary"]), tells_completion([])
+    (False, False)
+    """
+    names = {*names}
+    if "_SUCCESS" in names:
+        return True
+    if any(name.startswith(_UNFINISHED) for name in names):
+        return False
+    started = {name.removeprefix("_started_") for name in names if name.startswith("_started_")}
+    ended = {name.removeprefix("_committed_") for name in names if name.startswith("_committed_")}
+    return started <= ended and any(not name.startswith((".", "_")) for name in names)
+
+
+def remove(address: str) -> None:
+    """Remove a folder that a failed save has left, where Spark's JVM can be asked to."""
+    try:
+        session: Any = get_spark()
+        if not is_connect(session):
+            path = session._jvm.org.apache.hadoop.fs.Path(address)
+            settings = session._jsparkSession.sessionState().newHadoopConf()
+            path.getFileSystem(settings).delete(path, True)
+    except Exception as exc:
+        _logger.debug("%s is not removed: %s", address, exc)
+
+
 def is_there(address: str, file_format: str) -> bool:
     """Return whether an address holds something: by name for files, else by what a reader finds.
 
     Raises:
         Exception: Spark's, where it may not look there.
     """
-    if file_format.lower() in FILE_FORMATS:
+    if is_of_files(file_format):
         return bool(matching(address))
     try:
         _ = get_spark().read.format(file_format).load(address).schema

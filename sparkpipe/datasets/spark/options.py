@@ -21,6 +21,9 @@ FORMATS = (
 #: Formats whose data is the files in a folder, all of them.
 FILE_FORMATS = ("csv", "json", "parquet", "orc", "text", "xml", "avro", "binaryfile", "libsvm")
 
+# What is a folder of its own format, with a log of what is in it.
+_TABLE_FORMATS = ("delta", "hudi")
+
 SAVE_MODES = ("overwrite", "append", "ignore", "error", "errorifexists")
 
 # What DataFrameReader.load and DataFrameWriter.save take beside the options of a format.
@@ -108,6 +111,28 @@ def missing_for(file_format: str) -> list[str]:
         return missing
     problem = (current_provider() or SparkProvider()).delta_problem()
     return [problem] if problem else []
+
+
+def is_of_files(file_format: str) -> bool:
+    """Return whether data of a format is the files in a folder, all of them.
+
+    >>> is_of_files("CSV"), is_of_files("com.databricks.spark.xml"), is_of_files("iceberg")
+    (True, True, False)
+    """
+    return not set(FILE_FORMATS).isdisjoint(file_format.lower().split("."))
+
+
+def is_path(file_format: str, given: str) -> bool:
+    """Return whether what a format is loaded from is a path, not the name of a table elsewhere.
+
+    >>> is_path("parquet", "orders"), is_path("iceberg", "data/orders")
+    (True, True)
+    >>> is_path("iceberg", "shop.orders"), is_path("bigquery", "project.shop.orders")
+    (False, False)
+    """
+    if is_of_files(file_format) or file_format.lower() in _TABLE_FORMATS:
+        return True
+    return any(separator in given for separator in "/\\")
 
 
 def format_problems(file_format: str, also: Iterable[str] = ()) -> list[str]:

@@ -1,20 +1,27 @@
-"""Paths as Spark wants them, and replacing a local folder as a whole."""
+"""Paths as Spark wants them: which of them lie on local disk, and which only Spark can reach."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from sparkpipe.io.files import split_protocol
+from sparkpipe.io.saving import recover, replacing_folder
 from sparkpipe.spark.databricks import folder_problems, on_databricks
+from sparkpipe.spark.default_files import spark_has_local_files
 from sparkpipe.spark.session import uses_databricks
 
-_LAST_TASKS_SECONDS = 5.0
+__all__ = [
+    "is_given_local",
+    "is_glob",
+    "local_path",
+    "path_problems",
+    "recover",
+    "replacing_folder",
+    "spark_path",
+    "split_address",
+]
 
 # C: is a drive: protocols have two letters or more.
 _PROTOCOL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):(?=/)(//)?")
@@ -61,9 +68,22 @@ def local_path(filepath: str) -> Path | None:
     """Return the absolute local path that ``filepath`` means, or None if it lies elsewhere.
 
     Spark resolves relative paths in the folder in which its JVM was started; we do it in ours.
+    Where Spark's default file system is another one, a path without a scheme is Spark's.
     """
     prefix, path = split_address(filepath)
-    return None if prefix else Path(os.path.abspath(path))
+    if prefix or not (is_given_local(filepath) or spark_has_local_files()):
+        return None
+    return Path(os.path.abspath(path))
+
+
+def is_given_local(filepath: str) -> bool:
+    """Return whether an address says itself that it is on local disk.
+
+    >>> is_given_local("file:/tmp/a"), is_given_local("/tmp/a"), is_given_local("s3a://bucket/a")
+    (True, False, False)
+    """
+    match = _PROTOCOL.match(filepath)
+    return match is not None and match[1].lower() in ("file", "local")
 
 
 def is_glob(filepath: str) -> bool:
@@ -76,67 +96,5 @@ def spark_path(filepath: str) -> str:
     local = local_path(filepath)
     if local is None:
         return "".join(split_address(filepath))
-    return f"file:{local.as_posix()}" if _on_databricks() else local.as_posix()
-
-
-def _backup(target: Path) -> Path:
-    # Spark does not read names that begin with a dot or an underscore.
-    return target.with_name(f".{target.name}.sparkpipe-old")
-
-
-def is_set_aside(target: Path) -> bool:
-    """Return whether :func:`recover` would bring ``target`` back."""
-    return _backup(target).exists()
-
-
-def recover(target: Path) -> None:
-    """Put back what a replacement that was killed between its two renames had set aside."""
-    backup = _backup(target)
-    if backup.exists() and not target.exists():
-        backup.rename(target)
-
-
-@contextmanager
-def replacing_folder(target: Path) -> Iterator[Path]:
-    """Yield a folder beside ``target`` to write to; move it into place if nothing is raised.
-
-    Spark's own overwrite deletes the old data before the job starts: a job that fails, or is
-    killed, would leave nothing. Here the old data stays until the new is complete, also when it is
-    read from the same path.
-    """
-    recover(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staging = target.with_name(f".{target.name}.sparkpipe-new")
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
-        yield staging
-        backup = _backup(target)
-        _remove(backup)
-        if target.exists():
-            target.rename(backup)
-        try:
-            staging.rename(target)
-        except OSError:
-            recover(target)
-            raise
-        _remove(backup)
-    except BaseException:
-        _clear(staging)
-        raise
-
-
-def _clear(staging: Path) -> None:
-    """Remove what a job that failed has written, also what its last tasks still write after it."""
-    ends = time.monotonic() + _LAST_TASKS_SECONDS
-    absent = 0
-    while absent < 3 and time.monotonic() < ends:
-        absent = 0 if staging.exists() else absent + 1
-        shutil.rmtree(staging, ignore_errors=True)
-        time.sleep(0.1)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    is_plain = not _on_databricks() and spark_has_local_files()
+    return local.as_posix() if is_plain else f"file:{local.as_posix()}"

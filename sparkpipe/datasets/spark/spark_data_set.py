@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sparkpipe.datasets.spark.accounting import accounting, note_loaded_version
+from sparkpipe.datasets.spark.empty import empty_frame, has_no_files, keep_schema, no_files
 from sparkpipe.datasets.spark.first_append import append
 from sparkpipe.datasets.spark.frames import analysed, need_frame
-from sparkpipe.datasets.spark.listing import is_there, matching
+from sparkpipe.datasets.spark.listing import is_there, is_whole, matching, remove
 from sparkpipe.datasets.spark.options import (
     format_problems,
     in_known_case,
+    is_of_files,
+    is_path,
     missing_for,
     mode_problems,
     option_problems,
@@ -23,8 +25,8 @@ from sparkpipe.datasets.spark.options import (
     spark_mode,
 )
 from sparkpipe.datasets.spark.paths import (
+    is_given_local,
     is_glob,
-    is_set_aside,
     local_path,
     path_problems,
     recover,
@@ -37,6 +39,7 @@ from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractVersionedDataSet, SaveEffect, Version, glob_paths
 from sparkpipe.io.effects import effect_of_mode
 from sparkpipe.io.foreign import TRANSACTIONAL
+from sparkpipe.io.saving import Meeting, add_to_old, give_way, refuse, replacing_parts
 from sparkpipe.io.tokens import folder_state, path_state
 from sparkpipe.redaction import redacted_text
 from sparkpipe.spark.session import get_spark
@@ -98,7 +101,8 @@ class SparkDataSet(AbstractVersionedDataSet):
                 hint="Give the path of one data set, or remove 'versioned: true'.",
             )
         self._given = str(filepath)
-        self._prefix, path = split_address(self._given)
+        self._is_path = is_path(str(file_format), self._given)
+        self._prefix, path = split_address(self._given) if self._is_path else ("", self._given)
         super().__init__(PurePosixPath(path), version, self._there, self._find)
         self._file_format = str(file_format)
         given = in_known_case(load_args or {}, _OURS_IN_LOAD)
@@ -119,14 +123,34 @@ class SparkDataSet(AbstractVersionedDataSet):
         return f"{self._prefix}{path}"
 
     def _local(self, path: PurePosixPath | str) -> Path | None:
-        """Return a path on local disk; None for one elsewhere, and for a pattern."""
-        return None if is_glob(str(path)) else local_path(self._address(path))
+        """Return a path on local disk; None for one elsewhere, a pattern, and what is no path."""
+        if not self._is_path or is_glob(str(path)):
+            return None
+        return local_path(self._full(path))
+
+    def _full(self, path: PurePosixPath | str) -> str:
+        # What a path says of its file system is not part of it.
+        return f"file:{path}" if is_given_local(self._given) else self._address(path)
+
+    def _for_spark(self, path: PurePosixPath | str) -> str:
+        return spark_path(self._full(path)) if self._is_path else str(path)
+
+    @property
+    def _is_local(self) -> bool:
+        return self._local(".") is not None
 
     def _there(self, path: str) -> bool:
-        return bool(matching(self._address(path))) if self._prefix else Path(path).exists()
+        """Return whether a path is there; of a version also whether it is complete."""
+        if self._is_local:
+            return Path(path).exists()
+        if self._version is None or path == str(self._filepath):
+            return bool(matching(self._for_spark(path)))
+        if self._is_delta:
+            return is_there(self._for_spark(path), self._file_format)
+        return is_whole(self._for_spark(path))
 
     def _find(self, pattern: str) -> list[str]:
-        return matching(self._address(pattern)) if self._prefix else glob_paths(pattern)
+        return glob_paths(pattern) if self._is_local else matching(self._for_spark(pattern))
 
     # What is done with it
 
@@ -139,7 +163,15 @@ class SparkDataSet(AbstractVersionedDataSet):
         reader = get_spark().read.format(self._file_format).options(**self._load_args)
         if self._schema is not None:
             reader = reader.schema(read_schema(self._schema, self._credentials))
-        frame = analysed(reader.load(spark_path(self._address(path))))
+        try:
+            frame = analysed(reader.load(self._for_spark(path)))
+        except Exception as exc:
+            if not has_no_files(exc):
+                raise
+            empty = empty_frame(self._local(path))
+            if empty is None:
+                raise no_files(self._address(path)) from exc
+            return empty
         if self._is_delta:
             note_loaded_version(self._load_args, lambda: self._local(path))
         return frame
@@ -148,36 +180,71 @@ class SparkDataSet(AbstractVersionedDataSet):
         need_frame(data)
         path = self._get_save_path()
         target = self._local(path)
-        if target is None or not self._replaces_all(data):
-            find = partial(self._local, path) if self._is_delta else None
-            with accounting(data, self._file_format, find_delta=find) as account:
-                self._write(account.frame, spark_path(self._address(path)))
-            return
+        if target is None or not self._is_staged:
+            self._save_directly(data, path)
+        elif not self._is_superfluous(target):
+            self._save_beside(data, target)
+
+    @property
+    def _is_staged(self) -> bool:
+        """Whether data is put in place when it is complete; tables of Delta do so themselves."""
+        is_version = self._version is not None
+        return is_of_files(self._file_format) or (self._is_delta and is_version)
+
+    def _save_directly(self, data: DataFrame, path: PurePosixPath) -> None:
+        find = partial(self._local, path) if self._is_delta else None
         try:
-            with (
-                replacing_folder(target) as staging,
-                accounting(data, self._file_format, folder=staging) as account,
-            ):
-                self._write(account.frame, spark_path(staging.as_posix()))
+            with accounting(data, self._file_format, find_delta=find) as account:
+                self._write(account.frame, self._for_spark(path))
         except BaseException:
-            if self._version is not None:  # an empty folder would be no version, but in the way
-                with suppress(OSError):
-                    target.parent.rmdir()
+            if self._version is not None:  # what is not complete is no version
+                remove(self._for_spark(path.parent))
             raise
+
+    def _save_beside(self, data: DataFrame, target: Path) -> None:
+        home = None if self._version is None else self._local(self._filepath)
+        with (
+            replacing_folder(target, home, self._meeting(data)) as staging,
+            accounting(data, self._file_format, folder=staging) as account,
+        ):
+            self._write(account.frame, spark_path(staging.as_posix()))
+            if not self._is_delta:
+                keep_schema(staging, data)
         # Spark knows nothing of the swap: a cached frame of this path would show the old data.
         data.sparkSession.catalog.refreshByPath(spark_path(target.as_posix()))
 
-    def _replaces_all(self, data: DataFrame) -> bool:
-        """Return whether a save replaces all files; Delta does this itself, except for versions."""
-        if self._version is not None:
-            return True
-        options = {key.lower(): str(value).lower() for key, value in self._save_args.items()}
-        if self._is_delta or options.get("mode") != "overwrite":
+    @property
+    def _mode(self) -> str:
+        return spark_mode(self._save_args["mode"]).lower()
+
+    def _is_superfluous(self, target: Path) -> bool:
+        """Whether there is nothing to do, as something is there already."""
+        if self._version is not None or not target.exists():
             return False
+        if self._mode == "error":
+            raise DataSetError(
+                f"{target} already exists, and mode is error.",
+                hint="Remove it, or give save_args: {mode: overwrite}.",
+            )
+        return self._mode == "ignore"
+
+    def _meeting(self, data: DataFrame) -> Meeting | None:
+        """Return what is to be done with old data, if there is some when the new is complete."""
+        if self._version is not None:
+            return refuse
+        meetings = {"append": add_to_old, "ignore": give_way, "error": refuse}
+        if self._mode in meetings:
+            return meetings[self._mode]
+        return replacing_parts if self._replaces_parts(data) else None
+
+    def _replaces_parts(self, data: DataFrame) -> bool:
+        options = {key.lower(): str(value).lower() for key, value in self._save_args.items()}
         how = options.get("partitionoverwritemode")
-        if how is None and self._save_args.get("partitionBy"):
+        if not self._save_args.get("partitionBy"):
+            return False
+        if how is None:
             how = data.sparkSession.conf.get(_PARTITION_OVERWRITE)
-        return str(how).lower() != "dynamic"
+        return str(how).lower() == "dynamic"
 
     def _write(self, data: DataFrame, path: str) -> None:
         options = {**self._save_args, "mode": spark_mode(self._save_args["mode"])}
@@ -192,7 +259,7 @@ class SparkDataSet(AbstractVersionedDataSet):
         if self._local(path) is not None:
             self._recover(path)
             return not self._missing_at(path)
-        return is_there(spark_path(self._address(path)), self._file_format)
+        return is_there(self._for_spark(path), self._file_format)
 
     # What it can do
 
@@ -250,7 +317,8 @@ class SparkDataSet(AbstractVersionedDataSet):
         local = self._local(path)
         if local is None:
             return ""
-        if not local.exists() and not is_set_aside(local):
+        recover(local)
+        if not local.exists():
             return f"the file does not exist: {local}"
         if self._is_delta and not (local / "_delta_log").is_dir():
             return f"there is no Delta table in {local} (no _delta_log)"
