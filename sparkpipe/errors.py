@@ -13,6 +13,7 @@
     │   └── ModularPipelineError     names given to `pipeline()` do not fit the pipeline
     ├── DataSetError                 a data set could not be made, loaded or saved
     │   ├── DataSetNotFoundError     the catalog has no data set of that name
+    │   ├── SeveralDataSetErrors     more than one could not be loaded or saved
     │   ├── DataSetAlreadyExistsError
     │   ├── CredentialsNotFoundError an entry names credentials that are not there (also a KeyError)
     │   ├── RegexError               names are looked for by what is no regular expression
@@ -100,7 +101,18 @@ class ModularPipelineError(PipelineError):
 
 
 class DataSetError(SparkpipeError):
-    """A data set could not be created, loaded, saved or released."""
+    """A data set could not be created, loaded, saved or released.
+
+    Attributes:
+        where: Class and place of the data set, which stand before the message; a catalog, which
+            tells its name, too, has them in the message.
+    """
+
+    where: str = ""
+
+    def __str__(self) -> str:
+        told = super().__str__()
+        return f"{self.where}: {told}" if self.where else told
 
 
 class SeveralDataSetErrors(DataSetError):  # noqa: N818 - more than one

@@ -208,7 +208,7 @@ class AbstractDataSet(ABC, Generic[Saved, Loaded]):
         except DataSetError:
             raise
         except Exception as exc:
-            raise DataSetError(reason_of(exc), hint=hint_of(exc)) from exc
+            raise self._failure(exc) from exc
 
     def save(self, data: Saved) -> None:
         """Store the data.
@@ -226,7 +226,17 @@ class AbstractDataSet(ABC, Generic[Saved, Loaded]):
         except DataSetError:
             raise
         except Exception as exc:
-            raise DataSetError(reason_of(exc), hint=hint_of(exc)) from exc
+            raise self._failure(exc) from exc
+
+    def _failure(self, exc: Exception) -> DataSetError:
+        """Return why a load or save failed, with the place if the reason does not tell it."""
+        from sparkpipe.io.declared import location_of
+
+        failure = DataSetError(reason_of(exc), hint=hint_of(exc))
+        place = location_of(self)
+        if place and place not in failure.message:
+            failure.where = f"{type(self).__name__}, {place}"
+        return failure
 
     def exists(self) -> bool:
         """Whether there is something to load.

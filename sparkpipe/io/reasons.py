@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkpipe.errors import SparkpipeError
+from sparkpipe.errors import DataSetError, SparkpipeError
 from sparkpipe.redaction import redacted_text
 
 
@@ -12,6 +12,8 @@ def reason_of(exc: BaseException) -> str:
         return f"the file does not exist: {_path(exc)}" if exc.filename else f"no file: {exc}"
     if isinstance(exc, PermissionError):
         return f"no permission: {_path(exc)}"
+    if isinstance(exc, DataSetError) and exc.where:
+        return f"{exc.where}: {exc.message}"
     if isinstance(exc, SparkpipeError):
         return exc.message
     from sparkpipe.spark.failures.judging import (

@@ -51,7 +51,7 @@ def node_failure(
     if was_cancelled and stopped:
         return NodeCancelledError(f"Node '{node.name}' was cancelled.", node.name)
     hint = exc.hint if isinstance(exc, SparkpipeError) else foreign_feature(exc)
-    if isinstance(exc, DataSetError):
+    if isinstance(exc, DataSetError) and not exc.where:
         message = f"Node '{node.name}' {exc.message[:1].lower()}{exc.message[1:]}"
     elif isinstance(exc, PipelineError) and f"'{node.name}'" in exc.message:
         message = exc.message

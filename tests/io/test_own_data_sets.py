@@ -8,9 +8,18 @@ from typing import Any
 
 import pytest
 
-from sparkpipe.errors import DataSetError
-from sparkpipe.io import AbstractDataSet, AbstractVersionedDataSet, DataCatalog, Version
+from sparkpipe.datasets.json import JSONDataSet
+from sparkpipe.errors import DataSetError, RunFailedError
+from sparkpipe.io import (
+    AbstractDataSet,
+    AbstractVersionedDataSet,
+    DataCatalog,
+    PartitionedDataSet,
+    Version,
+)
 from sparkpipe.io.core import get_filepath_str, get_protocol_and_path
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner
 
 
 class Upper(AbstractVersionedDataSet[str, str]):
@@ -154,3 +163,22 @@ def test_metadata_is_kept_also_where_the_class_does_not_take_it(tmp_path: Path) 
     )
     assert catalog["x"].metadata == {"owner": "us"}
     assert catalog["m"].metadata == {"owner": "them"}
+
+
+def test_an_error_of_a_load_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "broken.json"
+    path.write_text("{")
+    data_set = JSONDataSet(path)
+    with pytest.raises(DataSetError) as caught:
+        data_set.load()
+    assert str(caught.value).startswith(f"JSONDataSet, {path}: JSONDecodeError: ")
+    assert str(caught.value).count(str(path)) == 1
+    with pytest.raises(DataSetError) as caught:
+        DataCatalog({"x": data_set}).load("x")
+    assert str(caught.value).startswith(f"Could not load 'x' (JSONDataSet, {path}): JSONDecode")
+    assert str(caught.value).count(str(path)) == 1
+    parts = DataCatalog({"p": PartitionedDataSet(str(tmp_path), "json.JSONDataSet")})
+    steps = pipeline([node(lambda p: p["broken.json"](), "p", "out", name="reads")])
+    with pytest.raises(RunFailedError) as failed:
+        SequentialRunner().run(steps, parts)
+    assert str(path) in str(failed.value)
