@@ -4,6 +4,7 @@
 
     SparkpipeError
     ├── ConfigError                  a file of the project says something impossible
+    │   ├── ArgumentError            an argument of a call is not possible (also a ValueError)
     │   └── ProjectNotFoundError     there is no project in this folder or above it
     ├── PipelineError                nodes that do not make a pipeline (also a ValueError)
     │   ├── NodeSignatureError       a function does not take its node's inputs (also a TypeError)
@@ -70,6 +71,10 @@ class SparkpipeError(Exception):
 
 class ConfigError(SparkpipeError):
     """A configuration file, an option or a setting of the project is wrong."""
+
+
+class ArgumentError(ConfigError, ValueError):
+    """An argument of a class or function is not possible."""
 
 
 class ProjectNotFoundError(ConfigError):

@@ -105,6 +105,33 @@ def test_replacement_that_is_no_dictionary_fails_the_node() -> None:
         run(Replaces())
 
 
+def test_a_replacement_of_what_is_no_input_fails_the_node() -> None:
+    class Replaces:
+        @hook_impl
+        def before_node_run(self) -> dict[str, Any]:
+            return {"aa": 3}
+
+    with pytest.raises(RunFailedError, match=r"'aa', which is no input.*Did you mean 'a'") as error:
+        run(Replaces())
+    assert isinstance(error.value.failures[0].__cause__, ValueError)  # as with Kedro
+
+
+@pytest.mark.parametrize("runner", [SequentialRunner, ThreadRunner])
+def test_a_hook_may_set_what_a_node_calls_for_that_run(runner: Any) -> None:
+    class Wraps:
+        @hook_impl
+        def before_node_run(self, node: Any) -> None:
+            plain = node.func
+            node.func = lambda x: plain(x) * 10
+
+    step = node(lambda x: x + 1, "a", "b", name="step")
+    for _ in range(2):
+        catalog = DataCatalog(feed_dict={"a": 1})
+        manager = create_hook_manager([Wraps()])
+        assert runner().run(Pipeline([step]), catalog, manager) == {"b": 20}
+    assert step.run({"a": 1}) == {"b": 2}
+
+
 def test_error_of_a_node_reaches_the_hook() -> None:
     seen: list[Any] = []
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from sparkpipe.cli import project_names
+from sparkpipe.cli.listing import parted
 
 if TYPE_CHECKING:
     from sparkpipe.config import GivenParams
@@ -19,9 +20,32 @@ _TAKE_MAPPINGS = ("params", "load_versions")
 _NOT_IN_A_FILE = ("config", "verbose", "no_progress")
 
 
-def names(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+def names(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """Read an option of names parted by commas; it may be given more than once."""
-    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+    try:
+        found = tuple(name for value in values for name in parted(value))
+    except ValueError as exc:
+        raise click.BadParameter(f"a quote does not fit ({exc}).", ctx, param) from exc
+    if values and not found:
+        _refuse_empty(ctx, param)
+    return found
+
+
+def text(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Read an option that is one text."""
+    if value is not None and not value.strip():
+        _refuse_empty(ctx, param)
+    return value
+
+
+def _refuse_empty(ctx: click.Context, param: click.Parameter) -> None:
+    """Refuse an empty option: as by a variable that is not set it would mean all, or another one.
+
+    Where a file gives the option, this takes it back.
+    """
+    if ctx.resilient_parsing or param.name in (ctx.default_map or {}):
+        return
+    raise click.BadParameter("it is empty. Give it a value, or leave it out.", ctx, param)
 
 
 def versions(
@@ -33,8 +57,8 @@ def versions(
         if isinstance(value, Mapping):
             read.update({str(name): str(version) for name, version in value.items()})
             continue
-        for pair in names(ctx, param, (value,)):
-            name, separator, version = pair.partition(":")
+        for pair in names(ctx, param, (value,)) if value.strip() else ():
+            name, separator, version = pair.rpartition(":")  # which no version has
             if not separator or not name or not version:
                 raise click.BadParameter(f"'{pair}' is not name:version.", ctx, param)
             read[name] = version
@@ -178,6 +202,7 @@ def _selection() -> Iterator[Callable[[Any], Any]]:
         "--namespace",
         "-ns",
         "namespace",
+        callback=text,
         shell_complete=project_names.namespaces,
         help="Nodes of this namespace.",
     )
@@ -187,6 +212,7 @@ def _manner() -> Iterator[Callable[[Any], Any]]:
     yield click.option(
         "--runner",
         "-r",
+        callback=text,
         shell_complete=project_names.runner_names,
         help="SequentialRunner, ThreadRunner, ParallelRunner, HybridRunner, DryRunner, or "
         "package.module.Class [SequentialRunner].",
@@ -232,6 +258,7 @@ def params_option(about: str = "Parameters as of a run: a.b:1,c:text") -> Callab
 
 def pipeline_option(about: str, **settings: Any) -> Callable[[F], F]:
     """Return the option that names a pipeline."""
+    settings.setdefault("callback", text)
     return click.option(
         "--pipeline", "-p", shell_complete=project_names.pipeline_names, help=about, **settings
     )

@@ -145,6 +145,12 @@ def _unpacked(path: Path) -> Path:
     return unpack(path, folder)
 
 
+def _refusing_empty(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    from sparkpipe.cli.options import text
+
+    return text(ctx, param, value)
+
+
 def project_options(command: F) -> F:
     """Add the options that every command of a project has."""
     for option in reversed(
@@ -152,11 +158,13 @@ def project_options(command: F) -> F:
             click.option(
                 "--env",
                 "-e",
+                callback=_refusing_empty,
                 help="Configuration environment on top of base [local].",
                 shell_complete=project_names.environments,
             ),
             click.option(
                 "--conf-source",
+                callback=_refusing_empty,
                 help="Folder of configuration, or a .tar.gz or .zip of one [conf].",
             ),
             click.option("--verbose", "-v", is_flag=True, help="Show all logs and tracebacks."),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from sparkpipe.cli.listing import quoted
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -96,7 +98,11 @@ def _completer(find: Callable[[click.Context], Iterable[str]]) -> Completer:
         # Options that may be given more than once take names parted by commas, too.
         before, comma, last = incomplete.rpartition(",") if param.multiple else ("", "", incomplete)
         names = silently(lambda: sorted(find(ctx))) or ()
-        return [CompletionItem(before + comma + n) for n in names if n.startswith(last)]
+        return [
+            CompletionItem(before + comma + (quoted(n) if param.multiple else n))
+            for n in names
+            if n.startswith(last)
+        ]
 
     return complete
 

@@ -12,7 +12,7 @@ from sparkpipe.config.loaders import (
     OmegaConfigLoader,
     TemplatedConfigLoader,
 )
-from sparkpipe.config.params import merged, parse_params
+from sparkpipe.config.params import merged, parse_params, without_secrets
 from sparkpipe.config.parsing import to_yaml
 from sparkpipe.config.typed_params import GivenParams, fit_params
 
@@ -32,4 +32,5 @@ __all__ = [
     "parse_params",
     "read_file",
     "to_yaml",
+    "without_secrets",
 ]

@@ -296,9 +296,9 @@ class FileDataSet(AbstractVersionedDataSet):
         try:
             if self._is_local and not self._exists_function(str(self._filepath)):
                 return f"the file does not exist: {self._filepath}"
+            return self._why_no_version() if self._is_local else ""
         except PermissionError:
             return f"no permission: {self._filepath}"
-        return ""
 
     def _problems(self) -> list[str]:
         problems = super()._problems() + protocol_problems(self._protocol)

@@ -7,13 +7,15 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from sparkpipe.errors import DataSetError, VersionNotFoundError
 from sparkpipe.io import facts
 from sparkpipe.io.data_set import AbstractDataSet, Loaded, Saved
 from sparkpipe.io.effects import SaveEffect
+
+_MOST_TOLD = 3
 
 _VERSION = re.compile(r"\w[\w.+-]*", re.ASCII)
 
@@ -75,14 +77,16 @@ class AbstractVersionedDataSet(AbstractDataSet[Saved, Loaded]):
         self.__dict__.pop("_latest_version", None)
 
     def _newest_version(self) -> str:
-        from glob import escape
-
-        pattern = f"{escape(str(self._filepath))}/*/{escape(self._filepath.name)}"
-        found = {PurePosixPath(path).parent.name for path in self._glob_function(pattern)}
-        for version in sorted(found, reverse=True):
+        for version in sorted(self._versions_in(self._glob_function), reverse=True):
             if self._exists_function(str(self._get_versioned_path(version))):
                 return version
         raise VersionNotFoundError(f"No version of {self._filepath} has been saved yet.")
+
+    def _versions_in(self, glob: Callable[[str], list[str]]) -> set[str]:
+        from glob import escape
+
+        pattern = f"{escape(str(self._filepath))}/*/{escape(self._filepath.name)}"
+        return {PurePosixPath(path).parent.name for path in glob(pattern)}
 
     @cached_property
     def _new_version(self) -> str:
@@ -97,6 +101,16 @@ class AbstractVersionedDataSet(AbstractDataSet[Saved, Loaded]):
         if self._version is None:
             return None
         return self._version.load or self._version_of_run() or self._latest_version
+
+    def _why_no_version(self) -> str:
+        """Return why the version that was asked for cannot be loaded from a local folder."""
+        asked = self._version.load if self._version is not None else None
+        if asked is None or Path(self._get_versioned_path(asked)).exists():
+            return ""
+        saved = sorted(self._versions_in(glob_paths), reverse=True)
+        there = ", ".join(saved[:_MOST_TOLD]) or "none"
+        more = f" and {len(saved) - _MOST_TOLD} more" if len(saved) > _MOST_TOLD else ""
+        return f"{self._filepath} has no version {asked}. There is: {there}{more}"
 
     def _version_of_run(self) -> str | None:
         """Return the version that the present run has saved, in whichever of its processes."""

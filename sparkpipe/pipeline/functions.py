@@ -20,6 +20,20 @@ def is_async(func: Any) -> bool:
     return inspect.iscoroutinefunction(func) or inspect.isasyncgenfunction(func)
 
 
+def _signature(func: Any) -> inspect.Signature | None:
+    """Return how a function is called; None if it does not tell.
+
+    A decorator may give an argument of its own, so what it has wrapped says nothing; but what
+    keeps results, and is not of Python, passes all on.
+    """
+    for follow_wrapped in (False, True):
+        try:
+            return inspect.signature(func, follow_wrapped=follow_wrapped)
+        except (ValueError, TypeError):
+            continue
+    return None
+
+
 def find_signature_problem(
     func: Callable[..., Any],
     arguments: Sequence[str],
@@ -36,9 +50,8 @@ def find_signature_problem(
         node_name: The name of the node, for the message.
         shown: The inputs, for the message.
     """
-    try:
-        signature = inspect.signature(func)
-    except (ValueError, TypeError):  # some built-in functions tell no signature
+    signature = _signature(func)
+    if signature is None:
         return ""
     try:
         signature.bind(*arguments, **dict(keyword_arguments))

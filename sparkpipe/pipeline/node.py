@@ -253,13 +253,18 @@ class Node:
             refuse("retry_delay", self.retry_delay, "It is a number of seconds from 0 on.")
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"A node is frozen: '{name}' cannot be set.")
+        hint = (
+            "A hook 'before_node_run' may set it, for that run; elsewhere make another node."
+            if name in ("func", "_func")
+            else "Make another node."
+        )
+        raise AttributeError(f"A node is frozen: '{name}' cannot be set. {hint}")
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"A node is frozen: '{name}' cannot be deleted.")
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__ if name != "_hash"}
+        return {name: getattr(self, name) for name in Node.__slots__ if name != "_hash"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
@@ -268,13 +273,25 @@ class Node:
 
     def _with(self, **attributes: Any) -> Node:
         """Return a copy with some attributes changed; what is made of them is not made anew."""
-        copy = Node.__new__(Node)
+        return self._copied(Node.__new__(Node), **attributes)
+
+    def _copied(self, copy: Node, **attributes: Any) -> Node:
         set_ = super(Node, copy).__setattr__
-        for attribute in self.__slots__:
+        for attribute in Node.__slots__:
             set_(attribute, getattr(self, attribute))
         for attribute, value in attributes.items():
             set_(attribute, value)
         return copy
+
+    def of_attempt(self) -> Node:
+        """Return an equal node for one attempt, whose ``func`` may be set by ``before_node_run``.
+
+        >>> attempt = node(len, "text", "length").of_attempt()
+        >>> attempt.func = lambda text: 0
+        >>> attempt.run({"text": "abc"})
+        {'length': 0}
+        """
+        return self._copied(_NodeOfAttempt.__new__(_NodeOfAttempt))
 
     def renamed(self, new_names: Mapping[str, str], namespace: str | None = None) -> Node:
         """Return this node with its data sets under other names.
@@ -404,6 +421,18 @@ class Node:
             PipelineError: Their number or keys are not those declared.
         """
         return bind_returned(self.name, self._outputs, result)
+
+
+class _NodeOfAttempt(Node):
+    """A node as hooks get it: what it calls may be set, and is forgotten after the attempt."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in ("func", "_func") and callable(value):
+            object.__setattr__(self, "func", value)
+        else:
+            super().__setattr__(name, value)
 
 
 def node(

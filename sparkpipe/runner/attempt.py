@@ -14,7 +14,13 @@ from functools import partial
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.errors import NodeRunError, SeveralDataSetErrors, first_line
+from sparkpipe.errors import (
+    NodeRunError,
+    PipelineError,
+    SeveralDataSetErrors,
+    did_you_mean,
+    first_line,
+)
 from sparkpipe.events import DataSetReport, Direction, observing_only
 from sparkpipe.io.core import is_spark_frame, reason_of
 from sparkpipe.io.declared import is_memory_only, location_of, unwrapped
@@ -57,7 +63,8 @@ class Attempt:
     ) -> None:
         self._progress = progress
         self._seconds_left = seconds_left
-        self._node = node
+        # Hooks may put another function into it, which must not outlive the attempt.
+        self._node = node = node if hook is None else node.of_attempt()
         self._catalog = catalog
         self._hook = hook
         self._is_async = is_async
@@ -160,7 +167,7 @@ class Attempt:
             _logger.info("Running node: %s", node)
         if hook is not None:
             for replaced in hook.before_node_run(inputs=inputs, **self._context):
-                inputs.update(_checked_replacement(replaced))
+                inputs.update(_checked_replacement(replaced, node))
         self._check()
         for outputs in self._calls(inputs, describe):
             self._turn_to(SAVE)
@@ -414,10 +421,17 @@ def _no_description(step: str) -> None:
     """Where there is no Spark, there are no jobs to describe."""
 
 
-def _checked_replacement(replaced: Any) -> dict[str, Any]:
+def _checked_replacement(replaced: Any, node: Node) -> dict[str, Any]:
     if not isinstance(replaced, dict):
         raise TypeError(
             "'before_node_run' must return None or a dictionary of inputs to replace, "
             f"not {type(replaced).__name__}"
         )
+    for name in replaced:
+        if name not in node.input_names:
+            raise PipelineError(
+                f"'before_node_run' returned '{name}', which is no input of the node",
+                hint=did_you_mean(str(name), node.input_names)
+                or f"Inputs: {', '.join(node.input_names) or 'none'}.",
+            )
     return replaced

@@ -9,7 +9,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sparkpipe.errors import ConfigError
+from sparkpipe.errors import ArgumentError
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.loop import Done, Pool
 from sparkpipe.runner.runner import AbstractRunner
@@ -39,7 +39,7 @@ class ThreadRunner(AbstractRunner):
         expected_seconds: See :class:`AbstractRunner`.
 
     Raises:
-        ConfigError: ``max_workers`` is less than one.
+        ArgumentError: ``max_workers`` is less than one.
     """
 
     def __init__(
@@ -142,8 +142,8 @@ def checked_max_workers(max_workers: int | None) -> int | None:
     """Return ``max_workers`` if it is a positive number or None.
 
     Raises:
-        ConfigError: It is not.
+        ArgumentError: It is not.
     """
     if max_workers is not None and (not isinstance(max_workers, int) or max_workers < 1):
-        raise ConfigError(f"max_workers must be a whole number from 1 on, not {max_workers!r}.")
+        raise ArgumentError(f"max_workers must be a whole number from 1 on, not {max_workers!r}.")
     return max_workers

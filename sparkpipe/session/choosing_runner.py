@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sparkpipe.errors import ConfigError, DataSetError, did_you_mean
@@ -14,13 +15,19 @@ from sparkpipe.runner.runner import accepts
 RUNNERS = ("SequentialRunner", "ThreadRunner", "ParallelRunner", "HybridRunner", "DryRunner")
 
 
+#: A runner, its class, its name or dotted path, or None for the default.
+RunnerChoice = AbstractRunner | type[AbstractRunner] | str | None
+
+
 def load_runner(
-    runner: AbstractRunner | str | None, project: Project | None = None, **options: Any
+    runner: RunnerChoice,
+    project: Project | None = None,
+    **options: Any,
 ) -> AbstractRunner:
     """Return a runner by its name or dotted path.
 
     Args:
-        runner: ``ThreadRunner``, ``my_package.runner.MyRunner``, or a runner as it is.
+        runner: ``ThreadRunner``, ``my_package.runner.MyRunner``, a class, or a runner as it is.
         project: Its source folder is put on the path of imports.
         options: Arguments of its class; those that are None or False are left to their defaults.
 
@@ -29,6 +36,8 @@ def load_runner(
     """
     if isinstance(runner, AbstractRunner):
         return runner
+    if isinstance(runner, type):
+        return _made(runner, runner.__name__, options)
     runner = runner or SequentialRunner.__name__
     if "." not in runner and runner not in RUNNERS:
         raise ConfigError(
@@ -43,6 +52,10 @@ def load_runner(
         found = import_object(path)
     except DataSetError as exc:
         raise ConfigError(f"The runner {exc.message}", hint=exc.hint) from exc
+    return _made(found, runner, options)
+
+
+def _made(found: Any, runner: str, options: Mapping[str, Any]) -> AbstractRunner:
     given = {"is_async": False, **{name: value for name, value in options.items() if value}}
     for option in given:
         if option != "is_async" and not accepts(found, option):

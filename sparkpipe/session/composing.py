@@ -15,7 +15,7 @@ from sparkpipe.plan import Plan
 from sparkpipe.project.context import configuration
 from sparkpipe.redaction import redacted
 from sparkpipe.runner import AbstractRunner, SequentialRunner
-from sparkpipe.session.choosing_runner import load_runner
+from sparkpipe.session.choosing_runner import RunnerChoice, load_runner
 from sparkpipe.session.prepared import PreparedRun
 from sparkpipe.session.problems import (
     attempt,
@@ -23,6 +23,7 @@ from sparkpipe.session.problems import (
     find_config_problems,
     find_pool_problems,
     find_spark_problems,
+    find_version_problems,
 )
 from sparkpipe.session.selection import Selection
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 def prepare_run(
     session: Session,
     selection: Selection | None,
-    runner: AbstractRunner | str | None,
+    runner: RunnerChoice,
     load_versions: Mapping[str, str] | None,
     inputs: Mapping[str, Any] | None,
     run_params: Mapping[str, Any] | None,
@@ -61,6 +62,7 @@ def prepare_run(
         judged = whole if pipeline is None else pipeline
         plan = judge.plan(judged, catalog, attempt(problems, lambda: session.hook_manager))
         problems += plan.problems
+        problems += find_version_problems(catalog, load_versions or {}, judged.inputs())
         problems += session.unread_params([whole], run_params)
         problems += find_pool_problems(judged, session.spark.options.pool_names)
         problems += find_spark_problems(judged, catalog, session.spark)
@@ -104,9 +106,7 @@ def prepare_run(
 
 
 @refusing_exits("The check")
-def check_choice(
-    session: Session, selection: Selection, runner: AbstractRunner | str | None
-) -> list[str]:
+def check_choice(session: Session, selection: Selection, runner: RunnerChoice) -> list[str]:
     """Return what is wrong with what is asked for; see :meth:`Session.check_choice`."""
     problems: list[str] = []
     attempt(problems, lambda: load_runner(runner, session.project))
@@ -120,7 +120,7 @@ def check_choice(
 
 @refusing_exits("The check")
 def check_project(
-    session: Session, runner: AbstractRunner | str | None, runner_options: Mapping[str, Any]
+    session: Session, runner: RunnerChoice, runner_options: Mapping[str, Any]
 ) -> list[str]:
     """Return everything that is wrong with a project; see :meth:`Session.check`."""
     problems: list[str] = []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError, PreflightError, SparkpipeError, did_you_mean
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.declared import is_single_process, location_of
+from sparkpipe.io.declared import is_single_process, location_of, missing_data
+from sparkpipe.io.files import split_protocol
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.project import named_pipeline
 from sparkpipe.project.context import configuration
@@ -112,6 +113,42 @@ def _leaves(params: Mapping[str, Any], prefix: str = "") -> list[str]:
         else:
             names.append(f"{prefix}{key}")
     return names
+
+
+def find_version_problems(
+    catalog: DataCatalog, load_versions: Mapping[str, str], inputs: Container[str]
+) -> list[str]:
+    """Tell versions to load that are not there, as far as that is known without a network.
+
+    Args:
+        catalog: Where the data is.
+        load_versions: Versions by the names of their data sets.
+        inputs: Names of which it is told already why they cannot be loaded, as far as it is known.
+    """
+    problems = []
+    for name, version in load_versions.items():
+        try:
+            data_set = catalog.get(name)
+        except DataSetError:  # told with the entry
+            continue
+        reason = missing_data(data_set)
+        if not reason and not _is_there(data_set):
+            reason = f"there is no version {version}"
+        if reason:
+            problems.append(
+                f"The version to load of '{name}' ({type(data_set).__name__}): {reason}."
+            )
+    return problems
+
+
+def _is_there(data_set: Any) -> bool:
+    """Whether there is something in a local place; True where that is not known."""
+    if split_protocol(location_of(data_set))[0] != "file" or is_single_process(data_set):
+        return True
+    try:
+        return bool(data_set.exists())
+    except Exception:  # of another library
+        return True
 
 
 def find_pool_problems(pipeline: Pipeline, known: tuple[str, ...]) -> list[str]:

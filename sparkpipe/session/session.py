@@ -22,7 +22,7 @@ from sparkpipe.project import Project
 from sparkpipe.project.context import ProjectContext, configuration
 from sparkpipe.project.current import Current, project_of, working_for
 from sparkpipe.project.settings import Settings, load_observers, make_config_loader
-from sparkpipe.runner import AbstractRunner
+from sparkpipe.session.choosing_runner import RunnerChoice
 from sparkpipe.session.composing import check_choice, check_project, prepare_run
 from sparkpipe.session.parts import fit_to_files, make_context, make_provider
 from sparkpipe.session.prepared import PreparedRun
@@ -343,7 +343,7 @@ class Session:
     def prepare(
         self,
         selection: Selection | None = None,
-        runner: AbstractRunner | str | None = None,
+        runner: RunnerChoice = None,
         *,
         load_versions: Mapping[str, str] | None = None,
         inputs: Mapping[str, Any] | None = None,
@@ -355,7 +355,7 @@ class Session:
 
         Args:
             selection: Which nodes; by default the whole default pipeline.
-            runner: A runner, its name, or its dotted path; by default SequentialRunner.
+            runner: A runner, its class, its name, or its dotted path; by default SequentialRunner.
             load_versions: Version to load, by name of a versioned data set.
             inputs: Data to use in place of what the catalog has under these names.
             params: Parameters for this run, on top of those of the session.
@@ -380,9 +380,7 @@ class Session:
             self, selection, runner, load_versions, inputs, run_params, runner_options
         )
 
-    def check_choice(
-        self, selection: Selection, runner: AbstractRunner | str | None = None
-    ) -> list[str]:
+    def check_choice(self, selection: Selection, runner: RunnerChoice = None) -> list[str]:
         """Return what is wrong with what is asked for: names, parameters and the runner.
 
         Nothing is said of data and of Spark: the run may be for another machine.
@@ -393,7 +391,7 @@ class Session:
         """
         return check_choice(self, selection, runner)
 
-    def check(self, runner: AbstractRunner | str | None = None, **runner_options: Any) -> list[str]:
+    def check(self, runner: RunnerChoice = None, **runner_options: Any) -> list[str]:
         """Return everything that is wrong with any pipeline or catalog entry. Starts no Spark.
 
         Args:
@@ -406,7 +404,7 @@ class Session:
         self,
         pipeline_name: str | None = None,
         tags: str | Iterable[str] | None = None,
-        runner: AbstractRunner | str | None = None,
+        runner: RunnerChoice = None,
         node_names: str | Iterable[str] | None = None,
         from_nodes: str | Iterable[str] | None = None,
         to_nodes: str | Iterable[str] | None = None,
@@ -424,7 +422,7 @@ class Session:
         Args:
             pipeline_name: The name it is registered under; by default ``__default__``.
             tags: Keep nodes that have one of these tags.
-            runner: A runner, its name, or its dotted path; by default SequentialRunner.
+            runner: A runner, its class, its name, or its dotted path; by default SequentialRunner.
             node_names: Keep these nodes.
             from_nodes: Keep these nodes and what depends on them.
             to_nodes: Keep these nodes and what they depend on.

@@ -11,8 +11,8 @@ from sparkpipe.errors import PreflightError, RunFailedError
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
-from sparkpipe.runner import AbstractRunner
 from sparkpipe.session import load_runner
+from sparkpipe.session.choosing_runner import RunnerChoice
 from sparkpipe.spark.session import SparkProvider, activated, current_provider
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def run_pipeline(
     *,
     catalog: DataCatalog | None = None,
     params: Mapping[str, Any] | None = None,
-    runner: AbstractRunner | str | None = None,
+    runner: RunnerChoice = None,
     spark: SparkSession | None = None,
     **runner_options: Any,
 ) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def run_pipeline(
         inputs: Data by name, in place of what the catalog has.
         catalog: Data sets for the rest; it stays as it is. By default there is none.
         params: Parameters, which nodes read as ``params:name`` and ``parameters``.
-        runner: A runner, its name, or its dotted path; by default SequentialRunner.
+        runner: A runner, its class, its name, or its dotted path; by default SequentialRunner.
         spark: The Spark session of the run; by default the active one, or a new one.
         runner_options: For a runner given by name: arguments of its class.
 

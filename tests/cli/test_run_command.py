@@ -460,3 +460,100 @@ def test_read_only_project_still_runs_what_it_can(shop: ShopProject) -> None:
     ended = shop.command("run")
 
     assert ended.status == 0, ended.text
+
+
+# Names that options cannot spell, and empty options
+
+ODD_CATALOG = """
+"eu,sales": {type: json.JSONDataSet, filepath: data/numbers.json}
+"report:eu": {type: json.JSONDataSet, filepath: data/report.json, versioned: true}
+"""
+
+ODD_REGISTRY = """
+from sparkpipe.pipeline import node, pipeline
+
+
+def count(sales, factor):
+    return len(sales) * factor
+
+
+def register_pipelines():
+    return {
+        "__default__": pipeline(
+            [
+                node(count, ["eu,sales", "params:the factor"], "report:eu", name="first"),
+                node(str, "report:eu", "text", name="second"),
+            ]
+        )
+    }
+"""
+
+
+@pytest.fixture
+def odd(shop: ShopProject) -> ShopProject:
+    shop.write("conf/base/catalog.yml", ODD_CATALOG)
+    shop.write("conf/base/parameters.yml", "the factor: 2\n")
+    shop.write("shop/pipeline_registry.py", ODD_REGISTRY)
+    return shop
+
+
+def test_names_with_commas_stand_in_quotes(odd: ShopProject) -> None:
+    ended = odd.command("run", "--from-inputs", '"eu,sales"')
+    assert ended.status == 0, ended.err
+    assert "No such data set" in odd.command("run", "--from-inputs", "eu,sales").err
+    assert "a quote does not fit" in odd.command("run", "--from-inputs", '"eu,sales').err
+
+
+def test_a_version_stands_after_the_last_colon(odd: ShopProject) -> None:
+    assert odd.command("run").status == 0
+    (version,) = (path.name for path in (odd.path / "data/report.json").iterdir())
+    given = f"report:eu:{version}"
+    assert odd.command("run", "--from-nodes", "second", "--load-versions", given).status == 0
+    for words in (["run", "--from-nodes", "second"], ["check", "--nodes", "second"], ["check"]):
+        ended = odd.command(*words, "--load-versions", "report:eu:2020-01-01")
+        assert ended.status == 2
+        assert f"has no version 2020-01-01. There is: {version}" in ended.err
+        assert "Running node" not in ended.err
+
+
+def test_parameters_with_other_characters_stand_in_quotes(odd: ShopProject) -> None:
+    ended = odd.command("run", "--params", "'the factor':5")
+    assert ended.status == 0, ended.err
+    assert "Write name:value" in odd.command("run", "--params", "the factor:5").err
+
+
+def test_what_continues_a_run_has_its_names_in_quotes_and_no_password(odd: ShopProject) -> None:
+    odd.replace("shop/pipeline_registry.py", "node(str", "node(fail")
+    odd.replace(
+        "shop/pipeline_registry.py",
+        "def register",
+        "def fail(report, parameters):\n    raise ValueError\n\n\ndef register",
+    )
+    odd.replace(
+        "shop/pipeline_registry.py", '"report:eu", "text"', '["report:eu", "parameters"], "text"'
+    )
+    ended = odd.command(
+        "run", "--to-outputs", 'text,"report:eu"', "--params", "db.password:hunter2,x:1"
+    )
+    assert ended.status == 1
+    assert "hunter2" not in ended.text
+    assert "--to-outputs text,report:eu" in ended.err
+    assert "--params 'db.password:***,x:1'" in ended.err
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("--nodes", "--tags", "--from-nodes", "--to-nodes", "--from-inputs", "--to-outputs"),
+        *("--pipeline", "--namespace", "--env", "--runner", "--conf-source"),
+    ],
+)
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_option_does_not_mean_all(shop: ShopProject, option: str, value: str) -> None:
+    ended = shop.command("run", option, value)
+    assert ended.status == 2
+    assert "it is empty. Give it a value, or leave it out." in ended.err
+
+
+def test_without_parameters_nothing_is_set(shop: ShopProject) -> None:
+    assert shop.command("run", "--params", "", "--load-versions", "").status == 0

@@ -328,3 +328,26 @@ def test_commands_of_a_project_are_made_with_what_kedro_has() -> None:
     assert "Traceback" not in told
     assert "Traceback" in called("--env", "broken", "--names", "a", "--verbose")[1]
     assert of("framework.cli.utils", "load_entry_points", "project") == []
+
+
+def test_metadata_of_a_project_has_the_fields_of_kedro(tmp_path: Path) -> None:
+    from sparkpipe.framework.startup import ProjectMetadata, bootstrap_project
+    from sparkpipe.project import find_project
+
+    file = tmp_path / "pyproject.toml"
+    file.write_text('[tool.sparkpipe]\npackage_name = "p"\nproject_version = "0.18.14"\n')
+    made = ProjectMetadata(
+        config_file=file,
+        package_name="p",
+        project_name="P",
+        project_path=tmp_path,
+        project_version="0.18.14",
+        source_dir=tmp_path / "src",
+        kedro_init_version="0.18.14",
+    )
+    assert (made.config_file, made.project_path, made.project_name) == (file, tmp_path, "P")
+    assert made.kedro_init_version == made.project_version == "0.18.14"
+    found = copy_context().run(bootstrap_project, tmp_path)
+    assert isinstance(found, ProjectMetadata)
+    assert found.source_dir == find_project(tmp_path).source_dir
+    assert find_project(made) is made

@@ -211,14 +211,52 @@ def test_any_callable_makes_a_node_with_a_readable_name(func: Any, name: str, re
     assert made.run({"a": 5}) == {"out": result}
 
 
-def test_decorated_function_keeps_its_name_and_signature() -> None:
+def test_a_decorated_function_keeps_its_name_and_may_be_given_an_argument() -> None:
     @functools.wraps(add)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        return add(*args, **kwargs)
+    def wrapper(*args: Any) -> Any:
+        return add(1, *args)
 
-    assert node(wrapper, ["a", "b"], "c").name == "add"
+    made = node(wrapper, "a", "c")
+    assert made.name == "add"
+    assert made.run({"a": 2}) == {"c": 3}
+
+    @functools.wraps(add)
+    def narrow(x: Any) -> Any:
+        return add(1, x)
+
+    assert node(narrow, "a", "c").run({"a": 2}) == {"c": 3}
     with pytest.raises(NodeSignatureError):
-        node(wrapper, ["a"], "c")
+        node(narrow, ["a", "b"], "c")
+
+
+@pytest.mark.parametrize("inputs", ["a", ["a"], {"y": "a"}])
+def test_a_partial_that_is_dressed_up_is_judged_by_what_it_takes(inputs: Any) -> None:
+    bound = functools.update_wrapper(functools.partial(add, 1), add)
+    assert node(bound, inputs, "c").run({"a": 2}) == {"c": 3}
+    with pytest.raises(NodeSignatureError):
+        node(bound, ["a", "b"], "c")
+
+
+def test_what_keeps_results_takes_what_its_function_takes() -> None:
+    kept = functools.lru_cache(add)
+    assert node(kept, ["a", "b"], "c").run({"a": 2, "b": 1}) == {"c": 3}
+    with pytest.raises(NodeSignatureError):
+        node(kept, "a", "c")
+
+
+def test_what_a_node_calls_may_be_set_for_one_attempt_only() -> None:
+    made = node(add, ["a", "b"], "c")
+    attempt = made.of_attempt()
+    attempt.func = lambda x, y: x * y
+    assert attempt == made
+    assert attempt.run({"a": 3, "b": 4}) == {"c": 12}
+    assert made.run({"a": 3, "b": 4}) == {"c": 7}
+    with pytest.raises(AttributeError, match="before_node_run"):
+        made.func = add
+    with pytest.raises(AttributeError):
+        attempt.func = 5  # type: ignore[assignment]
+    with pytest.raises(AttributeError):
+        attempt.name = "other"
 
 
 def test_callable_that_has_no_hash_makes_a_node() -> None:

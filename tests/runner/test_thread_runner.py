@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from sparkpipe.errors import ConfigError
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import Pipeline, node, pipeline
-from sparkpipe.runner import ThreadRunner
+from sparkpipe.runner import HybridRunner, ParallelRunner, ThreadRunner
 
 colour: ContextVar[str] = ContextVar("colour", default="none")
 
@@ -293,3 +293,10 @@ def test_ctrl_c_waits_for_what_runs_and_starts_nothing_more(tmp_path: Path) -> N
         process.kill()
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"started-0", "started-1", "ended-0", "ended-1", "interrupted"}
+
+
+@pytest.mark.parametrize("runner", [ThreadRunner, ParallelRunner, HybridRunner])
+def test_a_number_of_workers_that_cannot_be_is_a_value_error_as_with_kedro(runner: Any) -> None:
+    for number in (-1, 0, "two"):
+        with pytest.raises(ValueError, match="max_workers must be a whole number"):
+            runner(max_workers=number)

@@ -1006,3 +1006,36 @@ def test_a_run_is_judged_once_and_its_plan_is_what_runs(tmp_path: Path) -> None:
         prepared.run()
         assert counting.Counting.asked == 1
         counting.Counting.asked = 0
+
+
+def test_a_class_is_a_runner_too(project: Path) -> None:
+    assert Session(project).run(runner=SequentialRunner) == {"told": "42 of ['limit', 'model']"}
+    assert Session(project).run(runner=ThreadRunner, max_workers=1)
+    with pytest.raises(PreflightError, match="SequentialRunner has no option 'max_workers'"):
+        Session(project).run(runner=SequentialRunner, max_workers=1)
+    with pytest.raises(PreflightError, match="is no runner"):
+        Session(project).run(runner=dict)  # type: ignore[arg-type]
+
+
+def test_a_version_to_load_that_is_not_there_is_told_before_anything_runs(project: Path) -> None:
+    (project / "conf/base/catalog.yml").write_text(
+        "source: {type: json.JSONDataSet, filepath: data/s.json, versioned: true}\n"
+        "scaled: {type: pickle.PickleDataSet, filepath: data/x.pkl, versioned: true}\n"
+        "other: {type: pickle.PickleDataSet, filepath: data/o.pkl, versioned: true}\n"
+    )
+    for version in ("2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"):
+        (project / "data/s.json" / version).mkdir(parents=True)
+        (project / "data/s.json" / version / "s.json").write_text("1")
+    session = Session(project)
+    assert session.run(load_versions={"source": "2026-01-02"}) == {
+        "told": "2 of ['limit', 'model']"
+    }
+    with pytest.raises(PreflightError) as error:
+        session.run(load_versions={"source": "2025", "scaled": "2024", "other": "2023"})
+    told = str(error.value)
+    assert told.count("has no version") == 3
+    assert (
+        "s.json has no version 2025. There is: 2026-01-04, 2026-01-03, 2026-01-02 and 1 more"
+        in told
+    )
+    assert "The version to load of 'other' (PickleDataSet)" in told

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sparkpipe.cli.files import shown
+from sparkpipe.cli.listing import joined
 from sparkpipe.cli.options import parameters, selection_options
 from sparkpipe.cli.project_command import (
     ProjectCommand,
@@ -193,15 +194,20 @@ def resume_command(context: click.Context, resume_from: tuple[str, ...]) -> str:
             if isinstance(parameter, click.Option):
                 words.append(max(parameter.opts, key=len))
             if value is not True:
-                words.append(_as_given(value))
-    words += ["--from-nodes", ",".join(resume_from)]
+                words.append(_as_given(str(name), value))
+    words += ["--from-nodes", joined(resume_from)]
     return shlex.join(words)
 
 
-def _as_given(value: Any) -> str:
+def _as_given(option: str, value: Any) -> str:
+    if option == "params":
+        from sparkpipe.config import without_secrets
+
+        # Who reads over a shoulder is to see no password.
+        return ",".join(map(without_secrets, value))
     if isinstance(value, Mapping):
-        return ",".join(f"{name}:{version}" for name, version in value.items())
-    return value if isinstance(value, str) else ",".join(map(str, value))
+        return joined(f"{name}:{version}" for name, version in value.items())
+    return joined(value) if isinstance(value, tuple) else str(value)
 
 
 def _show_results(prepared: Any, outputs: dict[str, Any], reports: Iterable[NodeEnded]) -> None:

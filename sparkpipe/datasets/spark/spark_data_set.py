@@ -311,7 +311,8 @@ class SparkDataSet(AbstractVersionedDataSet):
         if self._version is not None and self._version.load is None:
             local = self._local(self._filepath)
             return "" if local is None or local.is_dir() else f"the file does not exist: {local}"
-        return self._missing_at(self._get_load_path())
+        missing = self._missing_at(self._get_load_path())
+        return (self._why_no_version() or missing) if missing else ""
 
     def _missing_at(self, path: PurePosixPath) -> str:
         local = self._local(path)
