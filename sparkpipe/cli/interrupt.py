@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from types import FrameType
 
 #: How long a run may take to end after an interrupt, in seconds.
 GRACE_SECONDS = 2.0
+_CLEANING_SECONDS = 0.5
 
 
 @dataclass
@@ -105,6 +107,10 @@ def _end_after_grace(reader: socket.socket, writer: socket.socket, ending: Endin
     processes = sys.modules.get("multiprocessing")
     for worker in processes.active_children() if processes is not None else ():
         worker.kill()
+    # What is to be removed at the end of the process, such as temporary folders, is.
+    cleaning = threading.Thread(target=atexit._run_exitfuncs, daemon=True)
+    cleaning.start()
+    cleaning.join(_CLEANING_SECONDS)
     writer.close()
     os._exit(128 + number)
 

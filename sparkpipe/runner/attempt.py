@@ -34,6 +34,8 @@ from sparkpipe.spark.failures import NodeStopped
 from sparkpipe.spark.jobs.run import NodeJobs, SparkRun
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from sparkpipe.io import DataCatalog
 
 _logger = logging.getLogger(__name__)
@@ -63,6 +65,7 @@ class Attempt:
     ) -> None:
         self._progress = progress
         self._seconds_left = seconds_left
+        self._until = 0.0 if seconds_left is None else time.monotonic() + seconds_left
         # Hooks may put another function into it, which must not outlive the attempt.
         self._node = node = node if hook is None else node.of_attempt()
         self._catalog = catalog
@@ -165,6 +168,8 @@ class Attempt:
         self._turn_to(FUNCTION)
         if _logger.isEnabledFor(logging.INFO):
             _logger.info("Running node: %s", node)
+        if self._run is not None and self._run.is_cancelled.is_set():
+            raise NodeStopped  # what it would save nobody would read in this run
         if hook is not None:
             for replaced in hook.before_node_run(inputs=inputs, **self._context):
                 inputs.update(_checked_replacement(replaced, node))
@@ -179,7 +184,10 @@ class Attempt:
 
     @property
     def _is_over_time(self) -> bool:
-        return self._timed_out is not None and self._timed_out.is_set()
+        if self._timed_out is None:
+            return False
+        # The timer's thread may be late.
+        return self._timed_out.is_set() or time.monotonic() > self._until
 
     def _within_timeout(self) -> AbstractContextManager[None]:
         timed_out, timeout = self._timed_out, self._seconds_left
@@ -197,6 +205,7 @@ class Attempt:
             with suppress(Exception):  # a handler of the user's must not keep the jobs alive
                 _logger.warning("Node '%s' is over its timeout of %g s.", name, given)
             if jobs is not None:
+                jobs.is_stopped = True
                 jobs.cancel_until_ended()
 
         timer = threading.Timer(timeout, stop)
@@ -392,7 +401,7 @@ class Attempt:
 
     def _side_by_side(self, steps: Sequence[tuple[str, Callable[[], Any]]]) -> list[Any]:
         """Take steps in threads of their own, wait for all, and return their results in order."""
-        from concurrent.futures import ThreadPoolExecutor
+        from concurrent.futures import ThreadPoolExecutor, wait
 
         jobs = self._jobs
 
@@ -400,17 +409,36 @@ class Attempt:
             with nullcontext() if jobs is None else jobs.on_thread(step):
                 return call()
 
-        with ThreadPoolExecutor(len(steps), thread_name_prefix="sparkpipe-io") as executor:
-            # What a run carries in context variables holds in its threads too.
-            futures = [
-                executor.submit(contextvars.copy_context().run, take, step, call)
-                for step, call in steps
-            ]
+        executor = ThreadPoolExecutor(len(steps), thread_name_prefix="sparkpipe-io")
+        # What a run carries in context variables holds in its threads too.
+        futures = [
+            executor.submit(contextvars.copy_context().run, take, step, call)
+            for step, call in steps
+        ]
+        try:
+            wait(futures)
+        except KeyboardInterrupt:
+            self._wait_for_threads(executor)
+            raise
+        executor.shutdown()
         errors = [error for future in futures if (error := future.exception()) is not None]
         if len(errors) > 1:
             told = "; ".join(reason_of(error) for error in errors)
             raise SeveralDataSetErrors(told, errors) from errors[0]
         return [future.result() for future in futures]
+
+    def _wait_for_threads(self, executor: Executor) -> None:
+        """After an interrupt, wait for threads at work: none may write when the run has ended."""
+        executor.shutdown(wait=False, cancel_futures=True)
+        if self._jobs is not None:
+            self._jobs.stop()
+        with suppress(Exception):  # a handler of the user's must not keep this from waiting
+            _logger.warning(
+                "Interrupted; waiting for what node '%s' loads or saves (Ctrl-C again: do not "
+                "wait).",
+                self._node.name,
+            )
+        executor.shutdown()
 
 
 def _sum(earlier: int | None, later: int | None) -> int | None:

@@ -11,7 +11,7 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -80,7 +80,12 @@ class LocalFolder(_ByFiles):
     def _store(self) -> Iterator[FileStore]:
         import tempfile
 
-        with tempfile.TemporaryDirectory(prefix="sparkpipe-") as folder:
+        remove_leftovers(Path(tempfile.gettempdir()))
+        # A process that was killed may still be writing: what it leaves, the next run removes.
+        with (
+            tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder,
+            _owned(Path(folder)),
+        ):
             yield _Folder(Path(folder))
 
 
@@ -105,11 +110,67 @@ class SharedStorage(_ByFiles):
         file_system, path = fsspec.core.url_to_fs(self.address, **self._options)
         folder = f"{path.rstrip('/')}/sparkpipe-{os.urandom(8).hex()}"
         file_system.makedirs(folder, exist_ok=True)
+        store = _Storage(file_system, folder)
         try:
-            yield _Storage(file_system, folder)
+            yield store
         finally:
-            if file_system.exists(folder):
-                file_system.rm(folder, recursive=True)
+            store.remove_all()
+
+
+_PREFIX = "sparkpipe-"
+_OWNER = ".owner"
+_NEW_SECONDS = 60
+
+
+@contextmanager
+def _owned(folder: Path) -> Iterator[None]:
+    """Hold a lock in a folder, of which the system lets go whatever happens to this process."""
+    with (folder / _OWNER).open("wb") as owner:
+        _lock(owner)
+        yield
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Lock a file if nobody has it; return whether that is so, where files can be locked at all."""
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def remove_leftovers(temporary: Path) -> None:
+    """Remove the folders of runs whose process was killed.
+
+    Args:
+        temporary: Where they are.
+    """
+    import shutil
+    import time
+
+    for owner in temporary.glob(f"{_PREFIX}*/{_OWNER}"):
+        with suppress(OSError), owner.open("rb") as file:  # that of another user, or just removed
+            # One that is just made has not yet been locked by its owner.
+            is_old = time.time() - owner.stat().st_mtime > _NEW_SECONDS
+            if is_old and _lock(file):
+                shutil.rmtree(owner.parent, ignore_errors=True)
+
+
+def remove_what_is_left(catalog: DataCatalog) -> None:
+    """Remove the files of a run of which the process is gone.
+
+    Args:
+        catalog: With which its nodes have worked.
+    """
+    for name in catalog:
+        data_set = catalog[name]
+        if isinstance(data_set, SharedMemoryDataSet):
+            data_set.abandon()
+            return  # all are in one place
 
 
 class FileStore(Protocol):
@@ -126,6 +187,9 @@ class FileStore(Protocol):
 
     def remove(self, name: str) -> None:
         """Remove a file if it is there."""
+
+    def remove_all(self) -> None:
+        """Remove all that is there."""
 
 
 class _Folder:
@@ -152,6 +216,11 @@ class _Folder:
     def remove(self, name: str) -> None:
         (self._path / name).unlink(missing_ok=True)
 
+    def remove_all(self) -> None:
+        import shutil
+
+        shutil.rmtree(self._path, ignore_errors=True)
+
 
 class _Storage:
     def __init__(self, file_system: Any, folder: str) -> None:
@@ -176,6 +245,10 @@ class _Storage:
     def remove(self, name: str) -> None:
         if self.exists(name):
             self._fs.rm(f"{self._folder}/{name}")
+
+    def remove_all(self) -> None:
+        if self._fs.exists(self._folder):
+            self._fs.rm(self._folder, recursive=True)
 
 
 class SharedMemoryDataSet(AbstractDataSet):
@@ -225,6 +298,10 @@ class SharedMemoryDataSet(AbstractDataSet):
             if memory.exists():
                 # As it is: a copy in memory of what is copied to a file would be one too many.
                 self._write(self._copy, memory._data)
+
+    def abandon(self) -> None:
+        """Remove its files, and those of all others of the run."""
+        self._store.remove_all()
 
     def fetch(self) -> None:
         """Take into memory what another process has saved."""

@@ -19,6 +19,7 @@ from sparkpipe.io.core import reason_of
 from sparkpipe.pipeline.node import Node
 from sparkpipe.redaction import redacted_text
 from sparkpipe.spark.databricks import foreign_feature
+from sparkpipe.spark.failures import NodeStopped
 
 
 def node_failure(
@@ -48,7 +49,7 @@ def node_failure(
             "Give it more time, or find what it waits for.",
             node.name,
         )
-    if was_cancelled and stopped:
+    if stopped and (was_cancelled or isinstance(exc, NodeStopped)):
         return NodeCancelledError(f"Node '{node.name}' was cancelled.", node.name)
     hint = exc.hint if isinstance(exc, SparkpipeError) else foreign_feature(exc)
     if isinstance(exc, DataSetError) and not exc.where:

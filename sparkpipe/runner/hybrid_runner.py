@@ -18,11 +18,9 @@ from sparkpipe.runner.loop import Done, Pool
 from sparkpipe.runner.places import THREADS, Places, why_data_stays
 from sparkpipe.runner.processes import (
     Processes,
-    Workload,
     checked_max_processes,
     checked_start_method,
     hook_problems,
-    hooks_in_order,
 )
 from sparkpipe.runner.runner import AbstractRunner
 from sparkpipe.runner.thread_runner import (
@@ -32,6 +30,7 @@ from sparkpipe.runner.thread_runner import (
     run_on_thread,
 )
 from sparkpipe.runner.work import Work
+from sparkpipe.runner.worker import Workload, hooks_in_order
 
 if TYPE_CHECKING:
     from pluggy import PluginManager

@@ -113,6 +113,7 @@ class _Loop:
         self._completed: list[int] = []
         self._failures: list[NodeRunError] = []
         self._cancelled: list[int] = []
+        self._cancellation: NodeCancelledError | None = None
         self._skipped: set[int] = set()
         self._over: set[int] = set()
         self._readers = dict(plan.readers)
@@ -126,9 +127,11 @@ class _Loop:
             while self._running:
                 self._settle(*self._next())
                 self._submit()
-        except KeyboardInterrupt:
+        except BaseException:  # an interrupt, or an error of a handler of the user's
             self._interrupt()
             raise
+        if not self._failures and len(self._completed) < len(self._plan.nodes):
+            self._failures.append(self._cancelled_from_outside())
         if self._failures:
             self._skip_unstarted()
             self._release_all()
@@ -150,6 +153,8 @@ class _Loop:
     def _submit(self) -> None:
         if self._failures and not self._continue:
             return
+        if self._spark is not None and self._spark.is_cancelled.is_set():
+            return  # by the node that has begun this run
         for lane, ready in enumerate(self._ready):
             while ready and self._room[lane]:
                 _, position = heappop(ready)
@@ -184,6 +189,7 @@ class _Loop:
             # Only who asked for it may take a cancelled node for one that has not failed.
             if isinstance(failure, NodeCancelledError):
                 self._cancelled.append(position)
+                self._cancellation = self._cancellation or failure
             else:
                 self._fail(position, failure)
             return
@@ -224,11 +230,11 @@ class _Loop:
             return
         if len(self._failures) > 1:  # the others are told at the end
             return
+        if self._spark is not None:
+            self._spark.cancel()
         if self._running:
             told = first_line(failure.message)
             self._logger.error("%s\nWaiting for %s...", told, self._running_names())
-        if self._spark is not None:
-            self._spark.cancel()
 
     def _skip_what_follows(self, position: int) -> None:
         to_visit = [position]
@@ -243,15 +249,25 @@ class _Loop:
         if self._spark is not None:
             self._spark.cancel(stop=True)
         if self._running:
-            self._logger.warning(
-                "Interrupted; waiting for %s (Ctrl-C again: do not wait).", self._running_names()
-            )
+            with suppress(Exception):  # a handler of the user's must not keep this from waiting
+                self._logger.warning(
+                    "Interrupted; waiting for %s (Ctrl-C again: do not wait).",
+                    self._running_names(),
+                )
         while self._running:
             position, outcome = self._next()
             started = self._running.pop(position)
             if self._told(position, started, outcome) is None:
                 self._completed.append(position)
         self._skip_unstarted()
+
+    def _cancelled_from_outside(self) -> NodeCancelledError:
+        """Return why a run without failures has not run all its nodes."""
+        if self._cancellation is not None:
+            return self._cancellation
+        position = min({*range(len(self._plan.nodes))}.difference(self._over))
+        name = self._plan.nodes[position].name
+        return NodeCancelledError(f"Node '{name}' was cancelled before it started.", name)
 
     def _skip_unstarted(self) -> None:
         """Tell what will never start; what waited behind a failure is skipped like what follows."""

@@ -16,14 +16,13 @@ from sparkpipe.runner.exchange import Exchange, LocalFolder, SharedMemoryDataSet
 from sparkpipe.runner.loop import Pool
 from sparkpipe.runner.processes import (
     Processes,
-    Workload,
     checked_max_processes,
     checked_start_method,
     hook_problems,
-    hooks_in_order,
 )
 from sparkpipe.runner.runner import AbstractRunner
 from sparkpipe.runner.work import Work
+from sparkpipe.runner.worker import Workload, hooks_in_order
 
 if TYPE_CHECKING:
     from pluggy import PluginManager

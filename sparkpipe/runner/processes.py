@@ -6,64 +6,35 @@ import logging
 import multiprocessing
 import os
 import pickle
-import queue
-import signal
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
-from functools import partial
-from logging.handlers import QueueHandler
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from contextlib import ExitStack, suppress
+from multiprocessing import connection
+from multiprocessing.reduction import ForkingPickler
+from typing import TYPE_CHECKING, Any
 
-from sparkpipe.errors import ConfigError, NodeRunError, SparkStartError
-from sparkpipe.hooks import create_hook_manager
-from sparkpipe.io import DataCatalog
+from sparkpipe.errors import ConfigError, NodeCancelledError, NodeRunError
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.crossing import why_thing_stays
 from sparkpipe.runner.loop import Done
-from sparkpipe.runner.task import NodeOutcome, perform
-from sparkpipe.runner.thread_runner import checked_max_workers, interruptible
-from sparkpipe.runner.work import Work
-from sparkpipe.spark.session import SparkProvider, activated
+from sparkpipe.runner.task import NodeOutcome
+from sparkpipe.runner.thread_runner import checked_max_workers
+from sparkpipe.runner.worker import OUTCOME, Workload, work
+from sparkpipe.spark.jobs.run import current_run
 
 if TYPE_CHECKING:
-    from pluggy import PluginManager
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
 START_METHODS = ("spawn", "forkserver", "fork")
-# Windows waits for at most 63 handles, two of which the executor needs.
+# As many handles as Windows waits for.
 _MOST_ON_WINDOWS = 61
 
-_LOG_PERIOD_SECONDS = 0.1
-_PATIENCE_SECONDS = 2.0
+# For how long a process whose nodes have ended may go on with threads that they have left behind.
+_PATIENCE_SECONDS = 30.0
 
-
-class Workload(NamedTuple):
-    """What each worker needs besides its nodes."""
-
-    catalog: DataCatalog
-    hooks: tuple[Any, ...]
-    is_async: bool
-    run_id: str
-    is_watched: bool
-
-    @classmethod
-    def of(cls, work: Work, catalog: DataCatalog | None = None) -> Workload:
-        """Return what workers need of the work of a run; hooks cross one by one.
-
-        Args:
-            work: The work.
-            catalog: What of its catalog can go to a worker; by default all.
-        """
-        return cls(
-            work.catalog if catalog is None else catalog,
-            hooks_in_order(work.hook_manager),
-            work.is_async,
-            work.run_id,
-            work.is_watched,
-        )
+_logger = logging.getLogger(__name__)
 
 
 class ErrorInWorker(Exception):  # noqa: N818 - not raised: it tells of an error elsewhere
@@ -74,7 +45,10 @@ class ErrorInWorker(Exception):  # noqa: N818 - not raised: it tells of an error
 
 
 class Processes:
-    """A pool of processes; the first one starts with the first node. Close it at the end.
+    """A pool of processes; each starts with its first node. Close it at the end.
+
+    A process that dies fails the node that it ran, and no other one: the next node for which there
+    is no process gets a new one.
 
     Args:
         width: How many nodes may run at once.
@@ -86,15 +60,26 @@ class Processes:
         self.lanes = (width,)
         self._method = multiprocessing.get_context(start_method)
         self._workload = workload
-        self._executor: ProcessPoolExecutor | None = None
+        self._payload: bytes | None = None
         self._lock = threading.Lock()
+        self._idle: list[_Process] = []
+        self._all: list[_Process] = []
+        # None, or whether running nodes are to take no further step.
+        self._cancelled: bool | None = None
         self._open = ExitStack()
 
     def __enter__(self) -> Processes:
+        run = current_run()
+        if run is not None:
+            self._open.enter_context(run.telling(self._cancel))
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._open.__exit__(*error)
+        self._open.close()
+        for process in self._all:
+            process.end()
+        for process in self._all:
+            process.wait()
 
     def lane_of(self, node: Node) -> int:
         """Return the only lane."""
@@ -102,43 +87,173 @@ class Processes:
 
     def start(self, node: Node, done: Done) -> None:
         """Run a node in a process that is free."""
-
-        def ended(future: Future[NodeOutcome]) -> None:
-            error = future.exception()
-            if isinstance(error, BrokenProcessPool):
-                error = NodeRunError(
-                    f"Node '{node.name}' ended with its process, which was killed, ran out of "
-                    "memory, or could not start.",
-                    node.name,
-                )
-            if error is not None:
-                done(error)
-                return
-            outcome = future.result()
-            if outcome.error is not None:
-                # The error itself stays in the worker: its class may not be importable here.
-                outcome.error.__cause__ = ErrorInWorker(outcome.error.traceback_text)
-            done(outcome)
-
+        if self._cancelled is not None:
+            done(NodeCancelledError(f"Node '{node.name}' was cancelled.", node.name))
+            return
         try:
-            self._started().submit(_work, node).add_done_callback(ended)
-        except BrokenProcessPool as error:
-            done(NodeRunError(f"Node '{node.name}' could not start: {error}", node.name))
+            order = bytes(ForkingPickler.dumps(node))
+            # One that has died while it was idle does not take it, and the next one does.
+            while not self._taken().run(node.name, order, done):
+                continue
+        except Exception as exc:  # pickling, and starting a process, raise anything
+            failure = NodeRunError(
+                f"Node '{node.name}' could not start in a process: {type(exc).__name__}: {exc}",
+                node.name,
+            )
+            failure.__cause__ = exc
+            done(failure)
 
-    def _started(self) -> ProcessPoolExecutor:
+    def _taken(self) -> _Process:
         with self._lock:
-            if self._executor is None:
-                logs = None
-                if logging.getLogger("sparkpipe").hasHandlers():
-                    logs = self._open.enter_context(_WorkerLogs(self._method)).arguments
-                executor = ProcessPoolExecutor(
-                    self.lanes[0],
-                    mp_context=self._method,
-                    initializer=_set_up_worker,
-                    initargs=(pickle.dumps(self._workload()), logs),
+            if self._idle:
+                return self._idle.pop()
+            if self._payload is None:
+                self._payload = pickle.dumps(self._workload())
+            process = _Process(self._method, self._payload, self._idle.append)
+            self._all.append(process)
+        if self._cancelled is not None:
+            process.cancel(self._cancelled)
+        return process
+
+    def _cancel(self, stop: bool) -> None:
+        with self._lock:
+            self._cancelled = stop
+            processes = (*self._all,)
+        for process in processes:
+            process.cancel(stop)
+
+
+class _Process:
+    """One worker, and the thread that listens to it.
+
+    Args:
+        method: Starts processes.
+        payload: What the worker needs, pickled.
+        is_free: Called when it has ended a node.
+    """
+
+    def __init__(self, method: Any, payload: bytes, is_free: Callable[[_Process], None]) -> None:
+        self._is_free = is_free
+        self._lock = threading.Lock()
+        self._current: tuple[str, Done] | None = None
+        self._is_dead = False
+        self._has_told = False
+        ours = logging.getLogger("sparkpipe")  # what nobody would show is not sent
+        level = ours.getEffectiveLevel() if ours.hasHandlers() else None
+        self._channel: Connection
+        self._channel, theirs = method.Pipe()
+        self._process: BaseProcess = method.Process(
+            target=work, args=(theirs, payload, level), name="sparkpipe-worker"
+        )
+        try:
+            self._process.start()
+        finally:
+            theirs.close()  # so that the end of the worker is seen
+        self._thread = threading.Thread(target=self._listen, name="sparkpipe-worker", daemon=True)
+        self._thread.start()
+
+    def run(self, name: str, order: bytes, done: Done) -> bool:
+        """Send a node; return whether there is a process to take it."""
+        with self._lock:
+            if self._is_dead:
+                return False
+            self._current = (name, done)
+            with suppress(OSError):  # it dies just now: the thread that listens tells of it
+                self._channel.send(("node", (name, order)))
+            return True
+
+    def cancel(self, stop: bool) -> None:
+        """Let it start nothing more."""
+        with suppress(OSError), self._lock:
+            self._channel.send(("cancel", stop))
+
+    def end(self) -> None:
+        """Let it end: at once, if the run has been interrupted and does not wait for its node."""
+        if self._current is not None:
+            self._process.kill()
+            return
+        with suppress(OSError), self._lock:
+            self._channel.send(("end", None))
+
+    def wait(self) -> None:
+        """Wait until it has ended, and leave nothing of it behind."""
+        self._process.join(_PATIENCE_SECONDS)
+        if self._process.exitcode is None:
+            _logger.warning(
+                "A node has left threads in its process that were still at work after %.0f s; "
+                "they were ended with it.",
+                _PATIENCE_SECONDS,
+            )
+            self._process.kill()
+            self._process.join()
+        self._thread.join()
+        self._channel.close()
+        self._process.close()
+
+    def _listen(self) -> None:
+        while (message := self._next()) is not None:
+            kind, data = message[:1], message[1:]
+            if kind == OUTCOME:
+                self._settle(data)
+            else:
+                self._show(data)
+        with self._lock:
+            self._is_dead = True
+            current, self._current = self._current, None
+        if current is not None:
+            name, done = current
+            done(
+                NodeRunError(
+                    f"Node '{name}' ended with its process, which was killed or ran out of memory.",
+                    name,
                 )
-                self._executor = self._open.enter_context(interruptible(executor))
-            return self._executor
+            )
+
+    def _next(self) -> bytes | None:
+        """Return the next message; None where the process has ended, and all of it is read."""
+        try:
+            ready = connection.wait([self._channel, self._process.sentinel])
+            if self._channel in ready or self._channel.poll():
+                return self._channel.recv_bytes()
+        except (EOFError, OSError):
+            return None
+        return None
+
+    def _settle(self, data: bytes) -> None:
+        with self._lock:
+            current, self._current = self._current, None
+        if current is None:
+            return
+        name, done = current
+        outcome: NodeOutcome | NodeRunError
+        try:
+            outcome = pickle.loads(data)
+        except Exception as exc:  # what is told may be made of what is not here
+            outcome = NodeRunError(
+                f"How node '{name}' ended in its process cannot be read here: {exc}", name
+            )
+        if isinstance(outcome, NodeOutcome) and outcome.error is not None:
+            # The error itself stays in the worker: its class may not be importable here.
+            outcome.error.__cause__ = ErrorInWorker(outcome.error.traceback_text)
+        self._is_free(self)
+        done(outcome)
+
+    def _show(self, data: bytes) -> None:
+        """Give a record to the handlers of this process, where one may raise anything."""
+        try:
+            record = pickle.loads(data)
+            logger = logging.getLogger(record.name)
+            if logger.isEnabledFor(record.levelno):
+                logger.handle(record)
+        except Exception:
+            if self._has_told:
+                return
+            self._has_told = True
+            with suppress(Exception):
+                _logger.warning(
+                    "A handler or filter of the log fails with what a worker has logged.",
+                    exc_info=True,
+                )
 
 
 def checked_max_processes(number: int | None) -> int:
@@ -164,13 +279,6 @@ def checked_start_method(method: str, known: tuple[str, ...] = START_METHODS) ->
     return method
 
 
-def hooks_in_order(hook_manager: PluginManager | None) -> tuple[Any, ...]:
-    """Return the hooks in the order of their calls."""
-    named = hook_manager.list_name_plugin() if hook_manager is not None else ()
-    # What is registered last is called first.
-    return tuple(plugin for _, plugin in reversed([*named]) if plugin is not None)
-
-
 def hook_problems(hooks: tuple[Any, ...], who: str, hint: str) -> list[str]:
     """Tell the hooks that cannot go to a worker.
 
@@ -184,95 +292,3 @@ def hook_problems(hooks: tuple[Any, ...], who: str, hint: str) -> list[str]:
         for hook in hooks
         if (reason := why_thing_stays(hook))
     ]
-
-
-class _NoSpark(SparkProvider):
-    """Refuses to start a JVM for each worker."""
-
-    def capture(self) -> None:
-        """What a forked process has of a session belongs to its parent."""
-
-    def peek(self) -> None:
-        return None
-
-    def get(self) -> NoReturn:
-        raise SparkStartError(
-            "There is no Spark here: this node runs in a worker process, and the Spark session "
-            "lives in the process of the run.",
-            hint="Use ThreadRunner, or HybridRunner with the tag 'threads' on this node.",
-        )
-
-
-class _Worker(NamedTuple):
-    perform: Callable[[Node], NodeOutcome]
-    # Held, for what is activated ends with it.
-    scope: ExitStack
-
-
-# The worker's side. An executor gives its initializer no other place to leave what it has set up.
-_worker: _Worker | None = None
-
-
-def _set_up_worker(payload: bytes, logs: tuple[Any, int] | None) -> None:
-    global _worker
-    # Ctrl-C reaches every process of the terminal; only the parent acts on it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if logs is not None:
-        records, level = logs
-        root = logging.getLogger()
-        root.handlers[:] = [QueueHandler(records)]
-        root.setLevel(level)
-    scope = ExitStack()
-    # Before anything of the user's is imported: a module may ask for Spark.
-    scope.enter_context(activated(_NoSpark()))
-    workload: Workload = pickle.loads(payload)
-    perform_here = partial(
-        perform,
-        catalog=workload.catalog,
-        hook_manager=create_hook_manager(workload.hooks),
-        is_async=workload.is_async,
-        run_id=workload.run_id,
-        is_watched=workload.is_watched,
-    )
-    _worker = _Worker(perform_here, scope)
-
-
-def _work(node: Node) -> NodeOutcome:
-    assert _worker is not None
-    return _worker.perform(node)
-
-
-class _WorkerLogs:
-    """Brings what workers log to the handlers of the parent.
-
-    A worker that is killed while it writes holds the lock of the queue for ever, and may leave half
-    a record. So the parent writes nothing to the queue, and does not wait for its end for long.
-    """
-
-    def __init__(self, method: Any) -> None:
-        self._queue = method.Queue()
-        self.arguments = (self._queue, logging.getLogger("sparkpipe").getEffectiveLevel())
-        self._have_ended = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="sparkpipe-logs", daemon=True)
-
-    def __enter__(self) -> _WorkerLogs:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._have_ended.set()
-        self._thread.join(_PATIENCE_SECONDS)
-        self._queue.close()
-
-    def _listen(self) -> None:
-        while True:
-            have_ended = self._have_ended.is_set()
-            try:
-                record = self._queue.get(timeout=0 if have_ended else _LOG_PERIOD_SECONDS)
-            except queue.Empty:
-                if have_ended:
-                    return
-                continue
-            logger = logging.getLogger(record.name)
-            if logger.isEnabledFor(record.levelno):
-                logger.handle(record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 import time
 from typing import Any
 
@@ -65,7 +66,7 @@ def killed(x: Any) -> Any:
 
 def killed_while_it_logs(x: Any) -> Any:
     (handler,) = logging.getLogger().handlers
-    handler.queue._wlock.acquire()  # type: ignore[attr-defined]
+    handler._worker._sending.acquire()  # type: ignore[attr-defined]
     return killed(x)
 
 
@@ -94,3 +95,40 @@ def save_newer_version(path: str, after: Any) -> bool:
 
     JSONDataSet(path, version=Version(None, "2099-01-01")).save("theirs")
     return True
+
+
+def touch_twice(path: str) -> str:
+    """Make a file at once, and another one much later."""
+    open(path, "w").close()
+    time.sleep(5)
+    open(f"{path}.late", "w").close()
+    return path
+
+
+def log_much(x: Any) -> Any:
+    """Log more than a pipe holds, and at first what a filter cannot stand."""
+    logger = logging.getLogger("mine")
+    logger.warning("boom")
+    logger.warning("boom")
+    for _ in range(500):
+        logger.warning("line", extra={"text": "x" * 500})
+    return x
+
+
+def log_unpicklable(x: Any) -> Any:
+    logging.getLogger("mine").warning("with a lock", extra={"lock": threading.Lock()})
+    return x
+
+
+def leave_hard(x: Any) -> Any:
+    os._exit(3)
+
+
+class Unpicklable(Exception):  # noqa: N818
+    def __init__(self, a: int, b: int) -> None:
+        super().__init__(a)
+        self.b = b
+
+
+def raise_unpicklable(x: Any) -> Any:
+    raise Unpicklable(1, 2)

@@ -45,7 +45,7 @@ def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a pool of processes was started")
 
-    monkeypatch.setattr(processes_module, "ProcessPoolExecutor", refuse)
+    monkeypatch.setattr(processes_module, "_Process", refuse)
 
 
 # Where nodes run
@@ -226,7 +226,7 @@ class FilesSeen(AbstractDataSet):
     def _load(self) -> Any: ...
 
     def _save(self, data: Any) -> None:
-        self.seen = [p.name for p in self._folder.glob("sparkpipe-*/*")]
+        self.seen = [p.name for p in self._folder.glob("sparkpipe-*/[!.]*")]
 
     def _describe(self) -> dict[str, Any]:
         return {}

@@ -9,7 +9,7 @@ import builtins
 import re
 from collections.abc import Iterator
 
-from sparkpipe.errors import SparkpipeError
+from sparkpipe.errors import NodeCancelledError, SparkpipeError
 from sparkpipe.spark.failures import NodeStopped
 from sparkpipe.spark.failures.chain import (
     JVM_GONE,
@@ -89,7 +89,8 @@ def is_cancellation(exc: BaseException) -> bool:
     An error that was raised while the cancelled job's was handled counts as caused by it.
     """
     return any(
-        isinstance(error, NodeStopped) or any(map(is_cancelled, failure_links(error)))
+        isinstance(error, (NodeStopped, NodeCancelledError))
+        or any(map(is_cancelled, failure_links(error)))
         for error in _chain(exc)
     )
 

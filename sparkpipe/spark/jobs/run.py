@@ -11,11 +11,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from sparkpipe.spark.failures import NodeStopped
 from sparkpipe.spark.jobs.scope import Carrier, JobNames, as_tag, cancel_jobs, carrying
 from sparkpipe.spark.jobs.shared_frames import SharedFrames
 from sparkpipe.spark.storage_levels import STORAGE_LEVELS
@@ -58,6 +59,7 @@ class NodeJobs:
         self.has_ended = False
         self._session = session
         self._ended = ended
+        self._inner: list[SparkRun] = []
 
     def on_thread(self, step: str = "") -> AbstractContextManager[Carrier]:
         """Let the jobs of the present thread carry the names of this node."""
@@ -67,12 +69,36 @@ class NodeJobs:
         """Cancel the jobs that run; a node of which there were any starts no further step."""
         # First of all, for the error of the job may be there before this returns.
         self.cancel_requested = True
+        with self._ended:
+            inner = (*self._inner,)
+        for run in inner:
+            run.cancel(stop=self.is_stopped)
         try:
             session = self._session()
             if session is not None and cancel_jobs(session, self.names):
                 self.is_stopped = True
         except Exception as exc:  # Spark may be gone, or going
             _logger.debug("Jobs could not be cancelled: %s", exc)
+
+    @contextmanager
+    def reaching(self, run: SparkRun) -> Iterator[None]:
+        """Within it, what is cancelled or stopped of this node is so of a run that it has begun."""
+        with self._ended:
+            self._inner.append(run)
+        if self.cancel_requested or self.is_stopped:
+            run.cancel(stop=self.is_stopped)
+        try:
+            yield
+        finally:
+            with self._ended:
+                self._inner.remove(run)
+
+    def stop(self) -> None:
+        """Let the node start no further step, and cancel its jobs until it has ended."""
+        self.is_stopped = True
+        threading.Thread(
+            target=self.cancel_until_ended, name="sparkpipe-cancel", daemon=True
+        ).start()
 
     def cancel_until_ended(self) -> None:
         """Cancel again and again, for a node may swallow the error and start more jobs."""
@@ -119,6 +145,9 @@ class SparkRun:
         # Two runs of the same moment may have one id; what one cancels must not be the other's.
         self._token = os.urandom(4).hex()
         self.is_cancelled = threading.Event()
+        #: Whether no node is to start a further step, even where it has no Spark jobs.
+        self.is_stopped = False
+        self._told: list[Callable[[bool], None]] = []
         #: Whether nodes run side by side.
         self.is_side_by_side = False
         self._ended = threading.Condition()
@@ -142,6 +171,9 @@ class SparkRun:
         jobs = NodeJobs(names, self.session, self._ended)
         self.progress.watch()
         with self._ended:
+            # Under the lock of 'cancel', which reaches only what is registered.
+            if self.is_cancelled.is_set():
+                raise NodeStopped
             self._nodes.add(jobs)
         token = _jobs.set(jobs)
         try:
@@ -160,22 +192,47 @@ class SparkRun:
     def cancel(self, *, stop: bool = False) -> None:
         """Cancel the Spark jobs of all nodes that run, until each has ended; returns at once.
 
-        A node that waits for its next attempt does not make it.
+        From now on no node starts, and none that waits for its next attempt makes it.
 
         Args:
             stop: Let no node start a further step, also of those that have no Spark jobs.
         """
-        self.is_cancelled.set()
         with self._ended:
-            nodes = tuple(self._nodes)
+            is_first = not self.is_cancelled.is_set()
+            if not is_first and (self.is_stopped or not stop):
+                return
+            self.is_cancelled.set()
+            self.is_stopped = stop
+            nodes, told = tuple(self._nodes), (*self._told,)
+        for tell in told:
+            tell(stop)
         for jobs in nodes:
             if stop:
                 jobs.is_stopped = True
+            if not is_first:
+                continue
             cancelling = threading.Thread(
                 target=jobs.cancel_until_ended, name="sparkpipe-cancel", daemon=True
             )
             self._cancelling.append(cancelling)
             cancelling.start()
+
+    @contextmanager
+    def telling(self, tell: Callable[[bool], None]) -> Iterator[None]:
+        """Within it, a place where nodes run is told that the run is cancelled.
+
+        Args:
+            tell: Called with whether no node is to start a further step.
+        """
+        with self._ended:
+            self._told.append(tell)
+        if self.is_cancelled.is_set():
+            tell(self.is_stopped)
+        try:
+            yield
+        finally:
+            with self._ended:
+                self._told.remove(tell)
 
     def close(self) -> None:
         """Free the frames of the run, and leave no thread of it behind."""
@@ -207,10 +264,15 @@ _run: ContextVar[SparkRun | None] = ContextVar("_run", default=None)
 
 @contextmanager
 def running(run: SparkRun) -> Iterator[SparkRun]:
-    """Within it, :func:`current_run` gives ``run``; at its end the frames of the run are freed."""
+    """Within it, :func:`current_run` gives ``run``; at its end the frames of the run are freed.
+
+    A run that a node begins is cancelled with that node.
+    """
+    node = current_jobs()
     token = _run.set(run)
     try:
-        yield run
+        with nullcontext() if node is None else node.reaching(run):
+            yield run
     finally:
         _run.reset(token)
         run.close()
