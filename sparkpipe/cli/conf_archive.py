@@ -84,7 +84,11 @@ def unpack(path: Path, folder: Path) -> Path:
     try:
         members = _zip_members(path) if is_zip else _tar_members(path)
         for count, (name, source) in enumerate(members):
-            target = folder / _checked(path, name)
+            inside = _checked(path, name)
+            if _is_of_a_mac(inside):
+                source.close()
+                continue
+            target = folder / inside
             target.parent.mkdir(parents=True, exist_ok=True)
             with source, target.open("wb") as file:
                 # What the archive says of sizes need not be true.
@@ -136,6 +140,11 @@ def _checked(path: Path, name: str) -> PurePosixPath:
     if inside.is_absolute() or ".." in inside.parts or any(c in name for c in "\\:\0"):
         raise _refused(path, name, "would lie outside the folder")
     return inside
+
+
+def _is_of_a_mac(inside: PurePosixPath) -> bool:
+    """Whether a member is what macOS adds to each file for itself."""
+    return "__MACOSX" in inside.parts or inside.name.startswith(("._", ".DS_Store"))
 
 
 def _refused(path: Path, name: str, what: str) -> ConfigError:

@@ -124,11 +124,17 @@ def open_session(
     Raises:
         ConfigError: The project or its configuration is wrong.
     """
+    from sparkpipe.config import MissingConfigError
     from sparkpipe.session import Session
 
     project = current_project()
     folder = _unpacked(Path(conf_source)) if conf_source else None
-    return Session(project, env, extra_params, conf_source=folder)
+    try:
+        return Session(project, env, extra_params, conf_source=folder)
+    except MissingConfigError as exc:
+        # Where an archive was unpacked tells nobody anything.
+        message = exc.message.replace(str(folder), str(conf_source))
+        raise MissingConfigError(message, hint=exc.hint) from exc
 
 
 def _unpacked(path: Path) -> Path:

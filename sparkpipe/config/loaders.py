@@ -39,11 +39,19 @@ BadConfigException = ConfigError
 
 
 class Configuration(dict[str, Any]):
-    """What was read, with the file and line of each of its first-level keys."""
+    """What was read, with the file and line of each of its first-level keys.
 
-    def __init__(self, values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+    Attributes:
+        origins: File and line by key.
+        place: The file in which more of it would be looked for.
+    """
+
+    def __init__(
+        self, values: Mapping[str, Any], origins: Mapping[str, str], place: str = ""
+    ) -> None:
         super().__init__(values)
         self.origins = dict(origins)
+        self.place = place
 
 
 class AbstractConfigLoader(UserDict[str, Any]):
@@ -216,7 +224,7 @@ class ConfigLoader(AbstractConfigLoader):
             }
             values = self._put_on_top(kind, values, of_env)
             origins.update({key: read_origins[key] for key in of_env if key in read_origins})
-        return Configuration(values, origins)
+        return Configuration(values, origins, f"{shown_path(self._folder / name)}/{kind}.yml")
 
     def _resolve(
         self, kind: str, values: dict[str, Any], origins: Mapping[str, str]

@@ -125,7 +125,7 @@ class DataCatalog:
             DataSetError: A load version names a data set that is not versioned, or patterns are
                 not possible.
         """
-        credentials = credentials or {}
+        credentials = {} if credentials is None else credentials
         load_versions = load_versions or {}
         save_version = save_version or generate_timestamp()
         origins = origins or {}

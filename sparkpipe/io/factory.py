@@ -178,13 +178,14 @@ def parse_config(
     cls = find_class(config["type"])
     if not (isinstance(cls, type) and hasattr(cls, "load") and hasattr(cls, "save")):
         raise DataSetError(f"'{config['type']}' is no data set: no class with 'load' and 'save'.")
+    known = {} if credentials is None else credentials
     arguments = {
-        str(key): _with_credentials(value, credentials or {})
+        str(key): _with_credentials(value, known)
         for key, value in config.items()
         if key not in _CATALOG_KEYS
     }
     if config.get("credentials") is not None:
-        arguments["credentials"] = resolve_credentials(config["credentials"], credentials or {})
+        arguments["credentials"] = resolve_credentials(config["credentials"], known)
     if "version" in arguments:
         raise DataSetError(
             "'version' cannot stand in an entry.",
@@ -280,7 +281,7 @@ def resolve_credentials(named: Any, credentials: Mapping[str, Any]) -> dict[str,
         raise CredentialsNotFoundError(
             f"there are no credentials '{named}'.",
             hint=did_you_mean(str(named), credentials)
-            or f"Add '{named}' to conf/local/credentials.yml.",
+            or f"Add '{named}' to {getattr(credentials, 'place', 'conf/local/credentials.yml')}.",
         )
     found = credentials[named]
     return dict(found) if isinstance(found, Mapping) else found

@@ -78,6 +78,10 @@ class Pattern:
                     )
                 fields.append(field)
                 literals.append("")
+            if not fields:
+                raise DataSetError(
+                    "it has braces and no field.", hint="Give the entry a name without braces."
+                )
         except DataSetError as exc:
             raise DataSetError(f"'{name}' is no pattern: {exc.message}", hint=exc.hint) from exc
         return cls(name, tuple(literals), tuple(fields))

@@ -36,7 +36,8 @@ def pipeline(
             as they are; or a dictionary of names here to new names. A name stands for all forms of
             a transcoded data set.
         outputs: The same for data sets that its nodes write.
-        parameters: The same for parameters, with or without ``params:``.
+        parameters: The same for parameters, with or without ``params:``. A name stands for all in a
+            group of that name, too: ``model`` for ``params:model.depth``.
         tags: Put on every node.
         namespace: Letters, digits, ``_`` and ``-``; with dots between namespaces in one another.
 
@@ -143,6 +144,9 @@ def _new_name(name: str, given: Mapping[str, str], namespace: str | None) -> str
         return given[name]
     if name == _ALL_PARAMETERS:
         return name
+    for group in _groups_of(name):
+        if group in given:
+            return f"{given[group]}{name.removeprefix(group)}"
     base, _, form = name.partition(TRANSCODING_SEPARATOR)
     if base in given:
         if TRANSCODING_SEPARATOR in given[base]:
@@ -158,6 +162,18 @@ def _new_name(name: str, given: Mapping[str, str], namespace: str | None) -> str
     return f"{namespace}.{name}"
 
 
+def _groups_of(name: str) -> list[str]:
+    """Return the groups that a parameter is in, the innermost first.
+
+    >>> _groups_of("params:model.tree.depth")
+    ['params:model.tree', 'params:model']
+    """
+    if not name.startswith(_PARAMETER):
+        return []
+    parts = name.split(".")
+    return [".".join(parts[:number]) for number in range(len(parts) - 1, 0, -1)]
+
+
 def _refuse_parameters(argument: str, names: Iterable[str]) -> None:
     found = sorted(filter(is_parameter, names))
     if found:
@@ -169,6 +185,7 @@ def _refuse_parameters(argument: str, names: Iterable[str]) -> None:
 
 def _refuse_unknown(used: set[str], *arguments: Mapping[str, str]) -> None:
     known = used | {strip_transcoding(name) for name in used}
+    known |= {group for name in used for group in _groups_of(name)}
     unknown = sorted({name for names in arguments for name in names if name not in known})
     if unknown:
         raise ModularPipelineError(

@@ -12,6 +12,7 @@ from sparkpipe.errors import ConfigError
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.io.files import split_protocol
+from sparkpipe.pipeline.modular import is_parameter
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -96,6 +97,7 @@ class ProjectContext:
         load_versions: Mapping[str, str] | None = None,
     ) -> DataCatalog:
         entries = configuration(self.config_loader, "catalog")
+        _refuse_parameters(entries)
         absolute = {name: self._with_absolute_paths(entry) for name, entry in entries.items()}
         credentials = configuration(self.config_loader, "credentials")
         save_version = save_version or generate_timestamp()
@@ -131,6 +133,16 @@ class ProjectContext:
                 for key, value in entry.items()
             }
         return entry
+
+
+def _refuse_parameters(entries: Mapping[str, Any]) -> None:
+    for name in filter(is_parameter, entries):
+        origin = getattr(entries, "origins", {}).get(name)
+        raise ConfigError(
+            f"{f'{origin}: ' if origin else ''}an entry cannot be called '{name}', which is the "
+            "name of parameters.",
+            hint="Give it another name.",
+        )
 
 
 def configuration(config_loader: AbstractConfigLoader, kind: str) -> dict[str, Any]:

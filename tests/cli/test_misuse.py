@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -333,3 +334,67 @@ def test_what_cannot_be_read_is_told(open_folder: Path, place: str) -> None:
     assert f"{place} cannot be read: Permission denied" in check.stderr
     assert told.returncode == 0
     assert told.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["parameters", "params:factor"])
+def test_an_entry_called_as_parameters_is_told(
+    shop: ShopProject, refused: Refused, name: str
+) -> None:
+    shop.write("conf/base/catalog.yml", f'"{name}": {{type: MemoryDataSet}}\n')
+    for command in ("run", "check"):
+        told = f"conf/base/catalog.yml:1: an entry cannot be called '{name}'"
+        assert told in refused(command)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: !!timestamp foo", "a: !!int foo", "a: &a [*a]", "a: [" * 300, "a: !foo"],
+)
+@pytest.mark.parametrize(
+    "name", ["catalog", "parameters", "credentials", "spark", "logging", "globals"]
+)
+def test_values_that_make_python_raise_are_misuse(
+    shop: ShopProject, refused: Refused, name: str, text: str
+) -> None:
+    shop.write(f"conf/base/{name}.yml", text)
+    if name == "globals":
+        shop.write("conf/base/parameters.yml", "factor: ${globals:b}")
+    assert f"conf/base/{name}.yml" in refused("check")
+
+
+def test_a_file_of_options_that_makes_python_raise_is_misuse(
+    shop: ShopProject, refused: Refused
+) -> None:
+    for levels in (150, 100_000):
+        shop.write("run.json", f'{{"run": {"[" * levels}{"]" * levels}}}')
+        assert "run.json cannot be read: it is nested more than 100" in refused(
+            "run", "-c", "run.json"
+        )
+    assert "'a' cannot be read" in refused("run", "--params", f"a:{'[' * 200}{']' * 200}")
+
+
+def test_an_archive_made_on_a_mac_and_one_of_no_configuration(
+    shop: ShopProject, refused: Refused
+) -> None:
+    with zipfile.ZipFile(shop.path / "mac.zip", "w") as archive:
+        archive.writestr("__MACOSX/conf/base/._parameters.yml", b"\0")
+        archive.writestr("._conf", b"\0")
+        archive.writestr("conf/.DS_Store", b"\0")
+        for file in ("catalog", "parameters"):
+            archive.write(shop.path / f"conf/base/{file}.yml", f"conf/base/{file}.yml")
+    assert shop.command("run", "--conf-source", "mac.zip").status == 0
+    with zipfile.ZipFile(shop.path / "photos.zip", "w") as archive:
+        archive.writestr("2024/a.txt", "a")
+    told = refused("run", "--conf-source", "photos.zip")
+    assert "There is no 'base' in photos.zip" in told
+    (shop.path / "empty").mkdir()
+    assert "There is no 'base' in empty" in refused("run", "--conf-source", "empty")
+
+
+def test_credentials_are_looked_for_in_the_environment_of_the_run(
+    shop: ShopProject, refused: Refused
+) -> None:
+    shop.replace("conf/base/catalog.yml", "numbers:", "numbers:\n  credentials: store")
+    (shop.path / "conf/prod").mkdir()
+    assert "Add 'store' to conf/prod/credentials.yml." in refused("run", "-e", "prod")
+    assert "Add 'store' to conf/local/credentials.yml." in refused("run")

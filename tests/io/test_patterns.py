@@ -477,3 +477,10 @@ def test_forms_of_one_table_are_made_of_patterns(spark: Any, runner: Any, tmp_pa
     ]
     assert runner().run(Pipeline(nodes), forms(tmp_path)) == {"total": 10}
     assert (tmp_path / "numbers" / "_SUCCESS").exists()
+
+
+def test_braces_without_a_field_are_told() -> None:
+    with pytest.raises(
+        DataSetError, match=r"'\{\{a\}\}' is no pattern: it has braces and no field"
+    ):
+        DataCatalog.from_config({"{{a}}": {"type": "MemoryDataSet"}})

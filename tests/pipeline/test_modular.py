@@ -313,3 +313,28 @@ def test_the_function_has_its_name_whichever_module_comes_first(first: str) -> N
         f"import {first}\nfrom sparkpipe.pipeline import pipeline\nassert pipeline([]) is not None"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_group_of_parameters_goes_together() -> None:
+    def train(depth: int, rate: float, limit: int) -> int:
+        return depth
+
+    whole = pipeline(
+        [node(train, ["params:model.tree.depth", "params:model.rate", "params:limit"], "fitted")]
+    )
+    renamed = pipeline(whole, parameters={"model": "big_model"}, namespace="a")
+    assert sorted(renamed.inputs()) == [
+        "params:a.limit",
+        "params:big_model.rate",
+        "params:big_model.tree.depth",
+    ]
+    kept = pipeline(whole, parameters={"params:model.tree", "limit"}, namespace="a")
+    assert sorted(kept.inputs()) == [
+        "params:a.model.rate",
+        "params:limit",
+        "params:model.tree.depth",
+    ]
+    inner = pipeline(whole, parameters={"model": "m", "model.tree.depth": "depth"})
+    assert sorted(inner.inputs()) == ["params:depth", "params:limit", "params:m.rate"]
+    with pytest.raises(ModularPipelineError, match=r"no node uses 'params:model\.tre'"):
+        pipeline(whole, parameters={"model.tre"})
