@@ -134,3 +134,16 @@ def test_what_a_driver_tells_is_told_without_secrets() -> None:
     failure = caught.value.failures[0]  # type: ignore[attr-defined]
     assert "postgresql://***@host/db" in str(failure)
     assert SECRET not in str(failure) + failure.traceback_text
+
+
+def test_what_is_wrong_with_an_entry_is_told_without_secrets() -> None:
+    entries: list[dict[str, Any]] = [
+        {"type": "spark.SparkJDBCDataSet", "url": "postgresql://me:hunter2@h/d", "table": "t"},
+        {"type": "spark.SparkDataSet", "filepath": "s3a://me:hunter2@b/*", "versioned": True},
+        {"type": "text.TextDataSet", "filepath": "a.txt", "fs_args": "password=hunter2"},
+        {"type": "text.TextDataSet", "filepath": "https://me:hunter2@h/a", "versioned": True},
+        {"type": "pandas.CSVDataSet", "filepath": "nosuch://me:hunter2@h/a?sig=hunter2"},
+    ]
+    for entry in entries:
+        (problem,) = DataCatalog.from_config_lazily({"x": entry}).problems()
+        assert SECRET not in problem

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError
-from sparkpipe.redaction import is_secret
+from sparkpipe.redaction import is_secret, redacted
 
 if TYPE_CHECKING:
     from sparkpipe.io.versions import Version
@@ -80,7 +80,7 @@ def check_mappings(**options: Any) -> None:
     """
     for name, value in options.items():
         if value is not None and not isinstance(value, Mapping):
-            shown = f"a {type(value).__name__}" if is_secret(name) else repr(value)
+            shown = f"a {type(value).__name__}" if is_secret(name) else repr(redacted(value))
             raise DataSetError(f"{name} must be a mapping, not {shown}.")
 
 

@@ -27,6 +27,7 @@ from sparkpipe.io.for_run import at_version
 from sparkpipe.io.memory import MemoryDataSet
 from sparkpipe.io.messages import describe_data_set, kind_of, name_error
 from sparkpipe.io.patterns import filled, is_pattern
+from sparkpipe.redaction import redacted_text
 
 _logger = logging.getLogger(__name__)
 
@@ -234,7 +235,8 @@ class DataCatalog:
                 continue
             for problem in problems_of(data_set):
                 where = self._origin(name) or kind_of(data_set)
-                problems.append(f"Data set '{name}' ({where}): {problem}")
+                told = f"Data set '{name}' ({where}): {problem}"
+                problems.append(redacted_text(told))
         return problems
 
     def get(self, name: str, default: Any = None) -> Any:

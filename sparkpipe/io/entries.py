@@ -11,7 +11,7 @@ from typing import Any
 from sparkpipe.errors import CredentialsNotFoundError, DataSetError, RegexError
 from sparkpipe.io.core import Version
 from sparkpipe.io.factory import build_data_set, pattern_problems
-from sparkpipe.io.messages import same_kind
+from sparkpipe.io.messages import name_error
 from sparkpipe.io.patterns import Patterns, filled
 
 _logger = logging.getLogger(__name__)
@@ -58,9 +58,7 @@ class Entry:
                     self._made = build_data_set(self.config(), *self._arguments)
                 except DataSetError as exc:
                     where = f" ({self.origin})" if self.origin else ""
-                    raise same_kind(exc)(
-                        f"Data set '{self._name}'{where}: {exc.message}", hint=exc.hint
-                    ) from exc
+                    raise name_error(exc, f"Data set '{self._name}'{where}") from exc
             return self._made
 
 

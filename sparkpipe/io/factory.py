@@ -12,6 +12,7 @@ from sparkpipe.errors import CredentialsNotFoundError, DataSetError, did_you_mea
 from sparkpipe.io.core import Version, check_version_name
 from sparkpipe.io.importing import import_object, install_hint
 from sparkpipe.io.patterns import Pattern, body_problems, filled, is_pattern
+from sparkpipe.redaction import redacted_text
 
 #: Types by the names that a catalog uses; more are found by their dotted path.
 KNOWN_TYPES = (
@@ -353,7 +354,7 @@ def build_data_set(
         raise
     except Exception as exc:
         told = f"{cls.__name__} does not accept its options: {type(exc).__name__}: {exc}"
-        hidden = _without_secrets(told, arguments.get("credentials"))
+        hidden = redacted_text(_without_secrets(told, arguments.get("credentials")))
         raise DataSetError(hidden) from (exc if hidden == told else None)
     return data_set
 

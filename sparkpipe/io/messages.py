@@ -41,11 +41,8 @@ def describe_data_set(data_set: Any) -> str:
 def name_error(exc: Exception, what: str) -> DataSetError:
     """Put the name of the data set before the reason."""
     hint = exc.hint if isinstance(exc, DataSetError) else ""
-    if isinstance(exc, DataSetError):
-        reason = exc.message
-    else:
-        reason = f"{type(exc).__name__}: {redacted_text(str(exc))}"
-    return same_kind(exc)(f"{what}: {reason}", hint=hint)
+    reason = exc.message if isinstance(exc, DataSetError) else f"{type(exc).__name__}: {exc}"
+    return same_kind(exc)(f"{what}: {redacted_text(reason)}", hint=hint)
 
 
 def same_kind(exc: Exception) -> type[DataSetError]:

@@ -209,3 +209,17 @@ def test_runners_use_tables(shop: dict[str, Any], runner: Any) -> None:
     runner().run(Pipeline([node(twice, "all", "twice")]), catalog)
     with sqlite3.connect(shop["con"].removeprefix("sqlite:///")) as database:
         assert database.execute("select count(*) from twice").fetchone() == (4,)
+
+
+def test_options_of_a_pool_give_one_which_release_ends(tmp_path: Path) -> None:
+    con = f"sqlite:///{tmp_path / 'shop.db'}"
+    credentials = {"con": con, "pool_size": 2, "max_overflow": 1, "pool_pre_ping": True}
+    data_set = SQLTableDataSet("t", credentials, save_args={"if_exists": "append"})
+    data_set.save(pd.DataFrame({"n": [1]}))
+    data_set.save(pd.DataFrame({"n": [2]}))
+    assert list(data_set.load()["n"]) == [1, 2]
+    assert data_set._engine.pool.size() == 2  # type: ignore[attr-defined]
+    assert data_set._engine.pool.checkedin() == 1  # type: ignore[attr-defined]
+    data_set.release()
+    assert data_set._engine.pool.checkedin() == 0  # type: ignore[attr-defined]
+    assert list(data_set.load()["n"]) == [1, 2]

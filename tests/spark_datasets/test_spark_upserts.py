@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sparkpipe.datasets.spark import SparkHiveDataSet, SparkTableDataSet
+from sparkpipe.datasets.spark import DeltaTableDataSet, SparkHiveDataSet, SparkTableDataSet
 from sparkpipe.errors import DataSetError
 from sparkpipe.spark.session import SparkProvider, activated
 
@@ -163,3 +163,19 @@ def test_a_table_may_be_overwritten_by_what_was_read_of_it(
         data_set.load().selectExpr("id + 1 AS id", "page")
     )
     assert rows(data_set.load()) == [(2, "a")]
+
+
+@pytest.mark.delta
+def test_a_delta_table_in_a_folder_keeps_partitions_and_comments(
+    classic: SparkSession, tmp_path: Any
+) -> None:
+    path = (tmp_path / "t").as_posix()
+    classic.sql(
+        f"CREATE TABLE delta.`{path}` (id INT COMMENT 'the id', day STRING) USING delta "
+        "PARTITIONED BY (day)"
+    )
+    data_set = DeltaTableDataSet(path, save_args={"overwriteSchema": True})
+    data_set.save(classic.sql("SELECT 1 AS id, 'mon' AS day, 2 AS more"))
+    fields = {one.name: one.metadata.get("comment") for one in data_set.load().schema.fields}
+    assert fields == {"id": "the id", "day": None, "more": None}
+    assert (tmp_path / "t" / "day=mon").is_dir()

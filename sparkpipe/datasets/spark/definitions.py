@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.datasets.spark.names import TableName
+from sparkpipe.datasets.spark.names import TableName, quoted
 from sparkpipe.io.foreign import TRANSACTIONAL
 
 if TYPE_CHECKING:
@@ -90,6 +90,19 @@ def read_definition(session: SparkSession, table: TableName) -> Definition:
             if not key.startswith(_OWN_PROPERTIES) and key not in _OTHER_OWN:
                 found.properties[key] = value
     return found
+
+
+def definition_at(session: SparkSession, path: str) -> Definition | None:
+    """Return partitions and comments of the Delta table in a folder; None if there is none."""
+    try:
+        described = session.sql(f"DESCRIBE DETAIL delta.{quoted(path)}").select("partitionColumns")
+        (row,) = described.collect()
+        fields = session.read.format("delta").load(path).schema.fields
+    except Exception as exc:
+        _logger.debug("There is no table in %s: %s", path, exc)
+        return None
+    comments = {one.name.lower(): str(one.metadata.get("comment") or "") for one in fields}
+    return Definition(partitions=list(row[0]), comments=comments)
 
 
 def _part_of(heading: str) -> str:

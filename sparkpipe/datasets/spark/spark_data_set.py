@@ -8,6 +8,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sparkpipe.datasets.spark.accounting import accounting, note_loaded_version
+from sparkpipe.datasets.spark.definitions import (
+    definition_at,
+    kept_partitions,
+    with_comments,
+)
 from sparkpipe.datasets.spark.empty import empty_frame, has_no_files, keep_schema, no_files
 from sparkpipe.datasets.spark.first_append import append
 from sparkpipe.datasets.spark.frames import analysed, need_frame
@@ -248,11 +253,25 @@ class SparkDataSet(AbstractVersionedDataSet):
 
     def _write(self, data: DataFrame, path: str) -> None:
         options = {**self._save_args, "mode": spark_mode(self._save_args["mode"])}
+        if self._is_delta and self._makes_anew(options):
+            found = definition_at(data.sparkSession, path)
+            if found is not None:
+                given = options.get("partitionBy") or []
+                given = [given] if isinstance(given, str) else list(given)
+                data = with_comments(data, found)
+                options["partitionBy"] = kept_partitions(found, given, data.columns) or None
         write = partial(data.write.save, path, self._file_format, **options)
         if self._is_delta and str(options["mode"]).lower() == "append":
             append(write)
         else:
             write()
+
+    @staticmethod
+    def _makes_anew(options: Mapping[str, Any]) -> bool:
+        """Whether Delta is to forget the schema of a table, and its partitions and comments."""
+        known = in_known_case(options, ("overwriteSchema",))
+        is_overwritten = str(options["mode"]).lower() == "overwrite"
+        return is_overwritten and str(known.get("overwriteSchema")).lower() == "true"
 
     def _exists(self) -> bool:
         path = self._get_load_path()
