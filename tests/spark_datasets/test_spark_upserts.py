@@ -129,6 +129,29 @@ def test_a_table_in_its_own_place_stays_there(
     assert (told["Type"], told["Comment"]) == ("EXTERNAL", "kept")
 
 
+def test_partitions_that_are_no_longer_go_whatever_the_session_says(
+    classic: SparkSession, database: str
+) -> None:
+    classic.sql(
+        f"CREATE TABLE {database}.visits (id INT, day STRING, n INT) USING parquet "
+        "PARTITIONED BY (day, n) CLUSTERED BY (id) INTO 2 BUCKETS"
+    )
+    classic.sql(f"INSERT INTO {database}.visits VALUES (1, 'a b', 1), (2, NULL, 2), (3, 'x', 3)")
+    classic.conf.set("spark.sql.sources.partitionOverwriteMode", "dynamic")
+    try:
+        visits(database, "parquet").save(
+            classic.sql("SELECT * FROM VALUES (1, 'x', 1), (2, 'x', 3) AS t(id, day, n)")
+        )
+    finally:
+        classic.conf.unset("spark.sql.sources.partitionOverwriteMode")
+    found = rows(classic.table(f"{database}.visits").select("id", "day", "n"))
+    assert found == [(1, "x", 1), (2, "x", 3), (3, "x", 3)]
+    told = [r[0] for r in classic.sql(f"SHOW PARTITIONS {database}.visits").collect()]
+    assert told == ["day=x/n=1", "day=x/n=3"]
+    details = {r[0]: r[1] for r in classic.sql(f"DESCRIBE EXTENDED {database}.visits").collect()}
+    assert details["Num Buckets"] == "2"
+
+
 def test_a_partition_that_is_lost_is_told(
     classic: SparkSession, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -21,7 +21,15 @@ _logger = logging.getLogger(__name__)
 
 _DETAILS = ("# Detailed Table Information", "# Metadata Columns")
 # What the metastore counts and notes by itself.
-_OWN_PROPERTIES = ("spark.sql.", "delta.", "transient_", "num", "COLUMN_STATS_", "bucketing_")
+_OWN_PROPERTIES = (
+    "spark.sql.",
+    "delta.",
+    "transient_",
+    "num",
+    "COLUMN_STATS_",
+    "bucketing_",
+    "option.",
+)
 _OTHER_OWN = ("totalSize", "rawDataSize", "EXTERNAL", "comment", "owner", "provider", "location")
 
 
@@ -49,19 +57,52 @@ class Definition:
         return self.details.get("Provider", "").lower() in TRANSACTIONAL
 
     @property
-    def is_managed(self) -> bool:
-        """Whether its files are its own, in the place where Spark puts them."""
-        return self.details.get("Type", "").upper() == "MANAGED"
+    def is_table(self) -> bool:
+        """Whether it is a table, and no view."""
+        return self._told("Type") in ("managed", "external")
 
     @property
-    def is_external(self) -> bool:
-        """Whether its files lie where a user has put them."""
-        return self.details.get("Type", "").upper() == "EXTERNAL"
+    def is_plain(self) -> bool:
+        """Whether it is as Spark makes one: its files are its own, not in buckets, not Hive's."""
+        return self._told("Type") == "managed" and not (self.is_of_hive or self.is_in_buckets)
 
     @property
-    def location(self) -> str:
-        """Where its files lie."""
-        return self.details.get("Location", "")
+    def is_of_hive(self) -> bool:
+        """Whether it is stored in a way of Hive's, which has more formats than Spark."""
+        return self._told("Provider") == "hive"
+
+    @property
+    def is_in_buckets(self) -> bool:
+        """Whether its rows are in a fixed number of buckets."""
+        return self._told("Num Buckets") not in ("", "-1", "0")
+
+    def takes(self, columns: list[tuple[str, str]], partitions: list[str]) -> bool:
+        """Whether rows of these columns can be put into it as it is."""
+        if self.is_of_hive and self.is_in_buckets:  # Spark does not write these
+            return False
+        return _lower(columns) == _lower(self.columns) and (
+            [*map(str.lower, partitions)] == [*map(str.lower, self.partitions)]
+        )
+
+    def tell_lost(self, table: TableName) -> None:
+        """Log what a table that is made anew does not keep."""
+        if self.is_in_buckets:
+            _logger.warning("The table %s was in buckets, and is no longer.", table)
+        if self._told("Type") == "external":
+            place = self.details.get("Location", "")
+            _logger.warning("The table %s no longer lies in %s, whose files stay.", table, place)
+        stored = self.details.get("InputFormat", "").rpartition(".")[2]
+        if self.is_of_hive and stored:
+            _logger.warning(
+                "The table %s was stored by Hive's %s, and is no longer.", table, stored
+            )
+
+    def _told(self, name: str) -> str:
+        return self.details.get(name, "").lower()
+
+
+def _lower(columns: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return sorted((name.lower(), kind) for name, kind in columns)
 
 
 def read_definition(session: SparkSession, table: TableName) -> Definition:
@@ -147,22 +188,16 @@ def restore(session: SparkSession, table: TableName, found: Definition) -> None:
     """Give a table that was made anew the comment and the properties of the one before."""
     comment = found.details.get("Comment")
     if comment:
-        session.sql(f"COMMENT ON TABLE {table.sql} IS {_literal(comment)}")
+        session.sql(f"COMMENT ON TABLE {table.sql} IS {literal(comment)}")
     if found.properties:
         session.sql(f"ALTER TABLE {table.sql} SET TBLPROPERTIES ({_listed(found.properties)})")
-    if found.details.get("Num Buckets", "-1") not in ("", "-1", "0"):
-        _logger.warning("The table %s was in buckets, and is no longer.", table)
-
-
-def same_columns_as(found: Definition, frame: DataFrame) -> bool:
-    """Whether a frame has the columns of a table, in their order."""
-    return found.columns == frame.dtypes
 
 
 def _listed(properties: Mapping[str, str]) -> str:
-    return ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in properties.items())
+    return ", ".join(f"{literal(key)} = {literal(value)}" for key, value in properties.items())
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """Return a text as SQL takes it."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,7 +18,6 @@ from sparkpipe.datasets.spark.definitions import (
     kept_partitions,
     read_definition,
     restore,
-    same_columns_as,
     with_comments,
 )
 from sparkpipe.datasets.spark.first_append import append
@@ -35,10 +33,11 @@ from sparkpipe.datasets.spark.options import (
     spark_mode,
     word_problems,
 )
+from sparkpipe.datasets.spark.replacing import insert_all, put_in_place, staged
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.datasets.spark.upserts import merge, merged, refuse_duplicates
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractDataSet, SaveEffect, Version, is_pandas_on_spark, reason_of
+from sparkpipe.io.core import AbstractDataSet, SaveEffect, Version, is_pandas_on_spark
 from sparkpipe.io.effects import effect_of_mode
 from sparkpipe.io.foreign import TRANSACTIONAL
 from sparkpipe.io.target import spark_table
@@ -249,65 +248,51 @@ class SparkTableDataSet(AbstractDataSet):
     def _struct(self, session: SparkSession) -> Any:
         return session.createDataFrame([], read_schema(self._schema, {})).schema
 
-    def _write(self, frame: DataFrame, mode: str) -> None:
+    def _write(
+        self, frame: DataFrame, mode: str, partitions: list[str] | None = None, **how: Any
+    ) -> None:
         with self._accounting(frame) as account:
-            self._write_as(account.frame, mode)
+            self._write_as(account.frame, mode, partitions, **how)
 
     def _overwrite(self, frame: DataFrame, found: Definition) -> None:
         """Replace the rows of a table that is there; all else of it stays."""
         partitions = kept_partitions(found, self._partition_columns, frame.columns)
-        with self._accounting(frame) as account:
-            rows = with_comments(account.frame, found)
-            if found.is_transactional or self.is_transactional():
-                is_as_it_was = found.partitions == partitions and same_columns_as(found, rows)
-                self._write_as(rows, "overwrite", partitions, keeps=is_as_it_was)
-            elif found.is_managed and not partitions and self._is_of_spark(frame.sparkSession):
-                self._replace(rows, found)
-            else:
-                self._rewrite(rows, partitions, found)
+        rows = with_comments(frame, found)
+        if found.is_transactional or self.is_transactional():
+            keeps = found.partitions == partitions and found.columns == rows.dtypes
+            self._write(rows, "overwrite", partitions, keeps=keeps)
+        elif not found.is_table:  # a view, of which Spark says what cannot be done
+            self._write(rows, "overwrite")
+        elif self._can_be_renamed(found, partitions, rows.sparkSession):
+            self._replace(rows, found)
+        else:
+            self._rewrite(rows, partitions, found)
+
+    def _can_be_renamed(
+        self, found: Definition, partitions: list[str], session: SparkSession
+    ) -> bool:
+        # A table that gets another name does not know where its partitions lie.
+        catalog = self._table.catalog or session.catalog.currentCatalog()
+        return catalog == "spark_catalog" and found.is_plain and not partitions
 
     def _replace(self, frame: DataFrame, found: Definition) -> None:
-        """Write a new table, and put it in place of the old one when it is complete."""
         session = frame.sparkSession
-        with self._staged(frame) as staging:
+        write = partial(self._write, frame, "error", [])
+        with staged(session, self._table, lambda name: write(table=name)) as staging:
             restore(session, staging, found)
-            session.sql(f"DROP TABLE {self._table.sql}")
-            session.sql(f"ALTER TABLE {staging.sql} RENAME TO {self._table.sql}")
+            put_in_place(session, staging, self._table)
 
     def _rewrite(self, frame: DataFrame, partitions: list[str], found: Definition) -> None:
-        """Write the rows beside a table, and then the table anew in its place.
-
-        Where partitions lie, a renamed table does not tell; and one in a place of its own stays.
-        """
         session = frame.sparkSession
-        place = found.location if found.is_external else ""
-        with self._staged(frame) as staging:
-            rows = session.read.table(staging.sql)
-            self._write_as(rows, "overwrite", partitions, location=place)
-            restore(session, self._table, found)
+        write = partial(self._write, frame, "error", [], file_format="parquet")
+        with staged(session, self._table, lambda name: write(table=name)) as staging:
+            if found.takes(frame.dtypes, partitions):
+                insert_all(session, staging, self._table, found)
+            else:
+                found.tell_lost(self._table)
+                self._write_as(session.read.table(staging.sql), "overwrite", partitions)
+                restore(session, self._table, found)
             session.sql(f"DROP TABLE {staging.sql}")
-
-    @contextmanager
-    def _staged(self, frame: DataFrame) -> Iterator[TableName]:
-        """Give a table that holds all rows of a frame; if then something fails, it stays."""
-        session = frame.sparkSession
-        staging = TableName((*self._table.parts[:-1], f"sparkpipe_{os.urandom(8).hex()}"))
-        try:
-            self._write_as(frame, "error", [], table=staging)
-        except BaseException:
-            with suppress(Exception):
-                session.sql(f"DROP TABLE IF EXISTS {staging.sql}")
-            raise
-        try:
-            yield staging
-        except Exception as exc:
-            raise DataSetError(
-                f"{reason_of(exc)} All rows to save are in the table {staging}.",
-                hint=f"Put it in place of {self._table}, or drop it.",
-            ) from exc
-
-    def _is_of_spark(self, session: SparkSession) -> bool:
-        return (self._table.catalog or session.catalog.currentCatalog()) == "spark_catalog"
 
     def _definition(self, session: SparkSession) -> Definition | None:
         return read_definition(session, self._table) if self._is_there(session) else None
@@ -324,8 +309,8 @@ class SparkTableDataSet(AbstractDataSet):
         partitions: list[str] | None = None,
         *,
         table: TableName | None = None,
+        file_format: str = "",
         keeps: bool = False,
-        location: str = "",
     ) -> None:
         """Have Spark write a table.
 
@@ -334,10 +319,10 @@ class SparkTableDataSet(AbstractDataSet):
             mode: What becomes of a table that is there.
             partitions: By what it is partitioned; by default as the entry says.
             table: Another one than that of the entry.
+            file_format: Another format, which is given no options.
             keeps: Whether an overwrite leaves the schema.
-            location: Where its files are to lie; by default where Spark puts them.
         """
-        writer = frame.write.format(self._file_format).mode(spark_mode(mode))
+        writer = frame.write.format(file_format or self._file_format).mode(spark_mode(mode))
         given = {option.lower() for option in self._save_args}
         is_delta = self._file_format.lower() == "delta"
         if is_delta and mode == "overwrite" and not keeps and given.isdisjoint(_KEEPS_SCHEMA):
@@ -345,9 +330,8 @@ class SparkTableDataSet(AbstractDataSet):
         partitions = self._partition_columns if partitions is None else partitions
         if partitions:
             writer = writer.partitionBy(*partitions)
-        if location:
-            writer = writer.option("path", location)
-        write = partial(writer.saveAsTable, (table or self._table).sql, **self._save_args)
+        options = {} if file_format else self._save_args
+        write = partial(writer.saveAsTable, (table or self._table).sql, **options)
         if is_delta and mode == "append":
             append(write)
         else:
