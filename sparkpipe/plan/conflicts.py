@@ -178,6 +178,9 @@ class _Guard:
 
     def problem(self, outer: _Place, inner: _Place) -> str:
         """Return how the nodes of two data sets would disturb each other; empty if they do not."""
+        # In any order: a save of one loses the other.
+        if outer.target == inner.target and outer.table != inner.table:
+            return self._one_table_a_file(outer, inner)
         return (
             self._both_write(outer, inner)
             or self._overwritten(outer, inner)
@@ -190,8 +193,6 @@ class _Guard:
         first, second = self._writer.get(outer.name), self._writer.get(inner.name)
         if first is None or second is None or _may_write_together(outer, inner):
             return ""
-        if outer.target == inner.target and outer.table != inner.table:
-            return self._one_table_a_file(outer, inner)
         if first != second and self._order.orders(first, second):
             return ""
         return self._two_writers(outer, inner, first, second)

@@ -223,6 +223,9 @@ def test_two_tables_of_one_file_that_each_save_writes_anew_are_refused() -> None
     for ordered in (False, True):
         (problem,) = two_writers(one, other, ordered=ordered)
         assert "'a' and 'b' are two tables ('a', 'b') of one file, x.h5" in problem
+    catalog = DataCatalog({"a": Shown(**one), "b": Shown(**other)})
+    (lost,) = target_problems(Pipeline([node(lambda a: a, "a", "b", name="n")]), catalog)
+    assert "two tables" in lost
     assert len(two_writers(one, one)) == 1
     assert two_writers(one, one, ordered=True) == []
 

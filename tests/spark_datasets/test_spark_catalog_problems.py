@@ -141,6 +141,11 @@ STRAY: list[tuple[dict[str, Any], str]] = [
     ({"load_args": {"inferSchema": True}}, "'inferSchema' has no effect: it is no option of"),
     ({"load_args": {"HEADER": True}}, "'HEADER' has no effect"),
     ({"save_args": {"header": True, "mode": "append"}}, "save_args: 'header' has no effect"),
+    ({"save_args": {"bucketBy": "id"}}, "'bucketBy' has no effect"),
+    (
+        {"type": "text.TextDataSet", "load_args": {"encoding": "latin-1"}, "filepath": "a"},
+        "load_args have no effect on text",
+    ),
     ({"file_format": "json", "load_args": {"delimiter": ";"}}, "'delimiter' has no effect"),
     ({"file_format": "delta", "save_args": {"sep": ";"}}, "'sep' has no effect"),
     ({**STREAM, "load_args": {"inferSchema": True}}, "'inferSchema' has no effect"),

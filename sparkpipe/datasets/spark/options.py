@@ -99,7 +99,7 @@ _OF_DELTA = {
 
 _EVERYWHERE = frozenset(
     name.lower()
-    for names in (*_OPTIONS.values(), _GENERIC, ("rowTag", "rootTag", "ignoreExtension"))
+    for names in (*_OPTIONS.values(), _GENERIC, ("rowTag", "rootTag", "bucketBy", "sortBy"))
     for name in names
 )
 

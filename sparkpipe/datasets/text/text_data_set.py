@@ -21,5 +21,14 @@ class TextDataSet(FileDataSet):
             raise DataSetError(f"a string is needed, not {type(data).__name__}.")
         file.write(data)
 
+    def _warnings(self) -> list[str]:
+        given = {"load": self._load_args, "save": self._save_args}
+        return [
+            f"{what}_args have no effect on text. Options of the file, such as its encoding, are "
+            f"fs_args: {{open_args_{what}: {{encoding: ...}}}}."
+            for what, options in given.items()
+            if options
+        ]
+
 
 TextDataset = TextDataSet
