@@ -121,6 +121,7 @@ class FileDataSet(AbstractVersionedDataSet):
         metadata: Kept for other tools.
     """
 
+    _IS_ONE_FILE: ClassVar[bool] = True  # a folder as a partition is of several, then
     DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {}
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {}
     _BINARY: ClassVar[bool] = True

@@ -9,10 +9,12 @@ from typing import Any, ClassVar
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import DEFAULT_CHECKPOINT_FILENAME, AbstractDataSet
-from sparkpipe.io.declared import state_of
+from sparkpipe.io.declared import location_of, state_of
 from sparkpipe.io.files import split_protocol
 from sparkpipe.io.importing import import_object
 from sparkpipe.io.partitioned import PartitionedDataSet
+from sparkpipe.io.reasons import hint_of, reason_of
+from sparkpipe.io.target import path_target
 
 
 class IncrementalDataSet(PartitionedDataSet):
@@ -65,7 +67,8 @@ class IncrementalDataSet(PartitionedDataSet):
         if not callable(compare):
             raise DataSetError(f"comparison_func must be a function, not {compare!r}.")
         self._compare: Callable[[str, Any], Any] = compare
-        self._checkpoint_path = split_protocol(str(config.get(filepath_arg, "")))[1]
+        self._checkpoint_address = str(config.get(filepath_arg, ""))
+        self._checkpoint_path = split_protocol(self._checkpoint_address)[1]
         self._checkpoint = self._checkpoint_data_set(config)
         self._new: list[str] | None = None
         self._loaded: list[str] | None = None
@@ -101,10 +104,16 @@ class IncrementalDataSet(PartitionedDataSet):
             self._new = [
                 name
                 for name in super()._partitions()
-                if f"{self._folder}/{name}{self._suffix}" != self._checkpoint_path
-                and (checkpoint is None or self._compare(name, checkpoint))
+                if checkpoint is None or self._compare(name, checkpoint)
             ]
         return self._new
+
+    @property
+    def _not_data(self) -> tuple[str, ...]:
+        root = path_target(self._path)
+        own = path_target(self._checkpoint_address)
+        inside = own[len(root) + 1 :] if own.startswith(f"{root}/") else ""
+        return (*super()._not_data, inside.removesuffix(self._suffix))
 
     def _read_checkpoint(self) -> Any:
         if self._force_checkpoint is not None:
@@ -115,10 +124,22 @@ class IncrementalDataSet(PartitionedDataSet):
         return self._checkpoint.load() if self._checkpoint.exists() else None
 
     def _load(self) -> dict[str, Any]:
-        names = self._partitions()
-        data = {name: self._partition(name).load() for name in names}
-        self._loaded = names
+        partitions = self._to_load(self._partitions())
+        data = {name: self._loaded_part(name, part) for name, part in partitions.items()}
+        self._loaded = [*data]
         return data
+
+    def _loaded_part(self, name: str, partition: Any) -> Any:
+        try:
+            return partition.load()
+        except Exception as exc:
+            reason, where = reason_of(exc), location_of(partition) or self._path_of(name)
+            told = reason if where in reason else f"{where}: {reason}"
+            raise DataSetError(f"partition '{name}': {told}", hint=hint_of(exc)) from exc
+
+    def _save(self, data: dict[str, Any]) -> None:
+        super()._save(data)
+        self._new = None  # the next load sees what was saved; what was loaded stays to be confirmed
 
     def _of_run(self, is_written: bool) -> IncrementalDataSet:
         other = object.__new__(type(self))

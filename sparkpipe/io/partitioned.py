@@ -1,9 +1,9 @@
-"""A folder whose files are the partitions of one data set."""
+"""A folder whose files, or folders, are the partitions of one data set."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import foreign
 from sparkpipe.io.core import (
+    DEFAULT_CHECKPOINT_FILENAME,
     AbstractDataSet,
     SaveEffect,
     check_mappings,
@@ -20,6 +21,14 @@ from sparkpipe.io.core import (
 )
 from sparkpipe.io.declared import problems_of
 from sparkpipe.io.files import protocol_problems, split_protocol
+from sparkpipe.io.partition_names import (
+    MARKER,
+    Listing,
+    check_apart,
+    check_partition_name,
+    to_remove,
+)
+from sparkpipe.io.target import folds_case
 from sparkpipe.io.tokens import listing_state
 from sparkpipe.io.wrapper import WrapperDataSet
 from sparkpipe.redaction import redacted_text
@@ -29,11 +38,18 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 
+# Says that the dictionary that was saved had nothing in it.
+_EMPTY = ".sparkpipe-empty"
+
+_PATTERN = set("*?[{")
+
+
 class PartitionedDataSet(WrapperDataSet):
     """Loads a folder as a dictionary of partition to a function that loads it.
 
     Saves a dictionary of partition to data, or to a function that makes the data, so that one
-    partition at a time need be in memory.
+    partition at a time need be in memory. A partition is what its data set writes: a file, or a
+    folder (of Spark, of Delta, of figures). What begins with a dot or an underscore is none.
 
     Args:
         path: The folder, or an address that fsspec knows.
@@ -41,9 +57,12 @@ class PartitionedDataSet(WrapperDataSet):
         filepath_arg: The argument of that data set that takes the path.
         filename_suffix: Only files that end so are partitions; not part of their names.
         credentials: For the file system and for the data set of a partition; never shown.
-        load_args: Passed to the file system's ``find``.
+        load_args: Passed to the file system's ``find``; ``withdirs: true`` says that each folder is
+            a partition.
         fs_args: Arguments of the file system, also for the data set of a partition.
         overwrite: Remove the partitions that were there, once the new ones are saved.
+        save_lazily: Call the functions in the dictionary, each when its partition is saved. If
+            False, they are the data.
     """
 
     def __init__(
@@ -56,6 +75,7 @@ class PartitionedDataSet(WrapperDataSet):
         load_args: dict[str, Any] | None = None,
         fs_args: dict[str, Any] | None = None,
         overwrite: bool = False,
+        save_lazily: bool = True,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         from sparkpipe.io.factory import options_of, parse_config
@@ -86,6 +106,7 @@ class PartitionedDataSet(WrapperDataSet):
         self._load_args = load_args or {}
         self._storage_options = {**(fs_args or {}), **(credentials or {})}
         self._overwrite = overwrite
+        self._save_lazily = save_lazily
         self.metadata = metadata
 
     @cached_property
@@ -134,7 +155,8 @@ class PartitionedDataSet(WrapperDataSet):
     def state(self) -> str | None:
         """Return a token of the files of all partitions, by a listing."""
         try:
-            return listing_state(self._files())
+            found = self._listed().values()
+            return listing_state({path: info for files in found for path, info in files.items()})
         except Exception:  # whatever the file system's package raises
             return None
 
@@ -148,51 +170,132 @@ class PartitionedDataSet(WrapperDataSet):
         left_out = ("_fs", "_example")
         return {name: value for name, value in self.__dict__.items() if name not in left_out}
 
-    def _partitions(self) -> list[str]:
-        return sorted(self._files())
+    @property
+    def _is_of_folders(self) -> bool:
+        """Whether a partition may be a folder, by what its data set writes."""
+        return not getattr(self._class, "_IS_ONE_FILE", False)
 
-    def _files(self) -> dict[str, Any]:
-        """Return what the file system tells of each file, by the name of its partition."""
+    def _partitions(self) -> list[str]:
+        return sorted(self._listed())
+
+    def _listed(self) -> dict[str, dict[str, Any]]:
+        """Return what the file system tells of the files of each partition, by its name."""
         self._fs.invalidate_cache(str(self._folder))
         root = self._fs._strip_protocol(str(self._folder))
-        files = {}
         options = {**self._load_args, "detail": True}
-        for found, info in self._fs.find(str(self._folder), **options).items():
-            name = str(found)[len(root) :].lstrip("/")
-            hidden = PurePosixPath(name).name.startswith((".", "_"))
-            if name.endswith(self._suffix) and not hidden:
-                files[name[: len(name) - len(self._suffix)]] = info
-        return files
+        if self._is_of_folders:
+            options["withdirs"] = True
+        found = self._fs.find(str(self._folder), **options)
+        entries = {str(path)[len(root) :].strip("/"): info for path, info in found.items()}
+        entries.pop("", None)  # the folder itself
+        listing = Listing(
+            entries,
+            self._suffix,
+            is_one_file=not self._is_of_folders,
+            is_of_spark=self.is_single_process(),
+            has_folders=bool(self._load_args.get("withdirs")),
+            depth=self._load_args.get("maxdepth"),
+        )
+        partitions = listing.partitions()
+        for path in self._not_data:
+            partitions.pop(path, None)
+        return partitions
+
+    @property
+    def _not_data(self) -> tuple[str, ...]:
+        """Names that would be partitions, but are what keeps account of them."""
+        return () if self._suffix else (DEFAULT_CHECKPOINT_FILENAME,)
+
+    def _path_of(self, name: str) -> str:
+        return f"{self._path}/{name}{self._suffix}"
 
     def _partition(self, name: str) -> AbstractDataSet:
-        check_partition_name(name, self._folder)
-        path = f"{self._path}/{name}{self._suffix}"
-        partition: AbstractDataSet = self._class(**{**self._config, self._filepath_arg: path})
+        arguments = {**self._config, self._filepath_arg: self._path_of(name)}
+        partition: AbstractDataSet = self._class(**arguments)
         return partition
 
+    def _to_load(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return the data sets of partitions; what can be none of them is told, and left out."""
+        found = {}
+        for name in names:
+            try:
+                found[name] = self._partition(name)
+            except Exception as exc:
+                if self._example is None:  # none can be made
+                    raise
+                told = reason_of(exc)
+                self._logger.warning("%s is no partition: %s", self._path_of(name), told)
+        return found
+
     def _load(self) -> dict[str, Callable[[], Any]]:
-        partitions = {name: self._partition(name).load for name in self._partitions()}
-        if not partitions:
+        partitions = self._to_load(self._partitions())
+        if not partitions and not self._fs.exists(f"{self._folder}/{_EMPTY}"):
             raise DataSetError(f"no partitions in {self._folder} (files '*{self._suffix}').")
-        return partitions
+        return {name: partition.load for name, partition in partitions.items()}
 
     def _save(self, data: dict[str, Any]) -> None:
         if not isinstance(data, dict):
             raise DataSetError(
                 f"a dictionary of partition to data is needed, not {type(data).__name__}."
             )
+        self._check_names([str(name) for name in data])
         targets = {str(name): self._partition(str(name)) for name in data}
         parts = {str(name): part for name, part in data.items()}
+        before = self._listed() if self._overwrite else {}
         for name in sorted(targets):
             part = parts[name]
-            targets[name].save(part() if callable(part) else part)
-        if self._overwrite:
-            for old in self._partitions():
-                if old not in targets:
-                    self._fs.rm(f"{self._folder}/{old}{self._suffix}")
+            is_maker = self._save_lazily and callable(part) and not isinstance(part, type)
+            targets[name].save(part() if is_maker else part)
+            self._mark(name)
+        self._remove(before, targets)
+        if not targets and not self._partitions():
+            self._fs.makedirs(str(self._folder), exist_ok=True)
+            self._fs.pipe_file(f"{self._folder}/{_EMPTY}", b"")
+
+    def _check_names(self, names: list[str]) -> None:
+        for name in names:
+            check_partition_name(name, self._folder)
+            if name in self._not_data:
+                raise DataSetError(
+                    f"{name!r} cannot be the name of a partition: it is that of a checkpoint."
+                )
+            if self.is_single_process() and not _PATTERN.isdisjoint(name):
+                raise DataSetError(
+                    f"{name!r} cannot be the name of a partition: Spark takes it for a pattern."
+                )
+        check_apart(names, self._suffix, folds_case=self._folds_case)
+
+    @property
+    def _folds_case(self) -> bool:
+        return self._protocol == "file" and folds_case(str(self._folder))
+
+    def _mark(self, name: str) -> None:
+        """Leave a sign in what was saved as a folder, so that it is found again as one."""
+        if not self._is_of_folders:
+            return
+        path = f"{self._folder}/{name}{self._suffix}"
+        try:
+            if self._fs.isdir(path):
+                self._fs.pipe_file(f"{path}/{MARKER}", b"")
+        except Exception as exc:  # a place where Spark may write, but this process may not
+            self._logger.debug("%s cannot be marked: %s", path, exc)
+
+    def _remove(self, before: Mapping[str, Mapping[str, Any]], saved: Iterable[str]) -> None:
+        root = str(self._folder)
+        whole, files = to_remove(
+            {f"{name}{self._suffix}": inside for name, inside in before.items()},
+            [f"{name}{self._suffix}" for name in saved],
+            str.casefold if self._folds_case else str,
+        )
+        for path in whole:
+            self._fs.rm(f"{root}/{path}", recursive=True)
+        for path in files:
+            self._fs.rm_file(f"{root}/{path}")
 
     def _exists(self) -> bool:
-        return bool(self._fs.exists(str(self._folder)) and self._partitions())
+        if not self._fs.exists(str(self._folder)):
+            return False
+        return bool(self._partitions() or self._fs.exists(f"{self._folder}/{_EMPTY}"))
 
     def _problems(self) -> list[str]:
         elsewhere = folder_problems(self._path)
@@ -209,7 +312,9 @@ class PartitionedDataSet(WrapperDataSet):
         return ""  # what is missing of a folder is told when it is listed
 
     def _release(self) -> None:
-        """Hold nothing to let go of."""
+        """Forget what the file system has listed."""
+        if "_fs" in self.__dict__:
+            self._fs.invalidate_cache(str(self._folder))
 
     def _describe(self) -> dict[str, Any]:
         return {
@@ -220,24 +325,3 @@ class PartitionedDataSet(WrapperDataSet):
 
 
 PartitionedDataset = PartitionedDataSet
-
-
-def check_partition_name(name: str, folder: PurePosixPath) -> None:
-    """Refuse names of files that would lie outside their folder, or not be found again.
-
-    Raises:
-        DataSetError: The name is one of these.
-    """
-    relative = PurePosixPath(name)
-    if (
-        relative.is_absolute()
-        or ".." in relative.parts
-        or any(c in name for c in "\0\\:")
-        or not name.strip()
-    ):
-        raise DataSetError(f"{name!r} cannot be the name of a partition: it would leave {folder}.")
-    if str(relative) != name or not relative.name or relative.name.startswith((".", "_")):
-        raise DataSetError(
-            f"{name!r} cannot be the name of a partition: it would not be found again.",
-            hint="Names start with neither '.' nor '_', and have no empty parts.",
-        )

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import sys
+from pathlib import Path
 
 from sparkpipe.spark.databricks import as_local
 
@@ -18,6 +20,8 @@ _SAME_STORE = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfs": "abfss", "local": 
 _PASSWORD = re.compile(r"^(?:\*\*\*|[^/@:]+:[^/@]+)@")
 _GLOB = re.compile(r"[*?\[{]")
 _TABLE = "table:"
+# Elsewhere a file system that takes upper and lower case for the same is rare, and asking costs.
+_OFTEN_FOLD = ("win32", "cygwin", "darwin")
 
 
 def path_target(path: str) -> str:
@@ -32,18 +36,57 @@ def path_target(path: str) -> str:
         return ""
     match = _PROTOCOL.match(path)
     if match is None:
-        return os.path.realpath(os.path.expanduser(path))  # noqa: PTH111 - as split_protocol does
+        return _local(os.path.expanduser(path))  # noqa: PTH111 - as split_protocol does
     name = match[1].lower()
     protocol = _SAME_STORE.get(name, name)
     rest = path[match.end() :]
     if protocol == "file":
         from urllib.parse import unquote, urlsplit
 
-        return os.path.realpath(unquote(urlsplit(path).path) if match[2] else rest)
+        return _local(unquote(urlsplit(path).path) if match[2] else rest)
     rest = posixpath.normpath(re.sub("/+", "/", _PASSWORD.sub("", rest)))
     if protocol == "dbfs":  # its files are seen in folders, too
         return as_local(f"dbfs:/{rest.lstrip('/')}")
     return f"{protocol}://{rest}"
+
+
+def _local(path: str) -> str:
+    real = os.path.realpath(path)
+    folds = sys.platform in _OFTEN_FOLD and folds_case(real)
+    return one_spelling(real, is_windows=os.name == "nt", folds=folds)
+
+
+def one_spelling(path: str, *, is_windows: bool, folds: bool) -> str:
+    r"""Return an absolute path as all write it that mean the same file.
+
+    Args:
+        path: The path, without links.
+        is_windows: Whether backslashes part folders.
+        folds: Whether the file system takes upper and lower case for the same.
+
+    >>> one_spelling("C:\\data\\Out", is_windows=True, folds=True)
+    'c:/data/out'
+    >>> one_spelling("\\\\?\\C:\\data", is_windows=True, folds=False)
+    'C:/data'
+    >>> one_spelling("/data/Out", is_windows=False, folds=False)
+    '/data/Out'
+    """
+    if is_windows:
+        path = path.removeprefix("\\\\?\\").replace("\\", "/")
+    return path.casefold() if folds else path
+
+
+def folds_case(path: str) -> bool:
+    """Return whether the file system of a local path takes upper and lower case for the same."""
+    here = Path(os.path.abspath(path))
+    for folder in (here, *here.parents):
+        other = folder.with_name(folder.name.swapcase()) if folder.name else folder
+        if other != folder and folder.exists():
+            try:
+                return other.samefile(folder)
+            except OSError:
+                return False
+    return False
 
 
 def table_target(table: str, url: str = "") -> str:

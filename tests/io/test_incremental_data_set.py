@@ -170,3 +170,20 @@ def test_credentials_reach_the_checkpoint_and_are_not_shown() -> None:
     data_set = texts(f"memory://{uuid4().hex}", credentials={"token": "hunter2"})
     assert data_set._checkpoint._storage_options == {"token": "hunter2"}
     assert "hunter2" not in repr(data_set)
+
+
+def test_what_was_saved_since_is_loaded_and_only_what_was_loaded_is_confirmed(folder: str) -> None:
+    data_set = texts(folder)
+    data_set.save({"a": "1"})
+    assert list(data_set.load()) == ["a"]
+    data_set.save({"b": "2"})
+    data_set.confirm()
+    assert list(texts(folder).load()) == ["b"]
+    assert list(data_set.load()) == ["b"]
+
+
+def test_a_partition_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    texts(str(tmp_path)).save({"a": "1"})
+    (tmp_path / "b.txt").write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(DataSetError, match=r"partition 'b': .*b\.txt: UnicodeDecodeError"):
+        texts(str(tmp_path)).load()

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from sparkpipe.datasets.text import TextDataSet
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog, PartitionedDataSet
 
@@ -206,3 +207,77 @@ def test_unknown_protocol_is_found_before_loading() -> None:
                 }
             }
         )
+
+
+def test_an_empty_dictionary_comes_back(folder: str) -> None:
+    data_set = texts(folder, overwrite=True)
+    data_set.save({"a": "1"})
+    data_set.save({})
+    assert data_set.load() == {}
+    assert data_set.exists()
+    data_set.save({"b": "2"})
+    assert loaded(data_set) == {"b": "2"}
+    texts(folder).save({})
+    assert loaded(data_set) == {"b": "2"}
+
+
+def test_keys_of_the_same_text_are_refused_before_anything_is_saved(folder: str) -> None:
+    data_set = texts(folder)
+    with pytest.raises(DataSetError, match="'1' and '1' would be the same name"):
+        data_set.save({1: "int", "1": "text"})
+    assert not data_set.exists()
+
+
+def test_a_file_that_can_be_no_partition_blocks_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("2024-01-01T10:00:00.txt", "b.txt", "x.csv"):
+        (tmp_path / name).write_text(name)
+
+    class Picky(TextDataSet):
+        def __init__(self, filepath: str) -> None:
+            if "b." in filepath:
+                raise ValueError("not b")
+            super().__init__(filepath)
+
+    data_set = PartitionedDataSet(str(tmp_path), Picky, filename_suffix=".txt")
+    assert list(data_set.load()) == ["2024-01-01T10:00:00"]
+    assert "b.txt is no partition: ValueError: not b" in caplog.text
+    assert list(texts(str(tmp_path)).load()) == ["2024-01-01T10:00:00", "b"]
+
+
+def test_the_checkpoint_of_an_incremental_one_is_no_partition(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1")
+    (tmp_path / "CHECKPOINT").write_text("a")
+    data_set = PartitionedDataSet(str(tmp_path), "text.TextDataSet")
+    assert list(data_set.load()) == ["a"]
+    with pytest.raises(DataSetError, match="checkpoint"):
+        data_set.save({"CHECKPOINT": "x"})
+
+
+def test_functions_may_be_the_data(tmp_path: Path) -> None:
+    data_set = PartitionedDataSet(str(tmp_path), "pickle.PickleDataSet", save_lazily=False)
+    data_set.save({"f": len})
+    assert data_set.load()["f"]() is len
+    lazy = PartitionedDataSet(str(tmp_path), "pickle.PickleDataSet")
+    lazy.save({"f": int, "g": lambda: 2})
+    assert {name: load() for name, load in lazy.load().items()} == {"f": int, "g": 2}
+
+
+def test_figures_saved_as_folders_are_kept_by_an_overwriting_save(tmp_path: Path) -> None:
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    data_set = PartitionedDataSet(str(tmp_path), "matplotlib.MatplotlibWriter", overwrite=True)
+    data_set.save({"north": {"a.png": figure}, "one.png": figure})
+    data_set.save({"north": {"b.png": figure}, "south/east": {"a.png": figure}})
+    found = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.png"))
+    assert found == ["north/a.png", "north/b.png", "south/east/a.png"]
+    assert sorted(data_set.load()) == ["north", "south/east"]
+
+
+def test_partitions_may_be_folders_of_partitions(tmp_path: Path) -> None:
+    dataset = {"type": "PartitionedDataSet", "dataset": "text.TextDataSet"}
+    data_set = PartitionedDataSet(str(tmp_path), dataset, filepath_arg="path", overwrite=True)
+    data_set.save({"x": {"a": "1"}, "y": {"b": "2"}})
+    data_set.save({"x": {"c": "3"}})
+    assert list(data_set.load()) == ["x"]
+    assert sorted(data_set.load()["x"]()) == ["a", "c"]

@@ -16,6 +16,7 @@ from sparkpipe.datasets.spark import DeltaTableDataSet, SparkDataSet
 from sparkpipe.errors import PreflightError
 from sparkpipe.io import AbstractDataSet, CachedDataSet, DataCatalog, MemoryDataSet, Version
 from sparkpipe.io.partitioned import PartitionedDataSet
+from sparkpipe.io.target import one_spelling
 from sparkpipe.pipeline import Pipeline, node, pipeline
 from sparkpipe.plan import find_problems
 from sparkpipe.plan.conflicts import target_problems
@@ -384,3 +385,13 @@ def test_a_run_has_problems_if_it_depends_on_the_order_of_execution(
     played = [play(nodes, catalog, order) for order in orders(nodes)]
     sound = all(well for _, well in played) and all(end == played[0][0] for end, _ in played)
     assert (problems == []) == sound, problems
+
+
+def test_folders_of_windows_are_seen_around_what_lies_in_them() -> None:
+    import ntpath
+
+    from sparkpipe.plan.conflicts import _folders_of
+
+    path = one_spelling(ntpath.normpath("C:/Data/out/a"), is_windows=True, folds=True)
+    outer = one_spelling(ntpath.normpath("c:\\data\\OUT\\"), is_windows=True, folds=True)
+    assert outer in list(_folders_of(path))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, ClassVar
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import Version
 from sparkpipe.io.files import FileDataSet
-from sparkpipe.io.partitioned import check_partition_name
+from sparkpipe.io.partition_names import check_partition_name
+from sparkpipe.io.saving import add_to_old, refuse, replacing_folder
 
 
 class MatplotlibWriter(FileDataSet):
@@ -31,6 +32,7 @@ class MatplotlibWriter(FileDataSet):
         metadata: Kept for other tools.
     """
 
+    _IS_ONE_FILE: ClassVar[bool] = False
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {}
 
     def __init__(
@@ -64,24 +66,39 @@ class MatplotlibWriter(FileDataSet):
         if not isinstance(data, dict):
             super()._save(data)
             return
-        folder = self._get_save_path()
         for name, figure in data.items():
-            check_partition_name(str(name), folder)
+            check_partition_name(str(name), self._filepath)
             _check_figure(figure)
+        folder = self._get_save_path()
+        if self._is_local:
+            self._save_folder(str(folder), data)
+            return
+        before = self._fs.find(str(folder)) if self._overwrite else []
         for name, figure in data.items():
-            with self._replacing(f"{folder}/{name}") as beside, open(beside, "wb") as file:
-                self._save_figure(figure, file, PurePosixPath(str(name)).suffix)
-        if self._overwrite:
-            saved = {self._fs._strip_protocol(f"{folder}/{name}") for name in data}
-            for old in self._fs.find(str(folder)):
-                if old not in saved:
-                    self._fs.rm(old)
+            with self._replacing(f"{folder}/{name}") as beside:
+                self._save_figure(figure, Path(beside), PurePosixPath(str(name)).suffix)
+        saved = {self._fs._strip_protocol(f"{folder}/{name}") for name in data}
+        for old in before:
+            if old not in saved:
+                self._fs.rm_file(old)
+
+    def _save_folder(self, folder: str, figures: dict[Any, Any]) -> None:
+        """Save figures to a local folder, which is there with all of them or as it was."""
+        is_version = self._version is not None
+        home = Path(self._filepath) if is_version else None
+        kept = None if self._overwrite else add_to_old
+        with replacing_folder(Path(folder), home, refuse if is_version else kept) as beside:
+            beside.mkdir()
+            for name, figure in figures.items():
+                path = beside / str(name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._save_figure(figure, path, PurePosixPath(str(name)).suffix)
 
     def _write(self, file: IO[Any], data: Any) -> None:
         _check_figure(data)
         self._save_figure(data, file, self._filepath.suffix)
 
-    def _save_figure(self, figure: Any, file: IO[Any], suffix: str) -> None:
+    def _save_figure(self, figure: Any, file: Path | IO[Any], suffix: str) -> None:
         # The file being written has a name of its own, so the format must be said.
         figure.savefig(file, **{"format": suffix.lstrip(".") or "png", **self._save_args})
 
