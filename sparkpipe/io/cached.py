@@ -8,6 +8,7 @@ from typing import Any
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, Version, has_load_and_save
 from sparkpipe.io.for_run import forget, of_run
+from sparkpipe.io.kinds import is_read_once
 from sparkpipe.io.memory import MemoryDataSet
 from sparkpipe.io.wrapper import WrapperDataSet
 
@@ -52,7 +53,10 @@ class CachedDataSet(WrapperDataSet):
     def _load(self) -> Any:
         with self._lock:
             if not self._cache.exists():
-                self._cache.save(self._dataset.load())
+                data = self._dataset.load()
+                if is_read_once(data):  # each reader needs one of its own
+                    return data
+                self._cache.save(data)
         return self._cache.load()
 
     def _save(self, data: Any) -> None:

@@ -6,7 +6,8 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from types import MemberDescriptorType
+from io import IOBase
+from types import GeneratorType, MemberDescriptorType
 from typing import Any
 
 # Objects of these stand for something elsewhere: in a JVM, on a server, in a database. A copy of
@@ -53,6 +54,18 @@ def holds_spark(data: Any) -> bool:
     return kind.__name__ in ("SparkSession", "SparkContext", "RDD", "DeltaTable") and (
         kind.__module__.startswith(("pyspark.", "delta."))
     )
+
+
+def is_read_once(data: Any) -> bool:
+    """Whether ``data`` is an iterator, as a generator or pandas' reader of chunks is.
+
+    Files and cursors of databases are iterators, too, but may be wound back, or asked anew.
+    """
+    if isinstance(data, GeneratorType):
+        return True
+    if not isinstance(data, Iterator) or isinstance(data, IOBase) or hasattr(data, "execute"):
+        return False
+    return iter(data) is data
 
 
 def is_live(thing: Any) -> bool:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import copy
 import logging
 import sys
-from types import GeneratorType
 from typing import Any
 
 from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import AbstractDataSet
-from sparkpipe.io.kinds import holds_live
+from sparkpipe.io.kinds import holds_live, is_read_once
 from sparkpipe.spark.storage_levels import STORAGE_LEVELS
 
 
@@ -92,7 +91,7 @@ class MemoryDataSet(AbstractDataSet):
             raise DataSetError("nothing has been saved to it yet.")
         if self._copy_mode is not None:
             return _copied(self._data, self._copy_mode)
-        if isinstance(self._data, GeneratorType):
+        if self._mode in ("assign", _SPENT) and is_read_once(self._data):
             return self._taken()
         return _kept(self._data, self._mode)[0]
 
@@ -100,7 +99,7 @@ class MemoryDataSet(AbstractDataSet):
         """Return what can be read once: a second reader would silently get nothing."""
         if self._mode == _SPENT:
             raise DataSetError(
-                "it holds a generator, which has been read already.",
+                f"it holds a {type(self._data).__name__}, which has been read already.",
                 hint="Return a list from the node that makes it, so that it can be read again.",
             )
         self._mode = _SPENT

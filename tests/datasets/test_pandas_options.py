@@ -12,8 +12,11 @@ import pyarrow.parquet
 import pytest
 from pandas.testing import assert_frame_equal
 
-from sparkpipe.errors import DataSetError
-from sparkpipe.io import DataCatalog, declared
+from sparkpipe.datasets.pandas import CSVDataSet
+from sparkpipe.errors import DataSetError, RunFailedError
+from sparkpipe.io import CachedDataSet, DataCatalog, declared
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner
 
 ROW = pd.DataFrame({"day": [1]})
 LINES = {"orient": "records", "lines": True}
@@ -121,3 +124,19 @@ def test_options_decide_how_times_are_stored(tmp_path: Path) -> None:
     catalog = catalog_of(tmp_path, "Parquet", save_args={"version": "2.6"})
     catalog.save("x", pd.DataFrame({"t": times()}))
     assert stored(tmp_path / "data") == ["timestamp[ns]"]
+
+
+def count(chunks: Any) -> int:
+    return sum(len(chunk) for chunk in chunks)
+
+
+def test_each_reader_of_chunks_gets_all_of_them_or_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("n\n1\n2\n3\n")
+    chunks = CSVDataSet(str(tmp_path / "a.csv"), {"chunksize": 2})
+    readers = [node(count, "chunks", name, name=name) for name in ("one", "two")]
+    for data_set in (chunks, CachedDataSet(chunks)):
+        found = SequentialRunner().run(pipeline(readers), DataCatalog({"chunks": data_set}))
+        assert found == {"one": 3, "two": 3}
+    passed_on = node(lambda given: given, "given", "chunks", name="passes")
+    with pytest.raises(RunFailedError, match="holds a TextFileReader, which has been read already"):
+        SequentialRunner().run(pipeline([passed_on, *readers]), DataCatalog({"given": chunks}))

@@ -54,6 +54,12 @@ def test_the_package_of_delta_fits_the_versions_installed(monkeypatch: pytest.Mo
     assert effective_settings({})["spark.jars.packages"] == "io.delta:delta-spark_4.9_2.13:4.7.1"
 
 
+def test_hive_makes_partitions_unless_the_user_says_otherwise() -> None:
+    mode = "spark.hadoop.hive.exec.dynamic.partition.mode"
+    assert effective_settings({})[mode] == "nonstrict"
+    assert effective_settings({mode: "strict"})[mode] == "strict"
+
+
 def test_the_users_settings_win() -> None:
     own = {
         "spark.master": "spark://host:7077",
