@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractDataSet, Version, has_load_and_save
+from sparkpipe.io.core import AbstractDataSet, Version, has_load_and_save, is_spark_frame
 from sparkpipe.io.for_run import forget, of_run
 from sparkpipe.io.kinds import is_read_once
 from sparkpipe.io.memory import MemoryDataSet
@@ -62,9 +62,10 @@ class CachedDataSet(WrapperDataSet):
     def _save(self, data: Any) -> None:
         with self._lock:
             self._dataset.save(data)
-            if self.save_effect() in ("replace", "keep"):
+            is_whole = self.save_effect() in ("replace", "keep")
+            if is_whole and not is_spark_frame(data):
                 self._cache.save(data)
-            else:  # what was saved is a part of what is there
+            else:  # a part of what is there, or lazy: what was saved will be loaded
                 self._cache.release()
 
     def _exists(self) -> bool:

@@ -25,7 +25,7 @@ from sparkpipe.io.arguments import (
 )
 from sparkpipe.io.data_set import AbstractDataSet, AbstractDataset
 from sparkpipe.io.declared import is_memory_only, is_single_process, location_of
-from sparkpipe.io.effects import SaveEffect
+from sparkpipe.io.effects import LoadEffect, SaveEffect
 from sparkpipe.io.kinds import (
     has_load_and_save,
     holds_live,
@@ -61,6 +61,7 @@ __all__ = [
     "DatasetAlreadyExistsError",
     "DatasetError",
     "DatasetNotFoundError",
+    "LoadEffect",
     "SaveEffect",
     "Version",
     "VersionNotFoundError",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import foreign
-from sparkpipe.io.effects import SaveEffect
+from sparkpipe.io.effects import LoadEffect, SaveEffect
 from sparkpipe.io.reasons import hint_of, reason_of
 from sparkpipe.redaction import redacted
 
@@ -26,7 +26,15 @@ else:  # before Python 3.13 a type variable has no default
 
 #: The methods by which a data set declares what it can do.
 DECLARATIONS = (
-    *("location", "target", "save_effect", "why_unreadable", "why_unwritable", "is_confirmable"),
+    *(
+        "location",
+        "target",
+        "save_effect",
+        "load_effect",
+        "why_unreadable",
+        "why_unwritable",
+        "is_confirmable",
+    ),
     *("is_transactional", "is_memory_only", "is_single_process", "wrapped", "state"),
 )
 
@@ -147,6 +155,14 @@ class AbstractDataSet(ABC, Generic[Saved, Loaded]):
         ``replace``.
         """
         return foreign.save_effect(self)
+
+    def load_effect(self) -> LoadEffect:
+        """Return what becomes of what was loaded when others write.
+
+        By default what belongs to Spark is ``live``, for a Spark frame is read when somebody acts
+        on it; all else is ``snapshot``.
+        """
+        return foreign.load_effect(self)
 
     def why_unreadable(self) -> str:
         """Say why no load can succeed, and what to do; empty if one can.

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from sparkpipe.io import foreign
 from sparkpipe.io.data_set import AbstractDataSet
-from sparkpipe.io.effects import SAVE_EFFECTS, SaveEffect
+from sparkpipe.io.effects import LOAD_EFFECTS, SAVE_EFFECTS, LoadEffect, SaveEffect
 from sparkpipe.redaction import redacted_text
 
 _logger = logging.getLogger(__name__)
@@ -36,6 +36,11 @@ def target_of(data_set: Any) -> str:
 def save_effect(data_set: Any) -> SaveEffect:
     """Return what a save does to what is there."""
     return cast(SaveEffect, _told(data_set, "save_effect", lambda value: value in SAVE_EFFECTS))
+
+
+def load_effect(data_set: Any) -> LoadEffect:
+    """Return what becomes of what was loaded when others write."""
+    return cast(LoadEffect, _told(data_set, "load_effect", lambda value: value in LOAD_EFFECTS))
 
 
 def why_unreadable(data_set: Any) -> str:

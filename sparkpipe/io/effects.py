@@ -11,6 +11,13 @@ from typing import Any, Literal, get_args
 #: is saved, or nothing, or the save fails.
 SaveEffect = Literal["replace", "append", "merge", "keep", "part"]
 
+#: What becomes of what was loaded when somebody writes. ``live``: it is read when somebody acts on
+#: it, and may be what was written since. ``snapshot``: it stays as it was when it was loaded.
+#: ``fixed``: each load gives the same, as of a version that is asked for.
+LoadEffect = Literal["live", "snapshot", "fixed"]
+
+LOAD_EFFECTS: tuple[str, ...] = get_args(LoadEffect)
+
 SAVE_EFFECTS: tuple[str, ...] = get_args(SaveEffect)
 
 _APPENDS = ("append", "a", "ab", "a+", "at", "a+b", "ab+")

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from inspect import getattr_static
 from typing import Any
 
-from sparkpipe.io.effects import SaveEffect, effect_of_mode
+from sparkpipe.io.effects import LoadEffect, SaveEffect, effect_of_mode
 from sparkpipe.io.target import is_table, path_target, spark_table, table_target
 from sparkpipe.io.tokens import path_state
 
@@ -115,6 +115,11 @@ def save_effect(data_set: Any) -> SaveEffect:
             return effect_of_mode(given)
     # One letter is of 'open', and has no effect on a file that is open already.
     return effect_of_mode(mode if len(mode) > 2 else "overwrite", options)
+
+
+def load_effect(data_set: Any) -> LoadEffect:
+    """Take all that is of Spark for lazy."""
+    return "live" if is_single_process(data_set) else "snapshot"
 
 
 def why_unreadable(data_set: Any) -> str:

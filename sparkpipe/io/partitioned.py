@@ -13,6 +13,7 @@ from sparkpipe.io import foreign
 from sparkpipe.io.core import (
     DEFAULT_CHECKPOINT_FILENAME,
     AbstractDataSet,
+    LoadEffect,
     SaveEffect,
     check_mappings,
     check_path,
@@ -134,6 +135,10 @@ class PartitionedDataSet(WrapperDataSet):
     def save_effect(self) -> SaveEffect:
         """Return what a save does: other partitions stay, unless ``overwrite``."""
         return "replace" if self._overwrite else "part"
+
+    def load_effect(self) -> LoadEffect:
+        """Return that each partition is read when its loader is called."""
+        return "live"
 
     def is_confirmable(self) -> bool:
         """Whether it can be confirmed: partitions are never told that they were read."""

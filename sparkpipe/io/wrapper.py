@@ -7,7 +7,7 @@ from typing import Any
 
 from sparkpipe.io import declared
 from sparkpipe.io.data_set import AbstractDataSet
-from sparkpipe.io.effects import SaveEffect
+from sparkpipe.io.effects import LoadEffect, SaveEffect
 
 
 class WrapperDataSet(AbstractDataSet[Any, Any]):
@@ -37,6 +37,10 @@ class WrapperDataSet(AbstractDataSet[Any, Any]):
     def save_effect(self) -> SaveEffect:
         """Return what a save of the data set inside does."""
         return declared.save_effect(self._inner())
+
+    def load_effect(self) -> LoadEffect:
+        """Return what becomes of what the data set inside loads."""
+        return declared.load_effect(self._inner())
 
     def why_unreadable(self) -> str:
         """Say why the data set inside cannot be loaded."""

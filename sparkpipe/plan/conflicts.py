@@ -2,7 +2,8 @@
 
 A Spark DataFrame is lazy: what a node has loaded is read later, whenever a node that was handed the
 frame in memory needs it. So a path is in use not only by the node that loads it, but by all that
-hold such a frame, and whoever overwrites it must come after all of these, or before the load.
+hold such a frame, and whoever overwrites it must come after all of these, or before the load. What
+stays as it was when it was loaded, as a version of a Delta table does, is in use by its readers.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sparkpipe.io.declared import (
     is_single_process,
     is_stream,
     is_transactional,
+    load_effect,
     location_of,
     save_effect,
     table_in_file,
@@ -42,12 +44,7 @@ def target_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
         pipeline: What is to run.
         catalog: Where its data is; nothing is loaded.
     """
-    outputs = pipeline.all_outputs()
-    written = _places(outputs, catalog)
-    if not written:
-        return []
-    read = _places(pipeline.all_inputs() - outputs, catalog)
-    pairs = [(a, b) for a, b in _sharing([*written, *read]) if {a.name, b.name} & outputs]
+    pairs = _pairs(pipeline, catalog)
     if not pairs:
         return []
     guard = _Guard(pipeline, catalog, pairs)
@@ -57,6 +54,34 @@ def target_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
         if problem:
             problems[outer.target].append(problem)
     return [line for told in problems.values() for line in _first_of(told)]
+
+
+def changed_sources(pipeline: Pipeline, catalog: DataCatalog) -> frozenset[str]:
+    """Return the data sets in memory whose frames read what a later node may change.
+
+    They are what the nodes return that load it lazily. No problem is seen in them: a run computes
+    their frames when they are saved.
+
+    Args:
+        pipeline: What runs.
+        catalog: Where its data is; nothing is loaded.
+    """
+    pairs = _pairs(pipeline, catalog)
+    if not pairs:
+        return frozenset()
+    guard = _Guard(pipeline, catalog, pairs)
+    both_ways = [*pairs, *((inner, outer) for outer, inner in pairs)]
+    return frozenset(name for one, other in both_ways for name in guard.lazy_outputs(one, other))
+
+
+def _pairs(pipeline: Pipeline, catalog: DataCatalog) -> list[tuple[_Place, _Place]]:
+    """Return the pairs of data sets that share a target, of which a node writes at least one."""
+    outputs = pipeline.all_outputs()
+    written = _places(outputs, catalog)
+    if not written:
+        return []
+    read = _places(pipeline.all_inputs() - outputs, catalog)
+    return [(a, b) for a, b in _sharing([*written, *read]) if {a.name, b.name} & outputs]
 
 
 def _first_of(problems: list[str], most: int = 3) -> list[str]:
@@ -103,6 +128,16 @@ class _Place:
     def table(self) -> str:
         """Its table in a file of several."""
         return table_in_file(self.data_set)
+
+    @cached_property
+    def changes(self) -> bool:
+        """Whether a save changes what others may read lazily."""
+        return save_effect(self.data_set) != "keep"
+
+    @cached_property
+    def load_effect(self) -> str:
+        """What becomes of what was loaded when others write."""
+        return load_effect(self.data_set)
 
     @cached_property
     def is_transactional(self) -> bool:
@@ -204,7 +239,11 @@ class _Guard:
         adds_version = written.version is not None and getattr(read.version, "load", None) is None
         if writer is None or not (written.overwrites or adds_version):
             return ""
-        lazily = written.overwrites and read.is_spark
+        if read.load_effect == "fixed":
+            return ""
+        # Where one of both is no table of transactions, there are no versions to stay with.
+        is_live = read.load_effect == "live" or (read.is_spark and not written.is_transactional)
+        lazily = written.overwrites and is_live
         for reader in readers:
             if self._order.is_before(writer, reader):
                 continue
@@ -229,6 +268,15 @@ class _Guard:
                     f"source, {_shown(read)}. Write to another path."
                 )
         return ""
+
+    def lazy_outputs(self, written: _Place, read: _Place) -> Iterator[str]:
+        """Give what stays in memory of a data set that is changed, not before it has been read."""
+        writer = self._writer.get(written.name)
+        if writer is None or not (written.changes and read.is_spark and read.load_effect == "live"):
+            return
+        for reader in self._readers.get(read.name, ()):
+            if not self._order.is_before(writer, reader):
+                yield from filter(self._stays_in_memory, self._nodes[reader].output_names)
 
     def _holders(self, reader: int, lazily: bool) -> Iterator[tuple[int, str]]:
         """Give the nodes that read what one has loaded, each with the name under which it does."""

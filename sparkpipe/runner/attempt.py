@@ -32,6 +32,7 @@ from sparkpipe.runner.failure import node_failure
 from sparkpipe.runner.progress import Held, Progress
 from sparkpipe.spark.failures import NodeStopped
 from sparkpipe.spark.jobs.run import NodeJobs, SparkRun
+from sparkpipe.spark.jobs.values import may_there_be_frames
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -311,9 +312,10 @@ class Attempt:
             raise
         if data is None:
             self._tell_nothing(name)
-        if self._run is not None and self._is_frame_in_memory(name, data):
-            data = self._share(name, data, self._run)
-            self._tell_lazy("load", name)
+        if may_there_be_frames() and is_memory_only(self._catalog[name]):
+            if self._run is not None:
+                data = self._run.share(name, data, self._persist(name))
+            self._tell_lazy("load", name, data)
         if hook is not None:
             hook.after_dataset_loaded(dataset_name=name, data=data, node=self._node)
         return data
@@ -326,6 +328,9 @@ class Attempt:
             _logger.warning("'%s' (%s) gave None: is there nothing to load yet?", name, told)
 
     def _save_outputs(self, outputs: dict[str, Any], describe: Callable[[str], None]) -> None:
+        run = self._run
+        if run is not None and may_there_be_frames():  # before any of them is saved
+            outputs = {n: run.cut_off(n, data, self._persist(n)) for n, data in outputs.items()}
         if self._is_async and len(outputs) > 1:
             self._check()
             self._side_by_side(
@@ -350,10 +355,8 @@ class Attempt:
                 self._catalog.save(name, data)
             else:
                 self._account("save", name, partial(self._catalog.save, name, data))
-            if self._is_frame_in_memory(name, data):
-                if self._run is not None:
-                    self._share(name, data, self._run)
-                self._tell_lazy("save", name)
+            if may_there_be_frames():
+                self._keep(name, data)
         except Exception as exc:
             if progress is not None:
                 progress.could_not_save(name, self._catalog[name])
@@ -386,18 +389,30 @@ class Attempt:
         )
         return result
 
-    def _tell_lazy(self, direction: Direction, name: str) -> None:
-        if self._reports is None or (self._run and self._run.frames.is_computed(name)):
+    def _keep(self, name: str, data: Any) -> None:
+        """Let what stays in memory keep the frames that it reads."""
+        data_set, run = self._catalog[name], self._run
+        in_memory = is_memory_only(data_set)
+        if run is not None:
+            if in_memory:
+                run.share(name, data, self._persist(name))
+            if in_memory or unwrapped(data_set) is not data_set:  # a cache keeps it
+                run.pass_on(self._node.input_names, name, data)
+        if in_memory:
+            self._tell_lazy("save", name, data)
+
+    def _tell_lazy(self, direction: Direction, name: str, data: Any) -> None:
+        if self._reports is None or not is_spark_frame(data):
+            return
+        if self._run is not None and self._run.frames.is_computed(name):
             return
         report = self._reports[direction, name]
         self._reports[direction, name] = replace(report, is_lazy=True)
 
-    def _share(self, name: str, frame: Any, run: SparkRun) -> Any:
-        """Return what a node is to have for a frame, which is persisted if several read it."""
-        return run.share(name, frame, getattr(self._catalog[name], "persist", None))
-
-    def _is_frame_in_memory(self, name: str, data: Any) -> bool:
-        return is_spark_frame(data) and is_memory_only(self._catalog[name])
+    def _persist(self, name: str) -> bool | str | None:
+        """Return what the catalog says of persisting frames."""
+        persist: bool | str | None = getattr(self._catalog[name], "persist", None)
+        return persist
 
     def _side_by_side(self, steps: Sequence[tuple[str, Callable[[], Any]]]) -> list[Any]:
         """Take steps in threads of their own, wait for all, and return their results in order."""

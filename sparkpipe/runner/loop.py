@@ -292,16 +292,18 @@ class _Loop:
         plan, readers = self._plan, self._readers
         for name in node.input_names:
             readers[name] -= 1
-            if readers[name]:
-                continue
-            if self._spark is not None:
-                self._spark.frames.release(name)
-            if name in plan.releasable:
-                self._catalog.release(name)
+            if not readers[name]:
+                self._let_go(name)
         for name in node.output_names:
             # A transcoded form that is written but read only in another form.
             if name not in readers and name in plan.releasable:
-                self._catalog.release(name)
+                self._let_go(name)
+
+    def _let_go(self, name: str) -> None:
+        if self._spark is not None:
+            self._spark.frames.release(name)
+        if name in self._plan.releasable:
+            self._catalog.release(name)
 
     def _release_all(self) -> None:
         """Leave nothing of a failed run in memory that a next one could take for its own."""

@@ -32,11 +32,12 @@ from sparkpipe.io.for_run import data_sets_of_run
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.plan import Plan, find_problems, make_plan
+from sparkpipe.plan.conflicts import changed_sources
 from sparkpipe.runner.exchange import Exchange, InMemory
 from sparkpipe.runner.loop import Pool, run_plan
 from sparkpipe.runner.task import run_node  # noqa: F401 - Kedro has it here
 from sparkpipe.runner.work import Work
-from sparkpipe.spark.jobs.run import SparkRun, current_run, running
+from sparkpipe.spark.jobs.run import Flow, SparkRun, current_run, running
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -160,7 +161,7 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
         if self._is_async:
             self._logger.info(ASYNC_MESSAGE)
         run_id = session_id or generate_timestamp()
-        with _spark_run(pipeline, run_id), self._telling(plan, run_id):
+        with _spark_run(pipeline, catalog, run_id), self._telling(plan, run_id):
             if type(self)._run is AbstractRunner._run:
                 self._work_off(plan, catalog, hook_manager, run_id)
             else:
@@ -334,7 +335,7 @@ def _versions() -> dict[str, str]:
 
 
 @contextmanager
-def _spark_run(pipeline: Pipeline, run_id: str) -> Iterator[None]:
+def _spark_run(pipeline: Pipeline, catalog: DataCatalog, run_id: str) -> Iterator[None]:
     """Set up the Spark side of a run; nothing of it starts Spark."""
     from sparkpipe.spark.session import SparkProvider, activated, current_provider
 
@@ -345,11 +346,21 @@ def _spark_run(pipeline: Pipeline, run_id: str) -> Iterator[None]:
             run_id,
             current_description().pipeline,
             provider.peek,
-            lambda: Counter(name for node in pipeline.nodes for name in node.input_names),
+            lambda: _flow(pipeline, catalog),
             provider.options.persist,
         )
         with running(run):
             yield
+
+
+def _flow(pipeline: Pipeline, catalog: DataCatalog) -> Flow:
+    """Work out how data in memory goes from node to node."""
+    readers = Counter(name for node in pipeline.nodes for name in node.input_names)
+    split = {
+        name for node in pipeline.nodes if len(node.output_names) > 1 for name in node.input_names
+    }
+    outliving = frozenset(pipeline.outputs())
+    return Flow(readers, frozenset(split), outliving, changed_sources(pipeline, catalog))
 
 
 def accepts(function: Any, parameter: str) -> bool:

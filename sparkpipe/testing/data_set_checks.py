@@ -15,6 +15,7 @@ from sparkpipe.io.declared import (
     is_memory_only,
     is_single_process,
     is_transactional,
+    load_effect,
     location_of,
     missing_data,
     save_effect,
@@ -195,6 +196,7 @@ class _Walk:
         readable = not why_unreadable(one)
         state, files = state_of(one), _files(self.folder)
         transactional = is_transactional(one)
+        held = one.load() if readable else None
         rest = self.opened(one.load()) if transactional and self.opened and readable else None
         if self.spoilt is not None:
             error = _fails(lambda: one.save(self.spoilt))
@@ -212,11 +214,21 @@ class _Walk:
             expected = self.read(self.first)
             self.expect(failed is None and found == expected, "is_transactional", True, told)
         self.check_effect(effect, readable, files)
+        if readable:
+            self.check_what_was_loaded(held)
         if state is not None and error is None:
             changed = state_of(self.new()) != state
             wrote = _files(self.folder) != files if effect == "keep" else True
             self.expect(changed or not wrote, "state", state, "it stays so after a save")
             self.expect(wrote or not changed, "state", state, "it changes without a save")
+
+    def check_what_was_loaded(self, held: Any) -> None:
+        declared, first = load_effect(self.data_set), self.read(self.first)
+        if declared == "fixed":
+            self.same("load_effect", self.loaded(), first, "where it says 'fixed'")
+        elif declared == "snapshot":
+            told = "what was loaded is another after a save"
+            self.expect(self.read(held) == first, "load_effect", declared, told)
 
     def check_effect(self, effect: str, readable: bool, files: dict[str, bytes]) -> None:
         if effect == "keep":

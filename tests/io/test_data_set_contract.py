@@ -193,6 +193,7 @@ LIES: dict[str, Any] = {
     "location": lambda self: "/nowhere/at/all",
     "target": lambda self: "/nowhere/at/all",
     "save_effect": lambda self: "append",
+    "load_effect": lambda self: "fixed",
     "why_unreadable": lambda self: "it cannot be loaded.",
     "why_unwritable": lambda self: "it cannot be saved.",
     "is_confirmable": lambda self: True,

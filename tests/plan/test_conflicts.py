@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkpipe.datasets.pickle import PickleDataSet
-from sparkpipe.datasets.spark import DeltaTableDataSet, SparkDataSet
+from sparkpipe.datasets.spark import DeltaTableDataSet, SparkDataSet, SparkTableDataSet
 from sparkpipe.errors import PreflightError
 from sparkpipe.io import AbstractDataSet, CachedDataSet, DataCatalog, MemoryDataSet, Version
 from sparkpipe.io.partitioned import PartitionedDataSet
 from sparkpipe.io.target import one_spelling
 from sparkpipe.pipeline import Pipeline, node, pipeline
 from sparkpipe.plan import find_problems
-from sparkpipe.plan.conflicts import target_problems
+from sparkpipe.plan.conflicts import changed_sources, target_problems
 from sparkpipe.runner import SequentialRunner
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def chain(*names: str) -> list[Any]:
 def told(nodes: list[Any], data_sets: dict[str, Any]) -> list[str]:
     return target_problems(pipeline(nodes), DataCatalog(data_sets))
 
+
+SPARK = SparkDataSet("o")
 
 APART = [node(step, "in", "x", name="a"), node(step, "in", "y", name="b")]
 
@@ -183,10 +185,43 @@ def test_an_append_takes_nothing_away() -> None:
     assert told([*READ, WRITE], sets) == []
 
 
-def test_a_delta_table_is_no_snapshot_for_its_readers() -> None:
+def test_a_delta_table_is_a_snapshot_for_its_readers() -> None:
     nodes = [*READ, node(step, "m", "new", name="write")]
-    (problem,) = told(nodes, {"old": delta("o"), "new": delta("o")})
-    assert "'use' may have still to read" in problem
+    assert told(nodes, {"old": delta("o"), "new": delta("o")}) == []
+    # Not if it is no Delta table that is written, or if what is loaded is the table itself.
+    assert "'use' may have still to read" in told(nodes, {"old": delta("o"), "new": SPARK})[0]
+    itself = DeltaTableDataSet("o", load_as="delta_table")
+    assert "'use' may have still to read" in told(nodes, {"old": itself, "new": delta("o")})[0]
+
+
+@pytest.mark.parametrize("asked", [{"versionAsOf": 3}, {"TimestampAsOf": "2026-01-01"}])
+def test_a_version_of_a_table_that_was_asked_for_is_disturbed_by_nobody(
+    asked: dict[str, Any],
+) -> None:
+    old = DeltaTableDataSet("o", load_args=asked)
+    for new in (delta("o"), delta("o", mode="append")):
+        assert told([*READ, WRITE], {"old": old, "new": new}) == []
+
+
+def test_frames_of_files_that_a_later_node_may_change_are_told() -> None:
+    nodes = [
+        node(step, "old", ["m", "file"], name="read"),
+        node(step, "m", ["new", "k"], name="write"),
+        node(step, ["m", "k"], "report", name="use"),
+    ]
+    made = pipeline(nodes)
+
+    def cut(old: Any, new: Any) -> frozenset[str]:
+        sets = {"old": old, "new": new, "file": PickleDataSet("f")}
+        return changed_sources(made, DataCatalog(sets))
+
+    append = {"save_args": {"mode": "append"}}
+    assert cut(SPARK, SparkDataSet("o", **append)) == {"m"}
+    assert cut(SPARK, SparkDataSet("p", **append)) == frozenset()
+    assert cut(PickleDataSet("o"), SparkDataSet("o", **append)) == frozenset()
+    assert cut(delta("o"), delta("o", mode="append")) == frozenset()
+    table = SparkTableDataSet("t", file_format="parquet")
+    assert cut(table, SparkTableDataSet("t", write_mode="append")) == {"m"}
 
 
 def test_reading_a_folder_while_a_file_in_it_is_overwritten_is_named() -> None:

@@ -35,8 +35,9 @@ def runner(request: pytest.FixtureRequest) -> AbstractRunner:
 @pytest.fixture(autouse=True)
 def storage_is_empty_afterwards(spark: SparkSession) -> Iterator[None]:
     spark.catalog.clearCache()
+    before = persisted(spark)  # rows that a client of Connect has left to the JVM's collector
     yield
-    assert persisted(spark) == 0
+    assert persisted(spark) <= before
 
 
 def counted(spark: SparkSession, rows: int = 100) -> tuple[DataFrame, Any]:

@@ -145,7 +145,13 @@ def note_loaded_version(options: Mapping[str, Any], find: Callable[[], Path | No
 
 
 def delta_folder(session: SparkSession, table: TableName) -> Path | None:
-    """Return the local folder of a Delta table; None if it is no such, or nobody tells.
+    """Return the local folder of a Delta table; None if it is no such, or nobody tells."""
+    place = delta_location(session, table)
+    return local_path(place) if place else None
+
+
+def delta_location(session: SparkSession, table: TableName) -> str | None:
+    """Return the address of a Delta table; empty if it is of another format; None if nobody tells.
 
     Spark's own catalog tells it at once; another one, and that of a Connect server, after a query.
     """
@@ -158,7 +164,7 @@ def delta_folder(session: SparkSession, table: TableName) -> Path | None:
         name = inner.sqlParser().parseTableIdentifier(table.in_session_catalog)
         found = inner.catalog().getTableMetadata(name)
         is_delta = found.provider().contains("delta")
-        return local_path(str(found.location().toString())) if is_delta else None
+        return str(found.location().toString()) if is_delta else ""
     except Exception as exc:  # a view, or a cluster that guards the JVM
         _logger.debug("Where %s lies is not known: %s", table, exc)
         return None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 _COMMIT = re.compile(r"(\d{20})\.json")
+_VERSION = re.compile(r"(\d{20})\.(json$|checkpoint\.)")
 
 #: Delta tidies up by itself after some writes, with a commit of its own.
 _TIDYING = ("OPTIMIZE", "VACUUM START", "VACUUM END")
@@ -41,6 +42,16 @@ def versions(table: Path) -> list[int]:
     except OSError:
         return []
     return sorted(int(match[1]) for name in names if (match := _COMMIT.fullmatch(name)))
+
+
+def latest_version(table: Path) -> int | None:
+    """Return the present version; None if there is no table."""
+    try:
+        names = [path.name for path in (table / "_delta_log").iterdir()]
+    except OSError:
+        return None
+    found = (match for name in names if (match := _VERSION.match(name)))
+    return max((int(match[1]) for match in found), default=None)
 
 
 def read_commit(table: Path, version: int) -> Commit | None:

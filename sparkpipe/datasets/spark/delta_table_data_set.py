@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sparkpipe.datasets.spark.paths import spark_path
+from sparkpipe.datasets.spark.pinned import note_write
 from sparkpipe.datasets.spark.spark_data_set import SparkDataSet
 from sparkpipe.errors import DataSetError
+from sparkpipe.io.effects import LoadEffect
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.session import get_spark
 
@@ -57,7 +59,12 @@ class DeltaTableDataSet(SparkDataSet):
             )
         from delta.tables import DeltaTable
 
+        note_write(self.target())  # it is for writing
         return DeltaTable.forPath(session, spark_path(self._given))
+
+    def load_effect(self) -> LoadEffect:
+        """Return that a frame stays as it was when it was loaded; a ``DeltaTable`` does not."""
+        return super().load_effect() if self._load_as == "dataframe" else "live"
 
     def _describe(self) -> dict[str, Any]:
         described = super()._describe()

@@ -39,12 +39,19 @@ from sparkpipe.datasets.spark.paths import (
     spark_path,
     split_address,
 )
+from sparkpipe.datasets.spark.pinned import (
+    load_pinned,
+    note_write,
+    reads_changes,
+    version_of,
+)
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractVersionedDataSet, SaveEffect, Version, glob_paths
-from sparkpipe.io.effects import effect_of_mode
+from sparkpipe.io.effects import LoadEffect, effect_of_mode
 from sparkpipe.io.foreign import TRANSACTIONAL
 from sparkpipe.io.saving import Meeting, add_to_old, give_way, refuse, replacing_parts
+from sparkpipe.io.target import path_target
 from sparkpipe.io.tokens import folder_state, path_state
 from sparkpipe.redaction import redacted_text
 from sparkpipe.spark.session import get_spark
@@ -165,11 +172,8 @@ class SparkDataSet(AbstractVersionedDataSet):
         missing = self._missing_at(path)
         if missing:
             raise DataSetError(missing)
-        reader = get_spark().read.format(self._file_format).options(**self._load_args)
-        if self._schema is not None:
-            reader = reader.schema(read_schema(self._schema, self._credentials))
         try:
-            frame = analysed(reader.load(self._for_spark(path)))
+            return self._load_delta(path) if self._is_delta else self._read(path, self._load_args)
         except Exception as exc:
             if not has_no_files(exc):
                 raise
@@ -177,13 +181,28 @@ class SparkDataSet(AbstractVersionedDataSet):
             if empty is None:
                 raise no_files(self._address(path)) from exc
             return empty
-        if self._is_delta:
-            note_loaded_version(self._load_args, lambda: self._local(path))
+
+    def _read(self, path: PurePosixPath, options: Mapping[str, Any]) -> DataFrame:
+        reader = get_spark().read.format(self._file_format).options(**options)
+        if self._schema is not None:
+            reader = reader.schema(read_schema(self._schema, self._credentials))
+        return analysed(reader.load(self._for_spark(path)))
+
+    def _load_delta(self, path: PurePosixPath) -> DataFrame:
+        local = self._local(path)
+        find = partial(version_of, get_spark(), f"delta.`{self._for_spark(path)}`", local)
+        read = partial(self._read, path)
+        frame, options = load_pinned(read, self._load_args, self._own_target(path), find)
+        note_loaded_version(options, lambda: local)
         return frame
+
+    def _own_target(self, path: PurePosixPath) -> str:
+        return path_target(self._address(path))
 
     def _save(self, data: DataFrame) -> None:
         need_frame(data)
         path = self._get_save_path()
+        note_write(self._own_target(path))
         target = self._local(path)
         if target is None or not self._is_staged:
             self._save_directly(data, path)
@@ -294,6 +313,12 @@ class SparkDataSet(AbstractVersionedDataSet):
         if self._file_format.lower() != "delta":  # others do not know it, and replace all
             options = {name: v for name, v in options.items() if name.lower() != "replacewhere"}
         return effect_of_mode(options["mode"], options)
+
+    def load_effect(self) -> LoadEffect:
+        """Return that a Delta table stays as it was when it was loaded; files are read later."""
+        if pinned_version(self._load_args) and self.is_transactional():
+            return "fixed"
+        return "snapshot" if self._is_delta and not reads_changes(self._load_args) else "live"
 
     def is_transactional(self) -> bool:
         """Whether a save is one transaction: that of a table of Delta, Iceberg or Hudi is."""

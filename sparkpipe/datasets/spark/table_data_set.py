@@ -11,6 +11,7 @@ from sparkpipe.datasets.spark.accounting import (
     Account,
     accounting,
     delta_folder,
+    delta_location,
     note_loaded_version,
 )
 from sparkpipe.datasets.spark.definitions import (
@@ -30,15 +31,24 @@ from sparkpipe.datasets.spark.options import (
     missing_for,
     option_problems,
     option_warnings,
+    pinned_version,
     spark_mode,
     word_problems,
+)
+from sparkpipe.datasets.spark.paths import local_path
+from sparkpipe.datasets.spark.pinned import (
+    VERSION,
+    load_pinned,
+    note_write,
+    reads_changes,
+    version_of,
 )
 from sparkpipe.datasets.spark.replacing import insert_all, put_in_place, staged
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.datasets.spark.upserts import merge, merged, refuse_duplicates
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, SaveEffect, Version, is_pandas_on_spark
-from sparkpipe.io.effects import effect_of_mode
+from sparkpipe.io.effects import LoadEffect, effect_of_mode
 from sparkpipe.io.foreign import TRANSACTIONAL
 from sparkpipe.io.target import spark_table
 from sparkpipe.spark.databricks import catalog_hint
@@ -164,24 +174,41 @@ class SparkTableDataSet(AbstractDataSet):
         return int(load)
 
     def _load(self) -> Any:
-        reader = get_spark().read.options(**self._load_args)
+        session = get_spark()
+
+        def load(options: Mapping[str, Any]) -> DataFrame:
+            return analysed(session.read.options(**options).table(self._table.sql))
+
+        options: Mapping[str, Any] = self._load_args
         if self._number is not None:
-            reader = reader.option("versionAsOf", self._number)
+            options = {**options, VERSION: self._number}
         try:
-            frame = analysed(reader.table(self._table.sql))
+            if self._is_delta:
+                find = partial(self._present_version, session)
+                frame, options = load_pinned(load, options, self.target(), find)
+            else:
+                frame = load(options)
         except Exception as exc:
             self._tell_no_catalog(exc)
             raise
-        options = self._load_args
-        if self._number is not None:
-            options = {**options, "versionAsOf": self._number}
-        note_loaded_version(options, partial(delta_folder, frame.sparkSession, self._table))
+        note_loaded_version(options, partial(delta_folder, session, self._table))
         return frame.toPandas() if self._dataframe_type == "pandas" else frame
+
+    def _present_version(self, session: SparkSession) -> int | None:
+        place = delta_location(session, self._table)
+        if place == "":
+            return None
+        return version_of(session, self._table.sql, local_path(place) if place else None)
+
+    @property
+    def _is_delta(self) -> bool:
+        return self._file_format.lower() == "delta"
 
     def _save(self, data: Any) -> None:
         if self._write_mode is None:
             raise DataSetError(self.why_unwritable())
         frame = self._frame(data)
+        note_write(self.target())
         try:
             self._save_frame(frame, self._write_mode)
         except Exception as exc:
@@ -324,15 +351,15 @@ class SparkTableDataSet(AbstractDataSet):
         """
         writer = frame.write.format(file_format or self._file_format).mode(spark_mode(mode))
         given = {option.lower() for option in self._save_args}
-        is_delta = self._file_format.lower() == "delta"
-        if is_delta and mode == "overwrite" and not keeps and given.isdisjoint(_KEEPS_SCHEMA):
+        whole = self._is_delta and mode == "overwrite"
+        if whole and not keeps and given.isdisjoint(_KEEPS_SCHEMA):
             writer = writer.option("overwriteSchema", True)
         partitions = self._partition_columns if partitions is None else partitions
         if partitions:
             writer = writer.partitionBy(*partitions)
         options = {} if file_format else self._save_args
         write = partial(writer.saveAsTable, (table or self._table).sql, **options)
-        if is_delta and mode == "append":
+        if self._is_delta and mode == "append":
             append(write)
         else:
             write()
@@ -397,6 +424,12 @@ class SparkTableDataSet(AbstractDataSet):
     def save_effect(self) -> SaveEffect:
         """Return what a save does: as ``write_mode`` says; without one nothing can be saved."""
         return effect_of_mode(self._write_mode or "error", self._save_args)
+
+    def load_effect(self) -> LoadEffect:
+        """Return that a Delta table stays as it was when it was loaded; others are read later."""
+        if self._number is not None or pinned_version(self._load_args):
+            return "fixed"
+        return "snapshot" if self._is_delta and not reads_changes(self._load_args) else "live"
 
     def is_transactional(self) -> bool:
         """Whether a save is one transaction: that of a table of Delta, Iceberg or Hudi is."""

@@ -13,16 +13,19 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.spark.failures import NodeStopped
+from sparkpipe.spark.jobs.pins import Pins
 from sparkpipe.spark.jobs.scope import Carrier, JobNames, as_tag, cancel_jobs, carrying
 from sparkpipe.spark.jobs.shared_frames import SharedFrames
+from sparkpipe.spark.jobs.values import map_frames
 from sparkpipe.spark.storage_levels import STORAGE_LEVELS
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
     from sparkpipe.spark.jobs.progress import TaskCounts
 
@@ -114,6 +117,24 @@ class NodeJobs:
             time.sleep(_CANCEL_SECONDS)
 
 
+@dataclass(frozen=True)
+class Flow:
+    """How data in memory goes from node to node, as far as frames need to know.
+
+    Attributes:
+        readers: By how many nodes each data set is read.
+        split: Data sets that one node reads and makes several others of.
+        outliving: Data sets that somebody may use after the run.
+        cut_off: Data sets whose frames are computed when they are saved, for what they are made of
+            is changed by a later node.
+    """
+
+    readers: Mapping[str, int] = field(default_factory=dict)
+    split: frozenset[str] = frozenset()
+    outliving: frozenset[str] = frozenset()
+    cut_off: frozenset[str] = frozenset()
+
+
 class SparkRun:
     """One run.
 
@@ -121,7 +142,7 @@ class SparkRun:
         run_id: The id of the run.
         pipeline_name: For descriptions.
         session: Returns the session if there is one already; must not start one.
-        readers: Returns by how many nodes each data set is read; called when first needed.
+        flow: Returns how data goes from node to node; called when first needed.
         level: Storage level of frames that nodes share; None to persist none.
     """
 
@@ -130,17 +151,18 @@ class SparkRun:
         run_id: str,
         pipeline_name: str,
         session: Callable[[], SparkSession | None],
-        readers: Callable[[], Mapping[str, int]] = dict,
+        flow: Callable[[], Flow] = Flow,
         level: str | None = STORAGE_LEVELS[0],
     ) -> None:
         self.run_id = run_id
         self.session = session
         self.frames = SharedFrames()
+        self.pins = Pins()
         from sparkpipe.spark.jobs.progress import SparkProgress
 
         self.progress = SparkProgress(session)
         self._pipeline_name = pipeline_name
-        self._readers_of = readers
+        self._find_flow = flow
         self._level = level
         # Two runs of the same moment may have one id; what one cancels must not be the other's.
         self._token = os.urandom(4).hex()
@@ -155,8 +177,9 @@ class SparkRun:
         self._cancelling: list[threading.Thread] = []
 
     @cached_property
-    def _readers(self) -> Mapping[str, int]:
-        return self._readers_of()
+    def flow(self) -> Flow:
+        """How data goes from node to node."""
+        return self._find_flow()
 
     @contextmanager
     def node(self, name: str, pool: str | None = None) -> Iterator[NodeJobs]:
@@ -241,22 +264,50 @@ class SparkRun:
         self.frames.close()
         self.progress.close()
 
-    def share(self, name: str, frame: Any, persist: bool | str | None = None) -> Any:
-        """Persist a frame in memory if more than one node reads it; return what a node is to have.
+    def share(self, name: str, value: Any, persist: bool | str | None = None) -> Any:
+        """Keep frames in memory that more than one node reads; return what a node is to have.
 
         Args:
-            name: Its data set.
-            frame: A Spark DataFrame.
+            name: Their data set.
+            value: A Spark DataFrame, or a list, tuple or dictionary with some.
             persist: What the catalog says: False, or a storage level.
         """
+        readers = self.flow.readers.get(name, 0)
+        is_split = name in self.flow.split
+        if readers < 2 and not is_split:
+            return value
         level = persist if isinstance(persist, str) else self._level
         if persist is True:
             level = self._level or STORAGE_LEVELS[0]
-        readers = self._readers.get(name, 0)
-        if readers > 1 and persist is not False and level is not None:
-            why = f"{readers} nodes read it"
-            return self.frames.share(name, frame, level, why, at_once=self.is_side_by_side)
-        return frame
+        why = f"{readers} nodes read it" if readers > 1 else "a node makes several of it"
+
+        def share(frame: DataFrame) -> DataFrame:
+            if persist is False or level is None:
+                self.frames.tell_varying(name, frame)
+                return frame
+            at_once, if_varying = self.is_side_by_side, readers < 2
+            return self.frames.share(
+                name, frame, level, why, at_once=at_once, if_varying=if_varying
+            )
+
+        return map_frames(value, share)
+
+    def pass_on(self, inputs: Collection[str], output: str, value: Any) -> None:
+        """Let what a node has made of its inputs, and stays in memory, hold what these hold."""
+        self.frames.pass_on(inputs, output, value, output in self.flow.outliving)
+
+    def cut_off(self, name: str, value: Any, persist: bool | str | None = None) -> Any:
+        """Compute frames that are to stay in memory, if a later node changes what they read.
+
+        Args:
+            name: Their data set.
+            value: A Spark DataFrame, or a list, tuple or dictionary with some.
+            persist: What the catalog says: False, or a storage level.
+        """
+        if name not in self.flow.cut_off:
+            return value
+        level = persist if isinstance(persist, str) else self._level
+        return map_frames(value, lambda frame: self.frames.take_down(name, frame, level))
 
 
 _run: ContextVar[SparkRun | None] = ContextVar("_run", default=None)
