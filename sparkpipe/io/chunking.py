@@ -73,9 +73,9 @@ def may_give_many(function: Callable[..., Any]) -> bool:
     """
     while isinstance(function, partial):
         function = function.func
-    if not inspect.isgeneratorfunction(function):
+    # Asked for each node; of a method, too, the code is that of its function.
+    if not getattr(getattr(function, "__code__", None), "co_flags", 0) & inspect.CO_GENERATOR:
         return False
-    # Of a method, too, the code is that of its function.
     steps = [*dis.get_instructions(function)]
     names = [step.opname for step in steps]
     if "YIELD_FROM" in names or "SEND" in names or names.count("YIELD_VALUE") > 1:

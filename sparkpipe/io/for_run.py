@@ -14,6 +14,7 @@ from typing import Any
 from sparkpipe.io import foreign
 from sparkpipe.io.data_set import AbstractDataSet
 from sparkpipe.io.declared import unwrapped
+from sparkpipe.io.memory import MemoryDataSet
 
 
 def of_run(data_set: Any, is_written: bool) -> Any:
@@ -34,23 +35,28 @@ def of_run(data_set: Any, is_written: bool) -> Any:
 
 @contextmanager
 def data_sets_of_run(
-    catalog: Any, names: Iterable[str], is_written: Callable[[str], bool]
+    catalog: Any, names: Iterable[str], find_written: Callable[[], set[str]]
 ) -> Iterator[None]:
     """Within it, the catalog of a run holds data sets of its own where they remember something.
 
     Args:
         catalog: The run's own; changed.
         names: Data sets of the run that it holds.
-        is_written: Tells of a name whether the run saves it, or another form of it.
+        find_written: Returns what the run saves, without forms such as ``@pandas``.
     """
     saved = []
+    written: set[str] | None = None
     for name in names:
         original = catalog[name]
-        written = is_written(name)
-        own = of_run(original, written)
+        if isinstance(original, MemoryDataSet):  # most are: they remember what is theirs
+            continue
+        if written is None:
+            written = find_written()
+        is_written = name.partition("@")[0] in written
+        own = of_run(original, is_written)
         if own is not original:
             catalog.add(name, own, replace=True)
-            if written:
+            if is_written:
                 saved.append(original)
     try:
         yield

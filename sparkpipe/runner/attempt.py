@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
@@ -144,6 +144,7 @@ class Attempt:
         progress = self._progress
         if progress is None:
             for outputs in self._results(describe):
+                self._turn_to(SAVE)
                 self._save_outputs(outputs, describe)
                 self._turn_to(FUNCTION)
         else:
@@ -161,7 +162,7 @@ class Attempt:
         for name in self._node.confirms:
             self._catalog.confirm(name)
 
-    def _results(self, describe: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+    def _results(self, describe: Callable[[str], None]) -> Iterable[dict[str, Any]]:
         """Load, call, and give what is to be saved."""
         node, hook = self._node, self._hook
         inputs = self._load_inputs(describe)
@@ -169,15 +170,13 @@ class Attempt:
         self._turn_to(FUNCTION)
         if _logger.isEnabledFor(logging.INFO):
             _logger.info("Running node: %s", node)
-        if self._run is not None and self._run.is_cancelled.is_set():
+        if self._run is not None and self._run.is_ending:
             raise NodeStopped  # what it would save nobody would read in this run
         if hook is not None:
             for replaced in hook.before_node_run(inputs=inputs, **self._context):
                 inputs.update(_checked_replacement(replaced, node))
         self._check()
-        for outputs in self._calls(inputs, describe):
-            self._turn_to(SAVE)
-            yield outputs
+        return self._call(inputs, describe)
 
     def _check(self) -> None:
         if self._is_over_time or (self._jobs is not None and self._jobs.is_stopped):
@@ -217,9 +216,9 @@ class Attempt:
         finally:
             timer.cancel()
 
-    def _calls(
+    def _call(
         self, inputs: dict[str, Any], describe: Callable[[str], None]
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterable[dict[str, Any]]:
         """Call the function and give its outputs: once, or chunk by chunk of a generator's."""
         node = self._node
         describe("")
@@ -232,11 +231,10 @@ class Attempt:
             self._tell_node_error(exc, inputs)
             raise
         if isinstance(result, GeneratorType):
-            yield from self._chunks(result, inputs, describe)
-            return
+            return self._chunks(result, inputs, describe)
         if self._hook is not None:
             self._hook.after_node_run(inputs=inputs, outputs=outputs, **self._context)
-        yield outputs
+        return (outputs,)
 
     def _chunks(
         self, generator: Generator[Any], inputs: dict[str, Any], describe: Callable[[str], None]
@@ -263,7 +261,6 @@ class Attempt:
                     raise
                 if at_once:
                     yield at_once
-                    self._turn_to(FUNCTION)
         if self._hook is not None:
             self._hook.after_node_run(inputs=inputs, outputs=outputs, **self._context)
         yield from chunks.rest()

@@ -153,7 +153,7 @@ class _Loop:
     def _submit(self) -> None:
         if self._failures and not self._continue:
             return
-        if self._spark is not None and self._spark.is_cancelled.is_set():
+        if self._spark is not None and self._spark.is_ending:
             return  # by the node that has begun this run
         for lane, ready in enumerate(self._ready):
             while ready and self._room[lane]:

@@ -30,7 +30,6 @@ from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.io.for_run import data_sets_of_run
 from sparkpipe.pipeline import Pipeline
-from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.plan import Plan, find_problems, make_plan
 from sparkpipe.plan.conflicts import changed_sources
 from sparkpipe.runner.exchange import Exchange, InMemory
@@ -134,13 +133,13 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
         if plan.problems:
             raise PreflightError([*plan.problems])
         catalog = catalog.shallow_copy()
-        names = sorted(pipeline.data_sets())
-        made = [name for name in names if name not in catalog]
-        registered = names if not made else sorted({*names}.difference(made))
+        made: list[str] = []
+        registered: list[str] = []
+        for name in sorted(pipeline.data_sets()):
+            (registered if name in catalog else made).append(name)
         for name in made:
             catalog.add(name, self.create_default_data_set(name))
-        written = {name for node in plan.nodes for name in node.writes}
-        with data_sets_of_run(catalog, registered, lambda name: strip_transcoding(name) in written):
+        with data_sets_of_run(catalog, registered, lambda: _written_by(plan)):
             self._run_prepared(plan, pipeline, catalog, hook_manager, session_id)
         outputs = pipeline.outputs()
         return {
@@ -305,6 +304,11 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
     def create_default_data_set(self, ds_name: str) -> AbstractDataSet:
         """Make the data set for a name that is not in the catalog."""
         return MemoryDataSet()
+
+
+def _written_by(plan: Plan) -> set[str]:
+    """Return what a plan saves, without the forms of it."""
+    return {name for node in plan.nodes for name in node.writes}
 
 
 class _Teller:

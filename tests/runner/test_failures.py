@@ -72,13 +72,15 @@ def test_failures_of_the_same_moment_are_all_told() -> None:
 
 
 def test_a_failure_during_another_is_not_dropped() -> None:
-    first_failed = threading.Event()
+    first_failed, late_runs = threading.Event(), threading.Event()
 
     def early(x: int) -> int:
+        assert late_runs.wait(10)
         first_failed.set()
         raise ValueError("early")
 
     def late(x: int) -> int:
+        late_runs.set()
         assert first_failed.wait(10)
         time.sleep(0.1)
         raise KeyError("late")

@@ -62,7 +62,7 @@ class NodeJobs:
         self.has_ended = False
         self._session = session
         self._ended = ended
-        self._inner: list[SparkRun] = []
+        self._inner: tuple[SparkRun, ...] = ()
 
     def on_thread(self, step: str = "") -> AbstractContextManager[Carrier]:
         """Let the jobs of the present thread carry the names of this node."""
@@ -73,7 +73,7 @@ class NodeJobs:
         # First of all, for the error of the job may be there before this returns.
         self.cancel_requested = True
         with self._ended:
-            inner = (*self._inner,)
+            inner = self._inner
         for run in inner:
             run.cancel(stop=self.is_stopped)
         try:
@@ -87,14 +87,14 @@ class NodeJobs:
     def reaching(self, run: SparkRun) -> Iterator[None]:
         """Within it, what is cancelled or stopped of this node is so of a run that it has begun."""
         with self._ended:
-            self._inner.append(run)
+            self._inner = (*self._inner, run)
         if self.cancel_requested or self.is_stopped:
             run.cancel(stop=self.is_stopped)
         try:
             yield
         finally:
             with self._ended:
-                self._inner.remove(run)
+                self._inner = tuple(one for one in self._inner if one is not run)
 
     def stop(self) -> None:
         """Let the node start no further step, and cancel its jobs until it has ended."""
@@ -167,6 +167,8 @@ class SparkRun:
         # Two runs of the same moment may have one id; what one cancels must not be the other's.
         self._token = os.urandom(4).hex()
         self.is_cancelled = threading.Event()
+        #: The same as a plain value, which is asked often.
+        self.is_ending = False
         #: Whether no node is to start a further step, even where it has no Spark jobs.
         self.is_stopped = False
         self._told: list[Callable[[bool], None]] = []
@@ -195,7 +197,7 @@ class SparkRun:
         self.progress.watch()
         with self._ended:
             # Under the lock of 'cancel', which reaches only what is registered.
-            if self.is_cancelled.is_set():
+            if self.is_ending:
                 raise NodeStopped
             self._nodes.add(jobs)
         token = _jobs.set(jobs)
@@ -221,9 +223,10 @@ class SparkRun:
             stop: Let no node start a further step, also of those that have no Spark jobs.
         """
         with self._ended:
-            is_first = not self.is_cancelled.is_set()
+            is_first = not self.is_ending
             if not is_first and (self.is_stopped or not stop):
                 return
+            self.is_ending = True
             self.is_cancelled.set()
             self.is_stopped = stop
             nodes, told = tuple(self._nodes), (*self._told,)
