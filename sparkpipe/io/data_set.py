@@ -130,6 +130,9 @@ class AbstractDataSet(ABC, Generic[Saved, Loaded]):
         """Return what stands for it in one run: a copy, where it remembers what it saw."""
         return self
 
+    def _settle(self) -> None:
+        """Settle now what loads of a run give, for all its processes; most need not."""
+
     def _forget(self) -> None:
         """Forget what was seen: a run has saved something else meanwhile."""
 

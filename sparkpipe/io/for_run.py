@@ -8,7 +8,7 @@ run works with data sets of its own where something is remembered, which share a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sparkpipe.io import foreign
@@ -81,8 +81,11 @@ def at_version(data_set: Any, version: str) -> Any:
 
 
 def pin_latest(data_set: Any) -> None:
-    """Settle now which version is the latest, for all processes of a run."""
+    """Settle now which version is the latest, or which partitions are new, for all processes."""
     data_set = unwrapped(data_set)
+    if issubclass(type(data_set), AbstractDataSet):
+        with suppress(Exception):  # told by the load
+            data_set._settle()
     resolve = foreign.attribute(data_set, "resolve_load_version")
     if foreign.keeps_versions(data_set) and callable(resolve):
         try:

@@ -70,6 +70,7 @@ class IncrementalDataSet(PartitionedDataSet):
         self._checkpoint_address = str(config.get(filepath_arg, ""))
         self._checkpoint_path = split_protocol(self._checkpoint_address)[1]
         self._checkpoint = self._checkpoint_data_set(config)
+        self._is_written = False
         self._new: list[str] | None = None
         self._loaded: list[str] | None = None
 
@@ -143,8 +144,13 @@ class IncrementalDataSet(PartitionedDataSet):
 
     def _of_run(self, is_written: bool) -> IncrementalDataSet:
         other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__, _new=None, _loaded=None)
+        other.__dict__.update(self.__dict__, _new=None, _loaded=None, _is_written=is_written)
         return other
+
+    def _settle(self) -> None:
+        # Else a process that confirms what another one has loaded would confirm what came since.
+        if not self._is_written:
+            self._partitions()
 
     def _forget(self) -> None:
         self._new = self._loaded = None

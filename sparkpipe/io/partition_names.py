@@ -68,33 +68,32 @@ def windows_problem(name: str) -> str:
     return ""
 
 
-def check_apart(names: Iterable[str], suffix: str, *, folds_case: bool) -> None:
+def check_apart(keys: Iterable[Any], suffix: str, *, folds_case: bool) -> None:
     """Refuse partitions of which one would take the place of another.
 
     Args:
-        names: The names, each a text; the same text twice stands for two partitions.
+        keys: What the partitions are called; what is no text counts as its text.
         suffix: What the names of their files end with.
         folds_case: Whether the file system takes upper and lower case for the same.
 
     Raises:
         DataSetError: Two are one file, or one lies in the other.
     """
-    seen: dict[str, str] = {}
-    for name in names:
-        path = f"{name}{suffix}"
-        key = path.casefold() if folds_case else path
-        if key in seen:
-            same = "the same name" if seen[key] == name else "the same file"
+    seen: dict[str, Any] = {}
+    for key in keys:
+        path = f"{key}{suffix}"
+        path = path.casefold() if folds_case else path
+        if path in seen:
             raise DataSetError(
-                f"partitions {seen[key]!r} and {name!r} would be {same}, and one would be lost.",
-                hint="Keys that are no texts count as their texts.",
+                f"partitions {seen[path]!r} and {key!r} would be the same file.",
+                hint="Give them names that differ as texts, in more than upper and lower case.",
             )
-        seen[key] = name
-    for key, name in seen.items():
-        for parent in PurePosixPath(key).parents:
+        seen[path] = key
+    for path, key in seen.items():
+        for parent in PurePosixPath(path).parents:
             if str(parent) in seen:
                 raise DataSetError(
-                    f"partition {name!r} would lie in partition {seen[str(parent)]!r}.",
+                    f"partition {key!r} would lie in partition {seen[str(parent)]!r}.",
                     hint="Give them names of which none is a folder of the other.",
                 )
 

@@ -243,7 +243,7 @@ class PartitionedDataSet(WrapperDataSet):
             raise DataSetError(
                 f"a dictionary of partition to data is needed, not {type(data).__name__}."
             )
-        self._check_names([str(name) for name in data])
+        self._check_names(data)
         targets = {str(name): self._partition(str(name)) for name in data}
         parts = {str(name): part for name, part in data.items()}
         before = self._listed() if self._overwrite else {}
@@ -257,8 +257,8 @@ class PartitionedDataSet(WrapperDataSet):
             self._fs.makedirs(str(self._folder), exist_ok=True)
             self._fs.pipe_file(f"{self._folder}/{_EMPTY}", b"")
 
-    def _check_names(self, names: list[str]) -> None:
-        for name in names:
+    def _check_names(self, keys: Iterable[Any]) -> None:
+        for name in map(str, keys):
             check_partition_name(name, self._folder)
             if name in self._not_data:
                 raise DataSetError(
@@ -268,7 +268,7 @@ class PartitionedDataSet(WrapperDataSet):
                 raise DataSetError(
                     f"{name!r} cannot be the name of a partition: Spark takes it for a pattern."
                 )
-        check_apart(names, self._suffix, folds_case=self._folds_case)
+        check_apart(keys, self._suffix, folds_case=self._folds_case)
 
     @property
     def _folds_case(self) -> bool:

@@ -187,3 +187,27 @@ def test_a_partition_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe\xfa")
     with pytest.raises(DataSetError, match=r"partition 'b': .*b\.txt: UnicodeDecodeError"):
         texts(str(tmp_path)).load()
+
+
+def take(parts: dict[str, str], folder: str) -> list[str]:
+    texts(folder).save({"z": "comes after the load"})
+    return list(parts)
+
+
+def count(names: list[str]) -> int:
+    return len(names)
+
+
+@pytest.mark.parametrize("runner", [SequentialRunner, ThreadRunner, ParallelRunner])
+def test_another_node_confirms_what_was_loaded_only(runner: Any, tmp_path: Path) -> None:
+    texts(str(tmp_path)).save({"a": "1"})
+    steps = Pipeline(
+        [
+            node(take, ["new", "params:folder"], "names"),
+            node(count, "names", "count", confirms="new"),
+        ]
+    )
+    catalog = DataCatalog({"new": texts(str(tmp_path))})
+    catalog.add_feed_dict({"params:folder": str(tmp_path)})
+    assert runner().run(steps, catalog) == {"count": 1}
+    assert (tmp_path / "CHECKPOINT").read_text() == "a"

@@ -77,7 +77,7 @@ def test_names_that_windows_has_not_are_refused_there(name: str) -> None:
 @pytest.mark.parametrize(
     ("given", "suffix", "folds", "told"),
     [
-        (["1", "1"], "", False, "the same name"),
+        (["1", "1"], "", False, "the same file"),
         (["North", "north"], "", True, "the same file"),
         (["a", "a/b"], "", False, "would lie in partition 'a'"),
         (["A", "a/b"], "", True, "would lie in partition 'A'"),
