@@ -29,6 +29,7 @@ from sparkpipe.io.partition_names import (
     check_partition_name,
     to_remove,
 )
+from sparkpipe.io.saving import FOLDER, recover_beside
 from sparkpipe.io.target import folds_case
 from sparkpipe.io.tokens import listing_state
 from sparkpipe.io.wrapper import WrapperDataSet
@@ -185,14 +186,13 @@ class PartitionedDataSet(WrapperDataSet):
 
     def _listed(self) -> dict[str, dict[str, Any]]:
         """Return what the file system tells of the files of each partition, by its name."""
-        self._fs.invalidate_cache(str(self._folder))
-        root = self._fs._strip_protocol(str(self._folder))
-        options = {**self._load_args, "detail": True}
-        if self._is_of_folders:
-            options["withdirs"] = True
-        found = self._fs.find(str(self._folder), **options)
-        entries = {str(path)[len(root) :].strip("/"): info for path, info in found.items()}
-        entries.pop("", None)  # the folder itself
+        entries = self._entries()
+        if self._protocol == "file" and self._is_of_folders:
+            # A folder that is being replaced is not there for a moment, on some systems.
+            homes = {path.partition(f"{FOLDER}/")[0] for path in entries if f"{FOLDER}/" in path}
+            recovered = {home: recover_beside(self._folder / home) for home in homes}
+            if any(recovered.values()):
+                entries = self._entries()
         listing = Listing(
             entries,
             self._suffix,
@@ -205,6 +205,18 @@ class PartitionedDataSet(WrapperDataSet):
         for path in self._not_data:
             partitions.pop(path, None)
         return partitions
+
+    def _entries(self) -> dict[str, Any]:
+        """Return what the file system tells of all that is in the folder, by the path in it."""
+        self._fs.invalidate_cache(str(self._folder))
+        root = self._fs._strip_protocol(str(self._folder))
+        options = {**self._load_args, "detail": True}
+        if self._is_of_folders:
+            options["withdirs"] = True
+        found = self._fs.find(str(self._folder), **options)
+        entries = {str(path)[len(root) :].strip("/"): info for path, info in found.items()}
+        entries.pop("", None)  # the folder itself
+        return entries
 
     @property
     def _not_data(self) -> tuple[str, ...]:

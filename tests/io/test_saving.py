@@ -20,7 +20,15 @@ from sparkpipe.datasets.pickle import PickleDataSet
 from sparkpipe.datasets.text import TextDataSet
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import Version
-from sparkpipe.io.saving import add_to_old, recover, refuse, replacing, replacing_folder, swap
+from sparkpipe.io.saving import (
+    add_to_old,
+    recover,
+    recover_beside,
+    refuse,
+    replacing,
+    replacing_folder,
+    swap,
+)
 from sparkpipe.io.saving.locks import hold, locking_of, try_hold
 from sparkpipe.io.saving.works import FOLDER
 
@@ -466,3 +474,13 @@ def test_without_locks_a_save_goes_on_and_leaves_what_may_live(
     os.utime(left, (0, 0))
     save(target, "newer")
     assert [p.name for p in tmp_path.iterdir()] == ["t"]
+
+
+def test_what_was_set_aside_is_found_by_a_listing(tmp_path: Path) -> None:
+    fill(tmp_path / "t", "old")
+    command = [sys.executable, "-c", REPLACE, str(tmp_path / "t"), "after", "0", "False"]
+    subprocess.run(command, check=False)
+    assert not (tmp_path / "t").exists()
+    assert recover_beside(tmp_path)
+    assert contents(tmp_path / "t") == {"a": "old", "b": "old"}
+    assert not recover_beside(tmp_path)

@@ -19,19 +19,23 @@ from sparkpipe.io.saving.replacing import (
     appending,
     give_way,
     recover,
+    recover_beside,
     refuse,
     replacing,
     replacing_folder,
     replacing_parts,
 )
 from sparkpipe.io.saving.uploading import upload
+from sparkpipe.io.saving.works import FOLDER
 
 __all__ = [
+    "FOLDER",
     "Meeting",
     "add_to_old",
     "appending",
     "give_way",
     "recover",
+    "recover_beside",
     "refuse",
     "replacing",
     "replacing_folder",

@@ -203,6 +203,15 @@ def recover(target: str | os.PathLike[str]) -> None:
                     settle(left)
 
 
+def recover_beside(home: str | os.PathLike[str]) -> bool:
+    """Bring to its end what saves have begun in a folder; return whether there were any."""
+    works = Works(Path(os.path.realpath(home)))
+    targets = works.targets()
+    for target in targets:
+        recover(target)
+    return bool(targets)
+
+
 def _clear_left(works: Works) -> None:
     """Remove what saves have left that were killed, where nobody is at their targets."""
     for left in works.all_left():

@@ -177,6 +177,10 @@ class Works:
             if self._target_of(path) == target:
                 yield from self._taken(path, target)
 
+    def targets(self) -> set[Path]:
+        """Return the folders that saves work for, those of the living too."""
+        return {self._target_of(path) for path in self._entries(_OWNER)} - {self.path}
+
     def all_left(self) -> Iterator[Work]:
         """Give each work whose owner is dead, if nobody is at its target; it is removed after."""
         for path in self._entries(_OWNER):
