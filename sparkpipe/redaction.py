@@ -29,6 +29,8 @@ _OF_TABLES = frozenset(
         *("alternate", "dedup", "group", "public", "table", "record", "index"),
     )
 )
+# As do key_column and key_fields.
+_NAMES_COLUMNS = frozenset(("column", "columns", "col", "cols", "field", "fields", "by"))
 #: Options whose keys are columns of the user's.
 _BY_COLUMN = frozenset(
     (
@@ -73,7 +75,10 @@ def is_secret(name: str) -> bool:
     if "key" not in words:
         return False
     at = words.index("key")
-    return at == 0 or words[at - 1] not in _OF_TABLES
+    after = words[at + 1 : at + 2]
+    return not _NAMES_COLUMNS.issuperset(after or ("",)) and (
+        at == 0 or words[at - 1] not in _OF_TABLES
+    )
 
 
 def _is_certain(name: str) -> bool:

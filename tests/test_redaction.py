@@ -84,6 +84,7 @@ def test_names_of_entries_and_columns_are_no_secrets() -> None:
         "metadata": {"primary_key": "id", "owner": {"customer_key": "x"}},
         "load_args": {"dtype": {"account": "str", "api_key": "str", "password": "str"}},
         "primary_key": ["id"],
+        "key_columns": ["id"],
         "key": "table",
     }
     assert redacted_entries(entries) == entries

@@ -29,6 +29,8 @@ TRANSACTIONAL = ("delta", "iceberg", "hudi")
 _OF_SPARK = re.compile(
     r"kedro(_datasets|_datasets_experimental|\.extras\.datasets)\.(spark|databricks|snowflake)\."
 )
+_CONNECTIONS = ("_connection_str", "_url")
+_OF_SNOWFLAKE = ("kedro_datasets.snowflake.", "kedro.extras.datasets.snowflake.")
 _STREAMING = re.compile(r"SparkStreamingData[sS]et$")
 _PROTOCOL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
 
@@ -65,9 +67,13 @@ def _table(data_set: Any, told: Mapping[str, Any]) -> str:
     schema = schema or _options(data_set, "_load_args").get("schema")
     above = [told.get("catalog"), told.get("database"), schema if isinstance(schema, str) else None]
     name = ".".join([*filter(None, map(_text, above)), table])
-    url = _text(told.get("url")) or _text(attribute(data_set, "_connection_str"))
+    url = _text(told.get("url")) or next(
+        (found for name in _CONNECTIONS if (found := _text(attribute(data_set, name)))), ""
+    )
     if url:
         return table_target(name, url)
+    if type(data_set).__module__.startswith(_OF_SNOWFLAKE):
+        return table_target(name, "snowflake")
     # Of one that does not tell of which database it is, nobody knows who shares it.
     return spark_table(name) if is_single_process(data_set) else ""
 
@@ -97,7 +103,7 @@ def save_effect(data_set: Any) -> SaveEffect:
     """Return the effect that versions, modes and options have."""
     if keeps_versions(data_set):
         return "keep"
-    own_mode = _text(attribute(data_set, "_write_mode"))
+    own_mode = _write_mode(data_set)
     of_partitions = isinstance(attribute(data_set, "_dataset_type"), type)
     if of_partitions or isinstance(attribute(data_set, "_filepath_arg"), str):
         return "replace" if attribute(data_set, "_overwrite") is True else "part"
@@ -133,7 +139,10 @@ def why_unreadable(data_set: Any) -> str:
 
 
 def why_unwritable(data_set: Any) -> str:
-    """Tell a class whose ``save`` never returns."""
+    """Tell a class whose ``save`` never returns, and a table that has no mode of writing."""
+    told = _described(data_set)
+    if "write_mode" in told and told["write_mode"] is None and is_single_process(data_set):
+        return "it has no write_mode, and is for reading only. Give it one, such as overwrite."
     if not _never_returns(data_set, "_save", "save"):
         return ""
     return f"a {type(data_set).__name__} is for reading only. Save to one of another type."
@@ -210,7 +219,7 @@ def versions(data_set: Any) -> Any:
 def keeps_versions(data_set: Any) -> bool:
     """Whether each save makes a version of its own, in files."""
     # A table of Databricks counts its versions by itself: a save replaces what was there.
-    return versions(data_set) is not None and attribute(data_set, "_write_mode") is None
+    return versions(data_set) is not None and not _write_mode(data_set)
 
 
 def file_suffix(data_set: Any) -> str:
@@ -228,6 +237,12 @@ def attribute(data_set: Any, name: str) -> Any:
         return getattr(data_set, name, None)
     except Exception:
         return None
+
+
+def _write_mode(data_set: Any) -> str:
+    """Return the mode of a table that is written in one."""
+    own = _text(attribute(data_set, "_write_mode"))
+    return own or _text(_described(data_set).get("write_mode"))
 
 
 def _described(data_set: Any) -> Mapping[str, Any]:

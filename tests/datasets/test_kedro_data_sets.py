@@ -14,7 +14,7 @@ from pandas.testing import assert_frame_equal
 pytest.importorskip("kedro_datasets", reason="kedro-datasets is not installed")
 
 from sparkpipe.errors import DataSetError
-from sparkpipe.io import DataCatalog
+from sparkpipe.io import CachedDataSet, DataCatalog, declared
 from sparkpipe.pipeline import Pipeline, node
 from sparkpipe.plan.conflicts import target_problems
 from sparkpipe.runner import ParallelRunner, SequentialRunner, ThreadRunner
@@ -251,6 +251,33 @@ def test_tables_that_are_not_known_to_be_one_are_no_conflict(
     one: dict[str, Any], other: dict[str, Any]
 ) -> None:
     assert two_writers(one, other) == []
+
+
+def test_their_classes_of_spark_are_what_they_say() -> None:
+    def entry(kind: str, **options: Any) -> Any:
+        return DataCatalog.from_config({"x": {"type": f"kedro_datasets.{kind}", **options}})["x"]
+
+    jdbc = [
+        entry("spark.SparkJDBCDataset", url=f"jdbc:postgresql://{host}/d", table="t")
+        for host in ("a", "b")
+    ]
+    assert declared.target_of(jdbc[0]) != declared.target_of(jdbc[1])
+    assert not declared.is_transactional(jdbc[0])
+    tables = {
+        mode: entry("databricks.ManagedTableDataset", table="t", **mode_of(mode))
+        for mode in ("overwrite", "append", "upsert", "")
+    }
+    effects = {mode: declared.save_effect(table) for mode, table in tables.items()}
+    assert effects == {"overwrite": "replace", "append": "append", "upsert": "merge", "": "keep"}
+    assert "it has no write_mode" in declared.why_unwritable(tables[""])
+    assert declared.why_unwritable(tables["append"]) == ""
+    for one in (*jdbc, *tables.values(), CachedDataSet(jdbc[0])):
+        assert declared.is_single_process(one)
+
+
+def mode_of(mode: str) -> dict[str, Any]:
+    key = {"primary_key": "id"} if mode == "upsert" else {}
+    return {"write_mode": mode, **key} if mode else {}
 
 
 def test_one_table_of_one_database_is_a_conflict() -> None:
