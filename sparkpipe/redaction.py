@@ -202,7 +202,8 @@ def _hidden(value: Any, hides: Callable[[str], bool], names_credentials: bool) -
             key: _of_key(str(key), item, hides, names_credentials) for key, item in value.items()
         }
     if isinstance(value, (list, tuple)):
-        return [_hidden(item, hides, names_credentials) for item in value]
+        items = [_hidden(item, hides, names_credentials) for item in value]
+        return tuple(items) if isinstance(value, tuple) else items
     return redacted_text(value) if isinstance(value, str) else value
 
 

@@ -1062,6 +1062,22 @@ def test_templates_in_credentials_are_not_shown(write: Write) -> None:
     assert "hunter" not in str(error.value)
 
 
+@pytest.mark.parametrize("default", [{}, {"db": {"password": datetime.date(2026, 1, 1)}}])
+def test_a_parameter_that_is_no_date_is_not_shown_where_it_is_secret(
+    default: dict[str, Any],
+) -> None:
+    with pytest.raises(ConfigError, match="password") as error:
+        fit_params(parse_params("db.password:2026-13-45"), default)
+    assert "2026-13" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["password hunter2", "db password:hunter2", "a:1,:hunter2"])
+def test_what_is_no_parameter_is_not_shown_where_it_may_be_secret(text: str) -> None:
+    with pytest.raises(ConfigError, match="is not a parameter") as error:
+        parse_params(text)
+    assert "hunter2" not in str(error.value)
+
+
 # Keys that are no texts
 
 

@@ -148,3 +148,8 @@ def test_what_is_wrong_with_an_entry_is_told_without_secrets() -> None:
     for entry in entries:
         (problem,) = DataCatalog.from_config_lazily({"x": entry}).problems()
         assert SECRET not in problem
+
+
+def test_tuples_are_shown_as_tuples() -> None:
+    assert redacted({"names": ("a", [("password", 1)])}) == {"names": ("a", [("password", 1)])}
+    assert redacted({"x": ({"password": "p"},)}) == {"x": ({"password": "***"},)}

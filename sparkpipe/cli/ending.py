@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from sparkpipe.cli import interrupt
-from sparkpipe.cli.streams import Streams, echo, standard_streams
+from sparkpipe.cli.streams import echo
+from sparkpipe.streams import Streams, standard_streams
 
 if TYPE_CHECKING:
     from sparkpipe.project import Project

@@ -162,7 +162,8 @@ def _text(value: Any, where: str) -> str:
     from sparkpipe.errors import ConfigError
 
     if isinstance(value, (list, Mapping)):
-        raise ConfigError(f"{where} must be a text or a list of texts, not {value!r}.")
+        kind = "mapping" if isinstance(value, Mapping) else "list"
+        raise ConfigError(f"{where} must be a text or a list of texts, with no {kind} in it.")
     return str(value)
 
 

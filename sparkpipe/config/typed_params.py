@@ -10,6 +10,7 @@ from typing import Any
 from sparkpipe.config.keys import key_for
 from sparkpipe.config.parsing import read_texts, read_value, why_no_date
 from sparkpipe.errors import ConfigError, PreflightError
+from sparkpipe.redaction import HIDDEN, is_secret
 
 # What YAML takes for a date, alone or in a list, whether there is such a day or not.
 _DATE = re.compile(r"([\[{].*)?\d{4}-\d\d?-\d\d?(\b|[Tt]).*", re.DOTALL)
@@ -115,7 +116,7 @@ class _Fitting:
         self.problems.append(
             ConfigError(
                 f"The parameter '{'.'.join(path)}' must be a {kind}"
-                f"{f', as in {origin}' if origin else ''}: '{value}' is none"
+                f"{f', as in {origin}' if origin else ''}: {_shown(value, path)} is none"
                 f"{f' ({reason})' if reason else ''}.",
                 hint=f"Write it like {default}.",
             )
@@ -128,10 +129,15 @@ class _Fitting:
             name = ".".join(path)
             self.problems.append(
                 ConfigError(
-                    f"The parameter '{name}' has a date that is none: '{text}' ({reason}).",
-                    hint=f"If it is a text, put it in quotes: \"{name}:'{text}'\"",
+                    f"The parameter '{name}' has a date that is none: {_shown(text, path)} "
+                    f"({reason}).",
+                    hint=f'If it is a text, put it in quotes: "{name}:{_shown(text, path)}"',
                 )
             )
+
+
+def _shown(value: Any, path: tuple[str, ...]) -> str:
+    return f"'{HIDDEN if any(map(is_secret, path)) else value}'"
 
 
 def _fit_text(value: Any, text: Any) -> Any:

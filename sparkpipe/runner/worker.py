@@ -30,6 +30,7 @@ from sparkpipe.runner.exchange import remove_what_is_left
 from sparkpipe.runner.task import NodeOutcome, perform
 from sparkpipe.spark.jobs.run import SparkRun, running
 from sparkpipe.spark.session import SparkProvider, activated
+from sparkpipe.streams import standard_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,8 @@ def work(channel: Connection, payload: bytes, log_level: int | None) -> None:
     """
     # Ctrl-C reaches every process of the terminal; only that of the run acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _Worker(channel).run(payload, log_level)
+    with standard_streams():  # what nodes print is printed, or lost, as where the run is
+        _Worker(channel).run(payload, log_level)
 
 
 class _Worker:

@@ -45,7 +45,8 @@ def test_a_run_needs_no_standard_error(shop: ShopProject, to: str) -> None:
     assert (shop.path / "data/report.json").exists()
 
 
-def test_what_a_node_prints_may_be_lost(shop: ShopProject) -> None:
+@pytest.mark.parametrize("runner", ["SequentialRunner", "ParallelRunner"])
+def test_what_a_node_prints_may_be_lost(shop: ShopProject, runner: str) -> None:
     shop.replace(
         "shop/nodes.py",
         CALLED,
@@ -54,7 +55,7 @@ def test_what_a_node_prints_may_be_lost(shop: ShopProject) -> None:
         "    sys.stdout.write('y')\n" + CALLED,
     )
     for to in (">/dev/full", ">&-", "| true; exit ${PIPESTATUS[0]}"):
-        ended = _shell(shop, f"$0 -m sparkpipe run {to}")
+        ended = _shell(shop, f"$0 -m sparkpipe run --runner {runner} {to}")
         assert ended.returncode == 0, ended.stderr
 
 

@@ -9,8 +9,9 @@ import click
 
 from sparkpipe.cli.options import parameters, selection_options
 from sparkpipe.cli.project_command import ProjectCommand, open_session, project_options, show_error
-from sparkpipe.cli.streams import echo, tell_work_done
+from sparkpipe.cli.streams import echo
 from sparkpipe.errors import PreflightError
+from sparkpipe.streams import tell_work_done
 
 
 @click.command(cls=ProjectCommand)

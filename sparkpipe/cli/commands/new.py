@@ -16,8 +16,9 @@ import click
 from sparkpipe import __version__
 from sparkpipe.cli.interrupt import raise_interrupt
 from sparkpipe.cli.project_command import ProjectCommand
-from sparkpipe.cli.streams import echo, tell_work_done
+from sparkpipe.cli.streams import echo
 from sparkpipe.errors import ConfigError
+from sparkpipe.streams import tell_work_done
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9 _-]{0,62}")
 _NAME_HINT = "It starts with a letter; letters, digits, spaces, '_' and '-' follow."

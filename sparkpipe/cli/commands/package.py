@@ -16,8 +16,9 @@ import click
 
 from sparkpipe.cli.commands.databricks.wheel import brings_spark
 from sparkpipe.cli.project_command import ProjectCommand, current_project, package_folder
-from sparkpipe.cli.streams import echo, tell_work_done
+from sparkpipe.cli.streams import echo
 from sparkpipe.errors import ConfigError
+from sparkpipe.streams import tell_work_done
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -15,8 +15,9 @@ from sparkpipe.cli.files import shown, write_new
 from sparkpipe.cli.groups import Group
 from sparkpipe.cli.interrupt import raise_interrupt
 from sparkpipe.cli.project_command import ProjectCommand, current_project, package_folder
-from sparkpipe.cli.streams import echo, tell_work_done
+from sparkpipe.cli.streams import echo
 from sparkpipe.errors import ConfigError, did_you_mean
+from sparkpipe.streams import tell_work_done
 
 if TYPE_CHECKING:
     from sparkpipe.project import Project

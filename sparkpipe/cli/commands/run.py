@@ -25,8 +25,9 @@ from sparkpipe.cli.project_command import (
     show_error,
     show_unexpected,
 )
-from sparkpipe.cli.streams import echo, tell_work_done
+from sparkpipe.cli.streams import echo
 from sparkpipe.errors import RunFailedError, SparkpipeError, tell_lost
+from sparkpipe.streams import tell_work_done
 
 if TYPE_CHECKING:
     from sparkpipe.events import NodeEnded

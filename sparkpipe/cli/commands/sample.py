@@ -13,8 +13,9 @@ import click
 from sparkpipe.cli import project_names
 from sparkpipe.cli.options import names, parameters, params_option, pipeline_option
 from sparkpipe.cli.project_command import ProjectCommand, echo_table, open_session, project_options
-from sparkpipe.cli.streams import echo, tell_work_done
+from sparkpipe.cli.streams import echo
 from sparkpipe.errors import ConfigError, SparkpipeError
+from sparkpipe.streams import tell_work_done
 
 _NOT_IN_A_FILE = re.compile(r"[^\w.-]+")
 

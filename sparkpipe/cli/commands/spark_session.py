@@ -11,7 +11,8 @@ from sparkpipe.cli.project_command import (
     open_session,
     project_options,
 )
-from sparkpipe.cli.streams import echo, tell_work_done
+from sparkpipe.cli.streams import echo
+from sparkpipe.streams import tell_work_done
 
 
 @click.group(cls=Group)

@@ -15,8 +15,9 @@ from sparkpipe.cli.groups import Group
 from sparkpipe.cli.options import names
 from sparkpipe.cli.project_command import ProjectCommand, current_project
 from sparkpipe.cli.project_names import environments, pipeline_names, runner_names, tag_names
-from sparkpipe.cli.streams import echo, tell_work_done
+from sparkpipe.cli.streams import echo
 from sparkpipe.errors import ConfigError, SparkpipeError
+from sparkpipe.streams import tell_work_done
 
 if TYPE_CHECKING:
     from sparkpipe.cli.commands.databricks.job import Job
