@@ -136,11 +136,14 @@ class AbstractVersionedDataSet(AbstractDataSet[Saved, Loaded]):
             return self._filepath
         path = self._get_versioned_path(version)
         if self._exists_function(str(path)):
-            raise DataSetError(
-                f"version {version} is there already, and versions are never overwritten.",
-                hint="Start a new run, or give another save version.",
-            )
+            raise self._is_there_already(version)
         return path
+
+    def _is_there_already(self, version: str) -> DataSetError:
+        return DataSetError(
+            f"version {version} is there already, and versions are never overwritten.",
+            hint="Start a new run, or give another save version.",
+        )
 
     def save_effect(self) -> SaveEffect:
         """Return what a save does to what is there: a version is never overwritten."""
@@ -174,6 +177,8 @@ class AbstractVersionedDataSet(AbstractDataSet[Saved, Loaded]):
             in_the_way = isinstance(exc.__cause__, (FileExistsError, NotADirectoryError))
             if self._version is None or not in_the_way:
                 raise
+            if self._exists_function(str(self._get_versioned_path(self._new_version))):
+                raise self._is_there_already(self._new_version) from exc  # of a save side by side
             raise DataSetError(
                 f"there is a file {self._filepath}, and versions are kept in a folder of that name",
                 hint=f"Move it to {self._get_versioned_path('<version>')}, or remove it.",

@@ -387,6 +387,38 @@ def test_a_version_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert at("v3").load() == 1
 
 
+def test_of_two_saves_of_one_version_one_is_refused(tmp_path: Path) -> None:
+    class Late(TextDataSet):
+        def _write(self, file: Any, data: Any) -> None:
+            TextDataSet(self._filepath, version=Version(None, "v1")).save("first")
+            super()._write(file, data)
+
+    with pytest.raises(DataSetError, match="version v1 is there already"):
+        Late(str(tmp_path / "t.txt"), version=Version(None, "v1")).save("second")
+    assert TextDataSet(str(tmp_path / "t.txt"), version=Version(None, None)).load() == "first"
+    assert [p.name for p in (tmp_path / "t.txt").iterdir()] == ["v1"]
+
+
+def test_a_first_save_that_fails_leaves_no_folder(tmp_path: Path) -> None:
+    for version in (None, Version(None, "v1")):
+        with pytest.raises(DataSetError):
+            PickleDataSet(tmp_path / "new" / "m.pkl", version=version).save(lambda: 1)
+    assert not (tmp_path / "new" / "m.pkl").exists()
+
+
+def test_in_folders_of_databricks_a_file_is_written_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sparkpipe.io.saving.writing.is_shared", lambda path: True)
+    with replacing(tmp_path / "a" / "f") as beside:
+        assert not Path(beside).exists()
+        Path(beside).write_text("new")
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["f"]
+    with pytest.raises(FileExistsError), replacing(tmp_path / "a" / "f", only_new=True) as beside:
+        Path(beside).write_text("newer")
+    assert (tmp_path / "a" / "f").read_text() == "new"
+
+
 class BrokenError(Exception):
     pass
 

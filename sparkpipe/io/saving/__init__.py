@@ -9,11 +9,13 @@ is put in place when it is complete. Locks of the system tell the rest without g
   never held while data is written.
 
 ``locks`` knows the locks, ``works`` the folder, ``swap`` what may be found in it after a kill and
-how it ends; ``replacing`` is what data sets use; ``uploading`` is for file systems
+how it ends; ``writing`` is what data sets use; ``uploading`` is for file systems
 that are elsewhere.
 """
 
-from sparkpipe.io.saving.replacing import (
+from sparkpipe.io.saving.uploading import upload
+from sparkpipe.io.saving.works import FOLDER
+from sparkpipe.io.saving.writing import (
     Meeting,
     add_to_old,
     appending,
@@ -25,8 +27,6 @@ from sparkpipe.io.saving.replacing import (
     replacing_folder,
     replacing_parts,
 )
-from sparkpipe.io.saving.uploading import upload
-from sparkpipe.io.saving.works import FOLDER
 
 __all__ = [
     "FOLDER",

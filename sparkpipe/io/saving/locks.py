@@ -93,7 +93,7 @@ def hold_new(path: Path) -> FileLock:
         FileExistsError: The file is there, or another one has taken it for left.
         OSError: The file cannot be made; FileNotFoundError if its folder is not there.
     """
-    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     lock = _locked(path, number, wait=True)
     if lock is None:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))

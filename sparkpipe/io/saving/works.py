@@ -85,6 +85,7 @@ class Works:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.path = home / FOLDER
+        self._has_made_home = False
 
     @contextmanager
     def file(self) -> Iterator[Path]:
@@ -138,6 +139,7 @@ class Works:
 
     def _make(self) -> None:
         """Make the folder such that all who may write beside it may write in it."""
+        self._has_made_home = self._has_made_home or not self.home.exists()
         self.home.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             self.path.mkdir()
@@ -147,6 +149,8 @@ class Works:
     def _remove_if_empty(self) -> None:
         with suppress(OSError):
             self.path.rmdir()
+            if self._has_made_home:  # for a save that has failed
+                self.home.rmdir()
 
     @contextmanager
     def locked(self, target: Path) -> Iterator[None]:

@@ -7,11 +7,12 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from sparkpipe.io.saving.swap import STAYS, dress, is_fixed, put_in_place, settle
 from sparkpipe.io.saving.works import FOLDER, Work, Works
+from sparkpipe.spark.databricks import is_shared
 
 #: What to do with new data where its target is there already, while nobody else is at it: return
 #: whether to put it in place.
@@ -51,22 +52,32 @@ def replacing(
                 yield beside
             return
     works = Works(home or target.parent)
-    with works.file() as beside:
+    with _unlocked(target) if is_shared(str(target)) else works.file() as beside:
         if works.has_others(beside.name):
             _clear_left(works)
-        if status is not None:  # nobody may read it who may not read the target
+        if status is not None and beside.exists():  # who may not read the target may not read it
             beside.chmod(status.st_mode & 0o777 | 0o600)
         yield str(beside)
-        if home is not None:
-            target.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         if only_new:
-            with works.locked(target):
+            with nullcontext() if is_shared(str(target)) else works.locked(target):
                 if os.path.lexists(target):
                     refuse(beside, target)
                 os.replace(beside, target)
         else:
             dress(beside, target)
             _replace(beside, target)
+
+
+@contextmanager
+def _unlocked(target: Path) -> Iterator[Path]:
+    """Give a path beside a file in a folder of Databricks, which takes one writer, and once."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path = target.with_name(f".sparkpipe-{os.urandom(8).hex()}.tmp")
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -77,7 +88,8 @@ def appending(path: str | os.PathLike[str]) -> Iterator[str]:
         OSError: The folder cannot be made or written to.
     """
     target = Path(os.path.realpath(path))
-    if (target.exists() and not target.is_file()) or _is_shut(target):
+    is_file = target.is_file() or not target.exists()
+    if not is_file or _is_shut(target) or is_shared(str(target)):
         yield str(target)
         return
     works = Works(target.parent)
