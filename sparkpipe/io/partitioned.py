@@ -21,7 +21,7 @@ from sparkpipe.io.core import (
     reason_of,
 )
 from sparkpipe.io.declared import problems_of
-from sparkpipe.io.files import protocol_problems, split_protocol
+from sparkpipe.io.files import protocol_problems, storage_of
 from sparkpipe.io.partition_names import (
     MARKER,
     Listing,
@@ -100,13 +100,13 @@ class PartitionedDataSet(WrapperDataSet):
             )
         if fs_args and "fs_args" in options_of(self._class).known:
             self._config.setdefault("fs_args", fs_args)
-        self._protocol, folder = split_protocol(path)
+        self._protocol, folder, of_address = storage_of(path)
         self._folder = PurePosixPath(folder)
         self._path = path.rstrip("/\\")
         self._filepath_arg = filepath_arg
         self._suffix = filename_suffix
         self._load_args = load_args or {}
-        self._storage_options = {**(fs_args or {}), **(credentials or {})}
+        self._storage_options = {**of_address, **(fs_args or {}), **(credentials or {})}
         self._overwrite = overwrite
         self._save_lazily = save_lazily
         self.metadata = metadata

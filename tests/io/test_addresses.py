@@ -9,7 +9,7 @@ import pytest
 
 from sparkpipe.datasets.text import TextDataSet
 from sparkpipe.errors import DataSetError
-from sparkpipe.io import DataCatalog, declared
+from sparkpipe.io import DataCatalog, PartitionedDataSet, declared
 from sparkpipe.io.core import Version, get_protocol_and_path
 
 
@@ -54,6 +54,13 @@ def test_ours_ask_fsspec_for_path_and_host() -> None:
     other = TextDataSet("ftp://other/a.csv", credentials={"host": "given"})
     assert other._storage_options["host"] == "given"
     assert declared.target_of(other) != declared.target_of(ftp)
+
+
+def test_a_folder_of_partitions_asks_fsspec_too() -> None:
+    parts = PartitionedDataSet("ftp://me:hunter2@host/data/", "text.TextDataSet")
+    assert parts._folder == PurePosixPath("/data")
+    assert parts._storage_options["host"] == "host"
+    assert "hunter2" not in declared.location_of(parts)
 
 
 def test_a_local_address_with_one_slash_is_that_path(tmp_path: Path) -> None:
