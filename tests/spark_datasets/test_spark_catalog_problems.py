@@ -199,6 +199,15 @@ DRIVERS = (
         {"file_format": "orc", "save_args": {"orc.compress": "ZLIB"}},
         {"file_format": "csv", "save_args": {"codec": "gzip"}},
         {"load_args": {"someOptionOfACluster": 1}},
+        {"file_format": "csv", "load_args": {"na_values": "-", "dtype": "str"}},
+        {
+            "save_args": {
+                "maxRecordsPerFile": 5,
+                "partitionOverwriteMode": "dynamic",
+                "partitionBy": "a",
+            }
+        },
+        *({"file_format": name} for name in ("geojson", "geoparquet", "mongo", "oracle", "vortex")),
     ],
 )
 def test_options_of_drivers_and_packages_are_let_through(

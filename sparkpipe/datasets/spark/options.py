@@ -28,7 +28,7 @@ SAVE_MODES = ("overwrite", "append", "ignore", "error", "errorifexists")
 
 # What DataFrameReader.load and DataFrameWriter.save take beside the options of a format.
 _READER = ("schema",)
-_WRITER = ("mode", "partitionBy")
+_WRITER = ("mode", "partitionBy", "maxRecordsPerFile", "partitionOverwriteMode")
 
 _GENERIC = (
     "ignoreCorruptFiles",
@@ -97,6 +97,9 @@ _OF_DELTA = {
     "timestampasof": "asks for an earlier version",
 }
 
+#: From how many letters on a word may be misspelt in two of them.
+_LONG = 10
+
 _EVERYWHERE = frozenset(
     name.lower()
     for names in (*_OPTIONS.values(), _GENERIC, ("rowTag", "rootTag", "bucketBy", "sortBy"))
@@ -140,8 +143,9 @@ def format_problems(file_format: str, also: Iterable[str] = ()) -> list[str]:
     known = (*FORMATS, *also)
     if "." in file_format or file_format.lower() in (name.lower() for name in known):
         return []
-    close = did_you_mean(file_format, known)
-    return [f"file_format '{file_format}' is not known. {close}"] if close else []
+    meant = _misspelt(file_format, known, 2)
+    told = f"file_format '{file_format}' is not known. Did you mean '{meant}'?"
+    return [told] if meant else []
 
 
 def mode_problems(mode: Any) -> list[str]:
@@ -272,7 +276,8 @@ def _misspelt(option: str, known: Iterable[str], most: int) -> str:
     """
     near = {name: _distance(option.lower(), name.lower(), most) for name in known}
     best = min(near, key=lambda name: near[name], default="")
-    return best if best and near[best] <= min(most, max(1, len(best) // 4)) else ""
+    # In a short word two letters make another word: na_values is of pandas, nanValue of Spark.
+    return best if best and near[best] <= (most if len(best) >= _LONG else 1) else ""
 
 
 def _distance(one: str, other: str, most: int) -> int:
