@@ -40,8 +40,11 @@ def read_all(folder: Path, checked: set[Path] | None = None) -> Iterator[tuple[s
         **{f"spark_parts/{part}": _parquet for part in PARTS},
     }
     for name, read in one_each.items():
-        if (folder / name).exists():
-            yield name, read(folder / name)
+        path = folder / name
+        # A table of Delta is there from its first commit on.
+        sign = path / "_delta_log" / f"{0:020}.json" if read is _delta else path
+        if sign.exists():
+            yield name, read(path)
     for name, read in (("versions.pkl", _pickle), ("spark_versions", _parquet)):
         for path in sorted((folder / name).glob(f"*/{name}")):
             if checked is None or path not in checked:

@@ -1,7 +1,7 @@
 """Runs that save the same data sets again and again, each time as data of its own: to be killed.
 
-``python -m tests.load.kill_writer FOLDER NAME`` prints a line after each run that ended well, or
-what it failed of.
+``python -m tests.load.kill_writer FOLDER NAME KIND`` prints a line after each run that ended well,
+or what it failed of. The kind is ``all``, or ``plain`` to leave Spark out.
 """
 
 from __future__ import annotations
@@ -65,10 +65,12 @@ def entries(folder: Path) -> dict[str, Any]:
     }
 
 
-def make_pipeline() -> Pipeline:
+def make_pipeline(kind: str) -> Pipeline:
     """Return a pipeline of which each node saves one data set."""
     nodes = []
     for name in entries(Path()):
+        if kind == "plain" and name.startswith("spark"):
+            continue
         function = _make_spark if name.startswith("spark") else _make_plain
         # Delta refuses one of two that save at once.
         options: dict[str, Any] = {"retries": 5, "retry_delay": 0.1} if "delta" in name else {}
@@ -91,11 +93,12 @@ def _make_spark(name: str, who: str) -> Any:
     return dict.fromkeys(PARTS, frame) if name == "spark_parts" else frame
 
 
-def main(folder: str, name: str) -> None:
+def main(folder: str, name: str, kind: str) -> None:
     logging.getLogger("sparkpipe").setLevel("ERROR")
-    steps = make_pipeline()
+    steps = make_pipeline(kind)
     with activated(SparkProvider(SETTINGS)):
-        get_spark()
+        if kind != "plain":
+            get_spark()
         print("ready", flush=True)
         count = 0
         while True:

@@ -2,7 +2,8 @@
 
 Each of the two is killed (``kill -9``, its JVM too) at a random moment of a run, in turn. After
 each kill every data set must be the old or a new whole one, and the next run of that process must
-end well. How many kills: ``KILLS``, by default 50.
+end well. The environment may say how many kills are made (``KILLS``, by default 50), within how
+many seconds (``SECONDS``), and ``KIND=plain`` that Spark is left out, which starts sooner.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 from tests.load.kill_reader import mixtures
@@ -28,9 +30,9 @@ _NAMES = ("first", "second")
 class Writer:
     """A process that saves, in a group of its own with its JVM."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, kind: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.load.kill_writer", str(folder), name],
+            [sys.executable, "-m", "tests.load.kill_writer", str(folder), name, kind],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -64,8 +66,10 @@ def run() -> int:
     kills = int(os.environ.get("KILLS", "50"))
     seed = int(os.environ.get("SEED", time.time_ns() % 1_000_000))
     chosen = random.Random(seed)
+    kind = os.environ.get("KIND", "all")
+    ends = time.monotonic() + float(os.environ.get("SECONDS", "86400"))
     wrong: list[str] = []
-    looked = 0
+    looked = made = 0
     with tempfile.TemporaryDirectory(prefix="sparkpipe-kills-") as name:
         folder = Path(name)
         reader = subprocess.Popen(
@@ -74,19 +78,22 @@ def run() -> int:
             stdout=subprocess.PIPE,
             text=True,
         )
-        writers: dict[str, Writer] = {who: Writer(folder, f"{who}-0") for who in _NAMES}
+        writers = {who: Writer(folder, f"{who}-0", kind) for who in _NAMES}
         try:
             for number in range(1, kills + 1):
+                if time.monotonic() > ends:
+                    break
                 who = _NAMES[number % 2]
                 seconds, failure = writers[who].wait_for_run()
                 if failure:
                     wrong.append(f"the run after kill {number - 1}: {failure}")
                 time.sleep(chosen.uniform(0, seconds))
                 writers[who].kill()
+                made = number
                 count, found = _look(folder)
                 looked += count
                 wrong += [f"after kill {number}: {told}" for told in found]
-                writers[who] = Writer(folder, f"{who}-{number}")
+                writers[who] = Writer(folder, f"{who}-{number}", kind)
             for writer in writers.values():
                 _, failure = writer.wait_for_run()
                 wrong += [f"the last run: {failure}"] if failure else []
@@ -97,12 +104,12 @@ def run() -> int:
         seen = json.loads(told)
         wrong += [f"read meanwhile: {told}" for told in seen["found"]]
     print(
-        f"kills (seed {seed}): {kills} kills; {looked} data sets looked at after them and "
+        f"kills ({kind}, seed {seed}): {made} kills; {looked} data sets looked at after them and "
         f"{seen['read']} read meanwhile; {len(wrong)} mixtures and failed runs; "
         f"{seen['again']} times a reader began again, as what it had listed was replaced"
     )
-    for told in wrong:
-        print(f"  {told}")
+    for told, times in Counter(wrong).items():
+        print(f"  {told} ({times})")
     return len(wrong)
 
 
