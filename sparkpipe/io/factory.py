@@ -274,15 +274,21 @@ def resolve_credentials(named: Any, credentials: Mapping[str, Any]) -> dict[str,
 
     Raises:
         CredentialsNotFoundError: There are none of that name.
+        DataSetError: It is neither a name nor a mapping.
     """
     if isinstance(named, Mapping):
         found: dict[str, Any] = _with_credentials(named, credentials)
         return found
+    if not isinstance(named, str):
+        raise DataSetError(
+            f"'credentials' must be the name of some, or a mapping, not a {type(named).__name__}."
+        )
     if named not in credentials:
+        shown = redacted_text(named)  # some write an address in its place
         raise CredentialsNotFoundError(
-            f"there are no credentials '{named}'.",
+            f"there are no credentials '{shown}'.",
             hint=did_you_mean(str(named), credentials)
-            or f"Add '{named}' to {getattr(credentials, 'place', 'conf/local/credentials.yml')}.",
+            or f"Add '{shown}' to {getattr(credentials, 'place', 'conf/local/credentials.yml')}.",
         )
     found = credentials[named]
     return dict(found) if isinstance(found, Mapping) else found

@@ -571,3 +571,11 @@ def test_catalog_may_be_listed_while_it_grows() -> None:
             catalog.problems(["x1"])
         growing.result()
     assert len(catalog) == 3200
+
+
+@pytest.mark.parametrize("given", [[], ["hunter2"], 5, True])
+def test_credentials_that_are_no_name_are_told(given: Any) -> None:
+    entry = {"type": "json.JSONDataSet", "filepath": "a.json", "credentials": given}
+    with pytest.raises(DataSetError, match="must be the name of some, or a mapping") as error:
+        DataCatalog.from_config({"a": entry})
+    assert "hunter2" not in str(error.value)
