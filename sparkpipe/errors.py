@@ -32,6 +32,7 @@ An error says what happened, where, and (``hint``) what to do next; ``__cause__`
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -345,6 +346,9 @@ def place_of(exc: BaseException) -> str:
         for frame in traceback.extract_tb(exc.__traceback__)
         if not frame.filename.startswith("<") and "importlib" not in frame.filename
     ]
+    # Of what Spark raises, the line that has called Spark is the one to look at.
+    own = [frame for frame in frames if f"{os.sep}pyspark{os.sep}" not in frame.filename]
+    frames = own or frames
     return f"in {frames[-1].filename}:{frames[-1].lineno}" if frames else "somewhere"
 
 

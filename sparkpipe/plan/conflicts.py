@@ -12,6 +12,8 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
+from pathlib import PurePosixPath
 from typing import Any
 
 from sparkpipe.errors import DataSetError
@@ -30,7 +32,7 @@ from sparkpipe.io.declared import (
     unwrapped,
     version_of,
 )
-from sparkpipe.io.target import is_table
+from sparkpipe.io.target import is_table, path_target
 from sparkpipe.io.wrapper import WrapperDataSet
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.transcoding import strip_transcoding
@@ -81,12 +83,18 @@ def _pairs(pipeline: Pipeline, catalog: DataCatalog) -> list[tuple[_Place, _Plac
     if not written:
         return []
     read = _places(pipeline.all_inputs() - outputs, catalog)
-    return [(a, b) for a, b in _sharing([*written, *read]) if {a.name, b.name} & outputs]
+    places = [*written, *read]
+    pairs = chain(_sharing(places), _matching(places))
+    return [(a, b) for a, b in pairs if {a.name, b.name} & outputs]
 
 
 def _first_of(problems: list[str], most: int = 3) -> list[str]:
     left = len(problems) - most
     return problems if left < 2 else [*problems[:most], f"{left} more problems of this path."]
+
+
+# Of a path that stands for many, as Spark and shells have them.
+_PATTERN = "*?["
 
 
 @dataclass(frozen=True)
@@ -155,7 +163,9 @@ def _places(names: Iterable[str], catalog: DataCatalog) -> list[_Place]:
             data_set = catalog[name]
         except DataSetError:  # told as a problem of the data set already
             continue
-        if not is_memory_only(data_set) and (target := target_of(data_set)):
+        if not is_memory_only(data_set) and (
+            target := target_of(data_set) or _pattern_of(data_set)
+        ):
             places.append(_Place(name, unwrapped(data_set), target))
     return places
 
@@ -174,6 +184,26 @@ def _sharing(places: list[_Place]) -> Iterator[tuple[_Place, _Place]]:
                 for inner in here:
                     if _reaches(outer, inner):
                         yield outer, inner
+
+
+def _pattern_of(data_set: Any) -> str:
+    """Return the pattern of paths that Spark reads as one; empty if it is given none."""
+    place = location_of(data_set)
+    first = next((n for n, character in enumerate(place) if character in _PATTERN), None)
+    if first is None or not is_single_process(data_set):
+        return ""
+    folder = place[:first].rpartition("/")[0]
+    return f"{path_target(folder or '.')}/{place[len(folder) :].lstrip('/')}"
+
+
+def _matching(places: list[_Place]) -> Iterator[tuple[_Place, _Place]]:
+    """Give each pair of which the first is read by a pattern that the path of the second fits."""
+    for pattern in places:
+        # In a name of a table, and in an address, these characters mean something else, too.
+        if not is_table(pattern.target) and any(c in pattern.target for c in _PATTERN):
+            for place in places:
+                if place is not pattern and PurePosixPath(place.target).match(pattern.target):
+                    yield pattern, place
 
 
 def _folders_of(target: str) -> Iterator[str]:

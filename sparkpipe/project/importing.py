@@ -12,6 +12,7 @@ from types import ModuleType
 from sparkpipe.errors import ConfigError, SparkpipeError, place_of, told_with_place
 from sparkpipe.project.finding import Project
 from sparkpipe.spark.databricks import foreign_feature
+from sparkpipe.spark.unstarted import hint_without_session
 
 
 def make_importable(project: Project) -> None:
@@ -95,5 +96,6 @@ def import_module(name: str) -> ModuleType | None:
         raise
     except (Exception, SystemExit) as exc:  # a script that ends itself must not end this one
         raise ConfigError(
-            f"Importing {name} raised {told_with_place(exc)}", hint=foreign_feature(exc)
+            f"Importing {name} raised {told_with_place(exc)}",
+            hint=foreign_feature(exc) or hint_without_session(exc),
         ) from exc

@@ -341,6 +341,7 @@ def _versions() -> dict[str, str]:
 @contextmanager
 def _spark_run(pipeline: Pipeline, catalog: DataCatalog, run_id: str) -> Iterator[None]:
     """Set up the Spark side of a run; nothing of it starts Spark."""
+    from sparkpipe.spark.answers import answer_for_runs
     from sparkpipe.spark.session import SparkProvider, activated, current_provider
 
     provider = current_provider()
@@ -353,6 +354,8 @@ def _spark_run(pipeline: Pipeline, catalog: DataCatalog, run_id: str) -> Iterato
             lambda: _flow(pipeline, catalog),
             provider.options.persist,
         )
+        provider.capture()
+        answer_for_runs()
         with running(run):
             yield
 

@@ -51,6 +51,11 @@ def prepare_run(
     plan: Plan | None = None
     made_runner = attempt(problems, lambda: load_runner(runner, session.project, **runner_options))
     problems += session.settings_problems
+    if not session.settings_problems:
+        # Modules may make columns and UDFs: a hook may start Spark before they are imported. What
+        # is wrong is told with the catalog.
+        attempt([], lambda: session.context)
+        attempt([], lambda: session.spark.expect_connect())
     whole, pipeline = choose(session.registry, selection, problems)
     catalog = attempt(problems, lambda: session.create_catalog(load_versions, run_id))
     if catalog is None:

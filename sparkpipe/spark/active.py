@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+
+_HAS_DIED = "_sparkpipe_has_died"
 
 
 def active_session() -> SparkSession | None:
@@ -16,7 +20,9 @@ def active_session() -> SparkSession | None:
         return None
     from pyspark.sql import SparkSession
 
-    active = SparkSession.getActiveSession()
+    forget_dead_jvm()
+    ask = SparkSession.getActiveSession
+    active: SparkSession | None = getattr(ask, "_sparkpipe_original", ask)()
     if active is not None:
         return active
     # Threads other than the one that made the session have no active one.
@@ -44,7 +50,32 @@ def is_stopped(session: Any) -> bool:
     if is_connect(session):
         return bool(session.is_stopped)
     context = getattr(session, "_sc", None)
-    return context is not None and getattr(context, "_jsc", None) is None
+    return context is not None and (getattr(context, "_jsc", None) is None or has_died(session))
+
+
+def has_died(session: Any) -> bool:
+    """Return whether the JVM of a classic session has ended, without having been asked to."""
+    context = getattr(session, "_sc", None)
+    if getattr(context, _HAS_DIED, False):
+        return True
+    process = getattr(getattr(context, "_gateway", None), "proc", None)
+    return process is not None and process.poll() is not None
+
+
+def forget_dead_jvm() -> None:
+    """Let pyspark start another JVM where the one that it has started has ended."""
+    context: Any = getattr(sys.modules.get("pyspark"), "SparkContext", None)
+    process = getattr(getattr(context, "_gateway", None), "proc", None)
+    if process is None or process.poll() is None:
+        return
+    from pyspark.sql import SparkSession
+
+    with suppress(Exception):
+        context._gateway.shutdown()
+    if context._active_spark_context is not None:
+        setattr(context._active_spark_context, _HAS_DIED, True)
+    context._gateway = context._jvm = context._active_spark_context = None
+    SparkSession._instantiatedSession = None
 
 
 def is_connect(session: Any) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import cached_property
@@ -16,7 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import SparkStartError
 from sparkpipe.hooks import is_within_hook
-from sparkpipe.spark.active import active_session, forget_removed_jars, is_stopped
+from sparkpipe.spark.active import (
+    active_session,
+    forget_removed_jars,
+    has_died,
+    is_connect,
+    is_stopped,
+)
+from sparkpipe.spark.answers import answer_for_runs, answering_itself
 from sparkpipe.spark.databricks import foreign_feature, on_databricks
 from sparkpipe.spark.jobs.query_logs import leave_out_of_runs
 from sparkpipe.spark.jobs.run import current_run
@@ -27,6 +36,7 @@ from sparkpipe.spark.start.fingerprint import fingerprint
 from sparkpipe.spark.start.jars import client_problem, spark_jars
 from sparkpipe.spark.start.launch import start_session
 from sparkpipe.spark.start.properties import SparkOptions, read_settings
+from sparkpipe.spark.users import users_of
 from sparkpipe.spark.warm.folder import Server, WarmFolder
 
 if TYPE_CHECKING:
@@ -94,8 +104,31 @@ class SparkProvider:
 
     def capture(self) -> None:
         """Remember the session that is active in this thread; other threads would not see it."""
+        self._forget_dead()
         if self._session is None and self._given is None:
             self._session = active_session()
+            self._join()
+
+    def _forget_dead(self) -> None:
+        """Forget a session whose Spark has ended by itself, so that the next run has another."""
+        session: Any = self._session
+        if session is None:
+            return
+        lease = getattr(session, "_sparkpipe_lease", None)
+        if has_died(session):
+            self._session = None
+        elif lease is not None and self._warm is not None and self._warm.server() is None:
+            session.release_session_on_close = False  # nobody answers
+            with suppress(Exception):
+                _stop(session)
+            self._session = None
+
+    def _join(self) -> None:
+        """Be a user of the session, so that nobody else stops it."""
+        if self._session is None or self._given is not None:
+            return
+        users = users_of(self._session)
+        users.own(self) if self._built else users.add(self)
 
     @cached_property
     def start_options(self) -> SparkOptions:
@@ -112,6 +145,17 @@ class SparkProvider:
             return active_session()
         given: Any = self._given
         return given if hasattr(given, "createDataFrame") and not is_stopped(given) else None
+
+    def expect_connect(self) -> None:
+        """Let pyspark make columns and UDFs for Spark Connect, if the session will be of it.
+
+        What a module makes when it is imported, before there is a session, would else be of classic
+        Spark, and of no use.
+        """
+        if CONNECT_MODE in os.environ or self._given is not None or self.peek() is not None:
+            return
+        if self._remote() or (self._is_made_of_settings() and self._warm_server() is not None):
+            os.environ[CONNECT_MODE] = "1"
 
     def starts_jvm(self) -> bool:
         """Whether a session would be started here if one were asked for now."""
@@ -143,11 +187,20 @@ class SparkProvider:
             SparkStartError: It cannot be started; says why and what to do.
         """
         with self._lock:
+            if self._session is not None and current_run() is not None and has_died(self._session):
+                raise SparkStartError(
+                    "Spark's JVM has ended in the midst of the run, and with it all frames.",
+                    hint="It may have been killed for lack of memory: see spark.driver.memory.",
+                )
             if self._session is None or is_stopped(self._session):
                 self._built = False
-                self._session = self._find()
+                with answering_itself():
+                    self._session = self._find()
+                self._join()
                 leave_out_of_runs()
+                answer_for_runs()
             session = self._session
+            lend_path(session)
         if self._on_session is not None and self._told is not session:
             self._tell(session)
         return session
@@ -192,10 +245,13 @@ class SparkProvider:
                 )
             remote = self._remote()
             if remote is not None:
-                return connect(remote)
+                remote_session = connect(remote)
+                atexit.register(_close_client, remote_session)
+                return remote_session
             _warn_of_databricks()
             session = self._connect_warm()
             if session is None:
+                os.environ.pop(CONNECT_MODE, None)  # of a warm session that has ended meanwhile
                 session = start_session(self.settings, self.start_options, self._log_file)
             self._built = True
             return session
@@ -226,6 +282,7 @@ class SparkProvider:
             secret=server.token,
         )
         session._sparkpipe_lease = lease  # the server may end when this session is gone
+        atexit.register(_close_client, session)
         taken: SparkSession = session
         return taken
 
@@ -249,12 +306,18 @@ class SparkProvider:
         return os.environ.get("SPARK_REMOTE") or self.options.remote
 
     def stop(self) -> None:
-        """Stop the session if it was started here."""
+        """Leave the session; it is stopped if it was started here and nobody else uses it."""
         with self._lock:
-            if self._built and self._session is not None:
-                _stop(self._session)
-            self._session = None
-            self._built = False
+            session, self._session, self._built = self._session, None, False
+            if session is None or self._given is not None:
+                return
+            with _starting:
+                if not users_of(session).leave(self) or is_stopped(session):
+                    return
+                try:
+                    _stop(session)
+                except Exception as exc:  # it is about to die: that must not hide how a run ended
+                    _logger.debug("Spark could not be stopped: %s", exc)
 
 
 _provider: ContextVar[SparkProvider | None] = ContextVar("_provider", default=None)
@@ -271,9 +334,16 @@ def activated(provider: SparkProvider) -> Iterator[SparkProvider]:
         _provider.reset(token)
 
 
+def activate_here(provider: SparkProvider) -> None:
+    """Let :func:`get_spark` give the session of ``provider`` on a thread of its own."""
+    _provider.set(provider)
+
+
 def current_provider() -> SparkProvider | None:
     """Return the provider of the present run; None outside a run."""
-    return _provider.get()
+    run = current_run()
+    # A thread that a node has started may outlive its run.
+    return None if run is not None and run.is_over else _provider.get()
 
 
 def get_spark() -> SparkSession:
@@ -282,11 +352,12 @@ def get_spark() -> SparkSession:
     Raises:
         SparkStartError: None can be started.
     """
-    session = (_provider.get() or SparkProvider()).get()
+    session = (current_provider() or SparkProvider()).get()
     carry(session)
     run = current_run()
-    if run is not None:  # what Connect tells is heard from now on
+    if run is not None and not run.is_over:  # what Connect tells is heard from now on
         run.progress.watch()
+        run.settings.note(session)
     return session
 
 
@@ -336,6 +407,35 @@ def _connected(
         told = str(exc) if secret is None else str(exc).replace(secret, "...")
         raise SparkStartError(f"No connection to {to}: {told}", hint=hint) from exc
     return session
+
+
+def _close_client(session: Any) -> None:
+    """Let nothing be asked of a server while Python ends: models and rows wait for an answer."""
+    with suppress(Exception):
+        session.release_session_on_close = False
+        session.client.close()
+
+
+def lend_path(session: Any) -> None:
+    """Let workers on this machine import what this process can: the project's own modules.
+
+    They come with Python's packages by themselves, not with what was put on the path of imports.
+    """
+    if is_connect(session):
+        return
+    context = getattr(session, "_sc", None)
+    environment = getattr(context, "environment", None)
+    master = str(getattr(context, "master", ""))
+    if not isinstance(environment, dict) or not master.startswith("local["):
+        return
+    given = [sys.prefix, sys.base_prefix]
+    own = [
+        path
+        for path in sys.path
+        if path and "userFiles-" not in path and not any(map(path.startswith, given))
+    ]
+    if own:
+        environment["PYTHONPATH"] = os.pathsep.join(own)
 
 
 def _stop(session: Any) -> None:

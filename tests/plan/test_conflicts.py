@@ -231,6 +231,13 @@ def test_reading_a_folder_while_a_file_in_it_is_overwritten_is_named() -> None:
     assert told([*READ, WRITE], {**sets, "old": parts}) == []
 
 
+def test_a_pattern_reads_what_is_written_to_a_path_that_fits_it() -> None:
+    old = SparkDataSet("data/in/*.parquet")
+    for path, fits in (("data/in/a.parquet", True), ("data/in/deep/a.parquet", False)):
+        problems = told([*READ, WRITE], {"old": old, "new": SparkDataSet(path)})
+        assert len(problems) == fits
+
+
 def test_who_writes_partitions_leaves_those_that_others_read() -> None:
     for kind in ("pickle.PickleDataSet", SparkDataSet):
         sets = {name: PartitionedDataSet("data/in", kind) for name in ("old", "new")}

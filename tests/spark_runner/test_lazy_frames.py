@@ -332,6 +332,24 @@ def test_a_run_reads_what_it_wrote_itself(session: SparkSession, tmp_path: Path)
     assert SequentialRunner().run(pipe, catalog) == {"m": (6, 6)}
 
 
+def test_a_run_reads_what_a_node_wrote_by_sql(session: SparkSession, tmp_path: Path) -> None:
+    path = str(tmp_path / "t")
+    table = DeltaTableDataSet(path)
+    table.save(rows(session, 3))
+
+    def delete(frame: DataFrame) -> int:
+        session.sql(f"DELETE FROM delta.`{path}` WHERE id = 1")
+        return frame.count()
+
+    pipe = pipeline(
+        [
+            node(delete, "t", "before", name="delete"),
+            node(lambda t, before: (before, t.count()), ["t", "before"], "counts"),
+        ]
+    )
+    assert SequentialRunner().run(pipe, DataCatalog({"t": table})) == {"counts": (3, 2)}
+
+
 def test_a_table_by_name_is_pinned_too(session: SparkSession) -> None:
     table = SparkTableDataSet("pinned_by_name", write_mode="overwrite")
     add = SparkTableDataSet("pinned_by_name", write_mode="append")

@@ -30,6 +30,11 @@ class Pins:
                 return found
             return self._versions.setdefault(target, found)
 
+    def forget(self) -> None:
+        """Let the next load of each table read what is there then: a node has written by itself."""
+        with self._lock:
+            self._versions.clear()
+
     def note_write(self, target: str) -> None:
         """Let loads from now on read what is there: the run writes this table."""
         with self._lock:

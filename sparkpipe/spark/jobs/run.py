@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.spark.failures import NodeStopped
 from sparkpipe.spark.jobs.pins import Pins
 from sparkpipe.spark.jobs.scope import Carrier, JobNames, as_tag, cancel_jobs, carrying
+from sparkpipe.spark.jobs.settings import Settings
 from sparkpipe.spark.jobs.shared_frames import SharedFrames
 from sparkpipe.spark.jobs.values import map_frames
+from sparkpipe.spark.jobs.views import Views
 from sparkpipe.spark.storage_levels import STORAGE_LEVELS
 
 if TYPE_CHECKING:
@@ -158,6 +160,8 @@ class SparkRun:
         self.session = session
         self.frames = SharedFrames()
         self.pins = Pins()
+        self.views = Views()
+        self.settings = Settings()
         from sparkpipe.spark.jobs.progress import SparkProgress
 
         self.progress = SparkProgress(session)
@@ -172,6 +176,8 @@ class SparkRun:
         #: Whether no node is to start a further step, even where it has no Spark jobs.
         self.is_stopped = False
         self._told: list[Callable[[bool], None]] = []
+        #: Whether the run has ended; a thread that a node has started may go on.
+        self.is_over = False
         #: Whether nodes run side by side.
         self.is_side_by_side = False
         self._ended = threading.Condition()
@@ -195,6 +201,7 @@ class SparkRun:
         )
         jobs = NodeJobs(names, self.session, self._ended)
         self.progress.watch()
+        self.watch_settings()
         with self._ended:
             # Under the lock of 'cancel', which reaches only what is registered.
             if self.is_ending:
@@ -203,9 +210,11 @@ class SparkRun:
         token = _jobs.set(jobs)
         try:
             yield jobs
+            self.watch_settings(name)  # not after a failure: nobody may answer any more
         except KeyboardInterrupt:
             # The connection of this thread to the JVM was interrupted with it: use another one.
-            threading.Thread(target=jobs.cancel_what_is_left, daemon=True).start()
+            cancel = jobs.cancel_what_is_left
+            threading.Thread(target=cancel, name="sparkpipe-cancel", daemon=True).start()
             raise
         finally:
             _jobs.reset(token)
@@ -213,6 +222,15 @@ class SparkRun:
                 jobs.has_ended = True
                 self._nodes.discard(jobs)
                 self._ended.notify_all()
+
+    def watch_settings(self, node: str = "") -> None:
+        """Note the settings of the session, if there is one; tell what has changed in a node."""
+        try:
+            session = self.session()
+        except Exception:  # it is told by whoever needs Spark
+            return
+        if session is not None:
+            self.settings.tell(session, node) if node else self.settings.note(session)
 
     def cancel(self, *, stop: bool = False) -> None:
         """Cancel the Spark jobs of all nodes that run, until each has ended; returns at once.
@@ -262,10 +280,12 @@ class SparkRun:
 
     def close(self) -> None:
         """Free the frames of the run, and leave no thread of it behind."""
+        self.is_over = True
         for cancelling in self._cancelling:
             cancelling.join(_PATIENCE_SECONDS)  # Spark may be hanging
         self.frames.close()
         self.progress.close()
+        self._find_flow, self.views = Flow, Views()  # what they hold may be large
 
     def share(self, name: str, value: Any, persist: bool | str | None = None) -> Any:
         """Keep frames in memory that more than one node reads; return what a node is to have.
@@ -349,3 +369,18 @@ _jobs: ContextVar[NodeJobs | None] = ContextVar("_jobs", default=None)
 def current_jobs() -> NodeJobs | None:
     """Return the Spark side of the node that the present thread works for."""
     return _jobs.get()
+
+
+def adopt(work: Callable[[], None]) -> Callable[[], None]:
+    """Return what does some work for the present node, on a thread that the node starts."""
+    run, jobs = current_run(), current_jobs()
+    if jobs is None:
+        return work
+
+    def working() -> None:
+        _run.set(run)  # a thread begins without them, and ends with them
+        _jobs.set(jobs)
+        with jobs.on_thread():
+            work()
+
+    return working

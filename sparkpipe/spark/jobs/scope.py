@@ -144,11 +144,17 @@ def _put_on_connect(session: Any, names: JobNames, description: str) -> Callable
     before = set(session.getTags())
     session.addTag(names.tag)
     session.addTag(as_tag(description))
+    active = getattr(type(session), "_active_session", None)  # by thread
+    active_before = getattr(active, "session", None)
+    if active is not None:
+        active.session = session
 
     def restore() -> None:
         session.clearTags()
         for tag in before:
             session.addTag(tag)
+        if active is not None:
+            active.session = active_before
 
     return restore
 

@@ -1,0 +1,212 @@
+"""What PySpark code calls everywhere is answered for the run that it works for.
+
+``SparkSession.builder.getOrCreate()``, ``SparkSession.getActiveSession()`` and
+``SparkContext.getOrCreate()`` know nothing of a run: they start a Spark of their own, without the
+project's settings, or find none in a thread. And a thread that a node starts has nothing of what
+its node carries. Here these few functions are put in front of pyspark's own, once for a process;
+outside of runs they do what pyspark does.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from typing import Any
+
+from sparkpipe.spark.active import is_connect
+from sparkpipe.spark.jobs.run import adopt, current_jobs, current_run
+from sparkpipe.spark.jobs.views import with_own_views
+
+_MODULE = "pyspark.sql.session"
+_DONE = "_sparkpipe_original"
+
+# What a node may write by itself, so that its run reads another version afterwards.
+_WRITES = re.compile(
+    r"(?:\s|--[^\n]*\n)*(MERGE|INSERT|UPDATE|DELETE|CREATE|REPLACE|ALTER|RESTORE|TRUNCATE|COPY|DROP)\b",
+    re.IGNORECASE,
+)
+
+# Whoever looks for the session of a run must not be sent to it.
+_is_itself: ContextVar[bool] = ContextVar("_is_itself", default=False)
+
+
+@contextmanager
+def answering_itself() -> Iterator[None]:
+    """Within it, pyspark answers as if there were no run."""
+    token = _is_itself.set(True)
+    try:
+        yield
+    finally:
+        _is_itself.reset(token)
+
+
+def answer_for_runs() -> None:
+    """See to it that pyspark, also if it is imported later, and threads know of the run."""
+    _replace(threading.Thread, "start", _start_for_node)
+    module = sys.modules.get(_MODULE)
+    if module is None:
+        if not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
+            sys.meta_path.insert(0, _AfterImport())
+        return
+    _answer(module)
+
+
+class _AfterImport(MetaPathFinder):
+    """Waits for the import of the module of pyspark's sessions."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name != _MODULE:
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
+        execute = spec.loader.exec_module
+
+        def execute_and_answer(module: Any) -> None:
+            execute(module)
+            _answer(module)
+
+        spec.loader.exec_module = execute_and_answer  # type: ignore[method-assign]
+        return spec
+
+
+def _answer(module: Any) -> None:
+    session = getattr(module, "SparkSession", None)
+    if session is None:  # another thread is importing it
+        return
+    _replace(session.Builder, "getOrCreate", _get_or_create)
+    _replace(session, "getActiveSession", _get_active, is_of_class=True)
+    context = getattr(sys.modules.get("pyspark"), "SparkContext", None)
+    if context is not None:
+        _replace(context, "getOrCreate", _get_context, is_of_class=True)
+    for name in ("pyspark.sql.session", "pyspark.sql.connect.session"):
+        found = getattr(sys.modules.get(name), "SparkSession", None)
+        if found is not None:
+            _replace(found, "sql", _sql)
+            _replace(found, "table", _table)
+    for name in ("sql.classic.dataframe", "sql.connect.dataframe", "sql.dataframe"):
+        frame = getattr(sys.modules.get(f"pyspark.{name}"), "DataFrame", None)
+        if frame is not None:
+            for method in ("createOrReplaceTempView", "createTempView"):
+                _replace(frame, method, _make_view)
+
+
+def _replace(owner: Any, name: str, by: Callable[..., Any], is_of_class: bool = False) -> None:
+    """Put a function in front of a method; it is given the method first."""
+    present = owner.__dict__.get(name)
+    if present is None or hasattr(getattr(owner, name), _DONE):
+        return
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def replaced(self: Any, *args: Any, **kwargs: Any) -> Any:
+        bound = original if is_of_class else functools.partial(original, self)
+        return by(bound, self, *args, **kwargs)
+
+    setattr(replaced, _DONE, original)
+    setattr(owner, name, classmethod(replaced) if is_of_class else replaced)
+
+
+def _provider() -> Any:
+    """Return what gives the session of the run that is being worked for; None outside of runs."""
+    run = current_run()
+    if run is None or run.is_over or _is_itself.get():
+        return None
+    from sparkpipe.spark.session import current_provider
+
+    return current_provider()
+
+
+def _get_or_create(original: Callable[[], Any], builder: Any) -> Any:
+    if _provider() is None:
+        return original()
+    from sparkpipe.spark.session import get_spark
+
+    session = get_spark()
+    options = {
+        key: value
+        for key, value in getattr(builder, "_options", {}).items()
+        if key not in ("spark.remote", "spark.master", "spark.app.name", "spark.api.mode")
+    }
+    for key, value in options.items():
+        with suppress(Exception):  # one for the start of Spark, which pyspark passes over too
+            session.conf.set(key, value)
+    return session
+
+
+def _get_active(original: Callable[[], Any], kind: Any) -> Any:
+    provider = _provider()
+    if provider is None:
+        return original()
+    with answering_itself():
+        return provider.peek() or original()
+
+
+def _get_context(original: Callable[..., Any], kind: Any, conf: Any = None) -> Any:
+    if _provider() is not None:
+        from sparkpipe.spark.session import get_spark
+
+        session = get_spark()
+        if not is_connect(session):
+            return session.sparkContext
+    return original(conf)
+
+
+def _start_for_node(original: Callable[[], None], thread: threading.Thread) -> None:
+    # Threads of our own are given what they need.
+    of_node = current_jobs() is not None and not thread.name.startswith("sparkpipe-")
+    provider = _provider() if of_node else None
+    if provider is not None:
+        from sparkpipe.spark.session import activate_here
+
+        work = adopt(thread.run)
+
+        def run() -> None:
+            activate_here(provider)
+            work()
+
+        thread.run = run  # type: ignore[method-assign]
+    original()
+
+
+def _make_view(original: Callable[[str], None], frame: Any, name: str) -> None:
+    run, jobs = current_run(), current_jobs()
+    ours = isinstance(name, str) and name.startswith("sparkpipe_")  # nobody has another of the name
+    if run is None or jobs is None or ours or _is_itself.get():
+        original(name)
+    else:
+        run.views.make(jobs, name, frame, original, is_late=is_connect(frame.sparkSession))
+
+
+def _sql(original: Callable[..., Any], session: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+    run, jobs = current_run(), current_jobs()
+    if run is None or jobs is None or not isinstance(query, str):
+        return original(query, *args, **kwargs)
+    with run.views.own(jobs, query, _make_again) as views:
+        found = original(with_own_views(query, views), *args, **kwargs)
+    if _WRITES.match(query):
+        run.pins.forget()
+    return found
+
+
+def _table(original: Callable[[str], Any], session: Any, name: Any) -> Any:
+    run, jobs = current_run(), current_jobs()
+    if run is None or jobs is None or not isinstance(name, str):
+        return original(name)
+    with run.views.own(jobs, name, _make_again) as views:
+        own = views.get(name.lower())
+        return original(own.unique).alias(name) if own and own.unique else original(name)
+
+
+def _make_again(frame: Any, name: str) -> None:
+    with answering_itself():
+        frame.createOrReplaceTempView(name)

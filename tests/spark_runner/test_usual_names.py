@@ -1,0 +1,162 @@
+"""What PySpark code calls everywhere belongs to the run and the node that it works for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from spark_jobs import jobs
+
+from sparkpipe.io import DataCatalog
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import AbstractRunner, SequentialRunner, ThreadRunner
+from sparkpipe.spark.session import SparkProvider, activated, get_spark
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = [pytest.mark.spark, pytest.mark.session]
+
+RUNNERS: dict[str, Callable[[], AbstractRunner]] = {
+    "sequential": SequentialRunner,
+    "thread": ThreadRunner,
+}
+
+
+@pytest.fixture(params=RUNNERS)
+def runner(request: pytest.FixtureRequest) -> AbstractRunner:
+    return RUNNERS[request.param]()
+
+
+@pytest.fixture(params=["classic", "connect"])
+def session(request: pytest.FixtureRequest) -> Iterator[SparkSession]:
+    """The session of a run, of both kinds."""
+    found = request.getfixturevalue("spark" if request.param == "classic" else "connect")
+    with activated(SparkProvider(session=found)):
+        yield found
+
+
+def same(found: Any, session: Any) -> bool:
+    """Whether two objects stand for one session; classic Spark makes new objects for it."""
+    ours, theirs = (getattr(one, "_jsparkSession", one) for one in (found, session))
+    return bool(ours is theirs or ours == theirs)
+
+
+def test_a_node_and_its_threads_find_the_session_of_the_run(
+    session: SparkSession, runner: AbstractRunner
+) -> None:
+    from pyspark.sql import SparkSession as Sessions
+
+    def ask(_: int) -> list[bool]:
+        found = [Sessions.builder.getOrCreate(), Sessions.getActiveSession(), get_spark()]
+        return [same(one, session) for one in found]
+
+    def look() -> list[bool]:
+        with ThreadPoolExecutor(1) as executor:
+            return ask(0) + executor.submit(ask, 1).result()
+
+    pipe = pipeline([node(look, None, name, name=name) for name in "ab"])
+    assert runner.run(pipe, DataCatalog()) == {"a": [True] * 6, "b": [True] * 6}
+
+
+def test_options_of_a_builder_are_set_on_the_session(session: SparkSession) -> None:
+    from pyspark.sql import SparkSession as Sessions
+
+    key = "spark.sql.sources.default"
+    before = session.conf.get(key)
+
+    def build() -> str | None:
+        return Sessions.builder.appName("x").config(key, "json").getOrCreate().conf.get(key)
+
+    try:
+        assert SequentialRunner().run(pipeline([node(build, None, "x")]), DataCatalog()) == {
+            "x": "json"
+        }
+    finally:
+        session.conf.set(key, str(before))
+
+
+@pytest.mark.classic("only the JVM lists jobs")
+def test_jobs_of_threads_that_a_node_starts_carry_its_name(
+    spark: SparkSession, runner: AbstractRunner
+) -> None:
+    def count(name: str) -> int:
+        thread = threading.Thread(target=lambda: get_spark().range(3).collect())
+        thread.start()
+        thread.join()
+        return len(name)
+
+    pipe = pipeline([node(count, f"in_{name}", name, name=name) for name in "ab"])
+    with activated(SparkProvider(session=spark)):
+        inputs = {"in_a": "a", "in_b": "b"}
+        runner.run(pipe, DataCatalog(feed_dict=inputs), session_id="of-threads")
+    assert {job.group for job in jobs(spark, "of-threads")} == {"of-threads/a", "of-threads/b"}
+
+
+def test_temporary_views_of_one_name_do_not_mix(
+    session: SparkSession, runner: AbstractRunner
+) -> None:
+    barrier = threading.Barrier(3 if isinstance(runner, ThreadRunner) else 1)
+
+    def part(number: int) -> DataFrame:
+        session.range(number, number + 1).createOrReplaceTempView("mine")
+        barrier.wait(30)
+        return session.sql("SELECT id FROM Mine")
+
+    pipe = pipeline(
+        [
+            *[node(part, f"n{n}", f"part{n}", name=f"part{n}") for n in range(3)],
+            node(
+                lambda *parts: [part.first()[0] for part in parts],
+                ["part0", "part1", "part2"],
+                "found",
+            ),
+        ]
+    )
+    out = runner.run(pipe, DataCatalog(feed_dict={f"n{n}": n for n in range(3)}))
+    assert out == {"found": [0, 1, 2]}
+
+
+def test_a_view_that_its_node_drops_is_read_nevertheless(session: SparkSession) -> None:
+    def lines() -> DataFrame:
+        session.range(4).createOrReplaceTempView("dropped")
+        found = session.sql("SELECT * FROM dropped")
+        session.catalog.dropTempView("dropped")
+        return found
+
+    pipe = pipeline([node(lines, None, "lines"), node(lambda f: f.count(), "lines", "n")])
+    assert SequentialRunner().run(pipe, DataCatalog()) == {"n": 4}
+
+
+def test_a_later_node_reads_a_view_by_its_name(session: SparkSession) -> None:
+    pipe = pipeline(
+        [
+            node(lambda: session.range(4).createOrReplaceTempView("later") or 1, None, "done"),
+            node(lambda _: session.table("later").count(), "done", "n"),
+        ]
+    )
+    assert SequentialRunner().run(pipe, DataCatalog()) == {"n": 4}
+
+
+def test_a_setting_that_a_node_leaves_on_the_session_is_told(
+    session: SparkSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = "spark.sql.files.maxRecordsPerFile"
+
+    def change() -> int:
+        get_spark().conf.set(key, "7")
+        return 1
+
+    def put_back(_: int) -> int:
+        get_spark().conf.unset(key)
+        return 2
+
+    pipe = pipeline(
+        [node(change, None, "x", name="changes"), node(put_back, "x", "y", name="puts_back")]
+    )
+    SequentialRunner().run(pipe, DataCatalog())
+    assert caplog.text.count("were changed while node 'changes' ran") == 1
+    assert caplog.text.count(key) == 1
