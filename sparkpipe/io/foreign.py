@@ -140,7 +140,7 @@ def why_unreadable(data_set: Any) -> str:
 
 def why_unwritable(data_set: Any) -> str:
     """Tell a class whose ``save`` never returns, and a table that has no mode of writing."""
-    told = _described(data_set)
+    told = _described(data_set) if type(data_set).__module__.startswith("kedro") else {}
     if "write_mode" in told and told["write_mode"] is None and is_single_process(data_set):
         return "it has no write_mode, and is for reading only. Give it one, such as overwrite."
     if not _never_returns(data_set, "_save", "save"):

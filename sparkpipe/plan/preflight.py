@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from types import NoneType
 from typing import Any
 
 from sparkpipe.errors import did_you_mean
@@ -66,16 +67,23 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     problems += _unreadable(needed_by, catalog)
     problems += _unwritable(pipeline, catalog)
     problems += _losing_chunks(pipeline, catalog)
-    problems += _shared_checkpoints(pipeline, catalog)
-    _warn(names, catalog)
+    stored = _stored(names, catalog)
+    problems += _shared_checkpoints(pipeline, stored)
+    _warn(stored)
     return problems + target_problems(pipeline, catalog)
 
 
-def _shared_checkpoints(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+def _stored(names: list[str], catalog: DataCatalog) -> dict[str, Any]:
+    """Return the data sets that are not ours in memory, of which there may be very many."""
+    made = {name: _made(name, catalog) for name in names}
+    return {n: found for n, found in made.items() if type(found) not in (MemoryDataSet, NoneType)}
+
+
+def _shared_checkpoints(pipeline: Pipeline, stored: dict[str, Any]) -> list[str]:
     """Tell streams of one checkpoint: each takes what another one has processed for its own."""
     sharing: dict[str, list[str]] = {}
-    for name in sorted(pipeline.all_outputs()):
-        place = checkpoint_of(unwrapped(_made(name, catalog)))
+    for name in sorted(pipeline.all_outputs() & stored.keys()):
+        place = checkpoint_of(unwrapped(stored[name]))
         if place:
             sharing.setdefault(place, []).append(name)
     return [
@@ -86,10 +94,9 @@ def _shared_checkpoints(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     ]
 
 
-def _warn(names: list[str], catalog: DataCatalog) -> None:
+def _warn(stored: dict[str, Any]) -> None:
     """Log what has no effect; nothing of it keeps a pipeline from running."""
-    for name in names:
-        data_set = _made(name, catalog)
+    for name, data_set in stored.items():
         for warning in warnings_of(data_set):
             _logger.warning("Data set '%s' (%s): %s", name, type(data_set).__name__, warning)
 
