@@ -6,7 +6,9 @@ The state of a run, all of it in one :class:`_Loop`:
 * ``ready``: for each lane of the pool a heap of the positions that need none, those on the longest
   remaining path first, then the earliest in the plan;
 * ``running``: positions handed to the pool, never more in a lane than it is wide, and since when;
-* ``ended``: a queue of pairs of position and outcome, which the pool fills;
+* ``starting``: the position that is being handed over; an interrupt may come before it is;
+* ``outcomes``: how nodes that have ended went, and ``ended``, a queue of their positions: the pool
+  fills both;
 * ``completed``: positions that have run and saved; ``failures``: errors, in order of arrival;
   ``cancelled`` and ``skipped``: positions that were cancelled, and those that are never to run;
   ``over``: positions that have ended, in whatever way;
@@ -107,9 +109,9 @@ class _Loop:
         if self._spark is not None:
             self._spark.is_side_by_side = not self._in_plan_order
         self._running: dict[int, float] = {}
-        self._ended: queue.SimpleQueue[tuple[int, NodeOutcome | BaseException]] = (
-            queue.SimpleQueue()
-        )
+        self._starting: int | None = None
+        self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._outcomes: dict[int, NodeOutcome | BaseException] = {}
         self._completed: list[int] = []
         self._failures: list[NodeRunError] = []
         self._cancelled: list[int] = []
@@ -119,13 +121,13 @@ class _Loop:
         self._readers = dict(plan.readers)
 
     def run(self) -> None:
-        for position, count in enumerate(self._waits_for):
-            if not count:
-                self._make_ready(position)
         try:
+            for position, count in enumerate(self._waits_for):
+                if not count:
+                    self._make_ready(position)
             self._submit()
             while self._running:
-                self._settle(*self._next())
+                self._settle(self._next())
                 self._submit()
         except BaseException:  # an interrupt, or an error of a handler of the user's
             self._interrupt()
@@ -161,30 +163,33 @@ class _Loop:
                 self._start(position, lane)
 
     def _start(self, position: int, lane: int) -> None:
-        node, ended = self._plan.nodes[position], self._ended
+        node, ended, outcomes = self._plan.nodes[position], self._ended, self._outcomes
+
+        def done(outcome: NodeOutcome | BaseException) -> None:
+            # Kept here, for an interrupt may come between taking it off a queue and looking at it.
+            outcomes[position] = outcome
+            ended.put(position)
+
+        self._starting = position
         self._running[position] = time.time()
         self._room[lane] -= 1
         if self._observers:
             self._tell(NodeStarted(self._run_id, node.name))
-        try:
-            self._pool.start(node, lambda outcome: ended.put((position, outcome)))
-        except BaseException as exc:  # the interrupt of a node that runs on this thread
-            self._told(position, self._running.pop(position), exc)
-            raise
+        self._pool.start(node, done)
+        self._starting = None
 
-    def _next(self) -> tuple[int, NodeOutcome | BaseException]:
+    def _next(self) -> int:
         while True:
             try:
                 return self._ended.get(timeout=_WAKE_UP_SECONDS)
             except queue.Empty:
                 continue
 
-    def _settle(self, position: int, outcome: NodeOutcome | BaseException) -> None:
+    def _settle(self, position: int) -> None:
         """Take account of a node that has ended."""
         node = self._plan.nodes[position]
-        started = self._running.pop(position)
+        failure = self._told(position)
         self._room[self._pool.lane_of(node)] += 1
-        failure = self._told(position, started, outcome)
         if failure is not None:
             # Only who asked for it may take a cancelled node for one that has not failed.
             if isinstance(failure, NodeCancelledError):
@@ -209,14 +214,17 @@ class _Loop:
                 "Completed %d out of %d tasks", len(self._completed), len(self._plan.nodes)
             )
 
-    def _told(
-        self, position: int, started: float, outcome: NodeOutcome | BaseException
-    ) -> NodeRunError | None:
-        """Tell how a node has ended; return why it failed, or None."""
+    def _told(self, position: int) -> NodeRunError | None:
+        """Tell how a node has ended, which then runs no more; return why it failed, or None."""
+        failure = self._told_end(self._outcomes[position], position)
+        del self._running[position], self._outcomes[position]
+        return failure
+
+    def _told_end(self, outcome: NodeOutcome | BaseException, position: int) -> NodeRunError | None:
         self._over.add(position)
         if isinstance(outcome, BaseException):
             failure = _as_failure(self._plan.nodes[position], outcome)
-            self._tell_end(position, started, failure)
+            self._tell_end(position, self._running[position], failure)
             return failure
         for event in outcome.events:
             self._tell(event)
@@ -255,11 +263,24 @@ class _Loop:
                     self._running_names(),
                 )
         while self._running:
-            position, outcome = self._next()
-            started = self._running.pop(position)
-            if self._told(position, started, outcome) is None:
-                self._completed.append(position)
+            for position in [one for one in self._running if one in self._outcomes]:
+                if self._told(position) is None:
+                    self._completed.append(position)
+            if self._running and not self._is_nobody_at_work():
+                with suppress(queue.Empty):
+                    self._ended.get(timeout=_WAKE_UP_SECONDS)
         self._skip_unstarted()
+
+    def _is_nobody_at_work(self) -> bool:
+        """Whether only a node is left whose start was interrupted, before it had begun."""
+        position = self._starting
+        if position is None or {*self._running} != {position} or position in self._outcomes:
+            return False
+        if self._spark is not None and self._spark.is_at_work(self._plan.nodes[position].name):
+            return False
+        # Nothing starts in a run that is cancelled; what a process was sent ends with the pool.
+        self._outcomes[position] = KeyboardInterrupt()
+        return True
 
     def _cancelled_from_outside(self) -> NodeCancelledError:
         """Return why a run without failures has not run all its nodes."""

@@ -50,7 +50,8 @@ class CallingThread:
         """
         try:
             done(self._perform(node))
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
+            done(error)
             raise
         except BaseException as error:
             done(error)

@@ -232,6 +232,12 @@ class SparkRun:
         if session is not None:
             self.settings.tell(session, node) if node else self.settings.note(session)
 
+    def is_at_work(self, name: str) -> bool:
+        """Whether a node runs in this process."""
+        group = f"{self.run_id}/{name}"
+        with self._ended:
+            return any(jobs.names.group == group for jobs in self._nodes)
+
     def cancel(self, *, stop: bool = False) -> None:
         """Cancel the Spark jobs of all nodes that run, until each has ended; returns at once.
 
