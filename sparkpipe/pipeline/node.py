@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import tee
-from math import isfinite
 from operator import itemgetter
 from typing import Any
 
@@ -23,10 +21,8 @@ from sparkpipe.pipeline.names import (
     show_names,
 )
 from sparkpipe.pipeline.returned import bind_returned
+from sparkpipe.pipeline.running import NAME, check_running
 from sparkpipe.pipeline.transcoding import TRANSCODING_SEPARATOR, strip_transcoding
-
-# Commas part names on the command line; slashes, spaces and colons would break paths and tags.
-_NAME = re.compile(r"[\w.-]+")
 
 
 class Node:
@@ -166,7 +162,7 @@ class Node:
     def _validate(self) -> None:
         described = self.name
         if self._explicit_name is not None and not (
-            isinstance(self._explicit_name, str) and _NAME.fullmatch(self._explicit_name)
+            isinstance(self._explicit_name, str) and NAME.fullmatch(self._explicit_name)
         ):
             raise PipelineError(
                 f"'{self._explicit_name}' cannot be the name of a node.",
@@ -175,7 +171,7 @@ class Node:
         if self.namespace:
             check_namespace(self.namespace, f"Node '{self.short_name}'")
         self._validate_tags()
-        self._validate_running()
+        check_running(self.name, self.pool, self.timeout, self.retries, self.retry_delay)
         for name in self._confirms:
             if not isinstance(name, str) or not name.strip():
                 raise PipelineError(
@@ -208,7 +204,7 @@ class Node:
 
     def _validate_tags(self) -> None:
         for tag in self.tags:
-            if not isinstance(tag, str) or not _NAME.fullmatch(tag):
+            if not isinstance(tag, str) or not NAME.fullmatch(tag):
                 raise PipelineError(
                     f"Node '{self.name}': '{tag}' cannot be a tag.",
                     hint="Use letters, digits, '_', '-' and '.'.",
@@ -236,21 +232,6 @@ class Node:
                 f"Node '{self.name}' writes one data set in two forms: {', '.join(twice)}.",
                 hint="Write one form; any other form reads what it has written.",
             )
-
-    def _validate_running(self) -> None:
-        def refuse(what: str, given: object, hint: str) -> None:
-            raise PipelineError(f"Node '{self.name}': {what} cannot be {given!r}.", hint=hint)
-
-        if self.pool is not None and not (
-            isinstance(self.pool, str) and _NAME.fullmatch(self.pool)
-        ):
-            refuse("pool", self.pool, "Use letters, digits, '_', '-' and '.'.")
-        if self.timeout is not None and not _is_number(self.timeout, above=0):
-            refuse("timeout", self.timeout, "It is a number of seconds above 0, or None.")
-        if not _is_number(self.retries, above=-1) or self.retries != int(self.retries):
-            refuse("retries", self.retries, "It is a whole number from 0 on.")
-        if not _is_number(self.retry_delay, above=-1) or self.retry_delay < 0:
-            refuse("retry_delay", self.retry_delay, "It is a number of seconds from 0 on.")
 
     def __setattr__(self, name: str, value: object) -> None:
         hint = (
@@ -492,15 +473,6 @@ def node(
         timeout=timeout,
         retries=retries,
         retry_delay=retry_delay,
-    )
-
-
-def _is_number(value: Any, above: float) -> bool:
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)  # a bool is an int
-        and isfinite(value)
-        and value > above
     )
 
 

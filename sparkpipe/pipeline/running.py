@@ -1,0 +1,49 @@
+"""What a node says of how it runs: its pool, its time, how often it is tried."""
+
+from __future__ import annotations
+
+import re
+from math import isfinite
+from typing import Any
+
+from sparkpipe.errors import PipelineError
+
+#: What nodes, tags and pools are called. Commas part names on the command line; slashes, spaces and
+#: colons would break paths and tags.
+NAME = re.compile(r"[\w.-]+")
+
+
+def check_running(node: str, pool: Any, timeout: Any, retries: Any, retry_delay: Any) -> None:
+    """Refuse what cannot be said of how a node runs.
+
+    Args:
+        node: The name of the node, for messages.
+        pool: The pool of Spark's scheduler; None for none.
+        timeout: Seconds that it may take; None for as long as it takes.
+        retries: How often it is tried again.
+        retry_delay: Seconds before the first further attempt.
+
+    Raises:
+        PipelineError: One of them is not possible.
+    """
+
+    def refuse(what: str, given: object, hint: str) -> None:
+        raise PipelineError(f"Node '{node}': {what} cannot be {given!r}.", hint=hint)
+
+    if pool is not None and not (isinstance(pool, str) and NAME.fullmatch(pool)):
+        refuse("pool", pool, "Use letters, digits, '_', '-' and '.'.")
+    if timeout is not None and not _is_number(timeout, above=0):
+        refuse("timeout", timeout, "It is a number of seconds above 0, or None.")
+    if not _is_number(retries, above=-1) or retries != int(retries):
+        refuse("retries", retries, "It is a whole number from 0 on.")
+    if not _is_number(retry_delay, above=-1) or retry_delay < 0:
+        refuse("retry_delay", retry_delay, "It is a number of seconds from 0 on.")
+
+
+def _is_number(value: Any, above: float) -> bool:
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)  # a bool is an int
+        and isfinite(value)
+        and value > above
+    )
