@@ -77,8 +77,8 @@ class PartitionedDataSet(WrapperDataSet):
         load_args: dict[str, Any] | None = None,
         fs_args: dict[str, Any] | None = None,
         overwrite: bool = False,
-        save_lazily: bool = True,
         metadata: dict[str, Any] | None = None,
+        save_lazily: bool = True,
     ) -> None:
         from sparkpipe.io.factory import options_of, parse_config
 

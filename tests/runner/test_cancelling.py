@@ -53,13 +53,15 @@ def test_retries_end_where_another_node_has_failed(runner: AbstractRunner) -> No
 
 
 def test_a_node_that_is_just_starting_does_not_start() -> None:
-    may_start, ran = threading.Event(), []
+    is_loading, may_start, ran = threading.Event(), threading.Event(), []
 
     def load() -> int:
+        is_loading.set()
         may_start.wait(5)
         return 1
 
     def boom(x: int) -> None:
+        is_loading.wait(5)
         threading.Timer(0.05, may_start.set).start()
         raise ValueError("the barrel is empty")
 
