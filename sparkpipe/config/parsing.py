@@ -14,8 +14,8 @@ import yaml
 _MOST_LEVELS = 100
 _MOST_VALUES = 1_000_000
 
-# What is nested deeper can overflow the stack of libyaml, which ends the process.
-_MOST_LEVELS_OF_C = 1000
+# What is nested some 30,000 levels deep overflows the stack of C, which ends the process.
+_MOST_BRACKETS, _LONGEST_LINE = 12_000, 1000
 
 _CSafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
 _CSafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -109,8 +109,8 @@ def _refuse_depth(text: str) -> None:
 
     Each level takes a bracket, or a column of its line.
     """
-    if text.count("[") + text.count("{") < _MOST_LEVELS_OF_C and all(
-        len(line) < _MOST_LEVELS_OF_C for line in text.split("\n")
+    if text.count("[") + text.count("{") < _MOST_BRACKETS and all(
+        len(line) < _LONGEST_LINE for line in text.split("\n")
     ):
         return
     depth = 0
@@ -137,7 +137,7 @@ def _examine(root: Any) -> dict[str, int]:
     lines: dict[str, int] = {}
     # Of each collection that has been looked at: how many values it stands for, and its levels.
     sizes: dict[int, tuple[int, int]] = {}
-    begun: set[int] = set()
+    begun: dict[int, list[Any]] = {}
     written = 0
     to_visit = [root]
     while to_visit:
@@ -145,41 +145,45 @@ def _examine(root: Any) -> dict[str, int]:
         if isinstance(node, yaml.ScalarNode) or id(node) in sizes:
             to_visit.pop()
             continue
-        inner = _inner(node)
-        if id(node) not in begun:
-            begun.add(id(node))
+        inner = begun.get(id(node))
+        if inner is None:
+            inner = begun[id(node)] = _inner(node)
             if isinstance(node, yaml.MappingNode):
                 keys = _lines_of_keys(node)
                 lines = keys if node is root else lines
             ahead = [one for one in inner if id(one) not in sizes]
             if any(id(one) in begun for one in ahead):
                 raise TooLargeError("an alias stands within itself", node.start_mark.line + 1)
-            to_visit += ahead
-            continue
-        known = [sizes[id(one)] for one in inner]
-        size = len(node.value) + sum(size for size, _ in known)
-        levels = 1 + max((levels for _, levels in known), default=0)
+            if ahead:
+                to_visit += ahead
+                continue
         written += len(node.value)
-        if size > _MOST_VALUES and size > 2 * written:
-            raise TooLargeError(
-                f"by its aliases it stands for more than {_MOST_VALUES:,} values",
-                node.start_mark.line + 1,
-            )
-        if levels > _MOST_LEVELS:
-            raise TooLargeError(
-                f"it is nested more than {_MOST_LEVELS} levels deep", node.start_mark.line + 1
-            )
-        sizes[id(node)] = (size, levels)
+        sizes[id(node)] = _size_of(node, [sizes[id(one)] for one in inner], written)
         to_visit.pop()
     return lines
 
 
+def _size_of(node: Any, inner: list[tuple[int, int]], written: int) -> tuple[int, int]:
+    """Return how many values a collection stands for, and its levels; refuse too many."""
+    if not inner:
+        return len(node.value), 1
+    size = len(node.value) + sum(size for size, _ in inner)
+    levels = 1 + max(levels for _, levels in inner)
+    line = node.start_mark.line + 1
+    if size > _MOST_VALUES and size > 2 * written:
+        raise TooLargeError(f"by its aliases it stands for more than {_MOST_VALUES:,} values", line)
+    if levels > _MOST_LEVELS:
+        raise TooLargeError(f"it is nested more than {_MOST_LEVELS} levels deep", line)
+    return size, levels
+
+
 def _inner(node: Any) -> list[Any]:
     """Return the collections in a collection."""
-    values = node.value
     if isinstance(node, yaml.MappingNode):
-        values = [one for pair in values for one in pair]
-    return [one for one in values if not isinstance(one, yaml.ScalarNode)]
+        inner = [value for _, value in node.value if not isinstance(value, yaml.ScalarNode)]
+        keys = [key for key, _ in node.value if not isinstance(key, yaml.ScalarNode)]
+        return inner + keys if keys else inner
+    return [one for one in node.value if not isinstance(one, yaml.ScalarNode)]
 
 
 def _lines_of_keys(mapping: Any) -> dict[str, int]:
