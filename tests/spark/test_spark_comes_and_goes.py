@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from sparkpipe.spark.session import lend_path
 from sparkpipe.spark.users import Users
 
 
@@ -55,6 +59,17 @@ def test_nobody_stops_a_session_that_somebody_else_has_made() -> None:
     users, first = Users(), Anybody()
     users.add(first)
     assert not users.leave(first)
+
+
+@pytest.mark.parametrize(("master", "lent"), [("local[2]", True), ("spark://there:7077", False)])
+def test_workers_of_this_machine_import_what_this_process_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, master: str, lent: bool
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    context = SimpleNamespace(environment={}, master=master)
+    lend_path(SimpleNamespace(_sc=context))
+    paths = context.environment.get("PYTHONPATH", "").split(os.pathsep)
+    assert (str(tmp_path) in paths) is lent
 
 
 @pytest.mark.spark
