@@ -12,6 +12,7 @@ import types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,22 @@ def test_hooks_are_called_in_the_order_given_around_each_step() -> None:
         "first saves b",
         "second saves b",
     ]
+
+
+def test_hooks_may_be_of_a_class_that_knows_equality_and_no_hash() -> None:
+    @dataclass
+    class Counting:
+        nodes: int = 0
+
+        @hook_impl
+        def before_node_run(self) -> None:
+            self.nodes += 1
+
+    hooks = Counting()
+    pipe = Pipeline([node(abs, "x", "y")])
+    manager = create_hook_manager([hooks])
+    SequentialRunner().run(pipe, DataCatalog(feed_dict={"x": 1}), hook_manager=manager)
+    assert hooks.nodes == 1
 
 
 def test_order_may_be_changed_by_the_hook() -> None:
