@@ -109,7 +109,8 @@ def perform(
     Returns:
         How it went, failures included.
     """
-    hook = hook_manager.hook if hook_manager is not None and hook_manager.list_name_plugin() else None
+    has_hooks = hook_manager is not None and hook_manager.list_name_plugin()
+    hook = hook_manager.hook if hook_manager is not None and has_hooks else None
     run = current_run()
     started = time.time()
     times = [0.0, 0.0, 0.0]
