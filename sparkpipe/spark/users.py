@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
 from typing import Any
 
 from sparkpipe.spark.active import is_connect
@@ -46,5 +47,6 @@ def users_of(session: Any) -> Users:
     users: Users | None = getattr(holder, _USERS, None)
     if users is None:
         users = Users()
-        setattr(holder, _USERS, users)
+        with suppress(AttributeError):  # what a program gives in place of a session takes none
+            setattr(holder, _USERS, users)
     return users

@@ -124,13 +124,15 @@ def test_nothing_is_submitted_after_a_failure(workers: int) -> None:
 
 
 def test_what_runs_is_waited_for(tmp_path: Path) -> None:
-    failing = threading.Event()
+    holding, failing = threading.Event(), threading.Event()
 
     def fail(x: int) -> int:
+        assert holding.wait(10)
         failing.set()
         raise ValueError("no")
 
     def hold(x: int) -> str:
+        holding.set()
         assert failing.wait(10)
         time.sleep(0.3)
         return "whole"
