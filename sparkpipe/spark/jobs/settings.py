@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
+# What Delta itself sets when it reads and writes tables.
+_OF_DELTA = ("spark.databricks.delta.lastCommitVersionInSession", "spark.sql.parquet.fieldId.")
+
 
 class Settings:
     """What is known of the settings of a run's session. Safe to use from many threads."""
@@ -46,7 +49,7 @@ class Settings:
             changed = {
                 name
                 for name in {*before, *self._known}
-                if before.get(name) != self._known.get(name)
+                if before.get(name) != self._known.get(name) and not name.startswith(_OF_DELTA)
             }
             new = sorted(changed - self._told)
             self._told |= changed
