@@ -148,7 +148,18 @@ def _get_active(original: Callable[[], Any], kind: Any) -> Any:
     if provider is None:
         return original()
     with answering_itself():
-        return provider.peek() or original()
+        session = provider.peek()
+        if session is None or (is_connect(session) and _is_asked_by_classic_pyspark()):
+            return original()
+        return session
+
+
+def _is_asked_by_classic_pyspark() -> bool:
+    """Whether pyspark itself asks, in a process whose own sessions are classic: for its JVM."""
+    from pyspark.sql.utils import is_remote
+
+    asking = sys._getframe(3).f_globals.get("__name__", "")
+    return asking.startswith("pyspark.") and not is_remote()
 
 
 def _get_context(original: Callable[..., Any], kind: Any, conf: Any = None) -> Any:
