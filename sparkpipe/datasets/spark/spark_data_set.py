@@ -149,7 +149,7 @@ class SparkDataSet(AbstractVersionedDataSet):
 
     @property
     def _is_local(self) -> bool:
-        return self._local(".") is not None
+        return self._is_path and local_path(self._full(self._filepath)) is not None
 
     def _there(self, path: str) -> bool:
         """Return whether a path is there; of a version also whether it is complete."""
