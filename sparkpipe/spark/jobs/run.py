@@ -336,7 +336,10 @@ class SparkRun:
         if name not in self.flow.cut_off:
             return value
         level = persist if isinstance(persist, str) else self._level
-        return map_frames(value, lambda frame: self.frames.take_down(name, frame, level))
+        taken = map_frames(value, lambda frame: self.frames.take_down(name, frame, level))
+        if name in self.flow.outliving:
+            self.frames.outlive(name, taken)
+        return taken
 
 
 _run: ContextVar[SparkRun | None] = ContextVar("_run", default=None)

@@ -174,8 +174,13 @@ class SharedFrames:
         with self._lock:
             for kept in held:
                 kept.holders.add(output)
-            if outlives:
-                self._outliving[output] = [*_references(leaves(value))]
+        if outlives:
+            self.outlive(output, value)
+
+    def outlive(self, output: str, value: Any) -> None:
+        """Keep what the frames in a value hold, also after the run, while these are there."""
+        with self._lock:
+            self._outliving[output] = [*_references(leaves(value))]
 
     def is_computed(self, name: str) -> bool:
         """Return whether what a data set holds was computed by :meth:`share`."""
