@@ -16,9 +16,8 @@ def reason_of(exc: BaseException) -> str:
         return f"{exc.where}: {exc.message}"
     if isinstance(exc, SparkpipeError):
         return exc.message
-    from sparkpipe.spark.failures.judging import (
-        spark_reason,
-    )  # only after a failure: it costs every import
+    # Only after a failure: it costs every import.
+    from sparkpipe.spark.failures.judging import spark_reason
 
     told = spark_reason(exc)
     if told:

@@ -15,7 +15,7 @@ from sparkpipe.datasets.pickle import PickleDataSet
 from sparkpipe.datasets.spark import DeltaTableDataSet, SparkDataSet, SparkTableDataSet
 from sparkpipe.io import CachedDataSet, DataCatalog, MemoryDataSet
 from sparkpipe.pipeline import node, pipeline
-from sparkpipe.runner import AbstractRunner, SequentialRunner, ThreadRunner
+from sparkpipe.runner import AbstractRunner, SequentialRunner
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.session import SparkProvider, activated, get_spark
 
@@ -24,24 +24,6 @@ if TYPE_CHECKING:
 
 # Their fixture asks for Spark by itself.
 pytestmark = [pytest.mark.spark, pytest.mark.session]
-
-RUNNERS: dict[str, Callable[[], AbstractRunner]] = {
-    "sequential": SequentialRunner,
-    "thread": ThreadRunner,
-}
-
-
-@pytest.fixture(params=RUNNERS)
-def runner(request: pytest.FixtureRequest) -> AbstractRunner:
-    return RUNNERS[request.param]()
-
-
-@pytest.fixture(params=["classic", "connect"])
-def session(request: pytest.FixtureRequest) -> Iterator[SparkSession]:
-    """The session of a run, of both kinds."""
-    found = request.getfixturevalue("spark" if request.param == "classic" else "connect")
-    with activated(SparkProvider(session=found)):
-        yield found
 
 
 def random_rows(spark: SparkSession, rows: int = 400) -> DataFrame:

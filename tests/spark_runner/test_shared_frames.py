@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +20,6 @@ from sparkpipe.runner import AbstractRunner, DryRunner, SequentialRunner, Thread
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-RUNNERS: dict[str, Callable[[], AbstractRunner]] = {
-    "sequential": SequentialRunner,
-    "thread": ThreadRunner,
-}
-
-
-@pytest.fixture(params=RUNNERS)
-def runner(request: pytest.FixtureRequest) -> AbstractRunner:
-    return RUNNERS[request.param]()
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -19,24 +18,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 pytestmark = [pytest.mark.spark, pytest.mark.session]
-
-RUNNERS: dict[str, Callable[[], AbstractRunner]] = {
-    "sequential": SequentialRunner,
-    "thread": ThreadRunner,
-}
-
-
-@pytest.fixture(params=RUNNERS)
-def runner(request: pytest.FixtureRequest) -> AbstractRunner:
-    return RUNNERS[request.param]()
-
-
-@pytest.fixture(params=["classic", "connect"])
-def session(request: pytest.FixtureRequest) -> Iterator[SparkSession]:
-    """The session of a run, of both kinds."""
-    found = request.getfixturevalue("spark" if request.param == "classic" else "connect")
-    with activated(SparkProvider(session=found)):
-        yield found
 
 
 def same(found: Any, session: Any) -> bool:
