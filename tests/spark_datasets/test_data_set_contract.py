@@ -49,7 +49,9 @@ def rows(frame: DataFrame) -> list[tuple[Any, ...]]:
         name = f"contract_{uuid4().hex}"
         writer = frame.writeStream.format("memory").queryName(name)
         writer.trigger(availableNow=True).start().awaitTermination()
-        frame = frame.sparkSession.table(name)
+        read = sorted((row["id"], row["name"]) for row in frame.sparkSession.table(name).collect())
+        frame.sparkSession.catalog.dropTempView(name)
+        return read
     return sorted((row["id"], row["name"]) for row in frame.collect())
 
 
