@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-NodeStatus = Literal["done", "failed", "cancelled", "skipped"]
+NodeStatus = Literal["done", "failed", "cancelled", "skipped", "unchanged"]
 RunOutcome = Literal["done", "failed", "interrupted"]
 Direction = Literal["load", "save"]
 
@@ -68,6 +68,8 @@ class DataSetReport:
         bytes: How many bytes lie in the files that were read or written; None likewise.
         version: Which version was read or written; None where it has none.
         is_lazy: Whether it is a Spark frame left in memory, computed by whoever reads it.
+        state: A token of what was there before it was loaded, or is there since it was saved, as of
+            its ``state()``; None where that cannot be told cheaply.
     """
 
     name: str
@@ -79,6 +81,7 @@ class DataSetReport:
     bytes: int | None = None
     version: str | None = None
     is_lazy: bool = False
+    state: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,11 @@ class RunStarted:
         runner_options: What the runner was told, by the names of its arguments.
         params: The parameters of the run, secrets hidden.
         versions: Of ``sparkpipe``, ``python`` and, where it is installed, ``spark``.
+        extra_params: Parameters that were given on top of those of the files, secrets hidden.
+        slices: The slice that the run is of, by the names of its dimensions.
+        resumes: The run that this one continues; empty if it is a run of its own.
+        identities: By the names of nodes, what makes each one what it is: hashes of its code, its
+            parameters and the options of its data sets. Empty where nobody has worked them out.
         time: Seconds since the epoch.
     """
 
@@ -111,6 +119,10 @@ class RunStarted:
     runner_options: Mapping[str, Any] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    extra_params: Mapping[str, Any] = field(default_factory=dict)
+    slices: Mapping[str, str] = field(default_factory=dict)
+    resumes: str = ""
+    identities: Mapping[str, Any] = field(default_factory=dict, repr=False)
     time: float = field(default_factory=time.time)
 
 
@@ -161,7 +173,8 @@ class NodeEnded:
     Attributes:
         run_id: The run.
         node: The name of the node.
-        status: ``done``; ``failed``; ``cancelled`` while it ran; ``skipped``: it never started.
+        status: ``done``; ``failed``; ``cancelled`` while it ran; ``skipped``: it never started;
+            ``unchanged``: it did not have to, as its outputs are those that it would make.
         started: Seconds since the epoch; 0.0 if it never started.
         ended: Seconds since the epoch; 0.0 if it never started.
         attempts: How many times it was tried; 0 if it never started.
@@ -171,6 +184,8 @@ class NodeEnded:
         save_seconds: Time to save its outputs, in all attempts.
         spark_seconds: Time in which at least one Spark job of the node ran; None if not known.
         data_sets: What its last attempt has loaded and saved, in this order.
+        reason: Why it did not start, in words; empty if it did, or where that is plain.
+        since: The run in which an unchanged node last ran.
     """
 
     kind: ClassVar[str] = "node_ended"
@@ -187,6 +202,8 @@ class NodeEnded:
     save_seconds: float = 0.0
     spark_seconds: float | None = None
     data_sets: tuple[DataSetReport, ...] = ()
+    reason: str = ""
+    since: str = ""
 
     @property
     def seconds(self) -> float:
@@ -367,6 +384,10 @@ class RunDescription:
         selection: The filters that were given, by their names.
         environment: The configuration environment on top of base.
         params: The parameters of the run, secrets hidden.
+        extra_params: Those of them that were given on top of those of the files.
+        slices: The slice that the run is of, by the names of its dimensions.
+        resumes: The run that this one continues; empty if it is a run of its own.
+        identities: What makes each node what it is, by its name; see :class:`RunStarted`.
     """
 
     project: str = ""
@@ -374,6 +395,10 @@ class RunDescription:
     selection: Mapping[str, Any] = field(default_factory=dict)
     environment: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    extra_params: Mapping[str, Any] = field(default_factory=dict)
+    slices: Mapping[str, str] = field(default_factory=dict)
+    resumes: str = ""
+    identities: Mapping[str, Any] = field(default_factory=dict)
 
 
 _UNDESCRIBED = RunDescription()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sparkpipe.io import DataCatalog
@@ -31,6 +31,7 @@ class Plan:
             where they are known, else in nodes.
         width: How many nodes may run at once at most.
         problems: What is known to keep it from running, without anything loaded.
+        expected_seconds: How long its nodes are expected to take, by name, where that is known.
     """
 
     nodes: tuple[Node, ...]
@@ -41,6 +42,7 @@ class Plan:
     remaining: tuple[float, ...]
     width: int
     problems: tuple[str, ...] = ()
+    expected_seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def data_sets(self) -> frozenset[str]:
@@ -183,4 +185,5 @@ def make_plan(
         longest_remaining(children, seconds),
         width(children),
         tuple(problems),
+        expected_seconds or {},
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from sparkpipe.events import RunObserver
+from sparkpipe.report.left import TimeLeft
 from sparkpipe.report.text import duration, printable
 
 if TYPE_CHECKING:
@@ -43,13 +44,17 @@ class RunningNode:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run at one moment; the nodes that have run longest come first."""
+    """A run at one moment; the nodes that have run longest come first.
+
+    How many seconds are left is None where nothing is known of earlier runs.
+    """
 
     seconds: float
     total: int
     waiting: int
     ended: Mapping[NodeStatus, int]
     running: tuple[RunningNode, ...]
+    left: float | None = None
 
 
 class View(Protocol):
@@ -92,7 +97,9 @@ class RunDisplay(RunObserver):
     def on_run_started(self, event: RunStarted) -> None:
         """Start to look."""
         tasks = self._find_tasks() if self._find_tasks is not None else _no_tasks
-        self._state = _State(event.run_id, len(event.plan.nodes), time.monotonic(), tasks)
+        plan = event.plan
+        estimate = TimeLeft(plan) if plan.expected_seconds else None
+        self._state = _State(event.run_id, len(plan.nodes), time.monotonic(), tasks, estimate)
         self._over.clear()
         self._thread = threading.Thread(target=self._watch, name="sparkpipe-progress", daemon=True)
         self._thread.start()
@@ -107,6 +114,8 @@ class RunDisplay(RunObserver):
         with self._lock:
             self._state.running.pop(event.node, None)
             self._state.ended[event.status] += 1
+            if self._state.estimate is not None:
+                self._state.estimate.settle(event.node)
 
     def on_run_ended(self, event: RunEnded) -> None:
         """Take the display away."""
@@ -133,11 +142,12 @@ class RunDisplay(RunObserver):
         with self._lock:
             state = self._state
             running, ended = dict(state.running), dict(state.ended)
+            ran = {name: now - started for name, started in running.items()}
+            left = None if state.estimate is None else state.estimate.seconds(ran)
         groups = {name: f"{state.run_id}/{name}" for name in running}
         tasks = state.tasks(groups.values()) if groups else {}
         nodes = [
-            RunningNode(name, now - started, tasks.get(groups[name]))
-            for name, started in running.items()
+            RunningNode(name, seconds, tasks.get(groups[name])) for name, seconds in ran.items()
         ]
         return Snapshot(
             now - state.started,
@@ -145,6 +155,7 @@ class RunDisplay(RunObserver):
             max(0, state.total - len(running) - sum(ended.values())),
             ended,
             tuple(sorted(nodes, key=lambda node: -node.seconds)),
+            left,
         )
 
 
@@ -158,6 +169,7 @@ class _State:
     total: int = 0
     started: float = 0.0
     tasks: TaskSource = _no_tasks
+    estimate: TimeLeft | None = None
     running: dict[str, float] = field(default_factory=dict)
     ended: Counter[NodeStatus] = field(default_factory=Counter)
 

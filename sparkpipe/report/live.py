@@ -118,11 +118,14 @@ def _head(snapshot: Snapshot, width: int) -> Text:
         (ended.get("failed", 0), "failed", "bold red"),
         (ended.get("cancelled", 0), "cancelled", "yellow"),
         (ended.get("skipped", 0), "skipped", "yellow"),
+        (ended.get("unchanged", 0), "unchanged", ""),
         (len(snapshot.running), "running", ""),
         (snapshot.waiting, "waiting", ""),
     ):
         if count:
             line.append(" · ").append(f"{count} {what}", style)
+    if snapshot.left is not None:
+        line.append(f" · about {clock(snapshot.left)} left", "dim")
     return _cut(line, width)
 
 

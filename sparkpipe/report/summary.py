@@ -18,7 +18,7 @@ _WIDEST_NAME = 40
 _MOST_LAZY = 3
 
 # What needs to be looked at comes first.
-_ORDER = {"failed": 0, "cancelled": 1, "done": 2, "skipped": 3}
+_ORDER = {"failed": 0, "cancelled": 1, "done": 2, "skipped": 3, "unchanged": 4}
 
 _LAZY = "lazy: a Spark frame left in memory; its time is that of the nodes that read it."
 

@@ -23,7 +23,7 @@ from sparkpipe.errors import (
 )
 from sparkpipe.events import DataSetReport, Direction, observing_only
 from sparkpipe.io.core import is_spark_frame, reason_of
-from sparkpipe.io.declared import is_memory_only, location_of, unwrapped
+from sparkpipe.io.declared import is_memory_only, location_of, state_of, unwrapped
 from sparkpipe.io.facts import gathering
 from sparkpipe.io.for_run import forget
 from sparkpipe.io.messages import describe_data_set
@@ -367,22 +367,28 @@ class Attempt:
     def _account(self, direction: Direction, name: str, call: Callable[[], Any]) -> Any:
         """Load or save, and keep what is to be told of it."""
         assert self._reports is not None
+        data_set = self._catalog[name]
+        in_memory = is_memory_only(data_set)
+        # Before a load: what others write meanwhile must not pass for what was read.
+        state = state_of(data_set) if direction == "load" and not in_memory else None
         started = time.perf_counter()
         with gathering() as facts:
             result = call()
         seconds = time.perf_counter() - started
-        data_set = self._catalog[name]
+        if direction == "save" and not in_memory:
+            state = state_of(data_set)
         earlier = self._reports.get((direction, name))
         self._reports[direction, name] = DataSetReport(
             name,
             type(data_set).__name__,
-            "" if is_memory_only(data_set) else location_of(data_set),
+            "" if in_memory else location_of(data_set),
             direction,
             # A generator's node saves chunk by chunk.
             seconds if earlier is None else seconds + earlier.seconds,
             facts.rows if earlier is None else _sum(earlier.rows, facts.rows),
             facts.bytes if earlier is None else _sum(earlier.bytes, facts.bytes),
             facts.version,
+            state=state,
         )
         return result
 

@@ -287,6 +287,10 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
                 self._options(),
                 description.params,
                 _versions(),
+                description.extra_params,
+                description.slices,
+                description.resumes,
+                description.identities,
             )
         )
         outcome: RunOutcome = "failed"
