@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,9 @@ import pytest
 from sparkpipe.datasets.text import TextDataSet
 from sparkpipe.errors import DataSetError, DataSetNotFoundError, VersionNotFoundError
 from sparkpipe.io import DataCatalog, Version
+from sparkpipe.io.core import generate_timestamp
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner
 
 HOSTILE = ["../v1", "..", ".", "/etc", "a/b", "a\\b", "", " ", "v1\n", "*", "v?", "[a]", "~", "v 1"]
 
@@ -138,3 +142,24 @@ def test_failed_save_makes_no_version(tmp_path: Path) -> None:
     assert not data_set.exists()
     data_set.save("one")
     assert data_set.load() == "one"
+
+
+def test_runs_of_one_moment_save_versions_of_their_own(tmp_path: Path) -> None:
+    entry = {"type": "text.TextDataSet", "filepath": str(tmp_path / "n.txt"), "versioned": True}
+    steps = pipeline([node(str, "x", "notes", name="note")])
+
+    def run(number: int) -> None:
+        catalog = DataCatalog.from_config({"notes": entry})
+        catalog.add_feed_dict({"x": number})
+        SequentialRunner().run(steps, catalog)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run, range(20)))
+    assert len(list((tmp_path / "n.txt").iterdir())) == 20
+
+
+def test_names_of_runs_are_never_given_twice_nor_ahead_of_time() -> None:
+    with ThreadPoolExecutor(4) as pool:
+        names = list(pool.map(lambda _: generate_timestamp(), range(100)))
+    assert len({*names}) == 100
+    assert max(names) < generate_timestamp()
