@@ -72,6 +72,7 @@ class Commands(LazyGroup):
             "sparkpipe.cli.commands.check:check",
             "Find what is wrong, without running anything.",
         ),
+        "plan": ("sparkpipe.cli.commands.plan:plan", "Show what a run would do, and why."),
         "registry": ("sparkpipe.cli.commands.registry:registry", "Show the registered pipelines."),
         "catalog": (
             "sparkpipe.cli.commands.catalog:catalog",

@@ -24,6 +24,7 @@ _SWEEPS = 6
 
 _STYLES = {
     "function": "fill:rgba(70,130,220,.22);stroke:rgba(70,130,220,.9)",
+    "skipped": "fill:none;stroke:rgba(70,130,220,.6);stroke-dasharray:4 3",
     "data": "fill:rgba(128,128,128,.12);stroke:rgba(128,128,128,.55)",
 }
 
@@ -35,7 +36,7 @@ class Box:
     Attributes:
         key: What edges call it.
         label: What it says; cut if it is long.
-        kind: ``function`` or ``data``.
+        kind: ``function``, ``skipped`` for one that does not run, or ``data``.
         about: What is shown while the pointer rests on it.
     """
 
@@ -259,7 +260,7 @@ def _box(place: _Place, start: float, centre: float, in_columns: bool) -> str:
     assert box is not None
     left = start if in_columns else centre - box.width / 2
     top = centre - _HEIGHT / 2 if in_columns else start
-    radius = 4 if box.kind == "function" else _HEIGHT / 2
+    radius = _HEIGHT / 2 if box.kind == "data" else 4
     return (
         f"<g><title>{escape(box.about or box.label)}</title>"
         f'<rect x="{left:.1f}" y="{top:.1f}" width="{box.width:.1f}" height="{_HEIGHT:.0f}" '

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe import __version__
 from sparkpipe.errors import PreflightError, collecting_errors, refusing_exits
 from sparkpipe.events import RunDescription
+from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.logging import checked_logging_config
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import Plan
 from sparkpipe.project.context import configuration
 from sparkpipe.redaction import redacted
+from sparkpipe.report.planned import PlannedNode, PlannedRun, planned_nodes
 from sparkpipe.runner import AbstractRunner, SequentialRunner
 from sparkpipe.session.choosing_runner import RunnerChoice, load_runner
 from sparkpipe.session.prepared import PreparedRun
@@ -31,49 +34,102 @@ if TYPE_CHECKING:
     from sparkpipe.session.session import Session
 
 
-@refusing_exits("Preparing the run")
-def prepare_run(
-    session: Session,
-    selection: Selection | None,
-    runner: RunnerChoice,
-    load_versions: Mapping[str, str] | None,
-    inputs: Mapping[str, Any] | None,
-    run_params: Mapping[str, Any] | None,
-    runner_options: Mapping[str, Any],
-) -> PreparedRun:
-    """Find everything that is wrong before anything runs, and return what can be run.
+@dataclass(frozen=True)
+class Request:
+    """What a session is asked to run; see :meth:`Session.prepare` for each."""
 
-    Arguments and errors are those of :meth:`Session.prepare`.
+    selection: Selection = field(default_factory=Selection)
+    runner: RunnerChoice = None
+    load_versions: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, Any] | None = None
+    run_params: Mapping[str, Any] | None = None
+    runner_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Composed:
+    """The parts of a run, as far as they could be made, and all that is wrong with it.
+
+    Attributes:
+        whole: The pipeline that is named.
+        pipeline: The nodes of it that are to run.
+        plan: That of the nodes; of the whole pipeline where the nodes could not be chosen.
+        problems: All that keeps it from running.
     """
-    selection = selection or Selection()
+
+    run_id: str
+    whole: Pipeline | None
+    pipeline: Pipeline | None
+    plan: Plan | None
+    catalog: DataCatalog | None
+    runner: AbstractRunner | None
+    observers: tuple[Any, ...] | None
+    problems: tuple[str, ...]
+
+
+def compose(session: Session, request: Request) -> Composed:
+    """Make the parts of a run, and find everything that is wrong before anything runs.
+
+    Args:
+        session: Of the project.
+        request: What is asked for.
+    """
     run_id = generate_timestamp()
     problems: list[str] = []
     plan: Plan | None = None
-    made_runner = attempt(problems, lambda: load_runner(runner, session.project, **runner_options))
+    made_runner = attempt(
+        problems,
+        lambda: load_runner(request.runner, session.project, **request.runner_options),
+    )
     problems += session.settings_problems
     if not session.settings_problems:
         # Modules may make columns and UDFs: a hook may start Spark before they are imported. What
         # is wrong is told with the catalog.
         attempt([], lambda: session.context)
         attempt([], lambda: session.spark.expect_connect())
-    whole, pipeline = choose(session.registry, selection, problems)
-    catalog = attempt(problems, lambda: session.create_catalog(load_versions, run_id))
+    whole, pipeline = choose(session.registry, request.selection, problems)
+    catalog = attempt(problems, lambda: session.create_catalog(request.load_versions, run_id))
     if catalog is None:
         problems += find_config_problems(session.config_loader)
-    if catalog is not None and inputs:
-        catalog.add_feed_dict(inputs, replace=True)
+    if catalog is not None and request.inputs:
+        catalog.add_feed_dict(request.inputs, replace=True)
     if whole is not None and catalog is not None:
         judge: AbstractRunner = made_runner or SequentialRunner()
         judged = whole if pipeline is None else pipeline
         plan = judge.plan(judged, catalog, attempt(problems, lambda: session.hook_manager))
         problems += plan.problems
-        problems += find_version_problems(catalog, load_versions or {}, judged.inputs())
-        problems += session.unread_params([whole], run_params)
+        problems += find_version_problems(catalog, request.load_versions, judged.inputs())
+        problems += session.unread_params([whole], request.run_params)
         problems += find_pool_problems(judged, session.spark.options.pool_names)
         problems += find_spark_problems(judged, catalog, session.spark)
     observers = attempt(problems, lambda: session.observers)
-    if problems or plan is None or pipeline is None or catalog is None or made_runner is None:
-        raise PreflightError(list(dict.fromkeys(problems)))
+    told = tuple(dict.fromkeys(problems))
+    return Composed(run_id, whole, pipeline, plan, catalog, made_runner, observers, told)
+
+
+@refusing_exits("Preparing the run")
+def prepare_run(session: Session, request: Request) -> PreparedRun:
+    """Find everything that is wrong before anything runs, and return what can be run.
+
+    Args:
+        session: Of the project.
+        request: What is asked for.
+
+    Raises:
+        PreflightError: All that is wrong.
+    """
+    selection = request.selection
+    parts = compose(session, request)
+    plan, pipeline, catalog, made_runner = parts.plan, parts.pipeline, parts.catalog, parts.runner
+    if (
+        parts.problems
+        or plan is None
+        or pipeline is None
+        or catalog is None
+        or made_runner is None
+        or parts.observers is None
+    ):
+        raise PreflightError([*parts.problems])
     filters = {
         name: list(names) for name, names in selection.filters().items() if name != "node_namespace"
     }
@@ -84,13 +140,13 @@ def prepare_run(
         catalog,
         made_runner,
         {
-            "session_id": run_id,
+            "session_id": parts.run_id,
             "project_path": str(session.project.path),
             "env": env,
             "sparkpipe_version": __version__,
             "runner": type(made_runner).__name__,
             "extra_params": session.extra_params,
-            "load_versions": dict(load_versions or {}),
+            "load_versions": dict(request.load_versions),
             "pipeline_name": selection.name,
             "namespace": selection.namespace,
             **filters,
@@ -106,7 +162,32 @@ def prepare_run(
             env,
             redacted(catalog["parameters"].load() if "parameters" in catalog else {}),
         ),
-        observers,
+        parts.observers,
+    )
+
+
+@refusing_exits("The plan")
+def plan_run(session: Session, request: Request) -> PlannedRun:
+    """Return what a run would do, and all that keeps it from running.
+
+    Args:
+        session: Of the project.
+        request: What is asked for.
+    """
+    parts = compose(session, request)
+    nodes: tuple[PlannedNode, ...] = ()
+    left_out = 0
+    if parts.whole is not None and parts.pipeline is not None:
+        left_out = len(parts.whole) - len(parts.pipeline)
+        if parts.plan is not None and parts.catalog is not None:
+            nodes = planned_nodes(parts.plan, parts.catalog)
+    return PlannedRun(
+        request.selection.name,
+        session.config_loader.env or session.env or "",
+        "" if parts.runner is None else type(parts.runner).__name__,
+        nodes,
+        left_out,
+        parts.problems,
     )
 
 

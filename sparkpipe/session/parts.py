@@ -2,25 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.config import AbstractConfigLoader, fit_params
 from sparkpipe.errors import ConfigError
+from sparkpipe.hooks import create_hook_manager, installed_hooks
 from sparkpipe.project import make_importable
 from sparkpipe.project.context import ProjectContext, configuration
 from sparkpipe.project.settings import Settings
+from sparkpipe.session.store import make_store
 from sparkpipe.session.tables import names_tables
 from sparkpipe.spark.metastore import FOLDER as METASTORE
 from sparkpipe.spark.session import SparkProvider
 from sparkpipe.spark.warm.folder import FOLDER, WarmFolder
 
 if TYPE_CHECKING:
+    from pluggy import PluginManager
     from pyspark.sql import SparkSession
 
     from sparkpipe.session.session import Session
+
+
+def make_hooks(settings: Settings, given: Iterable[object]) -> PluginManager:
+    """Return the hooks of installed packages, of the settings, and those that are given.
+
+    Raises:
+        ConfigError: A hook does not fit.
+    """
+    own = (*settings.HOOKS, *given)
+    installed = installed_hooks(settings.DISABLE_HOOKS_FOR_PLUGINS)
+    return create_hook_manager(
+        (*(hook for hook in installed if not any(hook is one for one in own)), *own)
+    )
+
+
+def make_session_store(session: Session, settings: Settings) -> Any:
+    """Make what keeps what is known of a session.
+
+    Raises:
+        ConfigError: ``SESSION_STORE_CLASS`` of the settings cannot be made.
+    """
+    known = {
+        "session_id": session.session_id,
+        "package_name": session.project.package_name,
+        "project_path": str(session.project.path),
+        "env": session.env,
+        "extra_params": session.extra_params,
+    }
+    return make_store(settings, session.project.path, known)
 
 
 def make_context(session: Session, settings: Settings) -> ProjectContext:

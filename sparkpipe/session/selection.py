@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from sparkpipe.project import DEFAULT_PIPELINE
@@ -22,6 +22,24 @@ class Selection:
     to_outputs: tuple[str, ...] = ()
     namespace: str | None = None
 
+    @classmethod
+    def of(
+        cls,
+        pipeline_name: str | None = None,
+        *,
+        namespace: str | None = None,
+        **names: str | Iterable[str] | None,
+    ) -> Selection:
+        """Return a selection by filters, each of which is given one name, several, or none.
+
+        Args:
+            pipeline_name: The name of the pipeline.
+            namespace: See :meth:`Session.run`, which has all filters.
+            names: The other filters.
+        """
+        given = {name: names_of(value) for name, value in names.items()}
+        return cls(pipeline_name, namespace=namespace, **given)
+
     @property
     def name(self) -> str:
         """The name of the pipeline."""
@@ -38,3 +56,7 @@ class Selection:
 def names_of(given: str | Iterable[str] | None) -> tuple[str, ...]:
     """Return one name, several, or none as a tuple."""
     return (given,) if isinstance(given, str) else tuple(given or ())
+
+
+#: The names of the filters.
+FILTERS = tuple(one.name for one in fields(Selection) if one.name != "pipeline_name")

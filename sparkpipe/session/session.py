@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.config import AbstractConfigLoader, merged
-from sparkpipe.hooks import create_hook_manager, installed_hooks
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.logging import apply_logging_config
@@ -23,17 +22,24 @@ from sparkpipe.project.context import ProjectContext, configuration
 from sparkpipe.project.current import Current, project_of, working_for
 from sparkpipe.project.settings import Settings, load_observers, make_config_loader
 from sparkpipe.session.choosing_runner import RunnerChoice
-from sparkpipe.session.composing import check_choice, check_project, prepare_run
-from sparkpipe.session.parts import fit_to_files, make_context, make_provider
+from sparkpipe.session.composing import Request, check_choice, check_project, plan_run, prepare_run
+from sparkpipe.session.parts import (
+    fit_to_files,
+    make_context,
+    make_hooks,
+    make_provider,
+    make_session_store,
+)
 from sparkpipe.session.prepared import PreparedRun
 from sparkpipe.session.problems import find_unread_params
-from sparkpipe.session.selection import Selection, names_of
-from sparkpipe.session.store import make_store
+from sparkpipe.session.selection import FILTERS, Selection
 from sparkpipe.spark.session import SparkProvider, activated
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
     from pyspark.sql import SparkSession
+
+    from sparkpipe.report.planned import PlannedRun
 
 _logger = logging.getLogger(__name__)
 
@@ -174,14 +180,7 @@ class Session:
         Raises:
             ConfigError: ``SESSION_STORE_CLASS`` of the settings cannot be made.
         """
-        known = {
-            "session_id": self.session_id,
-            "package_name": self.project.package_name,
-            "project_path": str(self.project.path),
-            "env": self.env,
-            "extra_params": self.extra_params,
-        }
-        return make_store(self._settings, self.project.path, known)
+        return make_session_store(self, self._settings)
 
     def set_up_logging(self) -> dict[str, Any]:
         """Set up logging as ``logging.yml`` says.
@@ -254,12 +253,7 @@ class Session:
         """
         if self._parent is not None:
             return self._parent.hook_manager
-        settings = self.settings
-        own = (*settings.HOOKS, *self._hooks)
-        installed = installed_hooks(settings.DISABLE_HOOKS_FOR_PLUGINS)
-        return create_hook_manager(
-            (*(hook for hook in installed if not any(hook is one for one in own)), *own)
-        )
+        return make_hooks(self.settings, self._hooks)
 
     @cached_property
     def observers(self) -> tuple[Any, ...]:
@@ -376,8 +370,40 @@ class Session:
                 run_params=run_params,
                 **runner_options,
             )
+        selection = selection or Selection()
         return prepare_run(
-            self, selection, runner, load_versions, inputs, run_params, runner_options
+            self,
+            Request(selection, runner, load_versions or {}, inputs, run_params, runner_options),
+        )
+
+    def plan(
+        self,
+        pipeline_name: str | None = None,
+        runner: RunnerChoice = None,
+        *,
+        load_versions: Mapping[str, str] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> PlannedRun:
+        """Return what a run would do, and all that keeps it from running. Starts no Spark.
+
+        Args:
+            pipeline_name: The name it is registered under; by default ``__default__``.
+            runner: See :meth:`run`.
+            load_versions: See :meth:`run`.
+            inputs: See :meth:`run`.
+            params: See :meth:`run`.
+            options: The filters of :meth:`run`, such as ``tags``, and options of the runner.
+
+        Raises:
+            ConfigError: One of ``params`` is no date, and must be.
+        """
+        session = self.with_params(params) if params else self
+        filters = {name: options.pop(name) for name in FILTERS if name in options}
+        selection = Selection.of(pipeline_name, **filters)
+        return plan_run(
+            session, Request(selection, runner, load_versions or {}, inputs, None, options)
         )
 
     def check_choice(self, selection: Selection, runner: RunnerChoice = None) -> list[str]:
@@ -444,18 +470,17 @@ class Session:
             ConfigError: One of ``params`` is no date, and must be; nothing has run.
             RunFailedError: Nodes failed.
         """
-        selection = Selection(
-            pipeline_name,
-            names_of(tags),
-            names_of(node_names),
-            names_of(from_nodes),
-            names_of(to_nodes),
-            names_of(from_inputs),
-            names_of(to_outputs),
-            namespace,
-        )
         return self.prepare(
-            selection,
+            Selection.of(
+                pipeline_name,
+                tags=tags,
+                node_names=node_names,
+                from_nodes=from_nodes,
+                to_nodes=to_nodes,
+                from_inputs=from_inputs,
+                to_outputs=to_outputs,
+                namespace=namespace,
+            ),
             runner,
             load_versions=load_versions,
             inputs=inputs,
