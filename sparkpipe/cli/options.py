@@ -174,6 +174,15 @@ def selection_options(command: F) -> F:
     return command
 
 
+def only_missing_option(command: F) -> F:
+    """Add the option that leaves out nodes whose outputs exist."""
+    return click.option(
+        "--only-missing",
+        is_flag=True,
+        help="Of these nodes, those whose outputs do not exist, and all after them.",
+    )(command)
+
+
 def _names_option(*flags: str, complete: Callable[..., Any], about: str) -> Callable[[F], F]:
     return click.option(*flags, multiple=True, callback=names, shell_complete=complete, help=about)
 

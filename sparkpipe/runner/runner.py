@@ -32,6 +32,7 @@ from sparkpipe.io.for_run import data_sets_of_run
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import Plan, find_problems, make_plan
 from sparkpipe.plan.conflicts import changed_sources
+from sparkpipe.plan.missing import find_missing
 from sparkpipe.runner.exchange import Exchange, InMemory
 from sparkpipe.runner.loop import Pool, run_plan
 from sparkpipe.runner.task import run_node  # noqa: F401 - Kedro has it here
@@ -180,21 +181,8 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
             PreflightError: See :meth:`run`.
             RunFailedError: See :meth:`run`.
         """
-        missing = {name for name in pipeline.outputs() if name not in catalog}
-        missing |= {n for n in pipeline.all_outputs() if n in catalog and not catalog.exists(n)}
-        makers = pipeline.only_nodes_with_outputs(*missing)
-        to_run = set(pipeline.from_nodes(*(node.name for node in makers)).nodes)
-        parents = pipeline.node_dependencies
-        to_visit = list(to_run)
-        while to_visit:
-            node = to_visit.pop()
-            lost = {name for name in node.input_names if name not in catalog}
-            for parent in parents[node] - to_run:
-                if not lost.isdisjoint(parent.output_names):
-                    to_run.add(parent)
-                    to_visit.append(parent)
-        needed = pipeline.only_nodes(*(node.name for node in pipeline.nodes if node in to_run))
-        return self.run(needed, catalog, hook_manager)
+        part = find_missing(pipeline, catalog, catalog.exists)
+        return self.run(part.pipeline, catalog, hook_manager)
 
     def plan(
         self, pipeline: Pipeline, catalog: DataCatalog, hook_manager: PluginManager | None = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe import __version__
@@ -13,7 +15,8 @@ from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.logging import checked_logging_config
 from sparkpipe.pipeline import Pipeline
-from sparkpipe.plan import Plan
+from sparkpipe.plan import Plan, make_plan
+from sparkpipe.plan.missing import Decisions, find_missing, told_without_spark
 from sparkpipe.project.context import configuration
 from sparkpipe.redaction import redacted
 from sparkpipe.report.planned import PlannedNode, PlannedRun, planned_nodes
@@ -33,6 +36,8 @@ from sparkpipe.session.selection import Selection
 if TYPE_CHECKING:
     from sparkpipe.session.session import Session
 
+_logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Request:
@@ -44,6 +49,7 @@ class Request:
     inputs: Mapping[str, Any] | None = None
     run_params: Mapping[str, Any] | None = None
     runner_options: Mapping[str, Any] = field(default_factory=dict)
+    only_missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,14 +58,18 @@ class Composed:
 
     Attributes:
         whole: The pipeline that is named.
-        pipeline: The nodes of it that are to run.
+        selected: The nodes of it that the filters keep.
+        pipeline: Those of them that are to run.
+        decisions: For names of selected nodes, whether they run, and why, in words.
         plan: That of the nodes; of the whole pipeline where the nodes could not be chosen.
         problems: All that keeps it from running.
     """
 
     run_id: str
     whole: Pipeline | None
+    selected: Pipeline | None
     pipeline: Pipeline | None
+    decisions: Decisions
     plan: Plan | None
     catalog: DataCatalog | None
     runner: AbstractRunner | None
@@ -67,12 +77,13 @@ class Composed:
     problems: tuple[str, ...]
 
 
-def compose(session: Session, request: Request) -> Composed:
+def compose(session: Session, request: Request, *, may_start_spark: bool) -> Composed:
     """Make the parts of a run, and find everything that is wrong before anything runs.
 
     Args:
         session: Of the project.
         request: What is asked for.
+        may_start_spark: Ask Spark what only it can tell.
     """
     run_id = generate_timestamp()
     problems: list[str] = []
@@ -87,12 +98,19 @@ def compose(session: Session, request: Request) -> Composed:
         # is wrong is told with the catalog.
         attempt([], lambda: session.context)
         attempt([], lambda: session.spark.expect_connect())
-    whole, pipeline = choose(session.registry, request.selection, problems)
+    whole, selected = choose(session.registry, request.selection, problems)
     catalog = attempt(problems, lambda: session.create_catalog(request.load_versions, run_id))
     if catalog is None:
         problems += find_config_problems(session.config_loader)
     if catalog is not None and request.inputs:
         catalog.add_feed_dict(request.inputs, replace=True)
+    pipeline = selected
+    decisions: Decisions = {}
+    if request.only_missing and selected is not None and catalog is not None:
+        exists = catalog.exists if may_start_spark else told_without_spark(catalog)
+        part = attempt(problems, partial(find_missing, selected, catalog, exists))
+        if part is not None:
+            pipeline, decisions = part.pipeline, part.decisions
     if whole is not None and catalog is not None:
         judge: AbstractRunner = made_runner or SequentialRunner()
         judged = whole if pipeline is None else pipeline
@@ -104,7 +122,18 @@ def compose(session: Session, request: Request) -> Composed:
         problems += find_spark_problems(judged, catalog, session.spark)
     observers = attempt(problems, lambda: session.observers)
     told = tuple(dict.fromkeys(problems))
-    return Composed(run_id, whole, pipeline, plan, catalog, made_runner, observers, told)
+    return Composed(
+        run_id,
+        whole,
+        selected,
+        pipeline,
+        decisions,
+        plan,
+        catalog,
+        made_runner,
+        observers,
+        told,
+    )
 
 
 @refusing_exits("Preparing the run")
@@ -119,7 +148,7 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
         PreflightError: All that is wrong.
     """
     selection = request.selection
-    parts = compose(session, request)
+    parts = compose(session, request, may_start_spark=True)
     plan, pipeline, catalog, made_runner = parts.plan, parts.pipeline, parts.catalog, parts.runner
     if (
         parts.problems
@@ -130,6 +159,7 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
         or parts.observers is None
     ):
         raise PreflightError([*parts.problems])
+    _tell_skipped(parts.decisions)
     filters = {
         name: list(names) for name, names in selection.filters().items() if name != "node_namespace"
     }
@@ -166,6 +196,17 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
     )
 
 
+def _tell_skipped(decisions: Decisions, most: int = 10) -> None:
+    """Log which nodes do not run, and why."""
+    skipped = [(name, reasons) for name, (runs, reasons) in decisions.items() if not runs]
+    if decisions:
+        _logger.info("%d of %d nodes are to run.", len(decisions) - len(skipped), len(decisions))
+    for name, reasons in skipped[:most]:
+        _logger.info("Node '%s' is skipped: %s.", name, "; ".join(reasons))
+    if len(skipped) > most:
+        _logger.info("%d more are skipped; 'sparkpipe plan' tells why.", len(skipped) - most)
+
+
 @refusing_exits("The plan")
 def plan_run(session: Session, request: Request) -> PlannedRun:
     """Return what a run would do, and all that keeps it from running.
@@ -174,13 +215,14 @@ def plan_run(session: Session, request: Request) -> PlannedRun:
         session: Of the project.
         request: What is asked for.
     """
-    parts = compose(session, request)
+    parts = compose(session, request, may_start_spark=False)
     nodes: tuple[PlannedNode, ...] = ()
     left_out = 0
-    if parts.whole is not None and parts.pipeline is not None:
-        left_out = len(parts.whole) - len(parts.pipeline)
+    if parts.whole is not None and parts.selected is not None:
+        left_out = len(parts.whole) - len(parts.selected)
         if parts.plan is not None and parts.catalog is not None:
-            nodes = planned_nodes(parts.plan, parts.catalog)
+            plan = parts.plan if parts.pipeline is parts.selected else make_plan(parts.selected)
+            nodes = planned_nodes(plan, parts.catalog, parts.decisions)
     return PlannedRun(
         request.selection.name,
         session.config_loader.env or session.env or "",

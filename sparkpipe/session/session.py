@@ -343,6 +343,7 @@ class Session:
         inputs: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
         run_params: Mapping[str, Any] | None = None,
+        only_missing: bool = False,
         **runner_options: Any,
     ) -> PreparedRun:
         """Find everything that is wrong before anything runs, and return what can be run.
@@ -355,26 +356,23 @@ class Session:
             params: Parameters for this run, on top of those of the session.
             run_params: Those of the session's parameters that are for this run, which must read
                 them; by default all.
+            only_missing: See :meth:`run`.
             runner_options: See :meth:`run`.
 
         Raises:
             PreflightError: All that is wrong.
             ConfigError: One of ``params`` is no date, and must be.
         """
-        if params:
-            return self.with_params(params).prepare(
-                selection,
-                runner,
-                load_versions=load_versions,
-                inputs=inputs,
-                run_params=run_params,
-                **runner_options,
-            )
-        selection = selection or Selection()
-        return prepare_run(
-            self,
-            Request(selection, runner, load_versions or {}, inputs, run_params, runner_options),
+        request = Request(
+            selection or Selection(),
+            runner,
+            load_versions or {},
+            inputs,
+            run_params,
+            runner_options,
+            only_missing,
         )
+        return prepare_run(self.with_params(params) if params else self, request)
 
     def plan(
         self,
@@ -384,6 +382,7 @@ class Session:
         load_versions: Mapping[str, str] | None = None,
         inputs: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
+        only_missing: bool = False,
         **options: Any,
     ) -> PlannedRun:
         """Return what a run would do, and all that keeps it from running. Starts no Spark.
@@ -394,17 +393,18 @@ class Session:
             load_versions: See :meth:`run`.
             inputs: See :meth:`run`.
             params: See :meth:`run`.
+            only_missing: See :meth:`run`. What only Spark can tell is taken as missing.
             options: The filters of :meth:`run`, such as ``tags``, and options of the runner.
 
         Raises:
             ConfigError: One of ``params`` is no date, and must be.
         """
-        session = self.with_params(params) if params else self
         filters = {name: options.pop(name) for name in FILTERS if name in options}
         selection = Selection.of(pipeline_name, **filters)
-        return plan_run(
-            session, Request(selection, runner, load_versions or {}, inputs, None, options)
+        request = Request(
+            selection, runner, load_versions or {}, inputs, None, options, only_missing
         )
+        return plan_run(self.with_params(params) if params else self, request)
 
     def check_choice(self, selection: Selection, runner: RunnerChoice = None) -> list[str]:
         """Return what is wrong with what is asked for: names, parameters and the runner.
@@ -441,6 +441,7 @@ class Session:
         *,
         inputs: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
+        only_missing: bool = False,
         **runner_options: Any,
     ) -> dict[str, Any]:
         """Run a pipeline of the project, or a part of it.
@@ -459,6 +460,8 @@ class Session:
             inputs: Data to use in place of what the catalog has under these names.
             params: Parameters for this run, on top of those of the session, as of
                 :meth:`with_params`.
+            only_missing: Of the nodes that the filters keep, run those whose outputs do not exist,
+                all that follows from them, and what makes data for them that is only in memory.
             runner_options: For a runner given by name: arguments of its class, such as
                 ``is_async``, ``max_workers`` and ``continue_on_failure``.
 
@@ -485,6 +488,7 @@ class Session:
             load_versions=load_versions,
             inputs=inputs,
             params=params,
+            only_missing=only_missing,
             **runner_options,
         ).run()
 

@@ -88,3 +88,27 @@ def test_the_api_takes_what_a_run_takes(shop: ShopProject) -> None:
         [sys.executable, "-c", program], cwd=shop.path, capture_output=True, text=True, check=True
     )
     assert shown.stdout == "['double'] MemoryDataSet ()\n"
+
+
+def test_only_missing_runs_what_the_plan_says(shop: ShopProject) -> None:
+    shop.write("data/doubled.json", "[7]")
+    planned = shop.command("plan", "--only-missing", "--to-nodes", "total")
+    said = shop.command("run", "--only-missing", "--to-nodes", "total")
+
+    assert "    skipped  'doubled' exists\n" in planned.out
+    assert "    runs     'report' is missing\n" in planned.out
+    assert said.status == 0, said.text
+    assert "Node 'double' is skipped: 'doubled' exists." in said.err
+    assert json.loads(shop.read("data/report.json")) == {"total": 7}
+
+    again = shop.command("run", "--only-missing", "--to-nodes", "total")
+    assert again.status == 0, again.text
+    assert "0 of 2 nodes are to run." in again.err
+
+
+def test_a_run_of_what_is_missing_goes_on_by_names(shop: ShopProject) -> None:
+    # What it has written exists by now, so what is missing is no longer what was to run.
+    shop.replace("shop/nodes.py", "return str(report).upper()", "return report.nothing")
+    said = shop.command("run", "--only-missing")
+    assert said.status == 1, said.text
+    assert "sparkpipe run --from-nodes shout" in said.err

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from sparkpipe.cli.files import shown
-from sparkpipe.cli.options import parameters, selection_options
+from sparkpipe.cli.options import only_missing_option, parameters, selection_options
 from sparkpipe.cli.project_command import ProjectCommand, open_session, project_options, show_error
 from sparkpipe.cli.streams import echo
 from sparkpipe.errors import PreflightError
@@ -17,6 +17,7 @@ from sparkpipe.streams import tell_work_done
 
 @click.command(cls=ProjectCommand)
 @selection_options
+@only_missing_option
 @click.option(
     "--format",
     "form",
@@ -35,6 +36,7 @@ def plan(
     params: tuple[str | Mapping[str, Any], ...],
     load_versions: dict[str, str],
     config: str | None,
+    only_missing: bool,
     form: str,
     env: str | None,
     conf_source: str | None,
@@ -54,6 +56,7 @@ def plan(
         is_async=is_async,
         max_workers=max_workers,
         continue_on_failure=continue_on_failure,
+        only_missing=only_missing,
         **filters,
     )
     tell_work_done()

@@ -14,7 +14,7 @@ import click
 
 from sparkpipe.cli.files import shown
 from sparkpipe.cli.listing import joined
-from sparkpipe.cli.options import parameters, selection_options
+from sparkpipe.cli.options import only_missing_option, parameters, selection_options
 from sparkpipe.cli.project_command import (
     ProjectCommand,
     current_project,
@@ -41,6 +41,7 @@ _LONG_RUN_SECONDS = 10.0
 
 @click.command(cls=ProjectCommand)
 @selection_options
+@only_missing_option
 @click.option("--no-progress", is_flag=True, help="Do not show how far the run is.")
 @project_options
 def run(
@@ -53,6 +54,7 @@ def run(
     params: tuple[str | Mapping[str, Any], ...],
     load_versions: dict[str, str],
     config: str | None,
+    only_missing: bool,
     no_progress: bool,
     env: str | None,
     conf_source: str | None,
@@ -84,8 +86,9 @@ def run(
             is_async=is_async,
             max_workers=max_workers,
             continue_on_failure=continue_on_failure,
+            only_missing=only_missing,
         )
-        if not prepared.pipeline:
+        if not prepared.pipeline and not only_missing:
             _logger.warning("The pipeline '%s' has no nodes.", pipeline or "__default__")
         with (
             _watched(continue_on_failure, no_progress=no_progress, verbose=verbose) as summary,
@@ -185,7 +188,7 @@ def resume_command(context: click.Context, resume_from: tuple[str, ...]) -> str:
     for parameter in context.command.params:
         name = parameter.name
         value = context.params.get(name) if name is not None else None
-        if name in (None, "from_nodes", "verbose") or not value or value == ("",):
+        if name in (None, "from_nodes", "only_missing", "verbose") or not value or value == ("",):
             continue
         is_from_file = context.get_parameter_source(str(name)) is from_file
         if name == "from_inputs":

@@ -1,0 +1,30 @@
+"""Whether there is something to load, asked without loading anything or starting Spark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sparkpipe.io.declared import is_memory_only, is_single_process, missing_data, state_of
+
+
+def is_present(data_set: Any) -> bool | None:
+    """Return whether a data set of any class has data; None where only Spark could tell.
+
+    Args:
+        data_set: Its ``exists`` may look into a file system or a database.
+
+    Raises:
+        DataSetError: That cannot be found out.
+    """
+    if is_memory_only(data_set):
+        return _exists(data_set)
+    if missing_data(data_set):
+        return False
+    if is_single_process(data_set):
+        return True if state_of(data_set) is not None else None
+    return _exists(data_set)
+
+
+def _exists(data_set: Any) -> bool | None:
+    exists = getattr(data_set, "exists", None)
+    return bool(exists()) if callable(exists) else None
