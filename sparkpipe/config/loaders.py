@@ -22,6 +22,7 @@ PATTERNS: dict[str, tuple[str, ...]] = {
     "parameters": ("parameters*", "parameters*/**/*", "**/parameters*"),
     "credentials": ("credentials*", "credentials*/**/*", "**/credentials*"),
     "spark": ("spark*", "spark*/**/*"),
+    "journal": ("journal*", "journal*/**/*"),
     "logging": ("logging*", "logging*/**/*", "**/logging*"),
     "globals": ("globals.yml", "globals.yaml", "globals.json"),
 }

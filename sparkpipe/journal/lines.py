@@ -1,0 +1,109 @@
+"""Events as lines of JSON, and back.
+
+Values that say nothing (None, what is empty) are left out, and so is the run, whose file it is: a
+line is written twice for each node, and everything about it is paid by each run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from sparkpipe.events import (
+    DataSetReport,
+    ErrorReport,
+    Event,
+    NodeEnded,
+    NodeStarted,
+    RunStarted,
+    as_dict,
+)
+
+#: The version of what is written; readers pass over what is newer.
+SCHEMA = 1
+
+_dumps = json.JSONEncoder(ensure_ascii=False, default=str).encode
+_REPORT = tuple(field.name for field in fields(DataSetReport))
+
+
+def line_of(event: Event, owner: Mapping[str, Any] | None = None) -> bytes:
+    """Return an event as a line.
+
+    Args:
+        event: The event.
+        owner: What to add to the start of a run: who writes.
+    """
+    if type(event) is NodeStarted:
+        told = f'{{"kind": "node_started", "node": {_dumps(event.node)}, "time": {event.time!r}}}'
+    elif type(event) is NodeEnded:
+        told = _dumps(_ended(event))
+    elif type(event) is RunStarted:
+        plain = as_dict(replace(event, identities={}))
+        told = _dumps({"schema": SCHEMA, **plain, "identities": event.identities, **(owner or {})})
+    else:
+        plain = as_dict(event)
+        if plain["kind"] != "run_ended":
+            del plain["run_id"]
+        told = _dumps(plain)
+    # Half of a surrogate pair, as of a file name that is no text, is no UTF-8.
+    return f"{told}\n".encode("utf-8", "backslashreplace")
+
+
+def _ended(event: NodeEnded) -> dict[str, Any]:
+    told: dict[str, Any] = {"kind": "node_ended", "node": event.node, "status": event.status}
+    if event.attempts:
+        told |= {
+            "started": event.started,
+            "ended": event.ended,
+            "attempts": event.attempts,
+            "load_seconds": event.load_seconds,
+            "function_seconds": event.function_seconds,
+            "save_seconds": event.save_seconds,
+        }
+    if event.spark_seconds is not None:
+        told["spark_seconds"] = event.spark_seconds
+    if event.error is not None:
+        told["error"] = vars(event.error)
+    # Of what is only in memory there is nothing to tell but that it is lazy.
+    reports = [one for one in event.data_sets if one.location or one.is_lazy or one.state]
+    if reports:
+        told["data_sets"] = [
+            {name: value for name, value in vars(one).items() if value not in (None, "", False)}
+            for one in reports
+        ]
+    if event.reason:
+        told["reason"] = event.reason
+    if event.since:
+        told["since"] = event.since
+    return told
+
+
+def parse(line: bytes) -> dict[str, Any]:
+    """Return a line as a mapping.
+
+    Raises:
+        ValueError: It is none; most often the process has ended while it was written.
+    """
+    told = json.loads(line)
+    if not isinstance(told, dict) or not isinstance(told.get("kind"), str):
+        raise ValueError("no event")
+    return told
+
+
+def error_of(told: Mapping[str, Any]) -> ErrorReport | None:
+    """Return the error of which a line tells."""
+    error = told.get("error")
+    if not isinstance(error, dict):
+        return None
+    return ErrorReport(*(str(error.get(name, "")) for name in ("type", "message", "location")))
+
+
+def data_sets_of(told: Mapping[str, Any]) -> tuple[DataSetReport, ...]:
+    """Return what was loaded and saved, of which a line tells."""
+    plain = {"name": "", "type": "", "location": "", "direction": "load", "seconds": 0.0}
+    return tuple(
+        DataSetReport(**{name: value for name, value in (plain | one).items() if name in _REPORT})
+        for one in told.get("data_sets", ())
+    )

@@ -1,0 +1,184 @@
+"""Runs that were written down, read again."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from sparkpipe.errors import SparkpipeError, did_you_mean
+from sparkpipe.journal.places import Place, place_at
+from sparkpipe.journal.records import NodeRecord, NoRunError, RunRecord, read_record
+from sparkpipe.redaction import redacted_text
+
+_logger = logging.getLogger(__name__)
+
+#: Stands for the last run.
+LAST = "last"
+
+# A run in which none of so few is named need not be read to the end.
+_FEW = 100
+_MOST_NAMED = 2000
+
+
+class RunNotFoundError(SparkpipeError):
+    """The journal has no such run."""
+
+
+class Journal:
+    """The runs at a place, the last one first.
+
+    Args:
+        path: The folder or address of the runs.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._place: Place = place_at(path)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({redacted_text(self.path)!r})"
+
+    def names(self) -> list[str]:
+        """Return the names of all runs, the last one first.
+
+        Raises:
+            OSError: The place cannot be read.
+        """
+        return self._place.names()
+
+    def runs(self) -> Iterator[RunRecord]:
+        """Read the runs one by one; what is none is passed over with a warning."""
+        for name in self.names():
+            record = self._read(name)
+            if record is not None:
+                yield self._finished(record, name)
+
+    __iter__ = runs
+
+    def run(self, run_id: str = LAST) -> RunRecord:
+        """Return a run.
+
+        Args:
+            run_id: Its name, the beginning of it if no other begins so, or ``last``.
+
+        Raises:
+            RunNotFoundError: There is no such run, or it cannot be read.
+        """
+        if run_id == LAST:
+            for record in self.runs():
+                return record
+            raise RunNotFoundError(f"There is no run in {redacted_text(self.path)} yet.")
+        try:
+            return self._finished(read_record(self._place.lines(run_id)), run_id)
+        except NoRunError as exc:
+            raise RunNotFoundError(f"The run '{run_id}' cannot be read: {exc}.") from exc
+        except (OSError, ValueError) as exc:
+            names = self.names()
+            begun = [name for name in names if run_id and name.startswith(run_id)]
+            if len(begun) == 1:
+                return self.run(begun[0])
+            among = f"{len(begun)} runs begin so" if begun else ""
+            raise RunNotFoundError(
+                f"There is no run '{run_id}' in {redacted_text(self.path)}",
+                hint=among
+                or did_you_mean(run_id, names[:_MOST_NAMED])
+                or "See `sparkpipe runs list`.",
+            ) from exc
+
+    def last_good(
+        self,
+        nodes: Iterable[str],
+        slices: Mapping[str, str] | None = None,
+        environment: str | None = None,
+    ) -> dict[str, NodeRecord]:
+        """Return what nodes did when each one last ran well.
+
+        A run may have failed though some of its nodes ran well. One that was unchanged counts as
+        it ran before; what it would have read and saved is that of the last look at it.
+
+        Args:
+            nodes: The names of the nodes; one that never ran well is not in what is returned.
+            slices: Only runs of this slice count.
+            environment: Only runs of this configuration environment count.
+        """
+        wanted = set(nodes)
+        found: dict[str, NodeRecord] = {}
+        pointers: dict[str, NodeRecord] = {}
+        for name in self.names():
+            if not wanted:
+                break
+            record = self._read(name, wanted)
+            if record is None or record.environment != environment:
+                continue
+            if dict(record.slices) != dict(slices or {}):
+                continue
+            for node in wanted & record.nodes.keys():
+                one = record.nodes[node]
+                pointer = pointers.get(node)
+                if one.status == "unchanged" and pointer is None:
+                    pointers[node] = one
+                elif one.status == "done" and (pointer is None or pointer.since == one.run_id):
+                    found[node] = one if pointer is None else _seen_again(one, pointer)
+            wanted -= found.keys()
+        return found
+
+    def remove(self, name: str) -> None:
+        """Remove a run.
+
+        Raises:
+            OSError: It cannot be removed.
+        """
+        self._place.remove(name)
+
+    def prune(self, keep: int) -> list[str]:
+        """Remove all but the last runs, and none that is being written; return the names of them.
+
+        Args:
+            keep: How many are kept.
+
+        Raises:
+            OSError: One cannot be removed.
+        """
+        old = [name for name in self.names()[keep:] if not self._place.is_being_written(name)]
+        for name in old:
+            self.remove(name)
+        return old
+
+    def _read(self, name: str, nodes: set[str] | None = None) -> RunRecord | None:
+        """Return a run, None if it cannot be read or names none of some nodes."""
+        try:
+            lines = self._place.lines(name)
+            if nodes is not None and len(nodes) <= _FEW and not _names_any(nodes, lines):
+                return None
+            return read_record(lines)
+        except (OSError, NoRunError) as exc:
+            if self._place.is_being_written(name) is not True:  # it has only just begun
+                _logger.warning("'%s' in %s is passed over: %s.", name, self.path, exc)
+            return None
+
+    def _finished(self, record: RunRecord, name: str) -> RunRecord:
+        """Tell whether a run without an end goes on."""
+        if record.outcome != "unfinished":
+            return record
+        is_being_written = self._place.is_being_written(name)
+        if is_being_written is None:
+            return record
+        return replace(record, outcome="running" if is_being_written else "died")
+
+
+def _names_any(nodes: set[str], lines: list[bytes]) -> bool:
+    """Whether the start of a run names one of some nodes."""
+    head = lines[0] if lines else b""
+    return any(json.dumps(name, ensure_ascii=False).encode() in head for name in nodes)
+
+
+def _seen_again(ran: NodeRecord, unchanged: NodeRecord) -> NodeRecord:
+    """Return how a node ran, with what a later look at it has found."""
+    seen = unchanged.data_sets
+    if not seen:
+        return ran
+    again = {(one.direction, one.name) for one in seen}
+    kept = tuple(one for one in ran.data_sets if (one.direction, one.name) not in again)
+    return replace(ran, data_sets=(*kept, *seen), identity=unchanged.identity or ran.identity)

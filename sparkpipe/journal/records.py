@@ -1,0 +1,216 @@
+"""A run as its journal tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from sparkpipe.events import DataSetReport, ErrorReport, NodeStatus
+from sparkpipe.journal.lines import SCHEMA, data_sets_of, error_of, parse
+
+#: How a run ended; ``running``: it has not; ``died``: its process ended without a word;
+#: ``unfinished``: one of the two, but its place does not tell which.
+Outcome = Literal["done", "failed", "interrupted", "running", "died", "unfinished"]
+
+
+class NoRunError(ValueError):
+    """A file holds no run that this version can read."""
+
+
+@dataclass(frozen=True)
+class NodeRecord:
+    """What a run did with a node.
+
+    Attributes:
+        run_id: The run.
+        node: The name of the node.
+        inputs: The names of its inputs.
+        outputs: The names of its outputs.
+        status: As of :class:`sparkpipe.events.NodeEnded`; ``running`` if it started, and no more
+            is known; ``waiting`` if it did not.
+        started: Seconds since the epoch; 0.0 if it never started.
+        ended: Seconds since the epoch; 0.0 if it is not known to have ended.
+        attempts: How many times it was tried.
+        error: Why it failed.
+        load_seconds: Time to load its inputs.
+        function_seconds: Time in its function.
+        save_seconds: Time to save its outputs.
+        spark_seconds: Time in which a Spark job of it ran; None if not known.
+        data_sets: What it has loaded and saved.
+        reason: Why it did not run, in words.
+        since: The run in which an unchanged node last ran.
+        identity: What makes it what it is; empty if nobody has worked it out.
+    """
+
+    run_id: str
+    node: str
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    status: NodeStatus | Literal["running", "waiting"] = "waiting"
+    started: float = 0.0
+    ended: float = 0.0
+    attempts: int = 0
+    error: ErrorReport | None = None
+    load_seconds: float = 0.0
+    function_seconds: float = 0.0
+    save_seconds: float = 0.0
+    spark_seconds: float | None = None
+    data_sets: tuple[DataSetReport, ...] = ()
+    reason: str = ""
+    since: str = ""
+    identity: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took; 0.0 where it has not ended."""
+        return max(0.0, self.ended - self.started)
+
+    @property
+    def saved(self) -> dict[str, DataSetReport]:
+        """What it has saved, by name."""
+        return {one.name: one for one in self.data_sets if one.direction == "save"}
+
+    @property
+    def loaded(self) -> dict[str, DataSetReport]:
+        """What it has loaded, by name."""
+        return {one.name: one for one in self.data_sets if one.direction == "load"}
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run.
+
+    Attributes:
+        run_id: Its name.
+        outcome: How it ended.
+        started: Seconds since the epoch.
+        seconds: How long it took; until its last sign of life where it has not ended.
+        project: The name of the project.
+        pipeline: The name of the pipeline.
+        selection: The filters that were given, by their names.
+        environment: The configuration environment on top of base.
+        runner: The name of the runner's class.
+        runner_options: What the runner was told.
+        params: The parameters, secrets hidden.
+        extra_params: Those of them that were given on top of those of the files.
+        versions: Of ``sparkpipe``, ``python`` and ``spark``.
+        slices: The slice that it was of.
+        resumes: The run that it continues.
+        host: The machine.
+        nodes: What it did with each node, by name, in the order of the plan.
+        notes: What could not be read of it, in words.
+    """
+
+    run_id: str
+    outcome: Outcome
+    started: float = 0.0
+    seconds: float = 0.0
+    project: str = ""
+    pipeline: str = ""
+    selection: Mapping[str, Any] = field(default_factory=dict)
+    environment: str | None = None
+    runner: str = ""
+    runner_options: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    extra_params: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    slices: Mapping[str, str] = field(default_factory=dict)
+    resumes: str = ""
+    host: str = ""
+    nodes: Mapping[str, NodeRecord] = field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many nodes ended how."""
+        counts: dict[str, int] = {}
+        for record in self.nodes.values():
+            counts[record.status] = counts.get(record.status, 0) + 1
+        return counts
+
+
+def read_record(lines: Iterable[bytes]) -> RunRecord:
+    """Return the run that lines tell; one that has no end is ``unfinished``.
+
+    Raises:
+        NoRunError: They tell no run, or one of a newer schema.
+    """
+    iterator = iter(lines)
+    try:
+        head = parse(next(iterator))
+    except (StopIteration, ValueError) as exc:
+        raise NoRunError("it does not begin with the start of a run") from exc
+    if head["kind"] != "run_started" or not isinstance(head.get("schema"), int):
+        raise NoRunError("it does not begin with the start of a run")
+    if head["schema"] > SCHEMA:
+        raise NoRunError(f"a newer sparkpipe has written it (schema {head['schema']})")
+    try:
+        return _folded(head, iterator)
+    except (TypeError, AttributeError, KeyError) as exc:
+        raise NoRunError(f"it is not as a run is written: {type(exc).__name__}: {exc}") from exc
+
+
+def _folded(head: Mapping[str, Any], lines: Iterable[bytes]) -> RunRecord:
+    run_id = str(head["run_id"])
+    identities = head.get("identities", {})
+    nodes = {
+        one["name"]: NodeRecord(
+            run_id,
+            one["name"],
+            tuple(one["inputs"]),
+            tuple(one["outputs"]),
+            identity=identities.get(one["name"], {}),
+        )
+        for one in head["plan"]
+    }
+    started = last = float(head["time"])
+    outcome: Outcome = "unfinished"
+    seconds = 0.0
+    torn = 0
+    for line in lines:
+        try:
+            told = parse(line)
+        except ValueError:
+            torn += 1
+            continue
+        last = max(last, told.get("time") or told.get("ended") or 0.0)
+        if told["kind"] == "run_ended":
+            outcome, seconds = told["outcome"], float(told["seconds"])
+        elif told.get("node") in nodes:
+            nodes[told["node"]] = _advanced(nodes[told["node"]], told)
+    return RunRecord(
+        run_id,
+        outcome,
+        started,
+        seconds or last - started,
+        nodes=nodes,
+        notes=(f"{torn} line(s) could not be read and are left out",) if torn else (),
+        **{
+            name: head[name]
+            for name in (
+                *("project", "pipeline", "selection", "environment", "runner", "runner_options"),
+                *("params", "extra_params", "versions", "slices", "resumes", "host"),
+            )
+            if name in head
+        },
+    )
+
+
+def _advanced(record: NodeRecord, told: Mapping[str, Any]) -> NodeRecord:
+    """Return a record with what a further line tells of its node."""
+    if told["kind"] == "node_started":
+        return replace(record, status="running", started=float(told["time"]))
+    if told["kind"] == "node_retried":
+        return replace(record, attempts=int(told["attempt"]))
+    if told["kind"] != "node_ended":
+        return record
+    plain = {
+        name: told[name]
+        for name in (
+            *("status", "started", "ended", "attempts", "load_seconds", "function_seconds"),
+            *("save_seconds", "spark_seconds", "reason", "since"),
+        )
+        if name in told
+    }
+    return replace(record, error=error_of(told), data_sets=data_sets_of(told), **plain)
