@@ -174,13 +174,17 @@ def selection_options(command: F) -> F:
     return command
 
 
-def only_missing_option(command: F) -> F:
-    """Add the option that leaves out nodes whose outputs exist."""
-    return click.option(
-        "--only-missing",
-        is_flag=True,
-        help="Of these nodes, those whose outputs do not exist, and all after them.",
-    )(command)
+def relation_options(command: F) -> F:
+    """Add the options that say how a run stands to earlier ones."""
+    for option in (
+        click.option(
+            "--only-missing",
+            is_flag=True,
+            help="Of these nodes, those whose outputs do not exist, and all after them.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def _names_option(*flags: str, complete: Callable[..., Any], about: str) -> Callable[[F], F]:

@@ -52,7 +52,7 @@ _ON = ("true", "yes", "on", "1")
 _OFF = ("false", "no", "off", "0", "")
 
 # Keys of an entry that are for the catalog or other tools, not for the data set.
-_CATALOG_KEYS = ("type", "versioned", "layer", "credentials")
+_CATALOG_KEYS = ("type", "versioned", "layer", "credentials", "warn_below")
 
 
 def find_class(type_name: Any) -> Any:
@@ -192,6 +192,9 @@ def parse_config(
             "'version' cannot stand in an entry.",
             hint="Write 'versioned: true', and choose a version by --load-versions.",
         )
+    share = config.get("warn_below", 1)
+    if not isinstance(share, (int, float)) or not 0 < share <= 1:
+        raise DataSetError(f"'warn_below' must be a share above 0, at most 1, not {share!r}.")
     if _asks_for_versions(cls, config):
         arguments["version"] = version or Version(None, None)
     _check_arguments(cls, arguments, required)

@@ -9,6 +9,7 @@ import platform
 from sparkpipe.events import Event, RunEnded, RunStarted
 from sparkpipe.journal.lines import line_of
 from sparkpipe.journal.places import Sink, place_at
+from sparkpipe.journal.reading import Journal
 from sparkpipe.redaction import redacted_text
 
 _logger = logging.getLogger(__name__)
@@ -19,10 +20,13 @@ class JournalWriter:
 
     Args:
         path: The folder or address of the runs.
+        keep: How many runs are kept, with this one; older ones are removed at its end. None for
+            all.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, keep: int | None = None) -> None:
         self._path = path
+        self._keep = keep
         self._sink: Sink | None = None
         self._has_failed = False
 
@@ -37,6 +41,8 @@ class JournalWriter:
                 self._sink.write(line_of(event))
                 if type(event) is RunEnded:
                     self._sink.close()
+                    if self._keep is not None:
+                        Journal(self._path).prune(self._keep)
         except (OSError, ImportError, ValueError) as exc:  # a store may lack its package
             self._tell(exc)
 

@@ -185,7 +185,12 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
         return self.run(part.pipeline, catalog, hook_manager)
 
     def plan(
-        self, pipeline: Pipeline, catalog: DataCatalog, hook_manager: PluginManager | None = None
+        self,
+        pipeline: Pipeline,
+        catalog: DataCatalog,
+        hook_manager: PluginManager | None = None,
+        *,
+        expected_seconds: Mapping[str, float] | None = None,
     ) -> Plan:
         """Work out what a run will do, and all that keeps it from running; nothing is loaded.
 
@@ -193,10 +198,12 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
             pipeline: What to run.
             catalog: Where its data is.
             hook_manager: Hooks that would be called.
+            expected_seconds: How long nodes are expected to take, by name, where the runner was
+                not told.
         """
         problems = self.problems(pipeline, catalog)
         problems += self._hook_problems(pipeline, hook_manager)
-        return make_plan(pipeline, self._expected_seconds, problems)
+        return make_plan(pipeline, self._expected_seconds or expected_seconds, problems)
 
     def problems(self, pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
         """Return all that keeps this runner from running a pipeline, without loading anything."""

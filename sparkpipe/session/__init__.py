@@ -2,13 +2,14 @@
 
 from sparkpipe.session.choosing_runner import RUNNERS, load_runner
 from sparkpipe.session.prepared import PreparedRun
-from sparkpipe.session.selection import Selection
+from sparkpipe.session.selection import Relation, Selection
 from sparkpipe.session.session import ENVIRONMENT_VARIABLE, Session
 
 __all__ = [
     "ENVIRONMENT_VARIABLE",
     "RUNNERS",
     "PreparedRun",
+    "Relation",
     "Selection",
     "Session",
     "load_runner",

@@ -22,6 +22,7 @@ from sparkpipe.redaction import redacted
 from sparkpipe.report.planned import PlannedNode, PlannedRun, planned_nodes
 from sparkpipe.runner import AbstractRunner, SequentialRunner
 from sparkpipe.session.choosing_runner import RunnerChoice, load_runner
+from sparkpipe.session.parts import read_journal_settings
 from sparkpipe.session.prepared import PreparedRun
 from sparkpipe.session.problems import (
     attempt,
@@ -31,7 +32,8 @@ from sparkpipe.session.problems import (
     find_spark_problems,
     find_version_problems,
 )
-from sparkpipe.session.selection import Selection
+from sparkpipe.session.remembering import Memory
+from sparkpipe.session.selection import Relation, Selection
 
 if TYPE_CHECKING:
     from sparkpipe.session.session import Session
@@ -49,7 +51,7 @@ class Request:
     inputs: Mapping[str, Any] | None = None
     run_params: Mapping[str, Any] | None = None
     runner_options: Mapping[str, Any] = field(default_factory=dict)
-    only_missing: bool = False
+    relation: Relation = field(default_factory=Relation)
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,12 @@ class Composed:
         pipeline: Those of them that are to run.
         decisions: For names of selected nodes, whether they run, and why, in words.
         plan: That of the nodes; of the whole pipeline where the nodes could not be chosen.
+        memory: What is known of earlier runs of these nodes.
         problems: All that keeps it from running.
     """
 
     run_id: str
+    environment: str | None
     whole: Pipeline | None
     selected: Pipeline | None
     pipeline: Pipeline | None
@@ -74,6 +78,7 @@ class Composed:
     catalog: DataCatalog | None
     runner: AbstractRunner | None
     observers: tuple[Any, ...] | None
+    memory: Memory
     problems: tuple[str, ...]
 
 
@@ -98,6 +103,9 @@ def compose(session: Session, request: Request, *, may_start_spark: bool) -> Com
         # is wrong is told with the catalog.
         attempt([], lambda: session.context)
         attempt([], lambda: session.spark.expect_connect())
+    env = attempt(problems, lambda: session.config_loader.env) or session.env
+    journal = attempt(problems, lambda: read_journal_settings(session))
+    memory = Memory(journal if request.relation.journal else None, run_id, env)
     whole, selected = choose(session.registry, request.selection, problems)
     catalog = attempt(problems, lambda: session.create_catalog(request.load_versions, run_id))
     if catalog is None:
@@ -106,7 +114,7 @@ def compose(session: Session, request: Request, *, may_start_spark: bool) -> Com
         catalog.add_feed_dict(request.inputs, replace=True)
     pipeline = selected
     decisions: Decisions = {}
-    if request.only_missing and selected is not None and catalog is not None:
+    if request.relation.only_missing and selected is not None and catalog is not None:
         exists = catalog.exists if may_start_spark else told_without_spark(catalog)
         part = attempt(problems, partial(find_missing, selected, catalog, exists))
         if part is not None:
@@ -114,7 +122,9 @@ def compose(session: Session, request: Request, *, may_start_spark: bool) -> Com
     if whole is not None and catalog is not None:
         judge: AbstractRunner = made_runner or SequentialRunner()
         judged = whole if pipeline is None else pipeline
-        plan = judge.plan(judged, catalog, attempt(problems, lambda: session.hook_manager))
+        hooks = attempt(problems, lambda: session.hook_manager)
+        memory.recall(judged)
+        plan = memory.plan(judge, judged, catalog, hooks)
         problems += plan.problems
         problems += find_version_problems(catalog, request.load_versions, judged.inputs())
         problems += session.unread_params([whole], request.run_params)
@@ -124,6 +134,7 @@ def compose(session: Session, request: Request, *, may_start_spark: bool) -> Com
     told = tuple(dict.fromkeys(problems))
     return Composed(
         run_id,
+        env,
         whole,
         selected,
         pipeline,
@@ -132,6 +143,7 @@ def compose(session: Session, request: Request, *, may_start_spark: bool) -> Com
         catalog,
         made_runner,
         observers,
+        memory,
         told,
     )
 
@@ -163,7 +175,7 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
     filters = {
         name: list(names) for name, names in selection.filters().items() if name != "node_namespace"
     }
-    env = session.config_loader.env or session.env
+    env = parts.environment
     return PreparedRun(
         plan,
         pipeline,
@@ -191,8 +203,9 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
             | ({"namespace": selection.namespace} if selection.namespace else {}),
             env,
             redacted(catalog["parameters"].load() if "parameters" in catalog else {}),
+            redacted(session.extra_params),
         ),
-        parts.observers,
+        (*parts.memory.observers(catalog), *parts.observers),
     )
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.config import AbstractConfigLoader, fit_params
 from sparkpipe.errors import ConfigError
 from sparkpipe.hooks import create_hook_manager, installed_hooks
+from sparkpipe.journal import JournalSettings
 from sparkpipe.project import make_importable
-from sparkpipe.project.context import ProjectContext, configuration
+from sparkpipe.project.context import ProjectContext, absolute_path, configuration
 from sparkpipe.project.settings import Settings
 from sparkpipe.session.store import make_store
 from sparkpipe.session.tables import names_tables
@@ -84,6 +86,16 @@ def make_context(session: Session, settings: Settings) -> ProjectContext:
         context._scope = session.scope
         hook_manager.hook.after_context_created(context=context)
     return context
+
+
+def read_journal_settings(session: Session) -> JournalSettings:
+    """Return how the runs of a session are written down.
+
+    Raises:
+        ConfigError: ``journal.yml`` is wrong.
+    """
+    settings = JournalSettings.read(configuration(session.config_loader, "journal"))
+    return replace(settings, path=absolute_path(settings.path, session.project.path))
 
 
 def make_provider(

@@ -60,3 +60,28 @@ def names_of(given: str | Iterable[str] | None) -> tuple[str, ...]:
 
 #: The names of the filters.
 FILTERS = tuple(one.name for one in fields(Selection) if one.name != "pipeline_name")
+
+
+@dataclass(frozen=True)
+class Relation:
+    """How a run stands to earlier ones.
+
+    Attributes:
+        journal: Whether it is written down.
+        resume: The run that it continues, or ``last``; None if it is a run of its own.
+        changed: Whether it leaves out what would come to what is there.
+        only_missing: Whether it leaves out what is there.
+        force: Whether it goes on where earlier runs say that it should not.
+    """
+
+    journal: bool = True
+    resume: str | None = None
+    changed: bool = False
+    only_missing: bool = False
+    force: bool = False
+
+    @classmethod
+    def taken_from(cls, options: dict[str, Any]) -> Relation:
+        """Return what options say of it, which are taken out of them."""
+        names = [one.name for one in fields(cls)]
+        return cls(**{name: options.pop(name) for name in names if name in options})

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.config import AbstractConfigLoader, merged
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
+from sparkpipe.journal import Journal
 from sparkpipe.logging import apply_logging_config
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.project import Project
@@ -29,10 +30,11 @@ from sparkpipe.session.parts import (
     make_hooks,
     make_provider,
     make_session_store,
+    read_journal_settings,
 )
 from sparkpipe.session.prepared import PreparedRun
 from sparkpipe.session.problems import find_unread_params
-from sparkpipe.session.selection import FILTERS, Selection
+from sparkpipe.session.selection import FILTERS, Relation, Selection
 from sparkpipe.spark.session import SparkProvider, activated
 
 if TYPE_CHECKING:
@@ -265,6 +267,15 @@ class Session:
         """
         return load_observers(self.settings)
 
+    @property
+    def runs(self) -> Journal:
+        """The runs of the project that were written down, the last one first.
+
+        Raises:
+            ConfigError: ``journal.yml`` is wrong.
+        """
+        return Journal(read_journal_settings(self).path)
+
     @cached_property
     def spark(self) -> SparkProvider:
         """Gives the Spark session, started when first asked for.
@@ -343,7 +354,7 @@ class Session:
         inputs: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
         run_params: Mapping[str, Any] | None = None,
-        only_missing: bool = False,
+        relation: Relation | None = None,
         **runner_options: Any,
     ) -> PreparedRun:
         """Find everything that is wrong before anything runs, and return what can be run.
@@ -356,7 +367,7 @@ class Session:
             params: Parameters for this run, on top of those of the session.
             run_params: Those of the session's parameters that are for this run, which must read
                 them; by default all.
-            only_missing: See :meth:`run`.
+            relation: How the run stands to earlier ones.
             runner_options: See :meth:`run`.
 
         Raises:
@@ -370,7 +381,7 @@ class Session:
             inputs,
             run_params,
             runner_options,
-            only_missing,
+            relation or Relation(),
         )
         return prepare_run(self.with_params(params) if params else self, request)
 
@@ -382,7 +393,6 @@ class Session:
         load_versions: Mapping[str, str] | None = None,
         inputs: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
-        only_missing: bool = False,
         **options: Any,
     ) -> PlannedRun:
         """Return what a run would do, and all that keeps it from running. Starts no Spark.
@@ -393,17 +403,17 @@ class Session:
             load_versions: See :meth:`run`.
             inputs: See :meth:`run`.
             params: See :meth:`run`.
-            only_missing: See :meth:`run`. What only Spark can tell is taken as missing.
-            options: The filters of :meth:`run`, such as ``tags``, and options of the runner.
+            options: The filters of :meth:`run`, such as ``tags``, what it says of earlier runs,
+                such as ``resume``, and options of the runner. What only Spark can tell is taken as
+                missing.
 
         Raises:
             ConfigError: One of ``params`` is no date, and must be.
         """
         filters = {name: options.pop(name) for name in FILTERS if name in options}
         selection = Selection.of(pipeline_name, **filters)
-        request = Request(
-            selection, runner, load_versions or {}, inputs, None, options, only_missing
-        )
+        relation = Relation.taken_from(options)
+        request = Request(selection, runner, load_versions or {}, inputs, None, options, relation)
         return plan_run(self.with_params(params) if params else self, request)
 
     def check_choice(self, selection: Selection, runner: RunnerChoice = None) -> list[str]:
@@ -441,7 +451,11 @@ class Session:
         *,
         inputs: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
+        resume: str | None = None,
+        changed: bool = False,
         only_missing: bool = False,
+        force: bool = False,
+        journal: bool = True,
         **runner_options: Any,
     ) -> dict[str, Any]:
         """Run a pipeline of the project, or a part of it.
@@ -460,8 +474,12 @@ class Session:
             inputs: Data to use in place of what the catalog has under these names.
             params: Parameters for this run, on top of those of the session, as of
                 :meth:`with_params`.
+            resume: Continue this run, or the ``last`` one: do what it had not finished.
+            changed: Leave out nodes whose outputs are those that they would make.
             only_missing: Of the nodes that the filters keep, run those whose outputs do not exist,
                 all that follows from them, and what makes data for them that is only in memory.
+            force: Go on where earlier runs say that this one should not.
+            journal: Write the run down.
             runner_options: For a runner given by name: arguments of its class, such as
                 ``is_async``, ``max_workers`` and ``continue_on_failure``.
 
@@ -488,7 +506,7 @@ class Session:
             load_versions=load_versions,
             inputs=inputs,
             params=params,
-            only_missing=only_missing,
+            relation=Relation(journal, resume, changed, only_missing, force),
             **runner_options,
         ).run()
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from sparkpipe.cli.files import shown
-from sparkpipe.cli.options import only_missing_option, parameters, selection_options
+from sparkpipe.cli.options import parameters, relation_options, selection_options
 from sparkpipe.cli.project_command import ProjectCommand, open_session, project_options, show_error
 from sparkpipe.cli.streams import echo
 from sparkpipe.errors import PreflightError
@@ -17,7 +17,7 @@ from sparkpipe.streams import tell_work_done
 
 @click.command(cls=ProjectCommand)
 @selection_options
-@only_missing_option
+@relation_options
 @click.option(
     "--format",
     "form",

@@ -14,7 +14,7 @@ import click
 
 from sparkpipe.cli.files import shown
 from sparkpipe.cli.listing import joined
-from sparkpipe.cli.options import only_missing_option, parameters, selection_options
+from sparkpipe.cli.options import parameters, relation_options, selection_options
 from sparkpipe.cli.project_command import (
     ProjectCommand,
     current_project,
@@ -41,7 +41,8 @@ _LONG_RUN_SECONDS = 10.0
 
 @click.command(cls=ProjectCommand)
 @selection_options
-@only_missing_option
+@relation_options
+@click.option("--no-journal", is_flag=True, help="Do not write the run down.")
 @click.option("--no-progress", is_flag=True, help="Do not show how far the run is.")
 @project_options
 def run(
@@ -55,6 +56,7 @@ def run(
     load_versions: dict[str, str],
     config: str | None,
     only_missing: bool,
+    no_journal: bool,
     no_progress: bool,
     env: str | None,
     conf_source: str | None,
@@ -63,7 +65,7 @@ def run(
 ) -> dict[str, Any]:
     """Run a pipeline, or the part of it that the given filters all keep."""
     from sparkpipe.cli.logs import configure_logging, traceback_logger
-    from sparkpipe.session import Selection
+    from sparkpipe.session import Relation, Selection
 
     extra_params = parameters(params)
     project = current_project()
@@ -86,7 +88,7 @@ def run(
             is_async=is_async,
             max_workers=max_workers,
             continue_on_failure=continue_on_failure,
-            only_missing=only_missing,
+            relation=Relation(journal=not no_journal, only_missing=only_missing),
         )
         if not prepared.pipeline and not only_missing:
             _logger.warning("The pipeline '%s' has no nodes.", pipeline or "__default__")

@@ -1,0 +1,92 @@
+"""What a run knows of earlier ones, and who writes it down for later ones."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sparkpipe.events import Observer
+from sparkpipe.io import DataCatalog
+from sparkpipe.journal import Journal, JournalSettings, JournalWriter, NodeRecord
+from sparkpipe.journal.drift import DriftWatch
+from sparkpipe.pipeline import Pipeline
+from sparkpipe.plan import Plan
+from sparkpipe.runner import AbstractRunner
+from sparkpipe.runner.runner import accepts
+
+if TYPE_CHECKING:
+    from pluggy import PluginManager
+
+_logger = logging.getLogger(__name__)
+
+
+class Memory:
+    """What is known of earlier runs of the same nodes.
+
+    Args:
+        settings: How runs are written down; None if this one is not.
+        run_id: The run.
+        environment: Its configuration environment.
+        slices: The slice that it is of.
+
+    Attributes:
+        last_good: What each node did when it last ran well, by its name.
+    """
+
+    def __init__(
+        self,
+        settings: JournalSettings | None,
+        run_id: str,
+        environment: str | None,
+        slices: Mapping[str, str] | None = None,
+    ) -> None:
+        self._settings = settings if settings is not None and settings.enabled else None
+        self._run_id = run_id
+        self._environment = environment
+        self._slices = slices or {}
+        self.last_good: Mapping[str, NodeRecord] = {}
+
+    def recall(self, pipeline: Pipeline) -> None:
+        """Look what the nodes of a pipeline did when they last ran well."""
+        if self._settings is None:
+            return
+        try:
+            journal = Journal(self._settings.path)
+            last = next(iter(journal.names()), "")
+            self.last_good = journal.last_good(
+                (node.name for node in pipeline.nodes), self._slices, self._environment
+            )
+        except Exception as exc:  # stores have errors of their own; the run needs nothing of it
+            _logger.warning("Earlier runs cannot be read: %s: %s", type(exc).__name__, exc)
+            return
+        if last > self._run_id and last[:2] == self._run_id[:2]:
+            _logger.warning(
+                "The clock of this machine is behind: the journal has the run %s, which is later "
+                "than this one, %s. The last run by name is not the last one by time.",
+                last,
+                self._run_id,
+            )
+
+    def plan(
+        self,
+        runner: AbstractRunner,
+        pipeline: Pipeline,
+        catalog: DataCatalog,
+        hook_manager: PluginManager | None,
+    ) -> Plan:
+        """Return the plan of a runner, which orders nodes by the time that they took."""
+        seconds = {name: record.seconds for name, record in self.last_good.items()}
+        # A runner of the user's may have a plan of its own.
+        if seconds and accepts(runner.plan, "expected_seconds"):
+            return runner.plan(pipeline, catalog, hook_manager, expected_seconds=seconds)
+        return runner.plan(pipeline, catalog, hook_manager)
+
+    def observers(self, catalog: DataCatalog) -> tuple[Observer, ...]:
+        """Return who writes the run down, and who looks whether its rows are as before."""
+        settings = self._settings
+        if settings is None:
+            return ()
+        writer = JournalWriter(settings.path, settings.keep)
+        watch = DriftWatch.of(self.last_good, catalog, settings.warn_below)
+        return (writer,) if watch is None else (writer, watch)
