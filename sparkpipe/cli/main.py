@@ -73,6 +73,7 @@ class Commands(LazyGroup):
             "Find what is wrong, without running anything.",
         ),
         "plan": ("sparkpipe.cli.commands.plan:plan", "Show what a run would do, and why."),
+        "runs": ("sparkpipe.cli.commands.runs:runs", "Show what earlier runs did."),
         "registry": ("sparkpipe.cli.commands.registry:registry", "Show the registered pipelines."),
         "catalog": (
             "sparkpipe.cli.commands.catalog:catalog",

@@ -87,6 +87,24 @@ class Journal:
                 or "See `sparkpipe runs list`.",
             ) from exc
 
+    def before(self, record: RunRecord) -> RunRecord:
+        """Return the run before another one, of the same pipeline, slice and environment.
+
+        Raises:
+            RunNotFoundError: There is none.
+        """
+        same = ("pipeline", "environment", "slices")
+        names = self.names()
+        for name in names[names.index(record.run_id) + 1 :] if record.run_id in names else ():
+            earlier = self._read(name)
+            if earlier is not None and all(
+                getattr(earlier, what) == getattr(record, what) for what in same
+            ):
+                return self._finished(earlier, name)
+        raise RunNotFoundError(
+            f"Before the run '{record.run_id}' there is none of the pipeline '{record.pipeline}'."
+        )
+
     def last_good(
         self,
         nodes: Iterable[str],
@@ -132,8 +150,16 @@ class Journal:
         """
         self._place.remove(name)
 
+    def prunable(self, keep: int) -> list[str]:
+        """Return the names of all but the last runs, and of none that is being written.
+
+        Args:
+            keep: How many are kept.
+        """
+        return [name for name in self.names()[keep:] if not self._place.is_being_written(name)]
+
     def prune(self, keep: int) -> list[str]:
-        """Remove all but the last runs, and none that is being written; return the names of them.
+        """Remove all but the last runs, and none that is being written; return their names.
 
         Args:
             keep: How many are kept.
@@ -141,7 +167,7 @@ class Journal:
         Raises:
             OSError: One cannot be removed.
         """
-        old = [name for name in self.names()[keep:] if not self._place.is_being_written(name)]
+        old = self.prunable(keep)
         for name in old:
             self.remove(name)
         return old

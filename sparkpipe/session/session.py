@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.config import AbstractConfigLoader, merged
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
-from sparkpipe.journal import Journal
 from sparkpipe.logging import apply_logging_config
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.project import Project
 from sparkpipe.project.context import ProjectContext, configuration
 from sparkpipe.project.current import Current, project_of, working_for
 from sparkpipe.project.settings import Settings, load_observers, make_config_loader
+from sparkpipe.report.runs import Runs
 from sparkpipe.session.choosing_runner import RunnerChoice
 from sparkpipe.session.composing import Request, check_choice, check_project, plan_run, prepare_run
 from sparkpipe.session.parts import (
@@ -268,13 +268,13 @@ class Session:
         return load_observers(self.settings)
 
     @property
-    def runs(self) -> Journal:
+    def runs(self) -> Runs:
         """The runs of the project that were written down, the last one first.
 
         Raises:
             ConfigError: ``journal.yml`` is wrong.
         """
-        return Journal(read_journal_settings(self).path)
+        return Runs(read_journal_settings(self).path)
 
     @cached_property
     def spark(self) -> SparkProvider:

@@ -1,0 +1,145 @@
+"""``sparkpipe runs``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from sparkpipe.cli.groups import Group
+from sparkpipe.cli.project_command import (
+    ProjectCommand,
+    echo_table,
+    open_session,
+    project_options,
+)
+from sparkpipe.cli.streams import echo
+from sparkpipe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sparkpipe.report.runs import Runs
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_LISTED = 20
+
+
+def _form(command: F) -> F:
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(("text", "json")),
+        default="text",
+        help="How it is written [text].",
+    )(command)
+
+
+def _runs(env: str | None, conf_source: str | None) -> Runs:
+    return open_session(env, conf_source).runs
+
+
+def _echo_json(told: Any) -> None:
+    echo(json.dumps(told, indent=2, ensure_ascii=False, default=str))
+
+
+@click.group(cls=Group)
+def runs() -> None:
+    """Show what earlier runs did."""
+
+
+@runs.command("list", cls=ProjectCommand)
+@click.option("--limit", type=click.IntRange(min=1), default=_LISTED, help="How many [20].")
+@_form
+@project_options
+def list_runs(
+    *, limit: int, form: str, env: str | None, conf_source: str | None, verbose: bool
+) -> None:
+    """List the last runs, the last one first."""
+    from sparkpipe.report.runs import ShownRun
+    from sparkpipe.report.runs.cells import RUN_TITLES, cells_of_run, without_empty
+
+    journal = _runs(env, conf_source)
+    records = [*islice(journal.runs(), limit)]
+    if form == "json":
+        shown = [ShownRun(record).as_dict() | {"nodes": record.counts} for record in records]
+        _echo_json([{k: v for k, v in one.items() if k != "params"} for one in shown])
+    elif records:
+        echo_table(without_empty([[*RUN_TITLES], *map(cells_of_run, records)]))
+    else:
+        echo("No run was written down yet.")
+
+
+@runs.command("show", cls=ProjectCommand)
+@click.argument("run_id", default="last")
+@_form
+@project_options
+def show_run(
+    *, run_id: str, form: str, env: str | None, conf_source: str | None, verbose: bool
+) -> None:
+    """Show a run node by node; by default the last one.
+
+    RUN_ID is the name of a run, or the beginning of it.
+    """
+    shown = _runs(env, conf_source).show(run_id)
+    if form == "json":
+        _echo_json(shown.as_dict())
+    else:
+        echo(str(shown))
+
+
+@runs.command("diff", cls=ProjectCommand)
+@click.argument("earlier", default="")
+@click.argument("later", default="last")
+@_form
+@project_options
+def diff_runs(
+    *,
+    earlier: str,
+    later: str,
+    form: str,
+    env: str | None,
+    conf_source: str | None,
+    verbose: bool,
+) -> None:
+    """Show what differs between two runs in code, parameters, inputs, rows and times.
+
+    By default between the last run and the one before it of the same pipeline.
+    """
+    differences = _runs(env, conf_source).diff(earlier, later)
+    if form == "json":
+        _echo_json(differences.as_dict())
+    else:
+        echo(str(differences))
+
+
+@runs.command("prune", cls=ProjectCommand)
+@click.option("--keep", type=click.IntRange(min=0), help="How many runs are kept [journal.yml].")
+@click.option("--dry-run", is_flag=True, help="Only say how many would be removed.")
+@project_options
+def prune_runs(
+    *,
+    keep: int | None,
+    dry_run: bool,
+    env: str | None,
+    conf_source: str | None,
+    verbose: bool,
+) -> None:
+    """Remove all but the last runs, and none that goes on.
+
+    What a removed run knew is forgotten: its nodes cannot be continued, and those that did not run
+    since run again with --changed.
+    """
+    from sparkpipe.session.parts import read_journal_settings
+
+    session = open_session(env, conf_source)
+    kept = read_journal_settings(session).keep if keep is None else keep
+    if kept is None:
+        raise ConfigError(
+            "It is not said how many runs are kept.", hint="Give --keep, or 'keep' in journal.yml."
+        )
+    journal = session.runs
+    removed = journal.prunable(kept) if dry_run else journal.prune(kept)
+    echo(f"{'Would remove' if dry_run else 'Removed'} {len(removed)} runs.")
