@@ -21,7 +21,7 @@ from sparkpipe.pipeline.names import (
     show_names,
 )
 from sparkpipe.pipeline.returned import bind_returned
-from sparkpipe.pipeline.running import NAME, check_running
+from sparkpipe.pipeline.running import NAME, as_package_names, check_running
 from sparkpipe.pipeline.transcoding import TRANSCODING_SEPARATOR, strip_transcoding
 
 
@@ -38,7 +38,9 @@ class Node:
         "_inputs",
         "_key",
         "_outputs",
+        "always",
         "arguments",
+        "depends_on_packages",
         "func",
         "input_names",
         "keyword_arguments",
@@ -83,6 +85,9 @@ class Node:
     timeout: float | None
     retries: int
     retry_delay: float
+    #: Whether it runs though nothing has changed, and packages whose versions count as a change.
+    always: bool
+    depends_on_packages: tuple[str, ...]
 
     def __init__(
         self,
@@ -98,6 +103,8 @@ class Node:
         timeout: float | None = None,
         retries: int = 0,
         retry_delay: float = 1.0,
+        always: bool = False,
+        depends_on_packages: str | Iterable[str] = (),
     ) -> None:
         if not callable(func):
             raise PipelineError(
@@ -117,6 +124,8 @@ class Node:
         set_("timeout", timeout)
         set_("retries", retries)
         set_("retry_delay", retry_delay)
+        set_("always", always)
+        set_("depends_on_packages", as_package_names(described, depends_on_packages))
         self._set_data_sets(
             check_names(inputs, "inputs", described),
             check_names(outputs, "outputs", described),
@@ -429,6 +438,8 @@ def node(
     timeout: float | None = None,
     retries: int = 0,
     retry_delay: float = 1.0,
+    always: bool = False,
+    depends_on_packages: str | Iterable[str] = (),
 ) -> Node:
     """Make a node of a function and the names of its data sets.
 
@@ -451,6 +462,8 @@ def node(
             connection; never after one that would come again, such as a missing column.
         retry_delay: Seconds before the first further attempt; twice as long before each next one,
             at most 60.
+        always: Runs also where only what has changed is run, as it reads what no data set tells.
+        depends_on_packages: Installed packages whose versions count as a change.
 
     Raises:
         PipelineError: A name or an argument is not possible.
@@ -473,6 +486,8 @@ def node(
         timeout=timeout,
         retries=retries,
         retry_delay=retry_delay,
+        always=always,
+        depends_on_packages=depends_on_packages,
     )
 
 

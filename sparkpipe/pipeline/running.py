@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
@@ -38,6 +39,26 @@ def check_running(node: str, pool: Any, timeout: Any, retries: Any, retry_delay:
         refuse("retries", retries, "It is a whole number from 0 on.")
     if not _is_number(retry_delay, above=-1) or retry_delay < 0:
         refuse("retry_delay", retry_delay, "It is a number of seconds from 0 on.")
+
+
+def as_package_names(node: str, given: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the names of packages on which a node says that it depends, sorted.
+
+    Args:
+        node: The name of the node, for messages.
+        given: One name or more.
+
+    Raises:
+        PipelineError: One is no name of a package.
+    """
+    names = (given,) if isinstance(given, str) else tuple(given)
+    for name in names:
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise PipelineError(
+                f"Node '{node}': depends_on_packages cannot have {name!r}.",
+                hint="Name packages as they are installed: depends_on_packages=['pandas'].",
+            )
+    return tuple(sorted(set(names)))
 
 
 def _is_number(value: Any, above: float) -> bool:

@@ -472,3 +472,17 @@ def test_node_survives_pickling(made: Any) -> None:
     if not isinstance(made.func, functools.partial):  # partials are equal only if identical
         assert back == made
         assert hash(back) == hash(made)
+
+
+def test_a_node_says_what_counts_as_a_change_besides_its_code_and_data() -> None:
+    made = node(one, "x", "y", always=True, depends_on_packages=["pyarrow", "pandas"])
+    for same in (
+        made,
+        made.tag("late"),
+        made.renamed({"x": "z"}),
+        pickle.loads(pickle.dumps(made)),
+    ):
+        assert (same.always, same.depends_on_packages) == (True, ("pandas", "pyarrow"))
+    assert node(one, "x", "y", depends_on_packages="pandas").depends_on_packages == ("pandas",)
+    with pytest.raises(PipelineError, match="depends_on_packages cannot have 'a b'"):
+        node(one, "x", "y", depends_on_packages=["a b"])
