@@ -1,0 +1,173 @@
+"""Journals read again: torn, foreign, newer, and by node."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkpipe.errors import SparkpipeError
+from sparkpipe.journal import Journal
+
+START = {
+    "schema": 1,
+    "kind": "run_started",
+    "plan": [
+        {"name": "a", "inputs": ["x"], "outputs": ["y"]},
+        {"name": "b", "inputs": ["y"], "outputs": ["z"]},
+    ],
+    "time": 100.0,
+}
+
+
+def write(path: Path, run_id: str, *nodes: dict[str, Any], end: str = "done", **start: Any) -> None:
+    lines: list[Any] = [START | {"run_id": run_id} | start]
+    lines += [
+        {"kind": "node_ended", "started": 1.0, "ended": 2.0, "attempts": 1} | n for n in nodes
+    ]
+    if end:
+        lines.append(
+            {"kind": "run_ended", "run_id": run_id, "outcome": end, "counts": {}, "seconds": 3}
+        )
+    path.mkdir(exist_ok=True)
+    (path / f"{run_id}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def done(node: str, seconds: float = 1.0, **more: Any) -> dict[str, Any]:
+    return {"node": node, "status": "done", "ended": 1.0 + seconds, **more}
+
+
+def unchanged(node: str, since: str, **more: Any) -> dict[str, Any]:
+    return {"node": node, "status": "unchanged", "since": since, **more}
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(str(tmp_path))
+
+
+def test_the_last_run_comes_first(tmp_path: Path, journal: Journal) -> None:
+    for run_id in ("2024-01-02", "2024-01-01", "2024-01-03"):
+        write(tmp_path, run_id, done("a"))
+    assert [record.run_id for record in journal] == ["2024-01-03", "2024-01-02", "2024-01-01"]
+    assert journal.run().run_id == "2024-01-03"
+    assert journal.run("2024-01-02").run_id == "2024-01-02"
+
+
+def test_a_run_is_found_by_the_beginning_of_its_name(tmp_path: Path, journal: Journal) -> None:
+    write(tmp_path, "2024-01-02", done("a"))
+    write(tmp_path, "2024-02-01", done("a"))
+    assert journal.run("2024-02").run_id == "2024-02-01"
+    with pytest.raises(SparkpipeError, match=r"no run '2024' .* 2 runs begin so"):
+        journal.run("2024")
+    with pytest.raises(SparkpipeError, match=r"no run '2024-01-03' .*Did you mean '2024-01-02'"):
+        journal.run("2024-01-03")
+
+
+@pytest.mark.parametrize("run_id", ["", "..", "../x", "a\0b", "x" * 500])
+def test_a_name_that_no_run_has_is_told(journal: Journal, run_id: str) -> None:
+    with pytest.raises(SparkpipeError, match="There is no run"):
+        journal.run(run_id)
+
+
+def test_without_runs_that_is_said(journal: Journal) -> None:
+    assert [*journal] == []
+    with pytest.raises(SparkpipeError, match="There is no run in"):
+        journal.run()
+
+
+def test_torn_lines_are_left_out_with_a_word(tmp_path: Path, journal: Journal) -> None:
+    write(tmp_path, "r", done("a"), end="")
+    with (tmp_path / "r.jsonl").open("a") as file:
+        file.write('\x00\x00{"kind": "node_en')
+    record = journal.run()
+    assert record.nodes["a"].status == "done"
+    assert record.outcome == "died"
+    assert record.notes == ("1 line(s) could not be read and are left out",)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "does not begin with the start of a run"),
+        ("hello\n", "does not begin with the start of a run"),
+        ('{"kind": "node_started"}\n', "does not begin with the start of a run"),
+        ('{"kind": "run_started", "schema": 2}\n', "a newer sparkpipe has written it (schema 2)"),
+        ('{"kind": "run_started", "schema": 1}\n', "not as a run is written"),
+        ('{"kind": "run_started", "schema": 1, "run_id": "x", "time": 1, "plan": 3}\n', "not as a"),
+    ],
+)
+def test_foreign_and_newer_files_are_passed_over_with_a_word(
+    tmp_path: Path, journal: Journal, caplog: pytest.LogCaptureFixture, text: str, why: str
+) -> None:
+    write(tmp_path, "2024", done("a"))
+    (tmp_path / "zzz.jsonl").write_text(text)
+    (tmp_path / ".zzz.lock").write_text("")
+    with caplog.at_level(logging.WARNING):
+        assert [record.run_id for record in journal] == ["2024"]
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("'zzz' in ")
+    assert why in told
+    assert journal.last_good(["a"])["a"].run_id == "2024"
+
+
+def test_what_a_newer_version_adds_to_the_schema_is_passed_over(
+    tmp_path: Path, journal: Journal
+) -> None:
+    saved = {"name": "y", "type": "T", "direction": "save", "seconds": 1, "mood": "fine"}
+    write(
+        tmp_path, "r", done("a", data_sets=[saved], mood="fine"), {"kind": "checked"}, mood="fine"
+    )
+    record = journal.run()
+    assert record.nodes["a"].saved["y"].type == "T"
+    assert record.notes == ()
+
+
+def test_what_a_node_last_did_well_is_found_across_runs(tmp_path: Path, journal: Journal) -> None:
+    write(tmp_path, "1", done("a", 5), done("b", 6))
+    write(tmp_path, "2", done("a", 7), {"node": "b", "status": "failed"}, end="failed")
+    write(tmp_path, "3", {"node": "a", "status": "failed"}, end="failed")
+    found = journal.last_good(["a", "b", "c"])
+    assert {name: (one.run_id, one.seconds) for name, one in found.items()} == {
+        "a": ("2", 7.0),
+        "b": ("1", 6.0),
+    }
+
+
+def test_other_environments_and_slices_do_not_count(tmp_path: Path, journal: Journal) -> None:
+    write(tmp_path, "1", done("a"), environment="prod", slices={"day": "2024-01-01"})
+    write(tmp_path, "2", done("a"), environment="dev", slices={"day": "2024-01-01"})
+    write(tmp_path, "3", done("a"), environment="prod")
+    day = {"day": "2024-01-01"}
+    assert journal.last_good(["a"], day, "prod")["a"].run_id == "1"
+    assert journal.last_good(["a"], None, "prod")["a"].run_id == "3"
+    assert journal.last_good(["a"], None, None) == {}
+
+
+def test_an_unchanged_node_did_what_it_did_when_it_ran(tmp_path: Path, journal: Journal) -> None:
+    saved = {"name": "y", "type": "T", "direction": "save", "seconds": 1, "state": "s1"}
+    loaded = {"name": "x", "type": "T", "direction": "load", "seconds": 1, "state": "l1"}
+    write(tmp_path, "1", done("a", 5, data_sets=[loaded, saved]))
+    write(tmp_path, "2", unchanged("a", "1"))
+    assert journal.last_good(["a"])["a"].run_id == "1"
+    # A look at it has found an input that is another one, and equal.
+    write(tmp_path, "3", unchanged("a", "1", data_sets=[loaded | {"state": "l2"}]))
+    found = journal.last_good(["a"])["a"]
+    assert (found.run_id, found.seconds) == ("1", 5.0)
+    assert (found.loaded["x"].state, found.saved["y"].state) == ("l2", "s1")
+    # The run in which it ran was removed: nothing is known of it.
+    (tmp_path / "1.jsonl").unlink()
+    assert journal.last_good(["a"]) == {}
+
+
+def test_runs_are_pruned_but_not_one_that_goes_on(tmp_path: Path, journal: Journal) -> None:
+    from sparkpipe.io.saving.locks import hold
+
+    for number in range(1, 6):
+        write(tmp_path, str(number), done("a"))
+    with hold(tmp_path / "1.jsonl"):
+        assert journal.prune(2) == ["3", "2"]
+        assert journal.names() == ["5", "4", "1"]

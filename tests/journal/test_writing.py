@@ -1,0 +1,274 @@
+"""Runs are written down while they run, whatever becomes of them, and never with a secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import runner_nodes as nodes
+from jsonschema import Draft202012Validator
+
+from sparkpipe.datasets.json import JSONDataSet
+from sparkpipe.datasets.pandas import CSVDataSet
+from sparkpipe.errors import RunFailedError
+from sparkpipe.events import NodeEnded, RunDescription, describing, observing
+from sparkpipe.io import DataCatalog
+from sparkpipe.journal import Journal, JournalWriter
+from sparkpipe.pipeline import Pipeline, node, pipeline
+from sparkpipe.runner import (
+    AbstractRunner,
+    HybridRunner,
+    ParallelRunner,
+    SequentialRunner,
+    ThreadRunner,
+)
+
+RUNNERS = [SequentialRunner, ThreadRunner, ParallelRunner, HybridRunner]
+SCHEMA = json.loads(files("sparkpipe.journal").joinpath("run.schema.json").read_text())
+CHAIN = pipeline([node(sum, "xs", "a", name="first"), node(abs, "a", "b", name="second")])
+
+
+def written(path: Path | str, runner: AbstractRunner, pipe: Pipeline, catalog: DataCatalog) -> Any:
+    with observing(JournalWriter(str(path))):
+        return runner.run(pipe, catalog, session_id="run 1")
+
+
+def in_memory(**feed: Any) -> DataCatalog:
+    return DataCatalog(feed_dict=feed)
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_every_runner_is_written_down_as_the_schema_says(
+    tmp_path: Path, runner: type[AbstractRunner]
+) -> None:
+    catalog = DataCatalog(
+        {"xs": JSONDataSet(str(tmp_path / "xs.json")), "b": JSONDataSet(str(tmp_path / "b.json"))}
+    )
+    catalog.save("xs", [1, -3])
+    written(tmp_path / "runs", runner(), CHAIN, catalog)
+    (file,) = (tmp_path / "runs").iterdir()
+    assert file.name == "run 1.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    validator = Draft202012Validator(SCHEMA)
+    for line in lines:
+        validator.validate(line)
+    assert [line["kind"] for line in lines] == [
+        *("run_started", "node_started", "node_ended", "node_started", "node_ended", "run_ended"),
+    ]
+    record = Journal(str(tmp_path / "runs")).run()
+    assert (record.outcome, record.runner) == ("done", runner.__name__)
+    second = record.nodes["second"]
+    assert (second.status, second.inputs, second.outputs) == ("done", ("a",), ("b",))
+    size = (tmp_path / "b.json").stat()
+    assert second.saved["b"].bytes == size.st_size
+    assert second.saved["b"].state == f"{size.st_size}-{size.st_mtime_ns}"
+    assert record.nodes["first"].loaded["xs"].state
+
+
+def test_failures_and_retries_are_written_as_the_schema_says(tmp_path: Path) -> None:
+    pipe = pipeline(
+        [
+            node(nodes.refuse, "x", "y", name="n", retries=1, retry_delay=0.01),
+            node(abs, "y", "z", name="after"),
+        ]
+    )
+    with pytest.raises(RunFailedError):
+        written(tmp_path, SequentialRunner(), pipe, in_memory(x=1))
+    (file,) = tmp_path.iterdir()
+    for line in file.read_text().splitlines():
+        Draft202012Validator(SCHEMA).validate(json.loads(line))
+    record = Journal(str(tmp_path)).run()
+    assert (record.outcome, record.counts) == ("failed", {"failed": 1, "skipped": 1})
+    failed = record.nodes["n"]
+    assert failed.attempts == 2
+    assert failed.error is not None
+    assert failed.error.location.endswith("in refuse")
+
+
+def test_each_event_is_there_at_once(tmp_path: Path) -> None:
+    def look(xs: Any) -> Any:
+        record = Journal(str(tmp_path)).run()
+        return record.outcome, record.nodes["first"].status, record.nodes["second"].status
+
+    pipe = pipeline(
+        [
+            node(look, "xs", "seen", name="first"),
+            node(lambda seen: seen, "seen", "out", name="second"),
+        ]
+    )
+    out = written(tmp_path, SequentialRunner(), pipe, in_memory(xs=1))
+    assert out == {"out": ("running", "running", "waiting")}
+
+
+KILLED = """
+import os, signal, sys
+from sparkpipe.events import observing
+from sparkpipe.io import DataCatalog
+from sparkpipe.journal import JournalWriter
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import {runner}
+
+def die(x):
+    os.kill(os.getpid(), signal.SIGKILL)
+    import time; time.sleep(60)
+
+pipe = pipeline([node(abs, "x", "a", name="first"), node(die, "a", "b", name="second")])
+with observing(JournalWriter(sys.argv[1])):
+    {runner}().run(pipe, DataCatalog(feed_dict={{"x": 1}}), session_id="killed")
+"""
+
+
+@pytest.mark.parametrize("runner", ["SequentialRunner", "ThreadRunner"])
+def test_a_run_that_was_killed_is_known_as_such(tmp_path: Path, runner: str) -> None:
+    code = KILLED.format(runner=runner)
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], timeout=60, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    record = Journal(str(tmp_path)).run()
+    assert [one.status for one in record.nodes.values()] == ["done", "running"]
+    assert record.outcome == "died"
+
+
+FULL = """
+import resource, sys, logging
+from sparkpipe.events import observing
+from sparkpipe.io import DataCatalog
+from sparkpipe.journal import JournalWriter
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner
+
+logging.basicConfig(format="%(message)s")
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+pipe = pipeline([node(abs, "x", f"y{i}", name=f"n{i:02}") for i in range(20)])
+with observing(JournalWriter(sys.argv[1])):
+    print(len(SequentialRunner().run(pipe, DataCatalog(feed_dict={"x": 1}), session_id="full")))
+"""
+
+
+def test_a_full_disk_is_told_once_and_the_run_goes_on(tmp_path: Path) -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, timeout=60
+    )
+    assert said.stdout == "20\n"
+    assert said.stderr.count("cannot be written") == 1
+    assert "File too large. The run goes on" in said.stderr
+    record = Journal(str(tmp_path)).run()
+    assert record.outcome == "died"
+    assert record.notes == ("1 line(s) could not be read and are left out",)
+    assert record.nodes["n00"].status == "done"
+
+
+def test_a_place_that_cannot_be_written_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    with caplog.at_level(logging.WARNING):
+        out = written(tmp_path / "file" / "runs", SequentialRunner(), CHAIN, in_memory(xs=[1]))
+    assert out == {"b": 1}
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "cannot be written to" in told
+    assert "Not a directory. The run goes on" in told
+
+
+def test_two_runs_of_one_name_are_two_files(tmp_path: Path) -> None:
+    for _ in range(2):
+        written(tmp_path, SequentialRunner(), CHAIN, in_memory(xs=[1]))
+    assert Journal(str(tmp_path)).names() == ["run 1~2", "run 1"]
+
+
+def test_a_hostile_name_stays_in_the_folder(tmp_path: Path) -> None:
+    for name in ("../../out", "..", "a/b", ".hidden", "c\\d", "e\nf"):
+        with observing(JournalWriter(str(tmp_path / "runs"))):
+            SequentialRunner().run(CHAIN, in_memory(xs=[1]), session_id=name)
+    assert [one.name for one in tmp_path.iterdir()] == ["runs"]
+    journal = Journal(str(tmp_path / "runs"))
+    assert sorted(record.run_id for record in journal.runs()) == sorted(
+        ["../../out", "..", "a/b", ".hidden", "c\\d", "e\nf"]
+    )
+
+
+@pytest.fixture
+def store() -> Iterator[str]:
+    """An address whose files cannot be added to."""
+    import fsspec
+
+    address = f"memory://runs-{uuid4().hex}"
+    yield address
+    fsspec.filesystem("memory").rm(address, recursive=True)
+
+
+def test_a_store_gets_segments_and_at_the_end_one_file(store: str) -> None:
+    import fsspec
+
+    seen: list[tuple[str, str]] = []
+
+    def look(xs: Any) -> Any:
+        for _ in range(100):  # a thread writes
+            if Journal(store).names():
+                break
+            import time
+
+            time.sleep(0.05)
+        record = Journal(store).run()
+        seen.append((record.outcome, record.run_id))
+        return xs
+
+    pipe = pipeline([node(look, "xs", "a", name="first"), node(abs, "a", "b", name="second")])
+    written(store, SequentialRunner(), pipe, in_memory(xs=-1))
+    assert seen == [("unfinished", "run 1")]
+    assert [path.rpartition("/")[2] for path in fsspec.filesystem("memory").ls(store, False)] == [
+        "run 1.jsonl"
+    ]
+    record = Journal(store).run("run 1")
+    assert (record.outcome, record.counts) == ("done", {"done": 2})
+
+
+def test_segments_that_were_left_are_joined_by_readers(store: str) -> None:
+    import fsspec
+
+    written(store, SequentialRunner(), CHAIN, in_memory(xs=[-2]))
+    fs = fsspec.filesystem("memory")
+    lines = fs.cat_file(f"{store}/run 1.jsonl").splitlines(keepends=True)
+    fs.rm(f"{store}/run 1.jsonl")
+    for number, line in enumerate(lines[:-1]):
+        fs.pipe_file(f"{store}/run 1/{number:06}.jsonl", line)
+    record = Journal(store).run()
+    assert (record.outcome, record.counts) == ("unfinished", {"done": 2})
+
+
+def test_no_secret_enters(tmp_path: Path) -> None:
+    def refuse(x: Any) -> Any:
+        raise ValueError("no jdbc:postgresql://me:geheim1@host/db?password=geheim2")
+
+    catalog = DataCatalog(
+        {"x": CSVDataSet(str(tmp_path / "x.csv"), credentials={"key": "geheim3"})}
+    )
+    (tmp_path / "x.csv").write_text("a\n1\n")
+    description = RunDescription(params={"password": "***"}, extra_params={"token": "***"})
+    pipe = pipeline([node(refuse, "x", "y", name="n")])
+    with describing(description), pytest.raises(RunFailedError):
+        written(tmp_path / "runs", SequentialRunner(), pipe, catalog)
+    assert "geheim" not in (tmp_path / "runs" / "run 1.jsonl").read_text()
+
+
+def test_what_is_no_json_is_written_as_its_text(tmp_path: Path) -> None:
+    event = NodeEnded("run 1", "n\ud800", "done", 1.0, 2.0)
+    with (
+        observing(JournalWriter(str(tmp_path))),
+        describing(
+            RunDescription(extra_params={"day": Path("x")}, identities={"first": {"a": {1, 2}}})
+        ),
+    ):
+        SequentialRunner().run(CHAIN, in_memory(xs=[1]), session_id="run 1")
+    writer = JournalWriter(str(tmp_path))
+    writer.on_event(event)  # without a start: nothing is written
+    record = Journal(str(tmp_path)).run()
+    assert record.extra_params == {"day": "x"}
