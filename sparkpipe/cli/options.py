@@ -187,6 +187,16 @@ def relation_options(command: F) -> F:
     return command
 
 
+def defer_option(command: F) -> F:
+    """Add the option that names the environment to which a run defers."""
+    return click.option(
+        "--defer",
+        callback=text,
+        shell_complete=project_names.environments,
+        help="Read from this environment what --env has not; nothing is changed there.",
+    )(command)
+
+
 def _names_option(*flags: str, complete: Callable[..., Any], about: str) -> Callable[[F], F]:
     return click.option(*flags, multiple=True, callback=names, shell_complete=complete, help=about)
 

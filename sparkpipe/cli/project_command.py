@@ -111,7 +111,10 @@ def package_folder(project: Project) -> Path:
 
 
 def open_session(
-    env: str | None, conf_source: str | None, extra_params: Mapping[str, Any] | None = None
+    env: str | None,
+    conf_source: str | None,
+    extra_params: Mapping[str, Any] | None = None,
+    defer: str | None = None,
 ) -> Session:
     """Return a session of the current project.
 
@@ -120,6 +123,7 @@ def open_session(
         conf_source: A folder of configuration, or an archive of one, which is unpacked for as
             long as the command runs.
         extra_params: Parameters on top of those of the files.
+        defer: The environment from which is read what the other one has not.
 
     Raises:
         ConfigError: The project or its configuration is wrong.
@@ -130,7 +134,7 @@ def open_session(
     project = current_project()
     folder = _unpacked(Path(conf_source)) if conf_source else None
     try:
-        return Session(project, env, extra_params, conf_source=folder)
+        return Session(project, env, extra_params, conf_source=folder, defer=defer)
     except MissingConfigError as exc:
         # Where an archive was unpacked tells nobody anything.
         message = exc.message.replace(str(folder), str(conf_source))

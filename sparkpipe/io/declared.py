@@ -135,6 +135,27 @@ def checkpoint_of(data_set: Any) -> str:
     return told if isinstance(told, str) else foreign.checkpoint(data_set)
 
 
+def confirm_target(data_set: Any) -> str:
+    """Return what a confirm writes, alike for all that share it; empty if nobody knows."""
+    for one in _chain(data_set):
+        told = _called(one, "confirm_target")
+        if isinstance(told, str) and told:
+            return told
+    return foreign.confirm_target(data_set)
+
+
+def gives_handle(data_set: Any) -> bool:
+    """Whether what it loads can change what is stored, as a ``DeltaTable`` can."""
+    return any(map(foreign.gives_handle, _chain(data_set)))
+
+
+def can_tell_presence(data_set: Any) -> bool:
+    """Whether it can tell that it has no data: a query, say, has no way to."""
+    innermost = unwrapped(data_set)
+    told = _called(innermost, "can_tell_presence")
+    return told if isinstance(told, bool) else foreign.can_tell_presence(innermost)
+
+
 def table_in_file(data_set: Any) -> str:
     """Return the name of its table in a file that can hold several; empty if it has none."""
     return foreign.table_in_file(data_set)

@@ -32,6 +32,8 @@ _OF_SPARK = re.compile(
 _CONNECTIONS = ("_connection_str", "_url")
 _OF_SNOWFLAKE = ("kedro_datasets.snowflake.", "kedro.extras.datasets.snowflake.")
 _STREAMING = re.compile(r"SparkStreamingData[sS]et$")
+_DELTA_TABLE = re.compile(r"DeltaTableData[sS]et$")
+_BASES = ("AbstractDataSet", "AbstractDataset")
 _PROTOCOL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")
 
 
@@ -89,6 +91,30 @@ def checkpoint(data_set: Any) -> str:
     options = _options(data_set, "_save_args")
     given = _text(options.get("checkpoint")) if is_stream(data_set) else ""
     return path_target(given) if given else ""
+
+
+def confirm_target(data_set: Any) -> str:
+    """Return the place of the data set that keeps what was confirmed."""
+    checkpoint = attribute(data_set, "_checkpoint")
+    return "" if checkpoint is None else target(checkpoint)
+
+
+def gives_handle(data_set: Any) -> bool:
+    """Whether it loads a ``DeltaTable``: as it is told to, or as Kedro's class does."""
+    kind = type(data_set)
+    of_kedro = kind.__module__.startswith("kedro") and _DELTA_TABLE.match(kind.__name__)
+    return bool(of_kedro) or _text(attribute(data_set, "_load_as")) == "delta_table"
+
+
+def can_tell_presence(data_set: Any) -> bool:
+    """Whether its class has an ``_exists`` of its own, or an ``exists``."""
+    for base in type(data_set).__mro__:
+        # Those of the bases say that there is nothing, whatever there is.
+        if base.__name__ in _BASES:
+            return False
+        if "_exists" in vars(base) or "exists" in vars(base):
+            return True
+    return False
 
 
 def table_in_file(data_set: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import DEFAULT_CHECKPOINT_FILENAME, AbstractDataSet
-from sparkpipe.io.declared import location_of, state_of
+from sparkpipe.io.declared import location_of, state_of, target_of
 from sparkpipe.io.files import split_protocol
 from sparkpipe.io.importing import import_object
 from sparkpipe.io.partitioned import PartitionedDataSet
@@ -158,6 +158,10 @@ class IncrementalDataSet(PartitionedDataSet):
     def is_confirmable(self) -> bool:
         """Whether it can be confirmed: that is what it is for."""
         return True
+
+    def confirm_target(self) -> str:
+        """Return what :meth:`confirm` writes, in one spelling for all that share it."""
+        return path_target(self._checkpoint_address) or target_of(self._checkpoint)
 
     def state(self) -> str | None:
         """Return a token of all files in the folder, and of the checkpoint."""

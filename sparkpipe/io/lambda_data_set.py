@@ -67,6 +67,10 @@ class LambdaDataSet(AbstractDataSet):
     def _save(self, data: Any) -> None:
         self._function("save")(data)
 
+    def can_tell_presence(self) -> bool:
+        """Whether it was given a function that tells whether there is data."""
+        return self._resolved["exists"] is not None
+
     def _exists(self) -> bool:
         return super()._exists() if self._resolved["exists"] is None else self._resolved["exists"]()
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sparkpipe.io.declared import is_memory_only, is_single_process, missing_data, state_of
+from sparkpipe.io.declared import (
+    is_confirmable,
+    is_memory_only,
+    is_single_process,
+    missing_data,
+    state_of,
+)
 
 
 def is_present(data_set: Any) -> bool | None:
@@ -20,9 +26,11 @@ def is_present(data_set: Any) -> bool | None:
         return _exists(data_set)
     if missing_data(data_set):
         return False
-    if is_single_process(data_set):
-        return True if state_of(data_set) is not None else None
-    return _exists(data_set)
+    of_spark = is_single_process(data_set)
+    # What remembers how far it was read has data where nothing is new, too.
+    if (of_spark or is_confirmable(data_set)) and state_of(data_set) is not None:
+        return True
+    return None if of_spark else _exists(data_set)
 
 
 def _exists(data_set: Any) -> bool | None:

@@ -19,6 +19,7 @@ from sparkpipe.io.declared import (
     why_unreadable,
     why_unwritable,
 )
+from sparkpipe.io.deferred import DeferredDataSet
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.plan.conflicts import target_problems
@@ -183,6 +184,11 @@ def _unconfirmable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
                 kind = type(data_set).__name__
                 told = f"Node '{node.name}' confirms '{name}' ({kind}), which cannot be confirmed."
                 hint = "Only data sets that remember what was read can be, as IncrementalDataSet."
+                if isinstance(data_set, DeferredDataSet):
+                    hint = (
+                        f"It is read from the environment '{data_set.environment}', where nothing "
+                        "is changed. Give it an entry with a checkpoint of its own."
+                    )
             problems.append(f"{told} {hint}".rstrip())
     return problems
 

@@ -22,6 +22,7 @@ from sparkpipe.redaction import redacted
 from sparkpipe.report.planned import PlannedNode, PlannedRun, planned_nodes
 from sparkpipe.runner import AbstractRunner, SequentialRunner
 from sparkpipe.session.choosing_runner import RunnerChoice, load_runner
+from sparkpipe.session.deferring import defer_inputs, make_catalogs
 from sparkpipe.session.parts import read_journal_settings
 from sparkpipe.session.prepared import PreparedRun
 from sparkpipe.session.problems import (
@@ -30,6 +31,7 @@ from sparkpipe.session.problems import (
     find_config_problems,
     find_pool_problems,
     find_spark_problems,
+    find_unread_params,
     find_version_problems,
 )
 from sparkpipe.session.remembering import Memory
@@ -107,7 +109,7 @@ def compose(session: Session, request: Request, *, may_start_spark: bool) -> Com
     journal = attempt(problems, lambda: read_journal_settings(session))
     memory = Memory(journal if request.relation.journal else None, run_id, env)
     whole, selected = choose(session.registry, request.selection, problems)
-    catalog = attempt(problems, lambda: session.create_catalog(request.load_versions, run_id))
+    catalog, other = make_catalogs(session, request.load_versions, run_id, problems)
     if catalog is None:
         problems += find_config_problems(session.config_loader)
     if catalog is not None and request.inputs:
@@ -122,12 +124,14 @@ def compose(session: Session, request: Request, *, may_start_spark: bool) -> Com
     if whole is not None and catalog is not None:
         judge: AbstractRunner = made_runner or SequentialRunner()
         judged = whole if pipeline is None else pipeline
+        if other is not None:
+            problems += defer_inputs(judged, catalog, other)
         hooks = attempt(problems, lambda: session.hook_manager)
         memory.recall(judged)
         plan = memory.plan(judge, judged, catalog, hooks)
         problems += plan.problems
         problems += find_version_problems(catalog, request.load_versions, judged.inputs())
-        problems += session.unread_params([whole], request.run_params)
+        problems += find_unread_params(session, whole, request.run_params)
         problems += find_pool_problems(judged, session.spark.options.pool_names)
         problems += find_spark_problems(judged, catalog, session.spark)
     observers = attempt(problems, lambda: session.observers)
@@ -255,7 +259,7 @@ def check_choice(session: Session, selection: Selection, runner: RunnerChoice) -
     # The configuration may read parameters, too; what else is wrong with it, the run tells.
     catalog = attempt([], session.create_catalog)
     if whole is not None and catalog is not None:
-        problems += session.unread_params([whole])
+        problems += find_unread_params(session, whole)
     return problems
 
 
@@ -277,7 +281,7 @@ def check_project(
     problems += session.settings_problems
     pipelines, registry_problems = session.registry
     problems += registry_problems
-    catalog = attempt(problems, session.create_catalog)
+    catalog, other = make_catalogs(session, {}, None, problems)
     if catalog is None:
         problems += find_config_problems(session.config_loader)
     else:
@@ -287,8 +291,10 @@ def check_project(
         # into one is no matter: that is known where a pipeline is to be the sum of others.
         with collecting_errors():
             whole = sum(pipelines.values(), Pipeline([]))
+            if other is not None:
+                problems += defer_inputs(whole, catalog, other)
             problems += judge.problems(whole, catalog)
-        problems += session.unread_params([whole])
+        problems += find_unread_params(session, whole)
         problems += find_pool_problems(whole, session.spark.options.pool_names)
         problems += find_spark_problems(whole, catalog, session.spark)
     return list(dict.fromkeys(problems))

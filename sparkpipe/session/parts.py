@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,3 +143,55 @@ def fit_to_files(params: Mapping[str, Any], loader: AbstractConfigLoader) -> dic
     with suppress(ConfigError):  # a file that cannot be read is told with all else that is wrong
         defaults = loader.file_params()
     return fit_params(params, defaults, getattr(defaults, "origins", {}))
+
+
+# What a session makes of its environment and parameters.
+_OF_CONFIGURATION = (
+    "config_loader",
+    "params",
+    "catalog",
+    "store",
+    "spark",
+    "hook_manager",
+    "deferred_session",
+)
+
+
+def sister_of(session: Session) -> Session:
+    """Return a session of the same project, hooks and Spark that reads the configuration anew.
+
+    Args:
+        session: It stays as it is, and it alone stops the Spark that both use.
+    """
+    other = copy.copy(session)
+    other._parent = session
+    other._closing = ExitStack()
+    other._context = None
+    for name in _OF_CONFIGURATION:
+        other.__dict__.pop(name, None)
+    return other
+
+
+def make_deferred(session: Session, environment: str) -> Session:
+    """Return a session of another environment, for its catalog; its hooks are not called.
+
+    A hook that keeps a catalog or a context would keep what can be written there.
+
+    Args:
+        session: The session that defers to it.
+        environment: The name of the other environment.
+
+    Raises:
+        ConfigError: There is no such environment, or it is that of the session.
+    """
+    here = session.config_loader.env or session.env
+    if environment == here:
+        raise ConfigError(
+            f"The environment '{here}' cannot defer to itself.",
+            hint="Run in another one: --env dev --defer prod.",
+        )
+    other = sister_of(session)
+    other.env, other.defer = environment, None
+    other.__dict__["hook_manager"] = create_hook_manager(())
+    _ = other.config_loader
+    return other

@@ -18,6 +18,7 @@ from sparkpipe.spark.start.java import start_problem
 
 if TYPE_CHECKING:
     from sparkpipe.config import AbstractConfigLoader
+    from sparkpipe.session.session import Session
     from sparkpipe.spark.session import SparkProvider
 
 # A file system that is Databricks' own, unless somebody brings it.
@@ -74,25 +75,28 @@ def _select(whole: Pipeline, selection: Selection, problems: list[str]) -> Pipel
 
 
 def find_unread_params(
-    params: Mapping[str, Any],
-    pipelines: Iterable[Pipeline],
-    asked: Iterable[str],
-    who: str,
+    session: Session, pipeline: Pipeline | None, params: Mapping[str, Any] | None = None
 ) -> list[str]:
     """Tell parameters that nothing reads: most often misspelt ones.
 
     Args:
-        params: What was given.
-        pipelines: What may read them.
-        asked: Names that the configuration itself reads.
-        who: Who should have read them, for messages.
+        session: Whose configuration may read them, too, where it has been read.
+        pipeline: What should have read them; None for any pipeline of the project.
+        params: What was given; by default the parameters of the session.
+
+    Raises:
+        PreflightError: A pipeline of the project is wrong.
     """
-    inputs: set[str] = set().union(*(pipeline.all_inputs() for pipeline in pipelines))
+    pipelines = session.pipelines.values() if pipeline is None else [pipeline]
+    inputs: set[str] = set().union(*(one.all_inputs() for one in pipelines))
     if "parameters" in inputs:
         return []
-    read = {n.removeprefix("params:") for n in inputs if n.startswith("params:")} | set(asked)
+    read = {n.removeprefix("params:") for n in inputs if n.startswith("params:")}
+    for one in filter(None, (session, session.deferred_session)):
+        read.update(getattr(one.config_loader, "asked_params", ()))  # ${runtime_params:...}
+    who = "No pipeline" if pipeline is None else "No node of this pipeline"
     problems = []
-    for name in _leaves(params):
+    for name in _leaves(session.extra_params if params is None else params):
         if not _is_read(name, read):
             known = ", ".join(sorted(read)) or "none"
             hint = did_you_mean(name, read) or f"Those that are read: {known}."

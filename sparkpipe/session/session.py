@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,10 +25,12 @@ from sparkpipe.session.composing import Request, check_choice, check_project, pl
 from sparkpipe.session.parts import (
     fit_to_files,
     make_context,
+    make_deferred,
     make_hooks,
     make_provider,
     make_session_store,
     read_journal_settings,
+    sister_of,
 )
 from sparkpipe.session.prepared import PreparedRun
 from sparkpipe.session.problems import find_unread_params
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from sparkpipe.report.planned import PlannedRun
-
-_logger = logging.getLogger(__name__)
 
 #: The environment where none is given.
 ENVIRONMENT_VARIABLE = "SPARKPIPE_ENV"
@@ -64,6 +62,8 @@ class Session:
         hooks: Hooks beside those of the project's settings and of installed packages.
         package_name: The package of an installed project, where ``project_path`` has only its
             configuration.
+        defer: Another environment. What a run does not make, and its own environment has not, is
+            read from there; nothing is changed there.
 
     Attributes:
         project: The project.
@@ -86,9 +86,11 @@ class Session:
         spark: SparkSession | Callable[[], SparkSession] | None = None,
         hooks: Iterable[object] = (),
         package_name: str | None = None,
+        defer: str | None = None,
     ) -> None:
         self.project: Project = project_of(project_path, package_name)
         self.env = env or os.environ.get(ENVIRONMENT_VARIABLE) or None
+        self.defer = defer or None
         self.extra_params: dict[str, Any] = dict(extra_params or {})
         self._given_params = extra_params or {}
         self._parent: Session | None = None  # of a session that with_params has made
@@ -103,7 +105,7 @@ class Session:
         self._context: ProjectContext | None = None
         self._closing = ExitStack()
         if not self.settings_problems:
-            _ = self.config_loader  # a wrong folder or environment is told at once
+            _ = self.config_loader, self.deferred_session  # a wrong environment is told at once
 
     @classmethod
     def create(
@@ -277,6 +279,11 @@ class Session:
         return Runs(read_journal_settings(self).path)
 
     @cached_property
+    def deferred_session(self) -> Session | None:
+        """A session of the environment that ``defer`` names; None without one."""
+        return make_deferred(self, self.defer) if self.defer else None
+
+    @cached_property
     def spark(self) -> SparkProvider:
         """Gives the Spark session, started when first asked for.
 
@@ -330,12 +337,7 @@ class Session:
             ConfigError: A parameter must be a date and is none.
             PreflightError: More than one is.
         """
-        other = copy.copy(self)
-        other._parent = self
-        other._closing = ExitStack()
-        other._context = None
-        for name in ("config_loader", "params", "catalog", "store", "spark", "hook_manager"):
-            other.__dict__.pop(name, None)
+        other = sister_of(self)
         if not self.settings_problems:
             # The texts of what is given are lost when it is merged.
             params = fit_to_files(params, self.config_loader)
@@ -406,9 +408,6 @@ class Session:
             options: The filters of :meth:`run`, such as ``tags``, what it says of earlier runs,
                 such as ``resume``, and options of the runner. What only Spark can tell is taken as
                 missing.
-
-        Raises:
-            ConfigError: One of ``params`` is no date, and must be.
         """
         filters = {name: options.pop(name) for name in FILTERS if name in options}
         selection = Selection.of(pipeline_name, **filters)
@@ -510,22 +509,10 @@ class Session:
             **runner_options,
         ).run()
 
-    def unread_params(
-        self, pipelines: Iterable[Pipeline] | None = None, params: Mapping[str, Any] | None = None
-    ) -> list[str]:
-        """Tell parameters that nothing reads: most often misspelt ones.
-
-        Args:
-            pipelines: What may read them; by default all pipelines of the project. The
-                configuration may, too, where it has been read.
-            params: By default those of this session.
+    def unread_params(self) -> list[str]:
+        """Tell parameters of this session that nothing of the project reads: misspelt ones.
 
         Raises:
             PreflightError: A pipeline of the project is wrong.
         """
-        return find_unread_params(
-            self.extra_params if params is None else params,
-            [*(self.pipelines.values() if pipelines is None else pipelines)],
-            getattr(self.config_loader, "asked_params", ()),  # ${runtime_params:...}
-            "No pipeline" if pipelines is None else "No node of this pipeline",
-        )
+        return find_unread_params(self, None)

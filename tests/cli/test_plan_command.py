@@ -112,3 +112,50 @@ def test_a_run_of_what_is_missing_goes_on_by_names(shop: ShopProject) -> None:
     said = shop.command("run", "--only-missing")
     assert said.status == 1, said.text
     assert "sparkpipe run --from-nodes shout" in said.err
+
+
+def test_a_run_defers_to_another_environment(shop: ShopProject) -> None:
+    entry = "{{type: json.JSONDataSet, filepath: {}/{}.json}}\n"
+    for env in ("dev", "prod"):
+        lines = (f"{name}: {entry.format(env, name)}" for name in ("numbers", "doubled", "report"))
+        shop.write(f"conf/{env}/catalog.yml", "".join(lines))
+    shop.write("prod/numbers.json", "[5]")
+    options = ("--env", "dev", "--defer", "prod")
+
+    assert "Error: Input 'numbers'" in shop.command("plan", "--env", "dev").err
+    planned = shop.command("plan", *options)
+    assert (
+        "    loads    numbers        json.JSONDataSet  prod/numbers.json (of prod)\n" in planned.out
+    )
+    assert (planned.status, planned.err.count("Error")) == (0, 0)
+    assert shop.command("check", *options).status == 0
+    said = shop.command("run", *options)
+    assert said.status == 0, said.text
+    assert "'numbers' is read from 'prod': " in said.err
+    assert json.loads(shop.read("dev/report.json")) == {"total": 10}
+    assert [path.name for path in (shop.path / "prod").iterdir()] == ["numbers.json"]
+
+    shop.write("conf/base/catalog.yml", shop.read("conf/base/catalog.yml"))
+    shop.write("conf/dev/catalog.yml", "{}")
+    shop.write("conf/prod/catalog.yml", "{}")
+    refused = shop.command("run", *options)
+    assert refused.status == 2
+    assert "Node 'double' saves 'doubled'" in refused.err
+    assert "its place in 'prod', too" in refused.err
+
+    said = shop.command("run", "--env", "prod", "--defer", "prod")
+    assert said.err.strip() == (
+        "Error: The environment 'prod' cannot defer to itself. "
+        "Run in another one: --env dev --defer prod."
+    )
+    assert "no environment 'prd'" in shop.command("run", "--defer", "prd").err
+
+
+def test_a_failed_run_goes_on_with_the_same_environments(shop: ShopProject) -> None:
+    shop.write("conf/prod/.keep", "")
+    shop.write(
+        "conf/dev/catalog.yml", "doubled: {type: MemoryDataSet}\nreport: {type: MemoryDataSet}\n"
+    )
+    shop.replace("shop/nodes.py", "return str(report).upper()", "return report.nothing")
+    said = shop.command("run", "--env", "dev", "--defer", "prod")
+    assert "sparkpipe run --defer prod --env dev --from-nodes" in said.err

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from sparkpipe.cli.options import parameters, selection_options
+from sparkpipe.cli.options import defer_option, parameters, selection_options
 from sparkpipe.cli.project_command import ProjectCommand, open_session, project_options, show_error
 from sparkpipe.cli.streams import echo
 from sparkpipe.errors import PreflightError
@@ -16,6 +16,7 @@ from sparkpipe.streams import tell_work_done
 
 @click.command(cls=ProjectCommand)
 @selection_options
+@defer_option
 @project_options
 def check(
     *,
@@ -27,6 +28,7 @@ def check(
     params: tuple[str | Mapping[str, Any], ...],
     load_versions: dict[str, str],
     config: str | None,
+    defer: str | None,
     env: str | None,
     conf_source: str | None,
     verbose: bool,
@@ -38,7 +40,7 @@ def check(
     """
     from sparkpipe.session import Selection
 
-    session = open_session(env, conf_source, parameters(params))
+    session = open_session(env, conf_source, parameters(params), defer)
     options: dict[str, Any] = {
         "is_async": is_async,
         "max_workers": max_workers,

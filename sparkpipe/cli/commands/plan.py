@@ -8,7 +8,12 @@ from typing import Any
 import click
 
 from sparkpipe.cli.files import shown
-from sparkpipe.cli.options import parameters, relation_options, selection_options
+from sparkpipe.cli.options import (
+    defer_option,
+    parameters,
+    relation_options,
+    selection_options,
+)
 from sparkpipe.cli.project_command import ProjectCommand, open_session, project_options, show_error
 from sparkpipe.cli.streams import echo
 from sparkpipe.errors import PreflightError
@@ -25,6 +30,7 @@ from sparkpipe.streams import tell_work_done
     default="text",
     help="How the plan is written [text].",
 )
+@defer_option
 @project_options
 def plan(
     *,
@@ -38,6 +44,7 @@ def plan(
     config: str | None,
     only_missing: bool,
     form: str,
+    defer: str | None,
     env: str | None,
     conf_source: str | None,
     verbose: bool,
@@ -48,7 +55,7 @@ def plan(
     Takes the options of a run. Shows the nodes by levels, what each loads and saves, and what is
     skipped and why. Of a run that cannot succeed the problems are shown, too.
     """
-    session = open_session(env, conf_source, parameters(params))
+    session = open_session(env, conf_source, parameters(params), defer)
     planned = session.plan(
         pipeline,
         runner,

@@ -14,7 +14,12 @@ import click
 
 from sparkpipe.cli.files import shown
 from sparkpipe.cli.listing import joined
-from sparkpipe.cli.options import parameters, relation_options, selection_options
+from sparkpipe.cli.options import (
+    defer_option,
+    parameters,
+    relation_options,
+    selection_options,
+)
 from sparkpipe.cli.project_command import (
     ProjectCommand,
     current_project,
@@ -44,6 +49,7 @@ _LONG_RUN_SECONDS = 10.0
 @relation_options
 @click.option("--no-journal", is_flag=True, help="Do not write the run down.")
 @click.option("--no-progress", is_flag=True, help="Do not show how far the run is.")
+@defer_option
 @project_options
 def run(
     *,
@@ -58,6 +64,7 @@ def run(
     only_missing: bool,
     no_journal: bool,
     no_progress: bool,
+    defer: str | None,
     env: str | None,
     conf_source: str | None,
     verbose: bool,
@@ -77,7 +84,7 @@ def run(
     )
     log = set_up()
     try:
-        session = open_session(env, conf_source, extra_params)
+        session = open_session(env, conf_source, extra_params, defer)
         own = session.set_up_logging()
         if own:  # all handlers that there were are closed
             log = None if "root" in own else set_up()

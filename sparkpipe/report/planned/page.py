@@ -64,6 +64,5 @@ def _told(data_sets: Iterable[PlannedDataSet]) -> str:
     told = []
     for one in data_sets:
         if not is_parameter(one.name):
-            of = f", of {one.environment}" if one.environment else ""
-            told.append(f"{one.name} ({one.place or one.type}{of})")
+            told.append(f"{one.name} ({', '.join(filter(None, (one.place, one.about)))})")
     return "; ".join(told)

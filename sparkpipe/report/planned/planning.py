@@ -8,6 +8,7 @@ from typing import Any
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import location_of, version_of
+from sparkpipe.io.deferred import DeferredDataSet
 from sparkpipe.io.messages import type_of
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.plan import Plan
@@ -62,10 +63,15 @@ def _planned_data_set(name: str, catalog: DataCatalog) -> PlannedDataSet:
     except DataSetError:  # told as a problem
         config = catalog.config_of(name) or {}
         return PlannedDataSet(name, str(config.get("type")))
-    version = _load_version(data_set)
-    place = location_of(data_set)
-    return PlannedDataSet(name, type_of(data_set), place + (f", version {version}" * bool(version)))
+    if not isinstance(data_set, DeferredDataSet):
+        return PlannedDataSet(name, type_of(data_set), _place_of(data_set))
+    theirs = data_set.wrapped()
+    note = ""
+    if data_set.own is not None:
+        note = f"unless {location_of(data_set.own)} has data, which the run asks Spark"
+    return PlannedDataSet(name, type_of(theirs), _place_of(theirs), data_set.environment, note)
 
 
-def _load_version(data_set: Any) -> str:
-    return str(getattr(version_of(data_set), "load", None) or "")
+def _place_of(data_set: Any) -> str:
+    version = getattr(version_of(data_set), "load", None)
+    return location_of(data_set) + (f", version {version}" if version else "")

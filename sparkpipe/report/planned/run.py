@@ -20,12 +20,20 @@ class PlannedDataSet:
         type: Its type as an entry of the catalog names it; ``parameter`` for a parameter.
         place: Where it lies; empty where it has no place. No secret is in it.
         environment: The environment whose data it is, where that is not the one of the run.
+        note: What else is to know of it, in words.
     """
 
     name: str
     type: str
     place: str = ""
     environment: str = ""
+    note: str = ""
+
+    @property
+    def about(self) -> str:
+        """Whose data it is and what else is to know, in words; empty if there is nothing."""
+        of = f"of {self.environment}" if self.environment else ""
+        return ", ".join(filter(None, (of, self.note)))
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,8 @@ def _lines_of(node: PlannedNode, shown: Callable[[str], str]) -> Iterator[str]:
 
 def _cells(data_set: PlannedDataSet, shown: Callable[[str], str]) -> list[str]:
     place = shown(data_set.place) if data_set.place else ""
-    if data_set.environment:
-        place = f"{place} (of {data_set.environment})".lstrip()
+    if data_set.about:
+        place = f"{place} ({data_set.about})".lstrip()
     return [printable(cell) for cell in (data_set.name, data_set.type, place)]
 
 

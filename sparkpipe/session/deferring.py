@@ -1,0 +1,94 @@
+"""The catalogs of a run that defers to another environment."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sparkpipe.io import DataCatalog
+from sparkpipe.io.declared import location_of
+from sparkpipe.io.factory import has_versions
+from sparkpipe.pipeline import Pipeline
+from sparkpipe.plan.deferring import Other, find_deferred, find_foreign_saves
+from sparkpipe.project.context import configuration
+from sparkpipe.session.problems import attempt
+
+if TYPE_CHECKING:
+    from sparkpipe.session.session import Session
+
+_logger = logging.getLogger(__name__)
+
+# How many data sets are told one by one.
+_MOST_TOLD = 10
+
+
+def make_catalogs(
+    session: Session,
+    load_versions: Mapping[str, str],
+    save_version: str | None,
+    problems: list[str],
+) -> tuple[DataCatalog | None, Other | None]:
+    """Return the catalog of a session, and that of the environment to which it defers.
+
+    Args:
+        session: The session.
+        load_versions: Version to load, by name of a data set of either.
+        save_version: The version that a run saves.
+        problems: What is wrong is added here.
+    """
+    deferred = session.deferred_session
+    if deferred is None:
+        made = attempt(problems, lambda: session.create_catalog(load_versions, save_version))
+        return made, None
+    found: list[str] = []
+    theirs = attempt(
+        found,
+        lambda: deferred.create_catalog(_known_to(deferred, load_versions), save_version),
+    )
+    problems += [f"Of the environment '{session.defer}': {problem}" for problem in found]
+    elsewhere = _known_to(deferred, load_versions).keys() - _known_to(session, load_versions)
+    own = {name: version for name, version in load_versions.items() if name not in elsewhere}
+    catalog = attempt(problems, lambda: session.create_catalog(own, save_version))
+    if catalog is None or theirs is None:
+        return catalog, None
+    here = str(session.config_loader.env or session.env or "")
+    return catalog, Other(str(session.defer), theirs, here)
+
+
+def _known_to(session: Session, load_versions: Mapping[str, str]) -> dict[str, str]:
+    """Return the versions of data sets that a session has, and that keep versions."""
+    if not load_versions:
+        return {}
+    # No hook is told of a catalog that is only looked at.
+    looked_at: DataCatalog | None = attempt(
+        [],
+        lambda: DataCatalog.from_config_lazily(configuration(session.config_loader, "catalog")),
+    )
+    if looked_at is None:
+        return {}
+    known = {}
+    for name, version in load_versions.items():
+        if name in looked_at and has_versions(looked_at.config_of(name) or {}):
+            known[name] = version
+    return known
+
+
+def defer_inputs(pipeline: Pipeline, catalog: DataCatalog, other: Other) -> list[str]:
+    """Let a catalog read from another environment what its own has not; return what is wrong.
+
+    Args:
+        pipeline: What is to run.
+        catalog: That of the run; changed.
+        other: The other environment.
+    """
+    deferred, problems = find_deferred(pipeline, catalog, other)
+    catalog.add_all(deferred, replace=True)
+    for name, data_set in [*deferred.items()][:_MOST_TOLD]:
+        only = "" if data_set.own is None else " unless there is data here"
+        place = location_of(data_set)
+        _logger.info("'%s' is read from '%s'%s: %s", name, other.name, only, place)
+    if len(deferred) > _MOST_TOLD:
+        more = len(deferred) - _MOST_TOLD
+        _logger.info("So are %d more; 'sparkpipe plan' tells all.", more)
+    return problems + find_foreign_saves(pipeline, catalog, other)
