@@ -204,11 +204,12 @@ def _dotted(node: ast.AST) -> str:
 
 def _around(node: Definition) -> list[ast.AST]:
     """Return what is evaluated where something is defined, not in its body."""
+    around: list[ast.AST] = []
     if isinstance(node, ast.ClassDef):
-        bases = [*node.bases, *(keyword.value for keyword in node.keywords)]
-        return [*node.decorator_list, *bases]
-    defaults = [*node.args.defaults, *(one for one in node.args.kw_defaults if one is not None)]
-    return defaults if isinstance(node, ast.Lambda) else [*node.decorator_list, *defaults]
+        around += [*node.bases, *(keyword.value for keyword in node.keywords)]
+    else:
+        around += [*node.args.defaults, *(one for one in node.args.kw_defaults if one is not None)]
+    return around if isinstance(node, ast.Lambda) else [*node.decorator_list, *around]
 
 
 def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
