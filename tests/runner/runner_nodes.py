@@ -7,9 +7,11 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from sparkpipe.pipeline import Pipeline, node, pipeline
+from sparkpipe.spark.jobs.run import current_run
 from sparkpipe.testing.runner_nodes import (  # noqa: F401 - the tests find all of them here
     LogOfCalls,
     ReplaceInput,
@@ -73,6 +75,24 @@ def killed_while_it_logs(x: Any) -> Any:
 def slow(x: Any) -> Any:
     time.sleep(0.3)
     return x
+
+
+def boom_beside(folder: str) -> None:
+    """Fail when the other node has started; see :func:`hold_until_cancelled`."""
+    deadline = time.monotonic() + 30
+    while not Path(folder, "holding").exists():
+        assert time.monotonic() < deadline, "the other node has not started"
+        time.sleep(0.005)
+    raise ValueError("the barrel is empty")
+
+
+def hold_until_cancelled(folder: str) -> int:
+    """Work until the process of the run says that it has failed."""
+    Path(folder, "holding").touch()
+    run = current_run()
+    assert run is not None
+    assert run.is_cancelled.wait(30), "nothing has been cancelled"
+    return 5
 
 
 def process_id(x: Any) -> int:
