@@ -176,15 +176,11 @@ def selection_options(command: F) -> F:
 
 def relation_options(command: F) -> F:
     """Add the options that say how a run stands to earlier ones."""
-    for option in (
-        click.option(
-            "--only-missing",
-            is_flag=True,
-            help="Of these nodes, those whose outputs do not exist, and all after them.",
-        ),
-    ):
-        command = option(command)
-    return command
+    return click.option(
+        "--only-missing",
+        is_flag=True,
+        help="Of these nodes, those whose outputs do not exist, and all after them.",
+    )(command)
 
 
 def defer_option(command: F) -> F:

@@ -186,12 +186,10 @@ def project_options(command: F) -> F:
 
 def echo_table(rows: Sequence[Sequence[str]]) -> None:
     """Print rows with their columns aligned."""
-    if not rows:
-        return
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        echo("  ".join(cells).rstrip())
+    from sparkpipe.report.text import aligned
+
+    for line in aligned(rows):
+        echo(line)
 
 
 def show_error(error: SparkpipeError, verbose: bool, *, every_problem: bool = False) -> None:

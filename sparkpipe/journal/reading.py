@@ -110,6 +110,7 @@ class Journal:
         nodes: Iterable[str],
         slices: Mapping[str, str] | None = None,
         environment: str | None = None,
+        among: Iterable[str] | None = None,
     ) -> dict[str, NodeRecord]:
         """Return what nodes did when each one last ran well.
 
@@ -120,11 +121,13 @@ class Journal:
             nodes: The names of the nodes; one that never ran well is not in what is returned.
             slices: Only runs of this slice count.
             environment: Only runs of this configuration environment count.
+            among: The names of the runs that count, the last one first, where they are known; by
+                default of all.
         """
         wanted = set(nodes)
         found: dict[str, NodeRecord] = {}
         pointers: dict[str, NodeRecord] = {}
-        for name in self.names():
+        for name in self.names() if among is None else among:
             if not wanted:
                 break
             record = self._read(name, wanted)

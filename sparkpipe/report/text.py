@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 # Control characters but for tabs and ends of lines, marks that turn the direction, and what is no
 # character at all.
@@ -55,6 +56,18 @@ def fitted(text: str, width: int) -> str:
             text = text[:-1]
         text += "…"
     return text + " " * (width - width_of(text))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of printable cells as lines in which the columns stand below one another.
+
+    >>> aligned([["Node", "Took"], ["join_orders", "1 s"]])
+    ['Node         Took', 'join_orders  1 s']
+    """
+    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(fitted(*cell) for cell in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
 
 
 def duration(seconds: float) -> str:

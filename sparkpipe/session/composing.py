@@ -242,7 +242,7 @@ def plan_run(session: Session, request: Request) -> PlannedRun:
             nodes = planned_nodes(plan, parts.catalog, parts.decisions)
     return PlannedRun(
         request.selection.name,
-        session.config_loader.env or session.env or "",
+        parts.environment or "",
         "" if parts.runner is None else type(parts.runner).__name__,
         nodes,
         left_out,

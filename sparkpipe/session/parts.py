@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.config import AbstractConfigLoader, fit_params
+from sparkpipe.config import AbstractConfigLoader, fit_params, merged
 from sparkpipe.errors import ConfigError
 from sparkpipe.hooks import create_hook_manager, installed_hooks
 from sparkpipe.journal import JournalSettings
@@ -169,6 +169,19 @@ def sister_of(session: Session) -> Session:
     other._context = None
     for name in _OF_CONFIGURATION:
         other.__dict__.pop(name, None)
+    return other
+
+
+def copy_with_params(session: Session, params: Mapping[str, Any]) -> Session:
+    """Return a session with further parameters; see :meth:`Session.with_params`."""
+    other = sister_of(session)
+    if not session.settings_problems:
+        # The texts of what is given are lost when it is merged.
+        params = fit_to_files(params, session.config_loader)
+    other._given_params = merged(session.extra_params, params)
+    other.extra_params = dict(other._given_params)
+    if not session.settings_problems:
+        _ = other.config_loader
     return other
 
 

@@ -53,13 +53,14 @@ class Memory:
             return
         try:
             journal = Journal(self._settings.path)
-            last = next(iter(journal.names()), "")
+            names = journal.names()
             self.last_good = journal.last_good(
-                (node.name for node in pipeline.nodes), self._slices, self._environment
+                (node.name for node in pipeline.nodes), self._slices, self._environment, names
             )
         except Exception as exc:  # stores have errors of their own; the run needs nothing of it
             _logger.warning("Earlier runs cannot be read: %s: %s", type(exc).__name__, exc)
             return
+        last = next(iter(names), "")
         if last > self._run_id and last[:2] == self._run_id[:2]:
             _logger.warning(
                 "The clock of this machine is behind: the journal has the run %s, which is later "

@@ -40,6 +40,13 @@ class Selection:
         given = {name: names_of(value) for name, value in names.items()}
         return cls(pipeline_name, namespace=namespace, **given)
 
+    @classmethod
+    def taken_from(cls, pipeline_name: str | None, options: dict[str, Any]) -> Selection:
+        """Return a selection by what options say of filters, which are taken out of them."""
+        names = (one.name for one in fields(cls) if one.name != "pipeline_name")
+        filters = {name: options.pop(name) for name in names if name in options}
+        return cls.of(pipeline_name, **filters)
+
     @property
     def name(self) -> str:
         """The name of the pipeline."""
@@ -58,27 +65,17 @@ def names_of(given: str | Iterable[str] | None) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given or ())
 
 
-#: The names of the filters.
-FILTERS = tuple(one.name for one in fields(Selection) if one.name != "pipeline_name")
-
-
 @dataclass(frozen=True)
 class Relation:
     """How a run stands to earlier ones.
 
     Attributes:
         journal: Whether it is written down.
-        resume: The run that it continues, or ``last``; None if it is a run of its own.
-        changed: Whether it leaves out what would come to what is there.
         only_missing: Whether it leaves out what is there.
-        force: Whether it goes on where earlier runs say that it should not.
     """
 
     journal: bool = True
-    resume: str | None = None
-    changed: bool = False
     only_missing: bool = False
-    force: bool = False
 
     @classmethod
     def taken_from(cls, options: dict[str, Any]) -> Relation:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.config import AbstractConfigLoader, merged
+from sparkpipe.config import AbstractConfigLoader
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.logging import apply_logging_config
@@ -23,6 +23,7 @@ from sparkpipe.report.runs import Runs
 from sparkpipe.session.choosing_runner import RunnerChoice
 from sparkpipe.session.composing import Request, check_choice, check_project, plan_run, prepare_run
 from sparkpipe.session.parts import (
+    copy_with_params,
     fit_to_files,
     make_context,
     make_deferred,
@@ -30,11 +31,10 @@ from sparkpipe.session.parts import (
     make_provider,
     make_session_store,
     read_journal_settings,
-    sister_of,
 )
 from sparkpipe.session.prepared import PreparedRun
 from sparkpipe.session.problems import find_unread_params
-from sparkpipe.session.selection import FILTERS, Relation, Selection
+from sparkpipe.session.selection import Relation, Selection
 from sparkpipe.spark.session import SparkProvider, activated
 
 if TYPE_CHECKING:
@@ -337,15 +337,7 @@ class Session:
             ConfigError: A parameter must be a date and is none.
             PreflightError: More than one is.
         """
-        other = sister_of(self)
-        if not self.settings_problems:
-            # The texts of what is given are lost when it is merged.
-            params = fit_to_files(params, self.config_loader)
-        other._given_params = merged(self.extra_params, params)
-        other.extra_params = dict(other._given_params)
-        if not self.settings_problems:
-            _ = other.config_loader
-        return other
+        return copy_with_params(self, params)
 
     def prepare(
         self,
@@ -376,15 +368,9 @@ class Session:
             PreflightError: All that is wrong.
             ConfigError: One of ``params`` is no date, and must be.
         """
-        request = Request(
-            selection or Selection(),
-            runner,
-            load_versions or {},
-            inputs,
-            run_params,
-            runner_options,
-            relation or Relation(),
-        )
+        selection, relation = selection or Selection(), relation or Relation()
+        versions = load_versions or {}
+        request = Request(selection, runner, versions, inputs, run_params, runner_options, relation)
         return prepare_run(self.with_params(params) if params else self, request)
 
     def plan(
@@ -405,12 +391,10 @@ class Session:
             load_versions: See :meth:`run`.
             inputs: See :meth:`run`.
             params: See :meth:`run`.
-            options: The filters of :meth:`run`, such as ``tags``, what it says of earlier runs,
-                such as ``resume``, and options of the runner. What only Spark can tell is taken as
-                missing.
+            options: Filters and ``only_missing`` of :meth:`run`, and options of the runner. What
+                only Spark can tell is taken as missing.
         """
-        filters = {name: options.pop(name) for name in FILTERS if name in options}
-        selection = Selection.of(pipeline_name, **filters)
+        selection = Selection.taken_from(pipeline_name, options)
         relation = Relation.taken_from(options)
         request = Request(selection, runner, load_versions or {}, inputs, None, options, relation)
         return plan_run(self.with_params(params) if params else self, request)
@@ -450,10 +434,7 @@ class Session:
         *,
         inputs: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
-        resume: str | None = None,
-        changed: bool = False,
         only_missing: bool = False,
-        force: bool = False,
         journal: bool = True,
         **runner_options: Any,
     ) -> dict[str, Any]:
@@ -473,11 +454,8 @@ class Session:
             inputs: Data to use in place of what the catalog has under these names.
             params: Parameters for this run, on top of those of the session, as of
                 :meth:`with_params`.
-            resume: Continue this run, or the ``last`` one: do what it had not finished.
-            changed: Leave out nodes whose outputs are those that they would make.
             only_missing: Of the nodes that the filters keep, run those whose outputs do not exist,
                 all that follows from them, and what makes data for them that is only in memory.
-            force: Go on where earlier runs say that this one should not.
             journal: Write the run down.
             runner_options: For a runner given by name: arguments of its class, such as
                 ``is_async``, ``max_workers`` and ``continue_on_failure``.
@@ -505,7 +483,7 @@ class Session:
             load_versions=load_versions,
             inputs=inputs,
             params=params,
-            relation=Relation(journal, resume, changed, only_missing, force),
+            relation=Relation(journal, only_missing),
             **runner_options,
         ).run()
 

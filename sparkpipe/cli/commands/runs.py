@@ -129,8 +129,7 @@ def prune_runs(
 ) -> None:
     """Remove all but the last runs, and none that goes on.
 
-    What a removed run knew is forgotten: its nodes cannot be continued, and those that did not run
-    since run again with --changed.
+    What a removed run knew is forgotten.
     """
     from sparkpipe.session.parts import read_journal_settings
 

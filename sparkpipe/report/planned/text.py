@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from sparkpipe.report.planned.run import PlannedDataSet, PlannedNode, PlannedRun
-from sparkpipe.report.text import fitted, printable, width_of
+from sparkpipe.report.text import aligned, printable
 
 
 def text_of(planned: PlannedRun, shown: Callable[[str], str]) -> str:
@@ -49,8 +49,7 @@ def _lines_of(node: PlannedNode, shown: Callable[[str], str]) -> Iterator[str]:
         reasons = [printable(reason) for reason in node.reasons or ("",)]
         yield from _titled("runs" if node.runs else "skipped", reasons)
     rows = [_cells(one, shown) for one in (*node.loads, *node.saves)]
-    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(fitted(*cell) for cell in zip(row, widths, strict=True)) for row in rows]
+    lines = aligned(rows)
     yield from _titled("loads", lines[: len(node.loads)])
     yield from _titled("saves", lines[len(node.loads) :])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from sparkpipe.errors import first_line
 from sparkpipe.events import DataSetReport
 from sparkpipe.journal import NodeRecord, RunRecord
 from sparkpipe.report.text import duration, printable
@@ -36,7 +37,7 @@ def cells_of_run(record: RunRecord) -> list[str]:
 def cells_of_node(record: NodeRecord) -> list[str]:
     """Return what a run did with a node as the cells below :data:`NODE_TITLES`."""
     error = record.error
-    told = "" if error is None else f"{error.type}: {_first_line(error.message)}"
+    told = "" if error is None else f"{error.type}: {first_line(error.message)}"
     if error is not None and error.location:
         told += f" ({error.location})"
     return [
@@ -75,7 +76,3 @@ def without_empty(rows: Iterable[list[str]]) -> list[list[str]]:
     """Return a table, titles first, without the columns in which no row has anything."""
     columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
     return [list(row) for row in zip(*columns, strict=True)]
-
-
-def _first_line(text: str) -> str:
-    return text.strip().partition("\n")[0]

@@ -8,7 +8,7 @@ from typing import Any
 
 from sparkpipe.html.grid import headline, scrolling, table
 from sparkpipe.journal import NodeRecord, RunRecord
-from sparkpipe.report.text import duration, printable
+from sparkpipe.report.text import aligned, duration, printable
 
 # A time that differs by less than this, or by less than this share, tells nothing.
 _LEAST_SECONDS = 1.0
@@ -65,13 +65,8 @@ class Differences:
         title = f"{self.earlier.run_id} -> {self.later.run_id}"
         if not rows:
             return f"{title}: nothing differs."
-        table_ = [_TITLES, *(tuple(map(printable, row)) for row in rows)]
-        widths = [max(map(len, column)) for column in zip(*table_, strict=True)]
-        lines = [
-            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in table_
-        ]
-        return "\n".join([title, *lines])
+        printed = [[*map(printable, row)] for row in rows]
+        return "\n".join([title, *aligned([_TITLES, *printed])])
 
     def as_dict(self) -> dict[str, Any]:
         """Return them as plain values."""
@@ -94,7 +89,7 @@ def _of_nodes(one: NodeRecord, other: NodeRecord) -> Iterator[Difference]:
             where = one.node if name == one.node else f"{one.node}: {name}"
             yield Difference(title, where, _part(one, kind, name), _part(other, kind, name))
     before, after = one.loaded, other.loaded
-    for name in before.keys() & after.keys():
+    for name in sorted(before.keys() & after.keys()):
         yield from _if_other(
             "input",
             f"{one.node}: {name}",

@@ -17,7 +17,7 @@ from sparkpipe.report.runs.cells import (
     without_empty,
 )
 from sparkpipe.report.runs.differing import Differences
-from sparkpipe.report.text import duration, printable
+from sparkpipe.report.text import aligned, duration, printable
 
 _MOST_IN_NOTEBOOK = 20
 
@@ -74,12 +74,7 @@ class ShownRun:
 
     def __str__(self) -> str:
         rows = without_empty([[*NODE_TITLES], *map(cells_of_node, self.record.nodes.values())])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [*self._head()]
-        for row in rows:
-            cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-            lines.append("  ".join(cells).rstrip())
-        return "\n".join(lines)
+        return "\n".join([*self._head(), *aligned(rows)])
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
