@@ -79,14 +79,17 @@ class LocalFolder(_ByFiles):
     @contextmanager
     def _store(self) -> Iterator[FileStore]:
         import tempfile
+        from uuid import uuid4
 
-        remove_leftovers(Path(tempfile.gettempdir()))
-        # A process that was killed may still be writing: what it leaves, the next run removes.
-        with (
-            tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder,
-            _owned(Path(folder)),
-        ):
-            yield _Folder(Path(folder))
+        temporary = Path(tempfile.gettempdir())
+        remove_leftovers(temporary)
+        # Its name is known before it is made, as an interrupt may come right after.
+        folder = temporary / f"{_PREFIX}{uuid4().hex}"
+        store = _Folder(folder)
+        with _removed_at_end(store):
+            folder.mkdir(mode=0o700)
+            with _owned(folder):
+                yield store
 
 
 class SharedStorage(_ByFiles):
@@ -109,17 +112,31 @@ class SharedStorage(_ByFiles):
 
         file_system, path = fsspec.core.url_to_fs(self.address, **self._options)
         folder = f"{path.rstrip('/')}/sparkpipe-{os.urandom(8).hex()}"
-        file_system.makedirs(folder, exist_ok=True)
         store = _Storage(file_system, folder)
-        try:
+        with _removed_at_end(store):
+            file_system.makedirs(folder, exist_ok=True)
             yield store
-        finally:
-            store.remove_all()
 
 
 _PREFIX = "sparkpipe-"
 _OWNER = ".owner"
 _NEW_SECONDS = 60
+
+
+@contextmanager
+def _removed_at_end(store: FileStore) -> Iterator[None]:
+    """Remove the files of a run, also where an interrupt comes in the middle of that.
+
+    A process that was killed may still be writing: what it leaves, the next run removes.
+    """
+    try:
+        yield
+    finally:
+        try:
+            store.remove_all()
+        except KeyboardInterrupt:
+            store.remove_all()
+            raise
 
 
 @contextmanager

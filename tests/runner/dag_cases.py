@@ -21,6 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# The data sets of files import it late: Python does not get over an interrupt in the middle of
+# that, and every later case of the process would fail by it.
+import fsspec.implementations.local  # noqa: F401
 from hypothesis import strategies as st
 
 from sparkpipe.datasets.json import JSONDataSet

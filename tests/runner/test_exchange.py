@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,3 +117,38 @@ def test_the_data_of_nobody_is_told_as_missing(tmp_path: Path) -> None:
         elsewhere: Any = pickle.loads(pickle.dumps(shared))
         with pytest.raises(DataSetError, match="nothing has been saved to it yet"):
             elsewhere.load("b")
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_an_interrupt_right_after_its_folder_was_made_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_shared: bool
+) -> None:
+    exchange = SharedStorage(str(tmp_path)) if is_shared else LocalFolder()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    make = os.mkdir
+
+    def interrupted(*args: Any, **options: Any) -> None:
+        make(*args, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "mkdir", interrupted)
+    with pytest.raises(KeyboardInterrupt), exchange.open(make_plan(CHAIN), _catalog()):
+        pass
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_an_interrupt_while_its_folder_is_removed_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_shared: bool
+) -> None:
+    exchange = SharedStorage(str(tmp_path)) if is_shared else LocalFolder()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    remove = shutil.rmtree
+
+    def interrupted(*args: Any, **options: Any) -> None:
+        monkeypatch.setattr(shutil, "rmtree", remove)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), exchange.open(make_plan(CHAIN), _catalog()):
+        monkeypatch.setattr(shutil, "rmtree", interrupted)
+    assert [*tmp_path.iterdir()] == []
