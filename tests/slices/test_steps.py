@@ -73,7 +73,9 @@ def test_hours_have_sixty_minutes_each_and_texts_of_their_own(
     found = one.over(first + timedelta(hours=50 * count))
     assert len({choice.text for choice in found}) == len(found) == 50
     for number, choice in enumerate(found):
-        assert choice.value == first + number * timedelta(hours=count)
+        # Python takes no hour that a clock shows twice for equal to one of another zone.
+        value = choice.value.astimezone(timezone.utc)
+        assert value == first + number * timedelta(hours=count)
         assert one.choose(choice.text) == choice
 
 
