@@ -25,10 +25,10 @@ _MOST_IN_NOTEBOOK = 20
 class Runs(Journal):
     """The runs of a project, as a notebook shows them.
 
-    >>> from sparkpipe.session import Session
-    >>> with Session() as session:
-    ...     session.runs.show()  # the last one
-    ...     session.runs.diff()  # what differs between the last two
+    ::
+
+        session.runs.show()  # the last one
+        session.runs.diff()  # what differs between the last two
     """
 
     def show(self, run_id: str = "last") -> ShownRun:
