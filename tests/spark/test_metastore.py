@@ -116,6 +116,7 @@ def test_the_next_run_knows_the_table(delta_jars: None, project: Path) -> None:
         )
         assert ended.returncode == 0, ended.stderr
     assert sorted(path.name for path in project.iterdir() if path.is_dir()) == [
+        ".sparkpipe",  # what is remembered of the runs
         "conf",
         "logs",
         "metastore_db",
