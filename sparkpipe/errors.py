@@ -25,7 +25,8 @@
     ├── NodeRunError                 one node failed: at which step, where in the code
     │   ├── NodeTimeoutError         it took longer than its timeout
     │   └── NodeCancelledError       it did not fail, but was cancelled because another one did
-    └── RunFailedError               a run failed: all its NodeRunErrors
+    ├── RunFailedError               a run failed: all its NodeRunErrors
+    └── SlicesFailedError            runs of some slices failed: how each has ended
 
 An error says what happened, where, and (``hint``) what to do next; ``__cause__`` keeps its cause.
 """
@@ -36,8 +37,10 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 _MOST_LOST = 3
+_MOST_SLICES = 5
 
 
 class SparkpipeError(Exception):
@@ -267,6 +270,28 @@ class RunFailedError(SparkpipeError):
 
     def __repr__(self) -> str:
         return f"RunFailedError({self.message!r})"
+
+
+class SlicesFailedError(SparkpipeError):
+    """Slices failed; how each has ended is in it.
+
+    Args:
+        outcomes: Of all slices, each with its ``name``, ``status`` and ``error``.
+    """
+
+    def __init__(self, outcomes: Sequence[Any]) -> None:
+        self.outcomes = tuple(outcomes)
+        failed = [one for one in self.outcomes if one.error is not None]
+        left_out = sum(1 for one in self.outcomes if one.status == "not run")
+        lines = [f"{len(failed)} of {len(self.outcomes)} slices failed."]
+        if left_out:
+            lines[0] = f"{lines[0][:-1]}, and {left_out} did not run."
+        lines += [f"{one.name or 'all slices'}: {first_line(str(one.error))}" for one in failed]
+        shown = lines[: _MOST_SLICES + 1]
+        if len(lines) > len(shown):
+            shown.append(f"... {len(lines) - len(shown)} more")
+        super().__init__("\n".join(shown))
+        self.args = (self.outcomes,)
 
 
 def tell_lost(names: Sequence[str]) -> str:

@@ -38,6 +38,7 @@ class Sources:
         protects_type: Whether ``type`` must not depend on parameters of the run.
         used_params: Whether a parameter of the run was asked for.
         asked_params: Names of the parameters of the run that were asked for, of all keys.
+        slice_of: Returns what ``${slice:name}`` gives; None where it must not be used.
         refusal: Why a built-in resolver has refused; OmegaConf keeps no causes.
     """
 
@@ -50,6 +51,7 @@ class Sources:
     protects_type: bool = False
     used_params: bool = False
     asked_params: set[str] = field(default_factory=set)
+    slice_of: Callable[[str], Any] | None = None
     refusal: ConfigError | None = None
 
     @cached_property
@@ -170,13 +172,13 @@ class _NotQuickError(Exception):
 
 
 class _Quick:
-    """Resolves each distinct ``${globals:...}`` and ``${oc.env:...}`` once.
+    """Resolves each distinct ``${globals:...}``, ``${slice:...}`` and ``${oc.env:...}`` once.
 
     OmegaConf takes half a millisecond for a text. Of a thousand entries that begin with one
     ``${globals:folder}`` this leaves one to it.
     """
 
-    _FIELD = re.compile(r"\$\{(?:globals|oc\.env):[\w ./,:-]*\}", re.ASCII)
+    _FIELD = re.compile(r"\$\{(?:globals|slice|oc\.env):[\w ./,:-]*\}", re.ASCII)
 
     def __init__(self) -> None:
         self._fields: dict[str, Any] = {}
@@ -287,6 +289,7 @@ def _register(sources: Sources) -> None:
     for name, function in (
         ("globals", _of_globals),
         ("runtime_params", _of_runtime_params),
+        ("slice", _of_slice),
         # As OmegaConf's own, but for where we say no.
         ("oc.env", _of_environment),
     ):
@@ -354,6 +357,19 @@ def _of_runtime_params(name: Any, default: Any = _NOTHING) -> Any:
             f"${{runtime_params:{name},default}}.",
         )
     return value
+
+
+def _of_slice(name: Any) -> Any:
+    sources = _asked()
+    if sources.slice_of is None:
+        raise sources.refuse(
+            f"depends on the slice '{name}', which is not possible here.",
+            "The catalog, parameters and globals may.",
+        )
+    try:
+        return sources.slice_of(str(name))
+    except ConfigError as exc:
+        raise sources.refuse(f"asks for what is none: {exc.message}", exc.hint) from exc
 
 
 def _of_environment(name: str, default: Any = _NOTHING) -> Any:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections import UserDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path, PurePath
+from types import MappingProxyType
 from typing import Any
 
 from sparkpipe.config.files import find_files, is_folder, names_of_folders, read_file, shown_path
 from sparkpipe.config.interpolation import Sources, has_interpolation, interpolated, with_texts
 from sparkpipe.config.params import merged
 from sparkpipe.errors import ConfigError, did_you_mean
+from sparkpipe.slices import Choice, Steps, read_steps
+from sparkpipe.slices.asking import known_step
+from sparkpipe.slices.marks import mark_of
 
 _ENVIRONMENT = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 
@@ -25,7 +29,11 @@ PATTERNS: dict[str, tuple[str, ...]] = {
     "journal": ("journal*", "journal*/**/*"),
     "logging": ("logging*", "logging*/**/*", "**/logging*"),
     "globals": ("globals.yml", "globals.yaml", "globals.json"),
+    "slices": ("slices.yml", "slices.yaml", "slices.json"),
 }
+
+# What may differ from slice to slice; Spark and its credentials are those of the whole run.
+_OF_SLICES = ("catalog", "parameters", "globals")
 
 _MERGE_STRATEGIES = ("destructive", "soft")
 
@@ -69,7 +77,10 @@ class AbstractConfigLoader(UserDict[str, Any]):
 
     Attributes:
         asked_params: Names of the parameters of the run that the files read so far ask for.
+        slices: The slices of this run by name.
     """
+
+    slices: Mapping[str, Choice] = MappingProxyType({})
 
     def __init__(
         self,
@@ -244,9 +255,9 @@ class OmegaConfigLoader(ConfigLoader):
 
     ``${a.b}`` is a value of the same kind and environment; ``${globals:a.b,default}`` one of
     ``globals.yml``; ``${runtime_params:a.b,default}`` a parameter given for this run, else the
-    default, or without one what the parameters' files say; ``${oc.env:NAME,default}`` an
-    environment variable, in credentials only. Parameters given for this run are merged into the
-    parameters before they are resolved.
+    default, or without one what the parameters' files say; ``${slice:name}`` the slice of this run;
+    ``${oc.env:NAME,default}`` an environment variable, in credentials only. Parameters given for
+    this run are merged into the parameters before they are resolved.
 
     Args:
         conf_source: See :class:`ConfigLoader`.
@@ -294,7 +305,7 @@ class OmegaConfigLoader(ConfigLoader):
                     or "It is 'destructive' or 'soft'.",
                 )
         for name, function in self._resolvers.items():
-            if not callable(function) or name in ("globals", "runtime_params"):
+            if not callable(function) or name in ("globals", "runtime_params", "slice"):
                 reason = "is a resolver of ours" if callable(function) else "must be a function"
                 raise ConfigError(f"custom_resolvers: '{name}' {reason}.")
 
@@ -343,9 +354,20 @@ class OmegaConfigLoader(ConfigLoader):
             is_secret=kind == "credentials",
             protects_type=kind != "parameters",
             asked_params=self.asked_params,
+            slice_of=self._slice_of if kind in _OF_SLICES else None,
         )
         resolved = interpolated(seen, origins, sources)
         return {key: resolved[key] for key in values}
+
+    def _slice_of(self, name: str) -> Any:
+        """Return what stands for a slice: a mark, where the run has none of this name."""
+        if name in self.slices:
+            return self.slices[name].inserted
+        return mark_of(known_step(name, self._steps).name)
+
+    @cached_property
+    def _steps(self) -> Steps:
+        return read_steps(self["slices"])
 
     def _put_on_top(
         self, kind: str, below: dict[str, Any], above: dict[str, Any]

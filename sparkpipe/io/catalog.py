@@ -27,6 +27,7 @@ from sparkpipe.io.for_run import at_version
 from sparkpipe.io.memory import MemoryDataSet
 from sparkpipe.io.messages import describe_data_set, kind_of, name_error
 from sparkpipe.io.patterns import filled, is_pattern
+from sparkpipe.io.unchosen import UnchosenSlice, unchosen
 from sparkpipe.redaction import redacted_text
 
 _logger = logging.getLogger(__name__)
@@ -212,6 +213,27 @@ class DataCatalog:
         config = entry.config()
         return dict(config) if isinstance(config, Mapping) else None
 
+    def unchosen_slices(self, name: str) -> tuple[str, ...]:
+        """Return the slices on which a data set depends and which are not chosen, by their names.
+
+        >>> catalog = DataCatalog.from_config(
+        ...     {"orders": {"type": "json.JSONDataSet", "filepath": "<slice:day>.json"}}
+        ... )
+        >>> catalog.unchosen_slices("orders")
+        ('day',)
+        """
+        found = self._entry(name)
+        if isinstance(found, UnchosenSlice):
+            return (found.name,)
+        return found.slices if isinstance(found, Entry) else ()
+
+    def _refuse_unchosen(self, name: str) -> None:
+        """Refuse to load or save what lies somewhere else for each slice, and none is chosen."""
+        slices = self.unchosen_slices(name)
+        if slices:
+            origin = self._origin(name)
+            raise unchosen(f"Data set '{name}'{f' ({origin})' if origin else ''}", slices)
+
     def problems(self, names: Iterable[str] | None = None) -> list[str]:
         """Return what is known to be wrong with data sets before anything is loaded.
 
@@ -293,6 +315,7 @@ class DataCatalog:
             DataSetError: It cannot be loaded.
         """
         data_set = self[name]
+        self._refuse_unchosen(name)
         if version is not None:
             data_set = _at_version(name, data_set, version)
         if _logger.isEnabledFor(logging.INFO):
@@ -313,6 +336,7 @@ class DataCatalog:
             DataSetError: It cannot be saved.
         """
         data_set = self[name]
+        self._refuse_unchosen(name)
         if _logger.isEnabledFor(logging.INFO):
             _logger.info("Saving data to '%s' (%s)...", name, type(data_set).__name__)
         try:
@@ -328,6 +352,7 @@ class DataCatalog:
         if name not in self:
             return False
         data_set = self[name]
+        self._refuse_unchosen(name)
         if not hasattr(data_set, "exists"):
             _logger.warning("'%s' (%s) has no 'exists'.", name, kind_of(data_set))
             return False

@@ -6,6 +6,7 @@ import logging
 import re
 import threading
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from sparkpipe.errors import CredentialsNotFoundError, DataSetError, RegexError
@@ -13,6 +14,7 @@ from sparkpipe.io.core import Version
 from sparkpipe.io.factory import build_data_set, pattern_problems
 from sparkpipe.io.messages import name_error
 from sparkpipe.io.patterns import Patterns, filled
+from sparkpipe.slices.marks import marks_in
 
 _logger = logging.getLogger(__name__)
 
@@ -34,6 +36,11 @@ class Entry:
         self.raw = config
         self._arguments = (credentials, version)
         self.origin = origin
+
+    @cached_property
+    def slices(self) -> tuple[str, ...]:
+        """The slices on which it depends, and which are not chosen."""
+        return marks_in(self.raw)
 
     @property
     def is_made(self) -> bool:

@@ -14,6 +14,7 @@ Names = str | Iterable[str] | Mapping[str, str] | None
 
 _ALL_PARAMETERS = "parameters"
 _PARAMETER = "params:"
+_SLICE = "slice:"
 
 
 def pipeline(
@@ -28,7 +29,8 @@ def pipeline(
     """Make a pipeline of nodes and pipelines; in a namespace, or with other names, if so asked.
 
     A namespace is put before the names of all nodes, data sets and parameters, but for those that
-    are named in ``inputs``, ``outputs`` and ``parameters``, and for ``parameters`` itself.
+    are named in ``inputs``, ``outputs`` and ``parameters``, for ``parameters`` itself, and for
+    slices, such as ``slice:day``.
 
     Args:
         pipe: Nodes and pipelines, or one pipeline.
@@ -108,8 +110,8 @@ def _with_prefix(parameters: dict[str, str]) -> dict[str, str]:
 
 
 def is_parameter(name: str) -> bool:
-    """Return whether a name is that of a parameter, or of all of them."""
-    return name == _ALL_PARAMETERS or name.startswith(_PARAMETER)
+    """Return whether a name is that of a parameter, of all of them, or of the slice of a run."""
+    return name == _ALL_PARAMETERS or name.startswith((_PARAMETER, _SLICE))
 
 
 def _new_names(
@@ -142,7 +144,7 @@ def _new_names(
 def _new_name(name: str, given: Mapping[str, str], namespace: str | None) -> str:
     if name in given:
         return given[name]
-    if name == _ALL_PARAMETERS:
+    if name == _ALL_PARAMETERS or name.startswith(_SLICE):
         return name
     for group in _groups_of(name):
         if group in given:

@@ -23,6 +23,7 @@ from sparkpipe.io.deferred import DeferredDataSet
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.plan.conflicts import target_problems
+from sparkpipe.slices.marks import PREFIX
 from sparkpipe.spark.databricks import folder_problems
 
 _logger = logging.getLogger(__name__)
@@ -162,6 +163,12 @@ def _unknown_input(name: str, readers: str, known: list[str]) -> str:
         hint = did_you_mean(name.removeprefix("params:"), params) or (
             "Set it in conf/base/parameters.yml."
         )
+    elif name.startswith(PREFIX):
+        what = f"There is no slice '{name.removeprefix(PREFIX)}', which {readers} needs."
+        slices = [one.removeprefix(PREFIX) for one in known if one.startswith(PREFIX)]
+        hint = did_you_mean(name.removeprefix(PREFIX), slices) or (
+            "Declare it in conf/base/slices.yml."
+        )
     else:
         what = f"The input '{name}' of {readers} is neither in the catalog nor made in this run."
         hint = did_you_mean(name, known) or (
@@ -194,6 +201,8 @@ def _unconfirmable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
 
 
 def _missing_data(name: str, catalog: DataCatalog) -> str:
+    if catalog.unchosen_slices(name):  # it lies somewhere else for each
+        return ""
     data_set = _made(name, catalog)
     # Of one that cannot be loaded, or that lies on Databricks, it is told in other words.
     if why_unreadable(data_set) or folder_problems(location_of(unwrapped(data_set))):

@@ -12,7 +12,10 @@ from sparkpipe.errors import ConfigError
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.io.files import split_protocol
+from sparkpipe.io.unchosen import UnchosenSlice
 from sparkpipe.pipeline.modular import is_parameter
+from sparkpipe.slices import read_steps
+from sparkpipe.slices.marks import PREFIX
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -111,7 +114,7 @@ class ProjectContext:
             catalog = kind.from_config(absolute, credentials, load_versions, save_version)
         # Also outside a run, what is loaded is loaded with the settings of this project.
         catalog._scope = self._scope
-        feed_dict = feed_of_params(self.params)
+        feed_dict = {**feed_of_params(self.params), **feed_of_slices(self.config_loader)}
         catalog.add_feed_dict(feed_dict)
         self._hook_manager.hook.after_catalog_created(
             catalog=catalog,
@@ -163,6 +166,19 @@ def configuration(config_loader: AbstractConfigLoader, kind: str) -> dict[str, A
             )
         return dict(found)
     return found
+
+
+def feed_of_slices(config_loader: AbstractConfigLoader) -> dict[str, Any]:
+    """Return what nodes may read: ``slice:x`` for each slice; one not chosen cannot be loaded.
+
+    Raises:
+        ConfigError: ``slices.yml`` is wrong.
+    """
+    chosen = getattr(config_loader, "slices", {})  # a loader of the user's may derive from nothing
+    feed: dict[str, Any] = {}
+    for name in read_steps(configuration(config_loader, "slices")):
+        feed[f"{PREFIX}{name}"] = chosen[name].value if name in chosen else UnchosenSlice(name)
+    return feed
 
 
 def absolute_path(path: str, folder: Path) -> str:

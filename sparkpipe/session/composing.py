@@ -36,6 +36,8 @@ from sparkpipe.session.problems import (
 )
 from sparkpipe.session.remembering import Memory
 from sparkpipe.session.selection import Relation, Selection
+from sparkpipe.session.slices.judging import find_unchosen
+from sparkpipe.slices.asking import texts_of
 
 if TYPE_CHECKING:
     from sparkpipe.session.session import Session
@@ -54,6 +56,29 @@ class Request:
     run_params: Mapping[str, Any] | None = None
     runner_options: Mapping[str, Any] = field(default_factory=dict)
     relation: Relation = field(default_factory=Relation)
+
+    @classmethod
+    def of(
+        cls,
+        selection: Selection | None = None,
+        runner: RunnerChoice = None,
+        *,
+        load_versions: Mapping[str, str] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        run_params: Mapping[str, Any] | None = None,
+        relation: Relation | None = None,
+        **runner_options: Any,
+    ) -> Request:
+        """Return a request of what a session is given; the rest are options of the runner."""
+        return cls(
+            selection or Selection(),
+            runner,
+            load_versions or {},
+            inputs,
+            run_params,
+            runner_options,
+            relation or Relation(),
+        )
 
 
 @dataclass(frozen=True)
@@ -107,7 +132,8 @@ def compose(session: Session, request: Request, *, may_start_spark: bool) -> Com
         attempt([], lambda: session.spark.expect_connect())
     env = attempt(problems, lambda: session.config_loader.env) or session.env
     journal = attempt(problems, lambda: read_journal_settings(session))
-    memory = Memory(journal if request.relation.journal else None, run_id, env)
+    slices = texts_of(session.slice_choices)
+    memory = Memory(journal if request.relation.journal else None, run_id, env, slices)
     whole, selected = choose(session.registry, request.selection, problems)
     catalog, other = make_catalogs(session, request.load_versions, run_id, problems)
     if catalog is None:
@@ -130,6 +156,7 @@ def compose(session: Session, request: Request, *, may_start_spark: bool) -> Com
         memory.recall(judged)
         plan = memory.plan(judge, judged, catalog, hooks)
         problems += plan.problems
+        problems += find_unchosen(judged, catalog)
         problems += find_version_problems(catalog, request.load_versions, judged.inputs())
         problems += find_unread_params(session, whole, request.run_params)
         problems += find_pool_problems(judged, session.spark.options.pool_names)
@@ -208,6 +235,7 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
             env,
             redacted(catalog["parameters"].load() if "parameters" in catalog else {}),
             redacted(session.extra_params),
+            slices=texts_of(session.slice_choices),
         ),
         (*parts.memory.observers(catalog), *parts.observers),
     )

@@ -15,7 +15,7 @@ from sparkpipe.project.context import configuration
 from sparkpipe.session.problems import attempt
 
 if TYPE_CHECKING:
-    from sparkpipe.session.session import Session
+    from sparkpipe.session.opened import OpenProject
 
 _logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ _MOST_TOLD = 10
 
 
 def make_catalogs(
-    session: Session,
+    session: OpenProject,
     load_versions: Mapping[str, str],
     save_version: str | None,
     problems: list[str],
@@ -56,7 +56,7 @@ def make_catalogs(
     return catalog, Other(str(session.defer), theirs, here)
 
 
-def _known_to(session: Session, load_versions: Mapping[str, str]) -> dict[str, str]:
+def _known_to(session: OpenProject, load_versions: Mapping[str, str]) -> dict[str, str]:
     """Return the versions of data sets that a session has, and that keep versions."""
     if not load_versions:
         return {}

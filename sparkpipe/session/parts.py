@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sparkpipe.config import AbstractConfigLoader, fit_params, merged
 from sparkpipe.errors import ConfigError
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from pluggy import PluginManager
     from pyspark.sql import SparkSession
 
-    from sparkpipe.session.session import Session
+    from sparkpipe.session.opened import OpenProject
+
+S = TypeVar("S", bound="OpenProject")
 
 
 def make_hooks(settings: Settings, given: Iterable[object]) -> PluginManager:
@@ -42,7 +44,7 @@ def make_hooks(settings: Settings, given: Iterable[object]) -> PluginManager:
     )
 
 
-def make_session_store(session: Session, settings: Settings) -> Any:
+def make_session_store(session: OpenProject, settings: Settings) -> Any:
     """Make what keeps what is known of a session.
 
     Raises:
@@ -58,7 +60,7 @@ def make_session_store(session: Session, settings: Settings) -> Any:
     return make_store(settings, session.project.path, known)
 
 
-def make_context(session: Session, settings: Settings) -> ProjectContext:
+def make_context(session: OpenProject, settings: Settings) -> ProjectContext:
     """Make the context that the settings name, and tell the hooks of it.
 
     Raises:
@@ -89,7 +91,7 @@ def make_context(session: Session, settings: Settings) -> ProjectContext:
     return context
 
 
-def read_journal_settings(session: Session) -> JournalSettings:
+def read_journal_settings(session: OpenProject) -> JournalSettings:
     """Return how the runs of a session are written down.
 
     Raises:
@@ -100,7 +102,7 @@ def read_journal_settings(session: Session) -> JournalSettings:
 
 
 def make_provider(
-    session: Session, given: SparkSession | Callable[[], SparkSession] | None
+    session: OpenProject, given: SparkSession | Callable[[], SparkSession] | None
 ) -> SparkProvider:
     """Return what provides the session's Spark.
 
@@ -157,7 +159,7 @@ _OF_CONFIGURATION = (
 )
 
 
-def sister_of(session: Session) -> Session:
+def sister_of(session: S) -> S:
     """Return a session of the same project, hooks and Spark that reads the configuration anew.
 
     Args:
@@ -172,7 +174,7 @@ def sister_of(session: Session) -> Session:
     return other
 
 
-def copy_with_params(session: Session, params: Mapping[str, Any]) -> Session:
+def copy_with_params(session: S, params: Mapping[str, Any]) -> S:
     """Return a session with further parameters; see :meth:`Session.with_params`."""
     other = sister_of(session)
     if not session.settings_problems:
@@ -185,7 +187,7 @@ def copy_with_params(session: Session, params: Mapping[str, Any]) -> Session:
     return other
 
 
-def make_deferred(session: Session, environment: str) -> Session:
+def make_deferred(session: S, environment: str) -> S:
     """Return a session of another environment, for its catalog; its hooks are not called.
 
     A hook that keeps a catalog or a context would keep what can be written there.

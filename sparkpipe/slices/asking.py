@@ -50,8 +50,7 @@ def read_asked(given: Given, steps: Steps, now: datetime | None = None) -> Asked
     choices: dict[str, tuple[Choice, ...]] = {}
     states: set[str] = set()
     for name, text in _pairs(given):
-        if name not in steps:
-            raise _unknown(name, steps)
+        step = known_step(name, steps)
         if name in choices:
             raise ConfigError(
                 f"Slices of '{name}' are given twice.",
@@ -60,14 +59,14 @@ def read_asked(given: Given, steps: Steps, now: datetime | None = None) -> Asked
         words = [word.strip() for word in text.split(",")]
         of_states = [word for word in words if word in STATES]
         if not of_states:
-            choices[name] = tuple(_read(words, steps[name], now))
+            choices[name] = tuple(_read(words, step, now))
         elif len(of_states) < len(words):
             raise ConfigError(
                 f"{name}={text} has states and slices.", hint="Give one or the other."
             )
         else:
             states.update(of_states)
-            choices[name] = tuple(steps[name].over(now))
+            choices[name] = tuple(step.over(now))
     if not choices:
         raise ConfigError("No slice is given.", hint="Write name=value, as in day=2024-01-31.")
     return Asked(choices, frozenset(states))
@@ -102,11 +101,18 @@ def texts_of(combination: Combination) -> dict[str, str]:
     return {name: choice.text for name, choice in combination.items()}
 
 
-def _unknown(name: str, steps: Steps) -> ConfigError:
-    hint = did_you_mean(name, steps) or (
-        f"There are: {', '.join(steps)}." if steps else "Declare it in conf/base/slices.yml."
-    )
-    return ConfigError(f"There is no slice '{name}'.", hint=hint)
+def known_step(name: str, steps: Steps) -> Step:
+    """Return the slices of a name.
+
+    Raises:
+        ConfigError: There are none.
+    """
+    if name not in steps:
+        hint = did_you_mean(name, steps) or (
+            f"There are: {', '.join(steps)}." if steps else "Declare it in conf/base/slices.yml."
+        )
+        raise ConfigError(f"There is no slice '{name}'.", hint=hint)
+    return steps[name]
 
 
 def _pairs(given: Given) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,1 @@
+"""Runs that are done once for each slice."""

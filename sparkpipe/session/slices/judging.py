@@ -1,0 +1,123 @@
+"""What is wrong with a run over slices, found before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sparkpipe.errors import DataSetError
+from sparkpipe.io import DataCatalog
+from sparkpipe.io.declared import location_of, save_effect, unwrapped
+from sparkpipe.io.unchosen import hint
+from sparkpipe.pipeline import Pipeline
+from sparkpipe.pipeline.node import Node
+from sparkpipe.session.slices.depending import is_in_memory, slices_by_node, slices_of_place
+from sparkpipe.slices import marked, marks_in
+from sparkpipe.slices.marks import PREFIX
+
+_REPLACE_WHERE = "replacewhere"
+
+
+def find_unchosen(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+    """Tell nodes that depend on slices that are not chosen.
+
+    Args:
+        pipeline: What is to run.
+        catalog: In which marks stand for what is not chosen.
+    """
+    if not any(catalog.unchosen_slices(name) for name in catalog if name.startswith(PREFIX)):
+        return []
+    by_node = slices_by_node(pipeline, catalog)
+    nodes_of: dict[tuple[str, ...], list[str]] = {}
+    for node, slices in by_node.items():
+        if slices:
+            nodes_of.setdefault(slices, []).append(node.name)
+    return [
+        f"{_listed(names)} {'depends' if len(names) == 1 else 'depend'} on {marked(slices)}, "
+        f"and none is chosen. {hint(slices)}"
+        for slices, names in nodes_of.items()
+    ]
+
+
+def find_slice_problems(
+    by_node: Mapping[Node, tuple[str, ...]], asked: Iterable[str], catalog: DataCatalog
+) -> list[str]:
+    """Tell what keeps nodes from running once for each slice.
+
+    Args:
+        by_node: The slices of each node.
+        asked: Names of the slices that are asked for.
+        catalog: Of a session without slices.
+    """
+    asked = tuple(asked)
+    problems = []
+    depended = {name for slices in by_node.values() for name in slices}
+    for name in asked:
+        if name not in depended:
+            problems.append(
+                f"No node of this run depends on the slice '{name}'. Leave out --slice {name}, or "
+                f"write ${{slice:{name}}} into an entry of the catalog that one reads or saves."
+            )
+    for node, slices in by_node.items():
+        lacking = tuple(name for name in slices if name not in asked)
+        if lacking:
+            problems.append(
+                f"Node '{node.name}' depends on {marked(lacking)}, and none is chosen. "
+                f"{hint(lacking)}"
+            )
+        problems += _mixing(node, slices, catalog)
+    return problems
+
+
+def _mixing(node: Node, slices: tuple[str, ...], catalog: DataCatalog) -> Iterator[str]:
+    """Tell outputs in which slices would not stay apart, or would be doubled."""
+    for name in node.output_names if slices else ():
+        if is_in_memory(name, catalog):
+            continue
+        try:
+            data_set = unwrapped(catalog[name])
+        except DataSetError:  # told with the entry
+            continue
+        effect = save_effect(data_set)
+        place = location_of(data_set)
+        what = f"Output '{name}' ({type(data_set).__name__}{f', {place}' if place else ''}) of "
+        what += f"node '{node.name}'"
+        if effect == "append":
+            yield (f"{what} appends: a slice that runs again would be there twice. {_REMEDY}")
+            continue
+        config = catalog.config_of(name) or {}
+        kept_apart = {*slices_of_place(name, catalog), *_replaced(config)}
+        mixed = tuple(one for one in slices if one not in kept_apart)
+        # Without a condition the rows tell which partition, or which rows, they take the place of.
+        of_rows = effect == "merge" or (effect == "part" and not list(_conditions(config)))
+        if mixed and not of_rows:
+            yield (
+                f"{what} would mix slices: each {' and '.join(mixed)} would take the place of the "
+                f"one before. {_REMEDY}"
+            )
+
+
+_REMEDY = (
+    "Put ${slice:...} into its path, replace a part only (replaceWhere, or partitionOverwriteMode "
+    "dynamic), or merge."
+)
+
+
+def _replaced(config: Mapping[str, Any]) -> set[str]:
+    """Return the slices to which a save is limited by a condition."""
+    return {name for condition in _conditions(config) for name in marks_in(condition)}
+
+
+def _conditions(config: Any) -> Iterator[Any]:
+    if isinstance(config, Mapping):
+        for key, value in config.items():
+            if str(key).lower() == _REPLACE_WHERE:
+                yield value
+            else:
+                yield from _conditions(value)
+
+
+def _listed(names: list[str], most: int = 3) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:most])
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"Node{'s' if len(names) > 1 else ''} {shown}{more}"
