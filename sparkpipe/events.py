@@ -102,6 +102,7 @@ class RunStarted:
         extra_params: Parameters that were given on top of those of the files, secrets hidden.
         slices: The slice that the run is of, by the names of its dimensions.
         resumes: The run that this one continues; empty if it is a run of its own.
+        options: See :class:`RunDescription`.
         identities: By the names of nodes, what makes each one what it is: hashes of its code, its
             parameters and the options of its data sets. Empty where nobody has worked them out.
         time: Seconds since the epoch.
@@ -122,6 +123,7 @@ class RunStarted:
     extra_params: Mapping[str, Any] = field(default_factory=dict)
     slices: Mapping[str, str] = field(default_factory=dict)
     resumes: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
     identities: Mapping[str, Any] = field(default_factory=dict, repr=False)
     time: float = field(default_factory=time.time)
 
@@ -387,6 +389,8 @@ class RunDescription:
         extra_params: Those of them that were given on top of those of the files.
         slices: The slice that the run is of, by the names of its dimensions.
         resumes: The run that this one continues; empty if it is a run of its own.
+        options: What else it was asked for, as far as it was: ``load_versions``, ``defer``,
+            ``only_missing``, ``changed`` and ``job_run_id``.
         identities: What makes each node what it is, by its name; see :class:`RunStarted`.
     """
 
@@ -398,6 +402,7 @@ class RunDescription:
     extra_params: Mapping[str, Any] = field(default_factory=dict)
     slices: Mapping[str, str] = field(default_factory=dict)
     resumes: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
     identities: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -176,11 +176,39 @@ def selection_options(command: F) -> F:
 
 def relation_options(command: F) -> F:
     """Add the options that say how a run stands to earlier ones."""
-    return click.option(
-        "--only-missing",
-        is_flag=True,
-        help="Of these nodes, those whose outputs do not exist, and all after them.",
-    )(command)
+    for option in reversed(
+        (
+            click.option(
+                "--resume",
+                is_flag=False,
+                flag_value="last",
+                metavar="[RUN_ID]",
+                callback=text,
+                help="Continue a run, or the last one: what it had not finished, as it was asked "
+                "for unless other options are given.",
+            ),
+            click.option(
+                "--changed",
+                is_flag=True,
+                help="Leave out nodes of which nothing has changed since they last ran well.",
+            ),
+            click.option(
+                "--only-missing",
+                is_flag=True,
+                help="Of these nodes, those whose outputs do not exist, and all after them.",
+            ),
+            click.option(
+                "--job-run-id",
+                callback=text,
+                help="What a scheduler calls this run: a repaired or repeated one continues it.",
+            ),
+            click.option(
+                "--force", is_flag=True, help="Continue a run though something has changed."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
 
 
 def defer_option(command: F) -> F:

@@ -21,6 +21,8 @@ class LambdaDataSet(AbstractDataSet):
         save: Takes the data.
         exists: Tells whether there is data.
         release: Lets go of it.
+        state: Returns a text that changes when what ``load`` returns does; without one, nodes that
+            read it never pass for unchanged.
 
     In YAML a function is given by its dotted path, which is imported at first use::
 
@@ -36,8 +38,15 @@ class LambdaDataSet(AbstractDataSet):
         exists: Function = None,
         release: Function = None,
         metadata: dict[str, Any] | None = None,
+        state: Function = None,
     ) -> None:
-        self._functions = {"load": load, "save": save, "exists": exists, "release": release}
+        self._functions = {
+            "load": load,
+            "save": save,
+            "exists": exists,
+            "release": release,
+            "state": state,
+        }
         self.metadata = metadata
         for name, function in self._functions.items():
             if not (function is None or isinstance(function, str) or callable(function)):
@@ -77,6 +86,19 @@ class LambdaDataSet(AbstractDataSet):
     def _release(self) -> None:
         if self._resolved["release"] is not None:
             self._resolved["release"]()
+
+    def functions(self) -> dict[str, Callable[..., Any] | None]:
+        """Return the functions by what each is for.
+
+        Raises:
+            DataSetError: One cannot be imported.
+        """
+        return dict(self._resolved)
+
+    def state(self) -> str | None:
+        """Return what ``state`` tells; None without it."""
+        tell = self._resolved["state"]
+        return None if tell is None else str(tell())
 
     def why_unreadable(self) -> str:
         """Say that there is no function that loads."""

@@ -82,9 +82,29 @@ class CodeReader:
             known = self._parts[id(func)] = self._read(func)
         return known
 
+    def digest(self, value: Any) -> str:
+        """Return a digest of a value, and of the code that it holds.
+
+        Args:
+            value: Plain data, or objects, functions and classes among it.
+        """
+        root = _Piece("")
+        told = self._value(value, root)
+        found = [piece for pieces in self._all_needed(root).values() for piece in pieces]
+        return digest_of_text(told, *sorted(piece.digest for piece in found)) if found else told
+
     def _read(self, func: Callable[..., Any]) -> dict[str, Part]:
         root = _Piece(f"{_name_of(func)}()")
         told = self._token(func, root, is_called=True)
+        parts = {key: _joined(pieces) for key, pieces in self._all_needed(root).items()}
+        if told in parts:
+            return parts
+        # Something around a function: a partial, a method, an object; or what is installed.
+        place = next(iter(parts.values())).place if parts else ""
+        return {root.key: Part(digest_of_text(told), place), **parts}
+
+    def _all_needed(self, root: _Piece) -> dict[str, list[_Piece]]:
+        """Read what is still to be read, and return what a piece needs, by names."""
         while self._to_read:
             self._to_read.pop()()
         found: dict[str, list[_Piece]] = {}
@@ -95,12 +115,7 @@ class CodeReader:
                 visited.add(id(piece))
                 found.setdefault(piece.key, []).append(piece)
                 to_visit.extend(reversed(piece.needs))
-        parts = {key: _joined(pieces) for key, pieces in found.items()}
-        if told in parts:
-            return parts
-        # Something around a function: a partial, a method, an object; or what is installed.
-        place = next(iter(parts.values())).place if parts else ""
-        return {root.key: Part(digest_of_text(told), place), **parts}
+        return found
 
     def _token(self, value: Any, needing: _Piece, *, is_called: bool = False) -> str:
         """Return what stands for a value that is no plain one.

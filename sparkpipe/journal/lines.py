@@ -66,8 +66,10 @@ def _ended(event: NodeEnded) -> dict[str, Any]:
         told["spark_seconds"] = event.spark_seconds
     if event.error is not None:
         told["error"] = vars(event.error)
-    # Of what is only in memory there is nothing to tell but that it is lazy.
-    reports = [one for one in event.data_sets if one.location or one.is_lazy or one.state]
+    # Of what is only in memory there is nothing to tell but that it is lazy, or who made it.
+    reports = [
+        one for one in event.data_sets if one.location or one.is_lazy or one.state or one.version
+    ]
     if reports:
         told["data_sets"] = [
             {name: value for name, value in vars(one).items() if value not in (None, "", False)}

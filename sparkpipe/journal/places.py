@@ -7,14 +7,14 @@ Databricks) it is a folder of segments while it runs, which become that file whe
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
 from sparkpipe.io.files import split_protocol
-from sparkpipe.io.saving.locks import FileLock, hold_new, try_hold
+from sparkpipe.io.saving.locks import FileLock, hold_if_free, hold_new, try_hold
 from sparkpipe.journal.segments import Segments
 
 _SUFFIX = ".jsonl"
@@ -59,6 +59,12 @@ class Place(Protocol):
 
         Raises:
             OSError: It cannot be written.
+        """
+
+    def claim(self, name: str) -> AbstractContextManager[bool]:
+        """Hold a run while it is continued; what is given is whether nobody else does.
+
+        Where there are no locks nobody can tell, and everybody may.
         """
 
     def remove(self, name: str) -> None:
@@ -134,6 +140,18 @@ class _Folder:
                 return _File(hold_new(self._file(run_id if number == 1 else f"{run_id}~{number}")))
         raise FileExistsError(f"too many runs are called {run_id}")
 
+    @contextmanager
+    def claim(self, name: str) -> Iterator[bool]:
+        if not os.access(self._path, os.W_OK):
+            yield True
+            return
+        lock = hold_if_free(self._path / f".{_quoted(name)}.claim")
+        try:
+            yield lock is not None
+        finally:
+            if lock is not None:
+                lock.remove()
+
     def remove(self, name: str) -> None:
         import shutil  # what most processes do not need
 
@@ -185,6 +203,9 @@ class _Address:
 
     def new(self, run_id: str) -> Sink:
         return Segments(run_id, self._write_segment, self._join_segments)
+
+    def claim(self, name: str) -> AbstractContextManager[bool]:
+        return nullcontext(True)
 
     def remove(self, name: str) -> None:
         for path in (self._file(name), self._folder(name)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from sparkpipe.errors import SparkpipeError, did_you_mean
@@ -144,6 +145,14 @@ class Journal:
                     found[node] = one if pointer is None else _seen_again(one, pointer)
             wanted -= found.keys()
         return found
+
+    def claim(self, run_id: str) -> AbstractContextManager[bool]:
+        """Hold a run while it is continued; what is given is whether nobody else does.
+
+        Args:
+            run_id: Its whole name.
+        """
+        return self._place.claim(run_id)
 
     def remove(self, name: str) -> None:
         """Remove a run.

@@ -97,6 +97,7 @@ class RunRecord:
         versions: Of ``sparkpipe``, ``python`` and ``spark``.
         slices: The slice that it was of.
         resumes: The run that it continues.
+        options: What else it was asked for; see :class:`sparkpipe.events.RunDescription`.
         host: The machine.
         nodes: What it did with each node, by name, in the order of the plan.
         notes: What could not be read of it, in words.
@@ -117,6 +118,7 @@ class RunRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
     slices: Mapping[str, str] = field(default_factory=dict)
     resumes: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
     host: str = ""
     nodes: Mapping[str, NodeRecord] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
@@ -190,7 +192,8 @@ def _folded(head: Mapping[str, Any], lines: Iterable[bytes]) -> RunRecord:
             name: head[name]
             for name in (
                 *("project", "pipeline", "selection", "environment", "runner", "runner_options"),
-                *("params", "extra_params", "versions", "slices", "resumes", "host"),
+                *("params", "extra_params", "versions", "slices", "resumes"),
+                *("options", "host"),
             )
             if name in head
         },

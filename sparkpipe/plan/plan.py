@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+from sparkpipe.events import NodeEnded
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import is_spark_frame
 from sparkpipe.io.declared import is_memory_only
@@ -14,6 +15,25 @@ from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
 from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.plan.dag import longest_remaining, width
+
+
+class Gate(Protocol):
+    """Tells which nodes of a run need not start, by what others have made in it."""
+
+    def unchanged(self, position: int, run_id: str) -> NodeEnded | None:
+        """Return how a node that need not run ends; None if it is to run now.
+
+        Args:
+            position: Its position in the plan; all that it waits for has ended.
+            run_id: The run.
+        """
+
+    def ended(self, position: int) -> None:
+        """Take note that a node has run and saved.
+
+        Args:
+            position: Its position in the plan.
+        """
 
 
 @dataclass(frozen=True)
@@ -32,6 +52,7 @@ class Plan:
         width: How many nodes may run at once at most.
         problems: What is known to keep it from running, without anything loaded.
         expected_seconds: How long its nodes are expected to take, by name, where that is known.
+        gate: Asked before a node starts whether it is to; None where all are.
     """
 
     nodes: tuple[Node, ...]
@@ -43,6 +64,7 @@ class Plan:
     width: int
     problems: tuple[str, ...] = ()
     expected_seconds: Mapping[str, float] = field(default_factory=dict)
+    gate: Gate | None = field(default=None, compare=False, repr=False)
 
     @property
     def data_sets(self) -> frozenset[str]:

@@ -9,8 +9,9 @@ The state of a run, all of it in one :class:`_Loop`:
 * ``starting``: the position that is being handed over; an interrupt may come before it is;
 * ``outcomes``: how nodes that have ended went, and ``ended``, a queue of their positions: the pool
   fills both;
-* ``completed``: positions that have run and saved; ``failures``: errors, in order of arrival;
-  ``cancelled`` and ``skipped``: positions that were cancelled, and those that are never to run;
+* ``completed``: positions that have run and saved, or need not run, as the plan's gate says;
+  ``failures``: errors, in order of arrival; ``cancelled`` and ``skipped``: positions that were
+  cancelled, and those that are never to run;
   ``over``: positions that have ended, in whatever way;
 * ``readers``: for each data set, how many nodes have still to read it.
 
@@ -153,14 +154,39 @@ class _Loop:
         heappush(self._ready[lane], (first, position))
 
     def _submit(self) -> None:
-        if self._failures and not self._continue:
-            return
-        if self._spark is not None and self._spark.is_ending:
-            return  # by the node that has begun this run
+        # What a node that need not run sets free may be for another lane.
+        while self._submit_ready():
+            continue
+
+    def _submit_ready(self) -> bool:
+        """Start ready nodes in lanes with room; return whether some of them need not run."""
+        is_any_over = False
         for lane, ready in enumerate(self._ready):
-            while ready and self._room[lane]:
+            while ready and self._room[lane] and not self._is_closed():
                 _, position = heappop(ready)
-                self._start(position, lane)
+                if self._is_over_unchanged(position):
+                    is_any_over = True
+                else:
+                    self._start(position, lane)
+        return is_any_over
+
+    def _is_closed(self) -> bool:
+        """Whether no node is to start any more."""
+        if self._failures and not self._continue:
+            return True
+        # By the node that has begun this run.
+        return self._spark is not None and self._spark.is_ending
+
+    def _is_over_unchanged(self, position: int) -> bool:
+        """Ask the gate whether a node need not run, and take account of it then."""
+        gate = self._plan.gate
+        unchanged = None if gate is None else gate.unchanged(position, self._run_id)
+        if unchanged is None:
+            return False
+        self._over.add(position)
+        self._tell(unchanged)
+        self._complete(position)
+        return True
 
     def _start(self, position: int, lane: int) -> None:
         node, ended, outcomes = self._plan.nodes[position], self._ended, self._outcomes
@@ -198,6 +224,13 @@ class _Loop:
             else:
                 self._fail(position, failure)
             return
+        if self._plan.gate is not None:
+            self._plan.gate.ended(position)
+        self._complete(position)
+
+    def _complete(self, position: int) -> None:
+        """Let go of what a node was the last to read, and set free what waited for it."""
+        node = self._plan.nodes[position]
         self._completed.append(position)
         try:
             self._release(node)

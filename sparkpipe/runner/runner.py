@@ -285,6 +285,7 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
                 description.extra_params,
                 description.slices,
                 description.resumes,
+                description.options,
                 description.identities,
             )
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +14,19 @@ from sparkpipe.errors import PreflightError, collecting_errors, refusing_exits
 from sparkpipe.events import RunDescription
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
+from sparkpipe.journal.pruning import Pruning
+from sparkpipe.journal.resuming import Continued, claimed
 from sparkpipe.logging import checked_logging_config
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import Plan, make_plan
-from sparkpipe.plan.missing import Decisions, find_missing, told_without_spark
+from sparkpipe.plan.missing import Decisions, told_without_spark
 from sparkpipe.project.context import configuration
 from sparkpipe.redaction import redacted
 from sparkpipe.report.planned import PlannedNode, PlannedRun, planned_nodes
 from sparkpipe.runner import AbstractRunner, SequentialRunner
 from sparkpipe.session.choosing_runner import RunnerChoice, load_runner
 from sparkpipe.session.deferring import defer_inputs, make_catalogs
+from sparkpipe.session.narrowing import Narrowed, find_narrowing_problems, narrow
 from sparkpipe.session.parts import read_journal_settings
 from sparkpipe.session.prepared import PreparedRun
 from sparkpipe.session.problems import (
@@ -35,6 +39,7 @@ from sparkpipe.session.problems import (
     find_version_problems,
 )
 from sparkpipe.session.remembering import Memory
+from sparkpipe.session.resuming import take_over
 from sparkpipe.session.selection import Relation, Selection
 from sparkpipe.session.slices.judging import find_unchosen
 from sparkpipe.slices.asking import texts_of
@@ -109,12 +114,15 @@ class Composed:
     problems: tuple[str, ...]
 
 
-def compose(session: Session, request: Request, *, may_start_spark: bool) -> Composed:
+def compose(
+    session: Session, request: Request, continued: Continued | None, *, may_start_spark: bool
+) -> Composed:
     """Make the parts of a run, and find everything that is wrong before anything runs.
 
     Args:
         session: Of the project.
         request: What is asked for.
+        continued: The run that it continues.
         may_start_spark: Ask Spark what only it can tell.
     """
     run_id = generate_timestamp()
@@ -140,21 +148,28 @@ def compose(session: Session, request: Request, *, may_start_spark: bool) -> Com
         problems += find_config_problems(session.config_loader)
     if catalog is not None and request.inputs:
         catalog.add_feed_dict(request.inputs, replace=True)
-    pipeline = selected
-    decisions: Decisions = {}
-    if request.relation.only_missing and selected is not None and catalog is not None:
+    if other is not None and whole is not None and catalog is not None:
+        problems += defer_inputs(selected or whole, catalog, other)
+    problems += find_narrowing_problems(request.relation, memory, made_runner)
+    narrowed: Narrowed | None = None
+    if selected is not None and catalog is not None:
         exists = catalog.exists if may_start_spark else told_without_spark(catalog)
-        part = attempt(problems, partial(find_missing, selected, catalog, exists))
-        if part is not None:
-            pipeline, decisions = part.pipeline, part.decisions
+        memory.recall(selected)
+        if not problems:
+            memory.identify(selected, catalog, session.project)
+        narrowed = attempt(
+            problems,
+            partial(narrow, selected, catalog, request.relation, memory, continued, exists),
+        )
+    pipeline = selected if narrowed is None else narrowed.pipeline
     if whole is not None and catalog is not None:
         judge: AbstractRunner = made_runner or SequentialRunner()
         judged = whole if pipeline is None else pipeline
-        if other is not None:
-            problems += defer_inputs(judged, catalog, other)
         hooks = attempt(problems, lambda: session.hook_manager)
-        memory.recall(judged)
         plan = memory.plan(judge, judged, catalog, hooks)
+        if narrowed is not None and narrowed.changes:
+            gate = Pruning(plan, catalog, narrowed.changes, memory.last_good)
+            plan = replace(plan, gate=gate)
         problems += plan.problems
         problems += find_unchosen(judged, catalog)
         problems += find_version_problems(catalog, request.load_versions, judged.inputs())
@@ -169,7 +184,7 @@ def compose(session: Session, request: Request, *, may_start_spark: bool) -> Com
         whole,
         selected,
         pipeline,
-        decisions,
+        {} if narrowed is None else narrowed.decisions,
         plan,
         catalog,
         made_runner,
@@ -190,8 +205,9 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
     Raises:
         PreflightError: All that is wrong.
     """
+    session, request, continued = take_over(session, request)
     selection = request.selection
-    parts = compose(session, request, may_start_spark=True)
+    parts = compose(session, request, continued, may_start_spark=True)
     plan, pipeline, catalog, made_runner = parts.plan, parts.pipeline, parts.catalog, parts.runner
     if (
         parts.problems
@@ -236,9 +252,25 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
             redacted(catalog["parameters"].load() if "parameters" in catalog else {}),
             redacted(session.extra_params),
             slices=texts_of(session.slice_choices),
+            resumes="" if continued is None else continued.run.run_id,
+            options=_options_of(session, request, continued),
+            identities={name: one.as_dict() for name, one in parts.memory.identities.items()},
         ),
         (*parts.memory.observers(catalog), *parts.observers),
+        nullcontext if continued is None else partial(claimed, session.runs, continued.run.run_id),
     )
+
+
+def _options_of(session: Session, request: Request, continued: Continued | None) -> dict[str, Any]:
+    """Return what a run is asked for beside its selection and its parameters, as far as it is."""
+    options = request.relation.options()
+    if continued is not None and continued.planned is not None:
+        options["only_missing"] = True
+    if request.load_versions:
+        options["load_versions"] = dict(request.load_versions)
+    if session.defer:
+        options["defer"] = session.defer
+    return options
 
 
 def _tell_skipped(decisions: Decisions, most: int = 10) -> None:
@@ -260,7 +292,8 @@ def plan_run(session: Session, request: Request) -> PlannedRun:
         session: Of the project.
         request: What is asked for.
     """
-    parts = compose(session, request, may_start_spark=False)
+    session, request, continued = take_over(session, request)
+    parts = compose(session, request, continued, may_start_spark=False)
     nodes: tuple[PlannedNode, ...] = ()
     left_out = 0
     if parts.whole is not None and parts.selected is not None:

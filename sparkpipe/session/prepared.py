@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ class PreparedRun:
         scope: Within what it gives, Spark and the current project are those of the session.
         description: What observers are told of the run.
         observers: Those of the settings and of installed packages, or their classes.
+        claim: Held while it runs: nobody else can continue the run that it continues.
     """
 
     plan: Plan
@@ -53,6 +54,12 @@ class PreparedRun:
     scope: Callable[[], AbstractContextManager[object]] = field(repr=False)
     description: RunDescription = field(repr=False)
     observers: tuple[Any, ...] = field(repr=False)
+    claim: Callable[[], AbstractContextManager[object]] = field(default=nullcontext, repr=False)
+
+    @property
+    def resumes(self) -> str:
+        """The run that it continues; empty if it is a run of its own."""
+        return self.description.resumes
 
     def run(self) -> dict[str, Any]:
         """Run the nodes.
@@ -62,6 +69,7 @@ class PreparedRun:
 
         Raises:
             RunFailedError: Nodes failed.
+            NotContinuableError: Somebody else continues the run that it continues.
             SparkpipeError: A hook ended the process, as by ``sys.exit()``.
         """
         hook = self.hook_manager.hook
@@ -75,6 +83,7 @@ class PreparedRun:
         planned = {"plan": self.plan} if accepts(self.runner.run, "plan") else {}
         with (
             refusing_exits("A hook or the runner"),
+            self.claim(),
             self.scope(),
             describing(self.description),
             observing(*make_observers(self.observers)),

@@ -10,6 +10,7 @@ from sparkpipe.events import Observer
 from sparkpipe.io import DataCatalog
 from sparkpipe.journal import Journal, JournalSettings, JournalWriter, NodeRecord
 from sparkpipe.journal.drift import DriftWatch
+from sparkpipe.journal.identity import NodeIdentity, identify
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import Plan
 from sparkpipe.runner import AbstractRunner
@@ -17,6 +18,8 @@ from sparkpipe.runner.runner import accepts
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
+
+    from sparkpipe.project import Project
 
 _logger = logging.getLogger(__name__)
 
@@ -32,6 +35,7 @@ class Memory:
 
     Attributes:
         last_good: What each node did when it last ran well, by its name.
+        identities: What makes each node what it is; empty where runs are not written down.
     """
 
     def __init__(
@@ -46,6 +50,33 @@ class Memory:
         self._environment = environment
         self._slices = slices or {}
         self.last_good: Mapping[str, NodeRecord] = {}
+        self.identities: Mapping[str, NodeIdentity] = {}
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether runs are written down."""
+        return self._settings is not None
+
+    def identify(self, pipeline: Pipeline, catalog: DataCatalog, project: Project) -> None:
+        """Work out what makes the nodes of a pipeline what they are.
+
+        Args:
+            pipeline: Has the nodes.
+            catalog: Has their parameters, and the entries of their data sets.
+            project: Whose code counts.
+        """
+        if self._settings is None:
+            return
+        packages = [project.package_name] if project.package_name else []
+        try:
+            self.identities = identify(pipeline.nodes, catalog, project.path, packages)
+        except Exception as exc:  # objects of users may raise anything, and a run needs none of it
+            _logger.warning(
+                "What the nodes are made of cannot be worked out, so that none can pass for "
+                "unchanged: %s: %s",
+                type(exc).__name__,
+                exc,
+            )
 
     def recall(self, pipeline: Pipeline) -> None:
         """Look what the nodes of a pipeline did when they last ran well."""

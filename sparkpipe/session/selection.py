@@ -71,11 +71,30 @@ class Relation:
 
     Attributes:
         journal: Whether it is written down.
+        resume: The run that it continues, as of :meth:`sparkpipe.journal.Journal.run`; None if it
+            is a run of its own.
+        changed: Whether it leaves out what has not changed.
         only_missing: Whether it leaves out what is there.
+        force: Whether it continues a run though something has changed.
+        job_run_id: What a scheduler calls the run; it continues the last one of that name.
     """
 
     journal: bool = True
+    resume: str | None = None
+    changed: bool = False
     only_missing: bool = False
+    force: bool = False
+    job_run_id: str | None = None
+
+    @property
+    def needs_journal(self) -> bool:
+        """Whether it goes by what was written down."""
+        return self.changed or self.resume is not None or self.job_run_id is not None
+
+    def options(self) -> dict[str, Any]:
+        """Return what of it is written down, as far as it was asked for."""
+        told = {name: getattr(self, name) for name in ("changed", "only_missing", "job_run_id")}
+        return {name: value for name, value in told.items() if value}
 
     @classmethod
     def taken_from(cls, options: dict[str, Any]) -> Relation:

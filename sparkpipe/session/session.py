@@ -98,7 +98,7 @@ class Session(OpenProject):
             runner: A runner, its class, its name, or its dotted path; by default SequentialRunner.
             load_versions: Version to load, by name of a versioned data set.
             inputs: Data to use in place of what the catalog has under these names.
-            params: Parameters for this run, on top of those of the session.
+            params: Parameters for this run, as of :meth:`with_params`.
             run_params: Those of the session's parameters that are for this run, which must read
                 them; by default all.
             relation: How the run stands to earlier ones.
@@ -162,8 +162,8 @@ class Session(OpenProject):
             load_versions: See :meth:`run`.
             inputs: See :meth:`run`.
             params: See :meth:`run`.
-            options: Filters and ``only_missing`` of :meth:`run`, and options of the runner. What
-                only Spark can tell is taken as missing.
+            options: Filters of :meth:`run`, its ``resume``, ``changed``, ``only_missing`` and
+                ``force``, and options of the runner. What only Spark can tell is taken as missing.
         """
         selection = Selection.taken_from(pipeline_name, options)
         relation = Relation.taken_from(options)
@@ -212,7 +212,11 @@ class Session(OpenProject):
         *,
         inputs: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
+        resume: str | None = None,
+        changed: bool = False,
         only_missing: bool = False,
+        force: bool = False,
+        job_run_id: str | None = None,
         journal: bool = True,
         slices: Given | None = None,
         slices_at_once: int = 1,
@@ -233,10 +237,13 @@ class Session(OpenProject):
             load_versions: Version to load, by name of a versioned data set.
             namespace: Keep the nodes of this namespace.
             inputs: Data to use in place of what the catalog has under these names.
-            params: Parameters for this run, on top of those of the session, as of
-                :meth:`with_params`.
+            params: Parameters for this run, as of :meth:`with_params`.
+            resume: The run to continue, or ``"last"``; what is not asked for is as it was then.
+            changed: Leave out nodes of which nothing has changed since they last ran well.
             only_missing: Of the nodes that the filters keep, run those whose outputs do not exist,
                 all that follows from them, and what makes data for them that is only in memory.
+            force: Continue a run though something has changed.
+            job_run_id: What a scheduler calls the run; the last run of that name is continued.
             journal: Write the run down.
             slices: Run once for each of these: ``day=2024-01-01..2024-01-31``, or slices by name.
             slices_at_once: How many of them run side by side, in one Spark session.
@@ -252,6 +259,7 @@ class Session(OpenProject):
             PreflightError: All that is wrong; nothing has run.
             ConfigError: One of ``params`` is no date, and must be, or there are no such slices;
                 nothing has run.
+            NotContinuableError: The run to continue goes on, or was of another environment.
             RunFailedError: Nodes failed.
             SlicesFailedError: Slices failed.
         """
@@ -269,7 +277,7 @@ class Session(OpenProject):
             "load_versions": load_versions,
             "inputs": inputs,
             "params": params,
-            "relation": Relation(journal, only_missing),
+            "relation": Relation(journal, resume, changed, only_missing, force, job_run_id),
             **runner_options,
         }
         if slices is None:

@@ -312,7 +312,7 @@ def register_pipelines():
 
     assert ended.status == 1
     told = [line for line in ended.err.splitlines() if "Running node" not in line]
-    assert len(told) <= 15, ended.err
+    assert len(told) <= 16, ended.err
     assert "4 failed" in ended.err
     assert "... 1 more failures in the log" in ended.err
 

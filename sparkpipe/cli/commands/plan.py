@@ -42,7 +42,11 @@ def plan(
     params: tuple[str | Mapping[str, Any], ...],
     load_versions: dict[str, str],
     config: str | None,
+    resume: str | None,
+    changed: bool,
     only_missing: bool,
+    job_run_id: str | None,
+    force: bool,
     form: str,
     defer: str | None,
     env: str | None,
@@ -63,7 +67,11 @@ def plan(
         is_async=is_async,
         max_workers=max_workers,
         continue_on_failure=continue_on_failure,
+        resume=resume,
+        changed=changed,
         only_missing=only_missing,
+        force=force,
+        job_run_id=job_run_id,
         **filters,
     )
     tell_work_done()

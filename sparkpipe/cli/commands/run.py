@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,17 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _LONG_RUN_SECONDS = 10.0
+# Options that say which nodes run, or which the command that continues has no use for.
+_NOT_REPEATED = (
+    None,
+    "from_nodes",
+    "only_missing",
+    "changed",
+    "resume",
+    "force",
+    "job_run_id",
+    "verbose",
+)
 
 
 @click.command(cls=ProjectCommand)
@@ -61,7 +72,11 @@ def run(
     params: tuple[str | Mapping[str, Any], ...],
     load_versions: dict[str, str],
     config: str | None,
+    resume: str | None,
+    changed: bool,
     only_missing: bool,
+    job_run_id: str | None,
+    force: bool,
     no_journal: bool,
     no_progress: bool,
     defer: str | None,
@@ -95,9 +110,11 @@ def run(
             is_async=is_async,
             max_workers=max_workers,
             continue_on_failure=continue_on_failure,
-            relation=Relation(journal=not no_journal, only_missing=only_missing),
+            relation=Relation(not no_journal, resume, changed, only_missing, force, job_run_id),
         )
-        if not prepared.pipeline and not only_missing:
+        if not prepared.pipeline and prepared.resumes:
+            _logger.info("The run %s is complete: nothing is left to do.", prepared.resumes)
+        elif not prepared.pipeline and not only_missing:
             _logger.warning("The pipeline '%s' has no nodes.", pipeline or "__default__")
         with (
             _watched(continue_on_failure, no_progress=no_progress, verbose=verbose) as summary,
@@ -117,6 +134,8 @@ def run(
         show_unexpected(exc, verbose, shown(str(log)) if log else "")
         end(click.get_current_context(), 1, exc)
     tell_work_done()
+    if changed and _tell_unchanged(summary.reports):
+        return outputs
     _show_results(prepared, outputs, summary.reports)
     return outputs
 
@@ -164,7 +183,8 @@ def _telling_how_to_continue(prepared: PreparedRun, summary: RunSummary) -> Iter
         resume_from = plan.resume_from(completed, prepared.catalog)
         if not resume_from:  # all is done
             return ""
-        told = f"To continue from there: {resume_command(context, resume_from)}"
+        told = f"{_to_continue(context)}To continue from there: "
+        told += resume_command(context, resume_from)
         return f"{told}{tell_lost(plan.lost_by(completed, prepared.catalog))}\n"
 
     try:
@@ -175,14 +195,40 @@ def _telling_how_to_continue(prepared: PreparedRun, summary: RunSummary) -> Iter
         raise
 
 
+def _tell_unchanged(reports: Sequence[NodeEnded]) -> bool:
+    """Tell how many nodes were left out because nothing has changed; return whether all were."""
+    since = [report.since for report in reports if report.status == "unchanged"]
+    if not since:
+        return False
+    skipped = f"{len(since)} node{'s' * (len(since) > 1)} skipped"
+    if len(since) < len(reports):
+        echo(f"{skipped}, as nothing of them has changed.")
+        return False
+    echo(f"Nothing has changed since run {max(since)}; {skipped}.")
+    return True
+
+
 def _show_failure(error: RunFailedError, log: Path | None, verbose: bool) -> None:
     show_error(error, verbose)
     if error.resume_from:
-        command = resume_command(click.get_current_context(), error.resume_from)
+        context = click.get_current_context()
+        echo(_to_continue(context), nl=False, err=True)
+        command = resume_command(context, error.resume_from)
         echo(f"To continue from there: {command}{tell_lost(error.lost)}", err=True)
     if not verbose:
         where = f"{shown(str(log))}, or " if log else ""
         echo(f"Full traceback: {where}--verbose", err=True)
+
+
+def _to_continue(context: click.Context) -> str:
+    """Return a line with the command that continues the run; nothing where it is not known."""
+    if context.params.get("no_journal"):
+        return ""
+    words = [*context.command_path.split(), "--resume"]
+    for name in ("env", "conf_source", "defer"):
+        value = context.params.get(name)
+        words += [f"--{name.replace('_', '-')}", value] if value else []
+    return f"To continue: {shlex.join(words)}\n"
 
 
 def resume_command(context: click.Context, resume_from: tuple[str, ...]) -> str:
@@ -197,7 +243,7 @@ def resume_command(context: click.Context, resume_from: tuple[str, ...]) -> str:
     for parameter in context.command.params:
         name = parameter.name
         value = context.params.get(name) if name is not None else None
-        if name in (None, "from_nodes", "only_missing", "verbose") or not value or value == ("",):
+        if name in _NOT_REPEATED or not value or value == ("",):
             continue
         is_from_file = context.get_parameter_source(str(name)) is from_file
         if name == "from_inputs":

@@ -35,6 +35,13 @@ def prepare_slices(session: Session, request: Request, slices: Given) -> SlicedR
         ConfigError: There are no such slices.
         PreflightError: All that is wrong.
     """
+    if request.relation.resume is not None or request.relation.job_run_id is not None:
+        raise PreflightError(
+            [
+                "A run over slices is not continued by its name, as each slice is a run of its own. "
+                "Give the slices that are left in place of it, as by --slice day=failed."
+            ]
+        )
     asked = read_asked(slices, steps_of(session))
     chosen = combinations(asked)
     problems: list[str] = []
@@ -66,4 +73,4 @@ def _problems_of_all(
 
 
 def _problems(session: Session, request: Request) -> tuple[str, ...]:
-    return compose(session, request, may_start_spark=False).problems
+    return compose(session, request, None, may_start_spark=False).problems

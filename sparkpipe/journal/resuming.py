@@ -1,0 +1,209 @@
+"""What is left of a run that did not come to its end, and whether it may be continued."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+
+from sparkpipe.errors import SparkpipeError
+from sparkpipe.io import DataCatalog
+from sparkpipe.io.declared import save_effect, state_of
+from sparkpipe.io.presence import is_present
+from sparkpipe.journal.reading import Journal, RunNotFoundError
+from sparkpipe.journal.records import NodeRecord, RunRecord
+from sparkpipe.pipeline.node import Node
+
+_logger = logging.getLogger(__name__)
+
+_MOST_RUNS = 1000
+
+
+class NotContinuableError(SparkpipeError):
+    """A run cannot be continued as it is asked for."""
+
+
+@dataclass(frozen=True)
+class Continued:
+    """A run that is to be continued.
+
+    Attributes:
+        run: The run.
+        finished: What it, and the runs that it continued itself, did with the nodes that ran well.
+        begun: What they did last with nodes that started, and did not end well.
+        planned: The nodes that the first of them was to run, where it left out what was there; None
+            where it was to run all that were selected.
+    """
+
+    run: RunRecord
+    finished: Mapping[str, NodeRecord] = field(default_factory=dict)
+    begun: Mapping[str, NodeRecord] = field(default_factory=dict)
+    planned: frozenset[str] | None = None
+
+    @classmethod
+    def read(cls, journal: Journal, run_id: str) -> Continued:
+        """Return a run of a journal, with what those did that it continued itself.
+
+        Args:
+            journal: Has it.
+            run_id: As of :meth:`Journal.run`; a run that was continued stands for the last one that
+                did so.
+
+        Raises:
+            RunNotFoundError: There is no such run.
+            NotContinuableError: It goes on, or somebody else continues it.
+        """
+        asked = journal.run(run_id)
+        run = _last_continuation(journal, asked)
+        if run.outcome == "running":
+            by = "" if run is asked else f", which continues {asked.run_id},"
+            raise NotContinuableError(
+                f"The run {run.run_id}{by} goes on", hint="Wait for its end, or end it."
+            )
+        if run.outcome == "unfinished":
+            _logger.warning(
+                "Whether the run %s has ended cannot be told where its journal lies. If it goes "
+                "on, both write the same data.",
+                run.run_id,
+            )
+        finished: dict[str, NodeRecord] = {}
+        begun: dict[str, NodeRecord] = {}
+        planned: frozenset[str] | None = None
+        one: RunRecord | None = run
+        for _ in range(_MOST_RUNS):
+            if one is None:
+                break
+            for name, record in one.nodes.items():
+                if name in finished or name in begun:
+                    continue
+                if record.status in ("done", "unchanged"):
+                    finished[name] = record
+                elif record.started:
+                    begun[name] = record
+            planned = frozenset(one.nodes) if one.options.get("only_missing") else None
+            one = _continued_by(journal, one)
+        return cls(run, finished, begun, planned)
+
+
+@contextmanager
+def claimed(journal: Journal, run_id: str) -> Iterator[None]:
+    """Hold a run while it is continued, so that nobody else continues it meanwhile.
+
+    Args:
+        journal: Has it.
+        run_id: Its whole name.
+
+    Raises:
+        NotContinuableError: Somebody else continues it, or has done so.
+    """
+    with journal.claim(run_id) as is_free:
+        if not is_free:
+            raise NotContinuableError(
+                f"The run {run_id} is being continued by another process", hint="Wait for its end."
+            )
+        last = _last_continuation(journal, journal.run(run_id))
+        if last.run_id != run_id:
+            raise NotContinuableError(
+                f"The run {run_id} was continued by {last.run_id} meanwhile",
+                hint="Continue that one, if anything is left of it.",
+            )
+        yield
+
+
+def find_run_of_job(journal: Journal, job_run_id: str) -> str | None:
+    """Return the last run that a scheduler called by a name of its own; None if there is none.
+
+    Args:
+        journal: Has the runs; only the last ones are looked at.
+        job_run_id: The name.
+    """
+    for record in islice(journal.runs(), _MOST_RUNS):
+        if record.options.get("job_run_id") == job_run_id:
+            return record.run_id
+    return None
+
+
+def _last_continuation(journal: Journal, run: RunRecord) -> RunRecord:
+    """Return the last of the runs that continue a run, or itself."""
+    for record in journal.runs():
+        if record.run_id <= run.run_id:
+            break
+        if record.resumes == run.run_id:
+            return _last_continuation(journal, record)
+    return run
+
+
+def _continued_by(journal: Journal, run: RunRecord) -> RunRecord | None:
+    if not run.resumes:
+        return None
+    try:
+        return journal.run(run.resumes)
+    except RunNotFoundError:  # what it knew is forgotten, and so is done again
+        return None
+
+
+def find_doubled(
+    nodes: Iterable[Node],
+    catalog: DataCatalog,
+    continued: Continued,
+    last_good: Mapping[str, NodeRecord],
+) -> list[str]:
+    """Tell outputs to which a node may have added already what it would add again.
+
+    Nothing was added if what is there is what the last good run has left, or if the node failed
+    before it had saved anything there.
+
+    Args:
+        nodes: Those that are to run.
+        catalog: Where their data is.
+        continued: The run that is continued.
+        last_good: What nodes did when they last ran well.
+    """
+    told = []
+    for node in nodes:
+        if node.name in continued.finished:  # needed for what it makes in memory
+            how = "has finished, and what it adds is there"
+            names = _added_to(node, catalog)
+        elif node.name in continued.begun:
+            how = "had begun, and what it adds may be there"
+            record = continued.begun[node.name]
+            names = [
+                name
+                for name in _added_to(node, catalog)
+                if _may_have_added(name, catalog, record, last_good.get(node.name))
+            ]
+        else:
+            continue
+        told += [
+            f"Node '{node.name}' adds to '{name}': it {how} already, and would be there twice."
+            for name in names
+        ]
+    return told
+
+
+def _added_to(node: Node, catalog: DataCatalog) -> list[str]:
+    return [
+        name
+        for name in node.output_names
+        if name in catalog and save_effect(catalog[name]) == "append"
+    ]
+
+
+def _may_have_added(
+    name: str, catalog: DataCatalog, record: NodeRecord, before: NodeRecord | None
+) -> bool:
+    if record.status in ("failed", "cancelled") and name not in record.saved:
+        return False
+    left = None if before is None or name not in before.saved else before.saved[name].state
+    if left is None:
+        return not _is_absent(catalog, name)
+    return state_of(catalog[name]) != left
+
+
+def _is_absent(catalog: DataCatalog, name: str) -> bool:
+    try:
+        return is_present(catalog[name]) is False
+    except Exception:  # whatever its store raises
+        return False

@@ -1,0 +1,345 @@
+"""Runs of what has changed only: which nodes run, why, and what is told of the others."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkpipe.errors import PreflightError
+from sparkpipe.events import NodeEnded
+from sparkpipe.runner import HybridRunner, ParallelRunner, SequentialRunner, ThreadRunner
+from sparkpipe.session import Session
+
+REGISTRY = """
+from sparkpipe.pipeline import node, pipeline
+from {package}.nodes import *
+
+
+def register_pipelines():
+    return {{
+        "__default__": pipeline([
+            node(clean, ["trips", "params:least"], "cleaned"),
+            node(halve, "cleaned", "half"),       # in memory
+            node(total, "half", "sum"),
+            node(count, "half", "number"),
+            node(report, ["sum", "number"], "summary"),
+        ]),
+    }}
+"""
+
+NODES = """
+def keep(trip, least):
+    return trip >= least
+
+
+def clean(trips, least):
+    return sorted(trip for trip in trips if keep(trip, least))
+
+
+def halve(trips):
+    return [trip / 2 for trip in trips]
+
+
+def total(trips):
+    return sum(trips)
+
+
+def count(trips):
+    return len(trips)
+
+
+def report(total, number):
+    return {"mean": total / number}
+"""
+
+ALL = ["clean", "count", "halve", "report", "total"]
+
+
+class Trips:
+    """A project that is edited and run again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.package = f"trips_{folder.name.replace('-', '_')}"
+        self.write("pyproject.toml", f'[tool.sparkpipe]\npackage_name = "{self.package}"\n')
+        self.write(f"{self.package}/__init__.py", "")
+        self.write(f"{self.package}/nodes.py", NODES)
+        self.write(f"{self.package}/pipeline_registry.py", REGISTRY.format(package=self.package))
+        self.write("conf/base/parameters.yml", "least: 2.5\n")
+        self.entries = {
+            name: {"type": "json.JSONDataSet", "filepath": f"data/{name}.json"}
+            for name in ("trips", "cleaned", "sum", "number", "summary")
+        }
+        self.write_catalog()
+        self.save("trips", [1, 2, 3, 4, 5])
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+
+    def write_catalog(self) -> None:
+        self.write("conf/base/catalog.yml", json.dumps(self.entries))
+
+    def save(self, name: str, data: Any) -> None:
+        self.write(f"data/{name}.json", json.dumps(data))
+
+    def load(self, name: str) -> Any:
+        return json.loads((self.folder / f"data/{name}.json").read_text())
+
+    def edit(self, old: str, new: str) -> None:
+        path = self.folder / self.package / "nodes.py"
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+    def session(self) -> Session:
+        """Return a session of a project that is imported anew, as by another process."""
+        for name in [one for one in sys.modules if one.partition(".")[0] == self.package]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        shutil.rmtree(self.folder / self.package / "__pycache__", ignore_errors=True)
+        return Session(self.folder)
+
+    def why(self) -> dict[str, tuple[str, ...]]:
+        """Return the nodes that would run, and why."""
+        planned = self.session().plan(changed=True)
+        assert not planned.problems
+        return {node.name: node.reasons for node in planned.nodes if node.runs}
+
+    def run(self, runner: Any = None, **options: Any) -> list[str]:
+        """Run what has changed, and return what ran, sorted."""
+        told: list[NodeEnded] = []
+        session = self.session()
+        prepared = session.prepare_with(told, runner, options)
+        prepared.run()
+        assert {event.status for event in told} <= {"done", "unchanged"}
+        return sorted(event.node for event in told if event.status == "done")
+
+
+@pytest.fixture
+def trips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trips:
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    class Watcher:
+        def __init__(self, told: list[NodeEnded]) -> None:
+            self._told = told
+
+        def on_event(self, event: Any) -> None:
+            if isinstance(event, NodeEnded):
+                self._told.append(event)
+
+    def prepare_with(self: Session, told: list[NodeEnded], runner: Any, options: Any) -> Any:
+        from dataclasses import replace
+
+        from sparkpipe.session import Relation, Selection
+
+        selection = Selection(node_names=tuple(options.pop("nodes", ())))
+        prepared = self.prepare(selection, runner, relation=Relation(changed=True), **options)
+        return replace(prepared, observers=(*prepared.observers, Watcher(told)))
+
+    monkeypatch.setattr(Session, "prepare_with", prepare_with, raising=False)
+    return Trips(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "runner",
+    [
+        SequentialRunner(),
+        ThreadRunner(),
+        ParallelRunner(max_workers=2, start_method="fork"),
+        HybridRunner(max_processes=1, start_method="forkserver"),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_every_runner_leaves_out_what_has_not_changed(trips: Trips, runner: Any) -> None:
+    assert trips.run(runner) == ALL
+    assert trips.run(runner) == []
+    trips.save("trips", [4, 6])
+    assert trips.run(runner) == ALL
+    assert trips.load("summary") == {"mean": 2.5}
+    # The same trips for all that read what is cleaned.
+    trips.save("trips", [1, 4, 6])
+    assert trips.run(runner) == ["clean"]
+    assert trips.run(runner) == []
+    trips.edit("sum(trips)", "sum(trips) + 0")
+    assert trips.run(runner) == ["halve", "total"]
+    assert trips.run(runner) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reasons"),
+    [
+        (
+            lambda t: t.edit("trip >= least", "trip > least"),
+            {"clean": "code of clean changed ({package}/nodes.py:2 keep)"},
+        ),
+        (
+            lambda t: t.write("conf/base/parameters.yml", "least: 3\n"),
+            {"clean": "params:least 2.5 → 3"},
+        ),
+        (lambda t: t.save("trips", [7, 8]), {"clean": "trips: file changed"}),
+        (lambda t: t.save("summary", {}), {"report": "output summary was changed by someone else"}),
+        (
+            lambda t: (t.folder / "data/number.json").unlink(),
+            {
+                "count": "output number is gone",
+                "report": "number: nothing is there any more",
+                "halve": "its output half is only in memory and count needs it",
+            },
+        ),
+        (
+            lambda t: (t.entries["sum"].update(save_args={"indent": 1}), t.write_catalog()),
+            {
+                "total": "options of sum changed",
+                "report": "options of sum changed",
+                "halve": "its output half is only in memory and total needs it",
+            },
+        ),
+    ],
+)
+def test_the_plan_says_why_a_node_runs(trips: Trips, change: Any, reasons: dict[str, str]) -> None:
+    trips.run()
+    assert trips.why() == {}
+    change(trips)
+    told = trips.why()
+    for node, reason in reasons.items():
+        assert reason.format(package=trips.package) in told[node], told
+    assert "never run" not in str(told)
+
+
+def test_comments_and_formatting_are_no_change(trips: Trips) -> None:
+    trips.run()
+    trips.edit(
+        "    return trip >= least", '    """Whether it counts."""\n\n    return (trip >= least)'
+    )
+    assert trips.why() == {}
+
+
+def test_moving_the_project_is_no_change(trips: Trips, tmp_path: Path) -> None:
+    trips.run()
+    moved = tmp_path.with_name(f"{tmp_path.name}_moved")
+    shutil.copytree(tmp_path, moved)  # with the times of files
+    other = Trips.__new__(Trips)
+    other.folder, other.package = moved, trips.package
+    sys.path.insert(0, str(moved))
+    try:
+        assert other.why() == {}
+    finally:
+        sys.path.remove(str(moved))
+
+
+def test_a_node_that_is_renamed_or_new_has_never_run(trips: Trips) -> None:
+    trips.run()
+    path = f"{trips.package}/pipeline_registry.py"
+    text = REGISTRY.format(package=trips.package)
+    trips.write(path, text.replace('"summary")', '"summary", name="final")'))
+    assert trips.why() == {"final": ("never run",)}
+
+
+def test_always_runs_and_what_follows_is_judged_by_what_it_makes(trips: Trips) -> None:
+    text = REGISTRY.format(package=trips.package)
+    trips.write(
+        f"{trips.package}/pipeline_registry.py",
+        text.replace('"cleaned")', '"cleaned", always=True)'),
+    )
+    trips.run()
+    told = trips.why()
+    assert told["clean"] == ("always",)
+    assert told["total"] == ("half is made anew by halve",)
+    assert trips.run() == ["clean"]
+
+
+def test_what_is_not_known_makes_its_readers_run_and_says_so(trips: Trips) -> None:
+    trips.write(f"{trips.package}/source.py", "def load():\n    return [1, 2, 3]\n")
+    trips.entries["trips"] = {"type": "LambdaDataSet", "load": f"{trips.package}.source.load"}
+    trips.write_catalog()
+    trips.run()
+    assert trips.why()["clean"] == ("trips: state not known",)
+    trips.write(
+        f"{trips.package}/source.py",
+        "def load():\n    return [1, 2, 3]\n\n\ndef state():\n    return 'v1'\n",
+    )
+    trips.entries["trips"]["state"] = f"{trips.package}.source.state"
+    trips.write_catalog()
+    trips.run()
+    assert trips.why() == {}
+    trips.write(
+        f"{trips.package}/source.py",
+        "def load():\n    return [1, 2, 4]\n\n\ndef state():\n    return 'v1'\n",
+    )
+    assert trips.why()["clean"] == ("options of trips changed",)
+
+
+def test_a_maker_that_ran_alone_makes_the_readers_of_memory_run(trips: Trips) -> None:
+    trips.run()
+    trips.edit("trip / 2", "trip / 4")
+    assert trips.run(nodes=["halve"]) == ["halve"]
+    assert {"count", "total"} <= trips.why().keys()
+
+
+def test_a_failed_run_goes_on_where_it_stopped(trips: Trips) -> None:
+    trips.edit('return {"mean"', 'raise ValueError("no")\n    return {"mean"')
+    with pytest.raises(Exception, match="no"):
+        trips.run()
+    trips.edit('raise ValueError("no")\n    return', "return")
+    assert trips.run() == ["report"]
+
+
+def test_secrets_are_only_digests_and_their_change_is_told_without_them(trips: Trips) -> None:
+    trips.edit("def count(trips):", "def count(trips, login=None):")
+    trips.write(
+        f"{trips.package}/pipeline_registry.py",
+        REGISTRY.format(package=trips.package).replace(
+            'count, "half"', 'count, ["half", "params:login"]'
+        ),
+    )
+    trips.write("conf/base/parameters.yml", "least: 2.5\nlogin: {user: me, password: hunter2}\n")
+    trips.run()
+    trips.write("conf/base/parameters.yml", "least: 2.5\nlogin: {user: me, password: hunter3}\n")
+    assert trips.why()["count"] == ("params:login changed",)
+    written = "".join(
+        p.read_text() for p in (trips.folder / ".sparkpipe").rglob("*") if p.is_file()
+    )
+    assert "hunter" not in written
+
+
+def test_without_a_journal_nothing_is_known(trips: Trips) -> None:
+    trips.write("conf/base/journal.yml", "enabled: false\n")
+    with pytest.raises(PreflightError, match="journal"):
+        trips.session().run(changed=True)
+
+
+def test_an_unchanged_project_ends_without_spark_in_one_line(trips: Trips) -> None:
+    program = (
+        "import sys\n"
+        "from sparkpipe.cli.main import main\n"
+        "try:\n"
+        "    main(sys.argv[1:])\n"
+        "finally:\n"
+        "    print('pyspark' in sys.modules)\n"
+    )
+
+    def run() -> list[str]:
+        ended = subprocess.run(
+            [sys.executable, "-c", program, "run", "--changed"],
+            cwd=trips.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        return ended.stdout.splitlines()
+
+    run()
+    told, has_pyspark = run()
+    assert told.startswith("Nothing has changed since run ")
+    assert told.endswith("; 5 nodes skipped.")
+    assert has_pyspark == "False"
