@@ -38,7 +38,7 @@ def prepare_slices(session: Session, request: Request, slices: Given) -> SlicedR
     if request.relation.resume is not None or request.relation.job_run_id is not None:
         raise PreflightError(
             [
-                "A run over slices is not continued by its name, as each slice is a run of its own. "
+                "A run over slices is not continued by its name: each slice is a run of its own. "
                 "Give the slices that are left in place of it, as by --slice day=failed."
             ]
         )
