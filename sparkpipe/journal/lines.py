@@ -20,6 +20,7 @@ from sparkpipe.events import (
     RunStarted,
     as_dict,
 )
+from sparkpipe.journal.shapes import check_line
 
 #: The version of what is written; readers pass over what is newer.
 SCHEMA = 1
@@ -82,22 +83,36 @@ def _ended(event: NodeEnded) -> dict[str, Any]:
     return told
 
 
-def parse(line: bytes) -> dict[str, Any]:
-    """Return a line as a mapping.
+def decode(line: bytes) -> dict[str, Any]:
+    """Return a line as a mapping, whatever it tells.
 
     Raises:
         ValueError: It is none; most often the process has ended while it was written.
     """
-    told = json.loads(line)
+    try:
+        told = json.loads(line)
+    except RecursionError as exc:
+        raise ValueError("no event") from exc
     if not isinstance(told, dict) or not isinstance(told.get("kind"), str):
         raise ValueError("no event")
+    return told
+
+
+def parse(line: bytes) -> dict[str, Any]:
+    """Return a line as a mapping whose values are what they have to be.
+
+    Raises:
+        ValueError: It is none.
+    """
+    told = decode(line)
+    check_line(told)
     return told
 
 
 def error_of(told: Mapping[str, Any]) -> ErrorReport | None:
     """Return the error of which a line tells."""
     error = told.get("error")
-    if not isinstance(error, dict):
+    if error is None:
         return None
     return ErrorReport(*(str(error.get(name, "")) for name in ("type", "message", "location")))
 

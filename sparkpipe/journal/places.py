@@ -7,20 +7,23 @@ Databricks) it is a folder of segments while it runs, which become that file whe
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote, unquote
 
 from sparkpipe.io.files import split_protocol
 from sparkpipe.io.saving.locks import FileLock, hold_if_free, hold_new, try_hold
-from sparkpipe.journal.segments import Segments
+from sparkpipe.journal.segments import Segments, first_free
 
 _SUFFIX = ".jsonl"
+# No run has such a name.
+_NOTE = ".index.json"
 #: Folders of Databricks that show an object store: their files cannot be added to.
 _WITHOUT_APPEND = ("/Volumes/", "/dbfs/")
-_MOST_OF_ONE_NAME = 100
+
+_P = TypeVar("_P", str, Path)
 
 
 class Sink(Protocol):
@@ -54,8 +57,12 @@ class Place(Protocol):
     def is_being_written(self, name: str) -> bool | None:
         """Whether somebody writes a run now; None where that cannot be told."""
 
-    def new(self, run_id: str) -> Sink:
+    def new(self, run_id: str, first: bytes) -> Sink:
         """Begin a run; if there is one of that name, the new one gets a number behind it.
+
+        Args:
+            run_id: The run.
+            first: Its first line, without which there is nothing of it.
 
         Raises:
             OSError: It cannot be written.
@@ -72,6 +79,20 @@ class Place(Protocol):
 
         Raises:
             OSError: It cannot be removed.
+        """
+
+    def noted(self) -> bytes:
+        """Return what was noted about the runs; empty if nothing was.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+
+    def note(self, told: bytes) -> None:
+        """Note something about the runs, in place of what was noted.
+
+        Raises:
+            OSError: It cannot be written.
         """
 
 
@@ -109,17 +130,14 @@ class _Folder:
     def names(self) -> list[str]:
         try:
             with os.scandir(self._path) as entries:
-                return _names(entry.name for entry in entries)
+                # Nobody would ever write the end of a pipe that lies here.
+                return _names(one.name for one in entries if one.is_file() or one.is_dir())
         except (FileNotFoundError, NotADirectoryError):
             return []
 
     def lines(self, name: str) -> list[bytes]:
         path = self._file(name)
-        try:
-            return path.read_bytes().splitlines()
-        except FileNotFoundError:
-            segments = sorted(path.with_suffix("").iterdir())
-        return [line for one in segments for line in one.read_bytes().splitlines()]
+        return _joined(path, Path.read_bytes, lambda: [*path.with_suffix("").iterdir()])
 
     def is_being_written(self, name: str) -> bool | None:
         path = self._file(name)
@@ -131,14 +149,18 @@ class _Folder:
         with lock:
             return False if lock.is_real else None
 
-    def new(self, run_id: str) -> Sink:
+    def new(self, run_id: str, first: bytes) -> Sink:
         self._path.mkdir(parents=True, exist_ok=True)
         if not self._can_append:
-            return Segments(run_id, self._write_segment, self._join_segments)
-        for number in range(1, _MOST_OF_ONE_NAME):
-            with suppress(FileExistsError):
-                return _File(hold_new(self._file(run_id if number == 1 else f"{run_id}~{number}")))
-        raise FileExistsError(f"too many runs are called {run_id}")
+            return Segments(self, run_id, first)
+        _, lock = first_free(run_id, lambda name: hold_new(self._file(name)))
+        file = _File(lock)
+        try:
+            file.write(first)
+        except OSError:
+            lock.remove()
+            raise
+        return file
 
     @contextmanager
     def claim(self, name: str) -> Iterator[bool]:
@@ -159,19 +181,37 @@ class _Folder:
         path.unlink(missing_ok=True)
         shutil.rmtree(path.with_suffix(""), ignore_errors=True)
 
+    def noted(self) -> bytes:
+        try:
+            return (self._path / _NOTE).read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    def note(self, told: bytes) -> None:
+        beside = self._path / f"{_NOTE}.{os.getpid()}"
+        try:
+            beside.write_bytes(told)
+            beside.replace(self._path / _NOTE)
+        finally:
+            beside.unlink(missing_ok=True)
+
     def _file(self, name: str) -> Path:
         return self._path / f"{_quoted(name)}{_SUFFIX}"
 
-    def _write_segment(self, run_id: str, number: int, data: bytes) -> None:
-        folder = self._path / _quoted(run_id)
-        folder.mkdir(exist_ok=True)
-        (folder / f"{number:06}{_SUFFIX}").write_bytes(data)
+    def begin(self, name: str, lines: bytes) -> None:
+        if self._file(name).exists():
+            raise FileExistsError(name)
+        self._file(name).with_suffix("").mkdir()
+        self.add(name, 1, lines)
 
-    def _join_segments(self, run_id: str, data: bytes) -> None:
+    def add(self, name: str, number: int, lines: bytes) -> None:
+        (self._path / _quoted(name) / _segment(number)).write_bytes(lines)
+
+    def join(self, name: str, lines: bytes) -> None:
         import shutil  # what most processes do not need
 
-        path = self._file(run_id)
-        path.write_bytes(data)
+        path = self._file(name)
+        path.write_bytes(lines)
         shutil.rmtree(path.with_suffix(""), ignore_errors=True)
 
 
@@ -191,18 +231,15 @@ class _Address:
         return _names(str(path).rstrip("/").rpartition("/")[2] for path in found)
 
     def lines(self, name: str) -> list[bytes]:
-        path = self._file(name)
-        try:
-            return self._read(path).splitlines()
-        except FileNotFoundError:
-            segments = sorted(self._fs.ls(self._folder(name), detail=False))
-        return [line for one in segments for line in self._read(one).splitlines()]
+        return _joined(
+            self._file(name), self._read, lambda: self._fs.ls(self._folder(name), detail=False)
+        )
 
     def is_being_written(self, name: str) -> bool | None:
         return None
 
-    def new(self, run_id: str) -> Sink:
-        return Segments(run_id, self._write_segment, self._join_segments)
+    def new(self, run_id: str, first: bytes) -> Sink:
+        return Segments(self, run_id, first)
 
     def claim(self, name: str) -> AbstractContextManager[bool]:
         return nullcontext(True)
@@ -211,6 +248,15 @@ class _Address:
         for path in (self._file(name), self._folder(name)):
             with suppress(FileNotFoundError):
                 self._fs.rm(path, recursive=True)
+
+    def noted(self) -> bytes:
+        try:
+            return self._read(f"{self._path}/{_NOTE}")
+        except FileNotFoundError:
+            return b""
+
+    def note(self, told: bytes) -> None:
+        self._fs.pipe_file(f"{self._path}/{_NOTE}", told)
 
     def _file(self, name: str) -> str:
         return f"{self._folder(name)}{_SUFFIX}"
@@ -222,14 +268,39 @@ class _Address:
         data: bytes = self._fs.cat_file(path)
         return data
 
-    def _write_segment(self, run_id: str, number: int, data: bytes) -> None:
-        self._fs.makedirs(self._folder(run_id), exist_ok=True)
-        self._fs.pipe_file(f"{self._folder(run_id)}/{number:06}{_SUFFIX}", data)
+    def begin(self, name: str, lines: bytes) -> None:
+        self._fs.invalidate_cache()
+        path = f"{self._folder(name)}/{_segment(1)}"
+        if self._fs.exists(self._file(name)) or self._fs.exists(path):
+            raise FileExistsError(name)
+        self._fs.makedirs(self._folder(name), exist_ok=True)
+        try:
+            # Another machine may begin a run of this name at the same time.
+            self._fs.pipe_file(path, lines, mode="create")
+        except TypeError:  # older file systems cannot tell whether they make a file
+            self._fs.pipe_file(path, lines)
 
-    def _join_segments(self, run_id: str, data: bytes) -> None:
-        self._fs.pipe_file(self._file(run_id), data)
+    def add(self, name: str, number: int, lines: bytes) -> None:
+        self._fs.pipe_file(f"{self._folder(name)}/{_segment(number)}", lines)
+
+    def join(self, name: str, lines: bytes) -> None:
+        self._fs.pipe_file(self._file(name), lines)
         with suppress(FileNotFoundError):
-            self._fs.rm(self._folder(run_id), recursive=True)
+            self._fs.rm(self._folder(name), recursive=True)
+
+
+def _joined(file: _P, read: Callable[[_P], bytes], segments: Callable[[], list[_P]]) -> list[bytes]:
+    """Return the lines of a file, or those of segments as long as it is not there."""
+    try:
+        return read(file).splitlines()
+    except FileNotFoundError:
+        with suppress(FileNotFoundError):  # they have become a file meanwhile
+            return [line for one in sorted(segments()) for line in read(one).splitlines()]
+    return read(file).splitlines()
+
+
+def _segment(number: int) -> str:
+    return f"{number:06}{_SUFFIX}"
 
 
 def _quoted(name: str) -> str:

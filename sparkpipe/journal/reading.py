@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 
 from sparkpipe.errors import SparkpipeError, did_you_mean
+from sparkpipe.journal.index import Index
 from sparkpipe.journal.places import Place, place_at
 from sparkpipe.journal.records import NodeRecord, NoRunError, RunRecord, read_record
 from sparkpipe.redaction import redacted_text
@@ -21,6 +22,10 @@ LAST = "last"
 # A run in which none of so few is named need not be read to the end.
 _FEW = 100
 _MOST_NAMED = 2000
+# So many runs are read before it is looked what is noted about older ones.
+_RECENT = 10
+# Of older ones that are not noted yet, about so many nodes are read at once: half a second.
+_MOST_READ = 5000
 
 
 class RunNotFoundError(SparkpipeError):
@@ -125,26 +130,53 @@ class Journal:
             among: The names of the runs that count, the last one first, where they are known; by
                 default of all.
         """
-        wanted = set(nodes)
-        found: dict[str, NodeRecord] = {}
-        pointers: dict[str, NodeRecord] = {}
-        for name in self.names() if among is None else among:
-            if not wanted:
+        search = _Search(nodes, slices or {}, environment)
+        names = [*(self.names() if among is None else among)]
+        for name in names[:_RECENT]:
+            if search.wanted:
+                search.take(self._read(name, search))
+        if search.wanted and len(names) > _RECENT:
+            self._look_further(search, names[_RECENT:])
+        return search.found
+
+    def _look_further(self, search: _Search, names: list[str]) -> None:
+        """Look through older runs, of which only those are read that are needed or not noted."""
+        index = Index(self._place.noted())
+        unknown = [name for name in names if name not in index]
+        read, unread, records = 0, "", {}
+        for name in unknown:
+            if read > _MOST_READ:
+                _logger.info("Not all of %d old runs are read now; later runs go on.", len(unknown))
+                unread = name
                 break
-            record = self._read(name, wanted)
-            if record is None or record.environment != environment:
-                continue
-            if dict(record.slices) != dict(slices or {}):
-                continue
-            for node in wanted & record.nodes.keys():
-                one = record.nodes[node]
-                pointer = pointers.get(node)
-                if one.status == "unchanged" and pointer is None:
-                    pointers[node] = one
-                elif one.status == "done" and (pointer is None or pointer.since == one.run_id):
-                    found[node] = one if pointer is None else _seen_again(one, pointer)
-            wanted -= found.keys()
-        return found
+            record = self._read_for(index, name)
+            read += 1 + (len(record.nodes) if record is not None else 0)
+            if record is not None and search.fits(record.environment, record.slices):
+                records[name] = record
+        wanted = index.names_of(search.wanted, search.slices, search.environment)
+        wanted |= search.pointed_to
+        # What is older than a run that is not read is perhaps not the last word.
+        known = (name for name in wanted.intersection(names) if name > unread)
+        for name in sorted({*records, *known}, reverse=True):
+            search.take(records.get(name) or self._read(name, search))
+        if len(unknown) >= _RECENT:
+            with suppress(Exception):  # stores have errors of their own, and it can be done again
+                self._place.note(index.dump(self.names()))
+
+    def _read_for(self, index: Index, name: str) -> RunRecord | None:
+        """Read a run, and note it if it is over."""
+        try:
+            record = self._finished(read_record(self._place.lines(name)), name)
+        except NoRunError as exc:
+            if self._tell_passed_over(name, exc):
+                index.add(name, None)
+            return None
+        except OSError as exc:
+            self._tell_passed_over(name, exc)
+            return None
+        if record.outcome not in ("running", "unfinished"):
+            index.add(name, record)
+        return record
 
     def claim(self, run_id: str) -> AbstractContextManager[bool]:
         """Hold a run while it is continued; what is given is whether nobody else does.
@@ -184,17 +216,23 @@ class Journal:
             self.remove(name)
         return old
 
-    def _read(self, name: str, nodes: set[str] | None = None) -> RunRecord | None:
-        """Return a run, None if it cannot be read or names none of some nodes."""
+    def _read(self, name: str, search: _Search | None = None) -> RunRecord | None:
+        """Return a run, None if it cannot be read or tells nothing that is searched for."""
         try:
             lines = self._place.lines(name)
-            if nodes is not None and len(nodes) <= _FEW and not _names_any(nodes, lines):
+            if search is not None and not search.may_find(lines):
                 return None
             return read_record(lines)
         except (OSError, NoRunError) as exc:
-            if self._place.is_being_written(name) is not True:  # it has only just begun
-                _logger.warning("'%s' in %s is passed over: %s.", name, self.path, exc)
+            self._tell_passed_over(name, exc)
             return None
+
+    def _tell_passed_over(self, name: str, why: Exception) -> bool:
+        """Warn of what cannot be read; False if somebody is just writing it."""
+        if self._place.is_being_written(name) is True:
+            return False
+        _logger.warning("'%s' in %s is passed over: %s.", name, redacted_text(self.path), why)
+        return True
 
     def _finished(self, record: RunRecord, name: str) -> RunRecord:
         """Tell whether a run without an end goes on."""
@@ -206,10 +244,56 @@ class Journal:
         return replace(record, outcome="running" if is_being_written else "died")
 
 
-def _names_any(nodes: set[str], lines: list[bytes]) -> bool:
-    """Whether the start of a run names one of some nodes."""
-    head = lines[0] if lines else b""
-    return any(json.dumps(name, ensure_ascii=False).encode() in head for name in nodes)
+class _Search:
+    """Finds what nodes did when they last ran well, in runs of which the last one comes first.
+
+    Args:
+        nodes: The names of the nodes.
+        slices: Only runs of this slice count.
+        environment: Only runs of this configuration environment count.
+
+    Attributes:
+        wanted: The names of the nodes that are not found yet.
+        found: What the others did.
+    """
+
+    def __init__(
+        self, nodes: Iterable[str], slices: Mapping[str, str], environment: str | None
+    ) -> None:
+        self.wanted = set(nodes)
+        self.slices = dict(slices)
+        self.environment = environment
+        self.found: dict[str, NodeRecord] = {}
+        self._pointers: dict[str, NodeRecord] = {}
+
+    @property
+    def pointed_to(self) -> set[str]:
+        """The runs in which nodes ran that were unchanged later."""
+        return {one.since for name, one in self._pointers.items() if name in self.wanted}
+
+    def fits(self, environment: str | None, slices: Mapping[str, str]) -> bool:
+        """Whether a run is of the environment and slice."""
+        return environment == self.environment and dict(slices) == self.slices
+
+    def may_find(self, lines: list[bytes]) -> bool:
+        """Whether a run, by the line with which it starts, is worth reading to its end."""
+        head = lines[0] if lines else b""
+        if len(self.wanted) > _FEW:
+            return True
+        return any(json.dumps(node, ensure_ascii=False).encode() in head for node in self.wanted)
+
+    def take(self, record: RunRecord | None) -> None:
+        """Look through a run."""
+        if record is None or not self.fits(record.environment, record.slices):
+            return
+        for node in self.wanted & record.nodes.keys():
+            one = record.nodes[node]
+            pointer = self._pointers.get(node)
+            if one.status == "unchanged" and pointer is None:
+                self._pointers[node] = one
+            elif one.status == "done" and (pointer is None or pointer.since == one.run_id):
+                self.found[node] = one if pointer is None else _seen_again(one, pointer)
+        self.wanted -= self.found.keys()
 
 
 def _seen_again(ran: NodeRecord, unchanged: NodeRecord) -> NodeRecord:

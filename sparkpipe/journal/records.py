@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sparkpipe.events import DataSetReport, ErrorReport, NodeStatus
-from sparkpipe.journal.lines import SCHEMA, data_sets_of, error_of, parse
+from sparkpipe.journal.lines import SCHEMA, data_sets_of, decode, error_of, parse
+from sparkpipe.journal.shapes import check_line
 
 #: How a run ended; ``running``: it has not; ``died``: its process ended without a word;
 #: ``unfinished``: one of the two, but its place does not tell which.
@@ -140,7 +141,7 @@ def read_record(lines: Iterable[bytes]) -> RunRecord:
     """
     iterator = iter(lines)
     try:
-        head = parse(next(iterator))
+        head = decode(next(iterator))
     except (StopIteration, ValueError) as exc:
         raise NoRunError("it does not begin with the start of a run") from exc
     if head["kind"] != "run_started" or not isinstance(head.get("schema"), int):
@@ -148,9 +149,10 @@ def read_record(lines: Iterable[bytes]) -> RunRecord:
     if head["schema"] > SCHEMA:
         raise NoRunError(f"a newer sparkpipe has written it (schema {head['schema']})")
     try:
-        return _folded(head, iterator)
-    except (TypeError, AttributeError, KeyError) as exc:
-        raise NoRunError(f"it is not as a run is written: {type(exc).__name__}: {exc}") from exc
+        check_line(head)
+    except ValueError as exc:
+        raise NoRunError(f"it is not as a run is written: {exc}") from exc
+    return _folded(head, iterator)
 
 
 def _folded(head: Mapping[str, Any], lines: Iterable[bytes]) -> RunRecord:

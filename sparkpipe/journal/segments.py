@@ -5,12 +5,54 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from typing import Protocol, TypeVar
 
 _ATTEMPTS = 3
 _WAIT_SECONDS = 1.0
 # The run is over then, and whoever waits for it must not wait for a store that hangs.
 _PATIENCE_SECONDS = 60.0
+_MOST_OF_ONE_NAME = 100
+
+_T = TypeVar("_T")
+
+
+class Store(Protocol):
+    """What takes the lines of runs, segment by segment. Its methods raise whatever they like."""
+
+    def begin(self, name: str, lines: bytes) -> None:
+        """Write the first segment of a run.
+
+        Raises:
+            FileExistsError: There is a run of that name.
+        """
+
+    def add(self, name: str, number: int, lines: bytes) -> None:
+        """Write a further segment of a run, by its number from 2 on."""
+
+    def join(self, name: str, lines: bytes) -> None:
+        """Write a whole run as one file, and remove its segments."""
+
+
+def first_free(run_id: str, make: Callable[[str], _T]) -> tuple[str, _T]:
+    """Make something by the name of a run; with a number behind it, if there is one of that name.
+
+    Args:
+        run_id: The run.
+        make: Makes it by a name, or raises FileExistsError.
+
+    Returns:
+        The name, and what was made.
+
+    Raises:
+        FileExistsError: Too many have the name.
+    """
+    for number in range(1, _MOST_OF_ONE_NAME):
+        name = run_id if number == 1 else f"{run_id}~{number}"
+        with suppress(FileExistsError):
+            return name, make(name)
+    raise FileExistsError(f"too many runs are called {run_id}")
 
 
 class Segments:
@@ -19,21 +61,17 @@ class Segments:
     A thread of its own writes, so that the run does not wait for the store.
 
     Args:
+        store: Where they go.
         run_id: The run.
-        write: Writes a segment: the run, its number from 1 on, and its lines.
-        join: Writes the whole run as one file, and removes its segments.
+        first: Its first line.
     """
 
-    def __init__(
-        self,
-        run_id: str,
-        write: Callable[[str, int, bytes], None],
-        join: Callable[[str, bytes], None],
-    ) -> None:
+    def __init__(self, store: Store, run_id: str, first: bytes) -> None:
+        self._store = store
         self._run_id = run_id
-        self._write = write
-        self._join = join
+        self._name = ""
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._lines.put(first)
         self._error: OSError | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="sparkpipe-journal", daemon=True)
@@ -64,7 +102,7 @@ class Segments:
             raise self._error
 
     def _work(self) -> None:
-        written: list[bytes] = []
+        written = b""
         number = 0
         is_last = False
         while not is_last:
@@ -72,12 +110,20 @@ class Segments:
             while not self._lines.empty():
                 batch.append(self._lines.get())
             is_last = batch[-1] is None
-            lines = [line for line in batch if line is not None]
+            lines = b"".join(line for line in batch if line is not None)
             written += lines
-            if lines and not is_last:
+            if not self._name:
+                # Also what earlier attempts could not write.
+                self._try(partial(self._begin, written))
+                number = 1
+            elif lines and not is_last:
                 number += 1
-                self._try(partial(self._write, self._run_id, number, b"".join(lines)))
-        self._try(partial(self._join, self._run_id, b"".join(written)))
+                self._try(partial(self._store.add, self._name, number, lines))
+        if self._name:
+            self._try(partial(self._store.join, self._name, written))
+
+    def _begin(self, lines: bytes) -> None:
+        self._name, _ = first_free(self._run_id, lambda name: self._store.begin(name, lines))
 
     def _try(self, write: Callable[[], None]) -> None:
         for attempt in range(1, _ATTEMPTS + 1):

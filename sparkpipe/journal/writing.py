@@ -35,8 +35,7 @@ class JournalWriter:
         try:
             if type(event) is RunStarted:
                 owner = {"host": platform.node(), "pid": os.getpid()}
-                self._sink = place_at(self._path).new(event.run_id)
-                self._sink.write(line_of(event, owner))
+                self._sink = place_at(self._path).new(event.run_id, line_of(event, owner))
             elif self._sink is not None:
                 self._sink.write(line_of(event))
                 if type(event) is RunEnded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from sparkpipe.errors import SparkpipeError
 from sparkpipe.journal import Journal
+from sparkpipe.report.runs import Runs
 
 START = {
     "schema": 1,
@@ -171,3 +173,121 @@ def test_runs_are_pruned_but_not_one_that_goes_on(tmp_path: Path, journal: Journ
     with hold(tmp_path / "1.jsonl"):
         assert journal.prune(2) == ["3", "2"]
         assert journal.names() == ["5", "4", "1"]
+
+
+def test_old_runs_are_read_once(
+    tmp_path: Path, journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(40):
+        write(tmp_path, f"{number:03}", done("a" if number == 3 else "b"), environment="dev")
+    assert journal.last_good(["a"], None, "dev")["a"].run_id == "003"
+    # What an old file says now is not asked again, but for that of which it is known to tell.
+    for number in range(25):
+        if number != 3:
+            (tmp_path / f"{number:03}.jsonl").write_text("gone")
+    assert journal.last_good(["a", "never"], None, "dev")["a"].run_id == "003"
+    assert not caplog.messages
+    assert len(journal.names()) == 40
+    (tmp_path / "003.jsonl").unlink()
+    assert journal.last_good(["a"], None, "dev") == {}
+
+
+def test_a_note_that_is_none_is_made_anew(tmp_path: Path, journal: Journal) -> None:
+    for number in range(40):
+        write(tmp_path, f"{number:03}", done("a" if number == 3 else "b"))
+    for text in ("", "[]", "{", '{"schema": 1, "seen": 3}', '{"schema": 9, "seen": ["003"]}'):
+        (tmp_path / ".index.json").write_text(text)
+        assert journal.last_good(["a"])["a"].run_id == "003"
+
+
+def test_an_old_run_that_comes_late_counts_and_a_late_unchanged_one_points_back(
+    tmp_path: Path, journal: Journal
+) -> None:
+    for number in range(10, 60):
+        write(tmp_path, f"{number:03}", done("b"))
+    assert journal.last_good(["a"]) == {}
+    write(tmp_path, "002", done("a", 5))  # of a machine whose clock is behind
+    assert journal.last_good(["a"])["a"].run_id == "002"
+    write(tmp_path, "059", unchanged("a", "002"))
+    assert journal.last_good(["a"])["a"].run_id == "002"
+    for number in range(60, 90):
+        write(tmp_path, f"{number:03}", done("b"))
+    assert journal.last_good(["a"])["a"].seconds == 5
+    write(tmp_path, "088", done("a", 7))
+    assert journal.last_good(["a"])["a"].run_id == "088"
+
+
+HOSTILE: list[dict[str, Any]] = [
+    {"time": "soon"},
+    {"time": float("inf")},
+    {"time": 1e300},
+    {"slices": ["day"]},
+    {"slices": {"day": {}}},
+    {"environment": ["dev"]},
+    {"pipeline": 3},
+    {"params": 3},
+    {"identities": {"a": 3}},
+    {"identities": []},
+    {"plan": [{"name": "a"}]},
+    {"plan": [{"name": [], "inputs": [], "outputs": []}]},
+    {"versions": None},
+]
+
+
+@pytest.mark.parametrize("start", HOSTILE)
+def test_a_start_of_other_values_is_no_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, start: dict[str, Any]
+) -> None:
+    runs = Runs(str(tmp_path))
+    write(tmp_path, "1", done("a"))
+    write(tmp_path, "2", done("a"), **start)
+    assert [record.run_id for record in runs] == ["1"]
+    assert "'2' in " in caplog.text
+    assert "it is not as a run is written: its '" in caplog.text
+    assert "1" in runs._repr_html_()
+    assert runs.last_good(["a"])["a"].run_id == "1"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("{}", "3", "[" * 100_000, "\\ud800", '{"kind": "run_ended"}', '{"kind": "node_ended"}'),
+        '{"kind": "run_ended", "outcome": 3, "seconds": 1}',
+        '{"kind": "run_ended", "outcome": "done", "seconds": NaN}',
+        '{"kind": "node_started", "node": "b", "time": "now"}',
+        '{"kind": "node_retried", "node": "b", "attempt": "x"}',
+        '{"kind": "node_ended", "node": {}, "status": "done"}',
+        '{"kind": "node_ended", "node": "b", "status": []}',
+        '{"kind": "node_ended", "node": "b", "status": "done", "started": Infinity}',
+        '{"kind": "node_ended", "node": "b", "status": "done", "error": "none"}',
+        '{"kind": "node_ended", "node": "b", "status": "done", "data_sets": [3]}',
+        '{"kind": "node_ended", "node": "b", "status": "done", "data_sets": [{"name": 3}]}',
+        '{"kind": "node_ended", "node": "b", "status": "done", "data_sets": '
+        '[{"name": "y", "type": "T", "direction": "save", "rows": "many"}]}',
+    ],
+)
+def test_a_line_of_other_values_is_left_out(tmp_path: Path, line: str) -> None:
+    write(tmp_path, "r", done("a"), end="")
+    with (tmp_path / "r.jsonl").open("a") as file:
+        file.write(f"{line}\n")
+    shown = Runs(str(tmp_path)).show()
+    assert shown.record.nodes["a"].status == "done"
+    assert shown.record.nodes["b"].status == "waiting"
+    assert shown.record.notes == ("1 line(s) could not be read and are left out",)
+    assert "a " in str(shown)
+    assert "r" in str(Runs(str(tmp_path)).diff("r", "r"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_what_else_lies_in_the_folder_does_no_harm(
+    tmp_path: Path, journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, "1", done("a"))
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder.jsonl").mkdir()
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "gone.jsonl").symlink_to("nowhere")
+    assert [record.run_id for record in journal] == ["1"]
+    assert journal.last_good(["a"])["a"].run_id == "1"
+    assert "'notes.txt' in " in caplog.text

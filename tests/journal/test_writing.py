@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -176,6 +180,175 @@ def test_a_place_that_cannot_be_written_is_told_once(
     (told,) = [record.getMessage() for record in caplog.records]
     assert "cannot be written to" in told
     assert "Not a directory. The run goes on" in told
+
+
+SMALL = """
+import logging, os, sys
+from sparkpipe.events import observing
+from sparkpipe.io import DataCatalog
+from sparkpipe.journal import Journal, JournalWriter
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner
+
+logging.basicConfig(format="%(message)s")
+folder = sys.argv[1]
+rest = os.path.join(folder, "rest")
+
+def fill(x):
+    with open(rest, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 512)
+        except OSError:
+            return x
+
+def make_room(x):
+    os.unlink(rest)
+    return x
+
+pipe = pipeline([
+    node(abs, "x", "a", name="before"), node(fill, "a", "b", name="fill"),
+    *(node(abs, "b", f"c{i}", name="n" * 3000 + str(i)) for i in range(3)),
+    node(lambda *xs: make_room(xs[0]), ["c0", "c1", "c2"], "d", name="make_room"),
+    node(abs, "d", "e", name="after"),
+])
+journal = os.path.join(folder, "runs")
+with observing(JournalWriter(journal)):
+    print(SequentialRunner().run(pipe, DataCatalog(feed_dict={"x": 1}), session_id="1"))
+fill(0)
+with observing(JournalWriter(journal)):
+    print(SequentialRunner().run(pipe.only_nodes("after"), DataCatalog(feed_dict={"d": 1})))
+make_room(0)
+record = Journal(journal).run()
+print(record.run_id, record.outcome, *record.notes)
+print({name[:9]: one.status for name, one in record.nodes.items()})
+print(Journal(journal).names())
+"""
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="needs a file system of its own")
+def test_a_disk_that_is_full_in_mid_run_and_has_room_again(tmp_path: Path) -> None:
+    script = tmp_path / "small.py"
+    script.write_text(SMALL)
+    (tmp_path / "disk").mkdir()
+    mount = 'mount -t tmpfs -o size=64k none "$1" && exec "$2" "$3" "$1"'
+    said = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", mount, "-", tmp_path / "disk", sys.executable, script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    if not said.stdout and "small.py" not in said.stderr:
+        pytest.skip(f"no mounts here: {said.stderr.strip()}")
+    assert said.stderr.count("cannot be written to") == 2, said.stderr
+    assert said.stderr.count("No space left on device. The run goes on") == 2
+    first, second, run, nodes, names = said.stdout.splitlines()
+    assert (first, second) == ("{'e': 1}", "{'e': 1}")
+    # What came after there was room again is there; of a run that could not begin is nothing.
+    assert run.startswith("1 done ")
+    assert "'after': 'done'" in nodes
+    assert names == "['1']"
+
+
+def test_a_folder_of_somebody_else_is_told_and_can_be_read(tmp_path: Path) -> None:
+    written(tmp_path / "runs", SequentialRunner(), CHAIN, in_memory(xs=[1]))
+    code = (
+        "import logging, os, sys\n"
+        "from sparkpipe.events import observing\n"
+        "from sparkpipe.io import DataCatalog\n"
+        "from sparkpipe.journal import Journal, JournalWriter\n"
+        "from sparkpipe.pipeline import node, pipeline\n"
+        "from sparkpipe.runner import SequentialRunner\n"
+        "logging.basicConfig(format='%(message)s')\n"
+        "pipe = pipeline([node(abs, 'x', 'a', name='n')])\n"
+        "os.chdir(sys.argv[1])\n"
+        # What a process needs of Python itself is perhaps for root only.
+        "with observing(JournalWriter('others')):\n"
+        "    SequentialRunner().run(pipe, DataCatalog(feed_dict={'x': -2}))\n"
+        "Journal('others').run()\n"
+        "os.getuid() or os.setuid(65534)\n"
+        "with observing(JournalWriter('runs')):\n"
+        "    print(SequentialRunner().run(pipe, DataCatalog(feed_dict={'x': -2})))\n"
+        "print(Journal('runs').run().outcome, Journal('runs').names())\n"
+    )
+    tmp_path.chmod(0o755)
+    (tmp_path / "runs").chmod(0o555)
+    try:
+        said = subprocess.run(
+            [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, timeout=60
+        )
+    finally:
+        (tmp_path / "runs").chmod(0o755)
+    assert said.stdout == "{'a': 2}\ndone ['run 1']\n", said.stderr
+    assert said.stderr.count("runs: Permission denied. The run goes on") == 1
+
+
+MANY = """
+import sys
+from sparkpipe.events import observing
+from sparkpipe.io import DataCatalog
+from sparkpipe.journal import JournalWriter
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner
+
+pipe = pipeline([node(abs, "x", f"y{i}", name=f"n{i:04}") for i in range(3000)])
+print("go", flush=True)
+with observing(JournalWriter(sys.argv[1])):
+    SequentialRunner().run(pipe, DataCatalog(feed_dict={"x": 1}), session_id=sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.05, 0.15])
+def test_a_kill_at_any_moment_loses_no_line_but_the_last(tmp_path: Path, wait: float) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", MANY, tmp_path, "killed"], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        for _ in range(1000):
+            if (tmp_path / "killed.jsonl").exists():
+                break
+            time.sleep(0.01)
+        time.sleep(wait)
+        process.kill()
+    record = Journal(str(tmp_path)).run()
+    assert record.outcome in ("died", "done")
+    states = [one.status for one in record.nodes.values()]
+    done = states.count("done")
+    assert states[:done] == ["done"] * done
+    assert set(states[done + 1 :]) <= {"waiting"}
+    assert len(record.notes) <= 1
+
+
+def test_two_machines_may_use_one_name_at_one_address(tmp_path: Path) -> None:
+    machines = [
+        subprocess.Popen([sys.executable, "-c", MANY, tmp_path, "run"], stdout=subprocess.DEVNULL)
+        for _ in range(2)
+    ]
+    assert [machine.wait(60) for machine in machines] == [0, 0]
+    journal = Journal(str(tmp_path))
+    assert journal.names() == ["run~2", "run"]
+    assert [record.counts for record in journal] == [{"done": 3000}] * 2
+
+
+def test_two_runs_of_one_name_are_two_in_a_store(store: str) -> None:
+    together = threading.Barrier(2)
+
+    def meet(xs: Any) -> Any:
+        together.wait(10)
+        return xs
+
+    pipe = pipeline([node(meet, "xs", "a", name="first"), node(abs, "a", "b", name="second")])
+    with ThreadPoolExecutor(2) as pool:
+        for one in [
+            pool.submit(written, store, SequentialRunner(), pipe, in_memory(xs=-1))
+            for _ in range(2)
+        ]:
+            one.result()
+    written(store, SequentialRunner(), CHAIN, in_memory(xs=[1]))
+    records = [*Journal(store)]
+    assert Journal(store).names() == ["run 1~3", "run 1~2", "run 1"]
+    assert [record.counts for record in records] == [{"done": 2}] * 3
 
 
 def test_two_runs_of_one_name_are_two_files(tmp_path: Path) -> None:
