@@ -41,6 +41,8 @@ _BY_COLUMN = frozenset(
 #: What is for other tools.
 _FREE = frozenset(("metadata",))
 
+_LEAST_LENGTH = 4
+
 # All are bounded, as messages may be long. me:secret@ after a protocol or at the beginning: a
 # password may hold any character.
 _USER = re.compile(
@@ -164,6 +166,34 @@ def secrets_in(address: str) -> set[str]:
     in_address = _IN_JDBC if address.startswith("jdbc:") else _IN_ADDRESS
     found |= {match[3].strip("{}'\"") for match in in_address.finditer(address) if _hides(match[1])}
     return {form for one in found for form in (one, unquote(one)) if form}
+
+
+def secret_values(value: Any, *, is_secret_itself: bool = False) -> set[str]:
+    """Return the secrets in configuration, to be looked for in other texts.
+
+    What is shorter than four characters is left out: it would stand in any text.
+
+    Args:
+        value: Of any depth.
+        is_secret_itself: All of it is, as credentials are.
+
+    >>> sorted(secret_values({"api": {"token": "a1b2", "url": "ftp://me:hunter2@host"}, "n": 1234}))
+    ['a1b2', 'hunter2']
+    """
+    if isinstance(value, Mapping):
+        parts = [
+            secret_values(one, is_secret_itself=is_secret_itself or is_secret(str(key)))
+            for key, one in value.items()
+        ]
+        return set().union(*parts)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return set().union(*(secret_values(v, is_secret_itself=is_secret_itself) for v in value))
+    if value is None or isinstance(value, bool):
+        return set()
+    found = {str(value)} if is_secret_itself else set()
+    if isinstance(value, str):
+        found |= secrets_in(value)
+    return {one for one in found if len(one) >= _LEAST_LENGTH}
 
 
 def without(secrets: Iterable[str], text: str) -> str:

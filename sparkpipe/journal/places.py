@@ -6,6 +6,7 @@ Databricks) it is a folder of segments while it runs, which become that file whe
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote, unquote
 
+from sparkpipe.errors import ConfigError
 from sparkpipe.io.files import split_protocol
 from sparkpipe.io.saving.locks import FileLock, hold_if_free, hold_new, try_hold
 from sparkpipe.journal.segments import Segments, first_free
+from sparkpipe.redaction import redacted_text
 
 _SUFFIX = ".jsonl"
 # No run has such a name.
@@ -97,11 +100,21 @@ class Place(Protocol):
 
 
 def place_at(path: str) -> Place:
-    """Return the place at a path or address."""
+    """Return the place at a path or address.
+
+    Raises:
+        ConfigError: There cannot be such an address, or what reaches it is not installed.
+    """
     protocol, local = split_protocol(path)
-    if protocol != "file":
+    if protocol == "file":
+        return _Folder(Path(local))
+    try:
         return _Address(path)
-    return _Folder(Path(local))
+    except (ImportError, ValueError) as exc:
+        raise ConfigError(
+            f"The journal cannot be at {redacted_text(path)}: {exc}.",
+            hint="Install what it says, or change 'path' in journal.yml.",
+        ) from exc
 
 
 class _File:
@@ -150,7 +163,10 @@ class _Folder:
             return False if lock.is_real else None
 
     def new(self, run_id: str, first: bytes) -> Sink:
-        self._path.mkdir(parents=True, exist_ok=True)
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as exc:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from exc
         if not self._can_append:
             return Segments(self, run_id, first)
         _, lock = first_free(run_id, lambda name: hold_new(self._file(name)))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import platform
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from sparkpipe.events import Event, RunEnded, RunStarted
+from sparkpipe.errors import ConfigError
+from sparkpipe.events import Event, NodeEnded, NodeRetried, RunEnded, RunStarted
 from sparkpipe.journal.lines import line_of
 from sparkpipe.journal.places import Sink, place_at
 from sparkpipe.journal.reading import Journal
-from sparkpipe.redaction import redacted_text
+from sparkpipe.redaction import redacted_text, without
 
 _logger = logging.getLogger(__name__)
 
@@ -22,11 +25,18 @@ class JournalWriter:
         path: The folder or address of the runs.
         keep: How many runs are kept, with this one; older ones are removed at its end. None for
             all.
+        secrets: Gives what no error may tell; called when there is one.
     """
 
-    def __init__(self, path: str, keep: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        keep: int | None = None,
+        secrets: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
         self._path = path
         self._keep = keep
+        self._secrets = secrets
         self._sink: Sink | None = None
         self._has_failed = False
 
@@ -37,22 +47,30 @@ class JournalWriter:
                 owner = {"host": platform.node(), "pid": os.getpid()}
                 self._sink = place_at(self._path).new(event.run_id, line_of(event, owner))
             elif self._sink is not None:
-                self._sink.write(line_of(event))
+                self._sink.write(line_of(self._hidden(event)))
                 if type(event) is RunEnded:
                     self._sink.close()
                     if self._keep is not None:
                         Journal(self._path).prune(self._keep)
+        except ConfigError as exc:
+            self._tell(exc.message.rstrip("."))
         except (OSError, ImportError, ValueError) as exc:  # a store may lack its package
-            self._tell(exc)
+            why = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+            where = redacted_text(self._path)
+            self._tell(f"The journal of this run cannot be written to {where}: {why.rstrip('.')}")
 
-    def _tell(self, error: Exception) -> None:
-        if self._has_failed:
-            return
-        self._has_failed = True
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        _logger.warning(
-            "The journal of this run cannot be written to %s: %s. The run goes on; what is not "
-            "in its journal cannot be continued or skipped later.",
-            redacted_text(self._path),
-            why.rstrip("."),
-        )
+    def _hidden(self, event: Event) -> Event:
+        """Return an event whose error tells no secret, as one of the user's may."""
+        if not isinstance(event, (NodeEnded, NodeRetried)) or event.error is None:
+            return event
+        message = without(self._secrets(), event.error.message)
+        return replace(event, error=replace(event.error, message=message))
+
+    def _tell(self, why: str) -> None:
+        if not self._has_failed:
+            self._has_failed = True
+            _logger.warning(
+                "%s. The run goes on; what is not in its journal cannot be continued or skipped "
+                "later.",
+                why,
+            )

@@ -256,7 +256,7 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
             options=_options_of(session, request, continued),
             identities={name: one.as_dict() for name, one in parts.memory.identities.items()},
         ),
-        (*parts.memory.observers(catalog), *parts.observers),
+        (*parts.memory.observers(catalog, session.config_loader), *parts.observers),
         nullcontext if continued is None else partial(claimed, session.runs, continued.run.run_id),
     )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
+from sparkpipe.errors import ConfigError
 from sparkpipe.events import Observer
 from sparkpipe.io import DataCatalog
 from sparkpipe.journal import Journal, JournalSettings, JournalWriter, NodeRecord
@@ -13,12 +15,15 @@ from sparkpipe.journal.drift import DriftWatch
 from sparkpipe.journal.identity import NodeIdentity, identify
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import Plan
+from sparkpipe.project.context import configuration
+from sparkpipe.redaction import secret_values
 from sparkpipe.runner import AbstractRunner
 from sparkpipe.runner.runner import accepts
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
 
+    from sparkpipe.config import AbstractConfigLoader
     from sparkpipe.project import Project
 
 _logger = logging.getLogger(__name__)
@@ -88,6 +93,8 @@ class Memory:
             self.last_good = journal.last_good(
                 (node.name for node in pipeline.nodes), self._slices, self._environment, names
             )
+        except ConfigError:
+            return  # told by who writes
         except Exception as exc:  # stores have errors of their own; the run needs nothing of it
             _logger.warning("Earlier runs cannot be read: %s: %s", type(exc).__name__, exc)
             return
@@ -114,11 +121,24 @@ class Memory:
             return runner.plan(pipeline, catalog, hook_manager, expected_seconds=seconds)
         return runner.plan(pipeline, catalog, hook_manager)
 
-    def observers(self, catalog: DataCatalog) -> tuple[Observer, ...]:
-        """Return who writes the run down, and who looks whether its rows are as before."""
+    def observers(self, catalog: DataCatalog, loader: AbstractConfigLoader) -> tuple[Observer, ...]:
+        """Return who writes the run down, and who looks whether its rows are as before.
+
+        Args:
+            catalog: Has the parameters, and the data sets that are saved.
+            loader: Has the credentials.
+        """
         settings = self._settings
         if settings is None:
             return ()
-        writer = JournalWriter(settings.path, settings.keep)
+        secrets = partial(_secrets_of, catalog, loader)
+        writer = JournalWriter(settings.path, settings.keep, secrets)
         watch = DriftWatch.of(self.last_good, catalog, settings.warn_below)
         return (writer,) if watch is None else (writer, watch)
+
+
+def _secrets_of(catalog: DataCatalog, loader: AbstractConfigLoader) -> set[str]:
+    """Return what is secret among the parameters of a run, and its credentials."""
+    params = catalog["parameters"].load() if "parameters" in catalog else {}
+    credentials = configuration(loader, "credentials")
+    return secret_values(params) | secret_values(credentials, is_secret_itself=True)

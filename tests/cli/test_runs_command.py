@@ -45,6 +45,42 @@ def test_runs_are_listed_and_shown(shop: ShopProject) -> None:
     assert not any("geheim" in file.read_text() for file in files)
 
 
+def test_no_secret_of_the_configuration_enters(shop: ShopProject) -> None:
+    shop.write("conf/local/credentials.yml", "store: {user: geheim-1, args: {pin: 70070}}\n")
+    shop.write(
+        "conf/base/parameters.yml",
+        "factor: 2\npassword: geheim-2\ntoken: none\ncon: none\n"
+        "apis: [{name: a, api_token: geheim-3}, {url: 'https://me:geheim-4@host/x?sig=geheim-5'}]\n",
+    )
+    shop.replace(
+        "shop/nodes.py",
+        "return str(report).upper()",
+        "raise ValueError('no entry for geheim-1, 70070, geheim-2, geheim-3, geheim-4 at '\n"
+        "        'jdbc:postgresql://h/db?user=geheim-6&password=geheim-7, geheim-8')",
+    )
+    shop.replace("shop/nodes.py", "def shout(report)", "def shout(report, *others)")
+    shop.replace(
+        "shop/pipeline_registry.py",
+        'node(shout, "report",',
+        'node(shout, ["report", "params:token", "params:con", "params:apis"],',
+    )
+    said = shop.command(
+        "run",
+        "--params",
+        "token:geheim-8,con:postgresql://me:geheim-9@host/db",
+        "--runner=ThreadRunner",
+    )
+    assert said.status == 1
+    (file,) = (shop.path / ".sparkpipe/runs").iterdir()
+    text = file.read_text()
+    assert "ValueError" in text
+    assert "postgresql://***@host/db" in text
+    assert "geheim" not in text
+    assert "70070" not in text
+    for form in ("text", "json"):
+        assert "geheim" not in shop.command("runs", "show", f"--format={form}").out
+
+
 def test_what_differs_between_two_runs(shop: ShopProject) -> None:
     shop.command("run")
     assert "there is none of the pipeline" in shop.command("runs", "diff").err
@@ -176,3 +212,43 @@ def test_a_clock_that_went_back_is_told(shop: ShopProject) -> None:
     said = shop.command("run", "--nodes=double")
     assert said.status == 0
     assert "The clock of this machine is behind" in said.text
+
+
+def test_hostile_names_of_runs_and_nodes(shop: ShopProject) -> None:
+    outside = shop.path / "x.jsonl"
+    outside.write_text('{"kind": "run_started"}\n')
+    said = shop.command("run")
+    assert said.status == 0, said.text
+    (file,) = (shop.path / ".sparkpipe/runs").iterdir()
+    for number, hostile in enumerate(("\\ud800", "\\u001b[31m\\u202e\\n../..", "\\u0000")):
+        told = file.read_text().replace("double", hostile).replace(file.stem, hostile)
+        (file.parent / f"zzz{number}.jsonl").write_text(told)
+    for arguments in (["list"], ["show"], ["show", "zzz6"], ["diff", "zzz6", "zzz22"]):
+        for form in ("text", "json"):
+            said = shop.process("runs", *arguments, f"--format={form}")
+            assert "Traceback" not in said.text
+            assert "\x1b" not in said.out
+            assert "\u202e" not in said.out or form == "json"
+    for run_id in ("../../x", "../../x.jsonl", str(outside), "~", "\x1b[31m", "-1", "%2e%2e"):
+        said = shop.command("runs", "show", "--", run_id)
+        assert said.status == 2, said.text
+        assert "There is no run" in said.err
+        assert "\x1b" not in said.err
+
+
+def test_a_journal_that_cannot_be_read_is_told(shop: ShopProject) -> None:
+    shop.write("conf/base/journal.yml", "path: runs\n")
+    shop.write("runs", "a file")
+    said = shop.command("run")
+    assert said.status == 0
+    assert "Not a directory. The run goes on" in " ".join(said.text.split())
+    said = shop.command("runs", "list")
+    assert (said.status, said.out) == (0, "No run was written down yet.\n")
+    shop.write("conf/base/journal.yml", "path: nothing://there\n")
+    said = shop.command("run")
+    assert said.status == 0
+    told = "The journal cannot be at nothing://there: Protocol not known: nothing."
+    assert said.text.count(told) == 1
+    said = shop.command("runs", "list")
+    assert said.status == 2
+    assert f"Error: {told} Install what it says, or change 'path' in journal.yml." in said.err
