@@ -282,16 +282,28 @@ class SlicesFailedError(SparkpipeError):
     def __init__(self, outcomes: Sequence[Any]) -> None:
         self.outcomes = tuple(outcomes)
         failed = [one for one in self.outcomes if one.error is not None]
-        left_out = sum(1 for one in self.outcomes if one.status == "not run")
-        lines = [f"{len(failed)} of {len(self.outcomes)} slices failed."]
-        if left_out:
-            lines[0] = f"{lines[0][:-1]}, and {left_out} did not run."
-        lines += [f"{one.name or 'all slices'}: {first_line(str(one.error))}" for one in failed]
+        # Of a slice there is more than one outcome where some of its nodes wait for other slices.
+        names = {one.name for one in self.outcomes if one.name or one.error is not None}
+        ill = {one.name for one in failed}
+        left_out = {one.name for one in self.outcomes if one.status == "not run"} - ill - {""}
+        more = f", and {len(left_out)} did not run" if left_out else ""
+        lines = [f"{len(ill)} of {len(names)} slices failed{more}."]
+        lines += [f"{one.name or 'what runs once'}: {first_line(str(one.error))}" for one in failed]
         shown = lines[: _MOST_SLICES + 1]
         if len(lines) > len(shown):
             shown.append(f"... {len(lines) - len(shown)} more")
         super().__init__("\n".join(shown))
         self.args = (self.outcomes,)
+
+    def tracebacks(self) -> list[str]:
+        """Return for each slice that failed where in the code."""
+        told = []
+        for one in self.outcomes:
+            failures = one.error.failures if isinstance(one.error, RunFailedError) else ()
+            told += [f"{one.name}: {each.message}\n{each.traceback_text}" for each in failures]
+            if one.error is not None and not failures:
+                told.append(f"{one.name}: {one.error}")
+        return told
 
 
 def tell_lost(names: Sequence[str]) -> str:

@@ -74,6 +74,10 @@ class Commands(LazyGroup):
         ),
         "plan": ("sparkpipe.cli.commands.plan:plan", "Show what a run would do, and why."),
         "runs": ("sparkpipe.cli.commands.runs:runs", "Show what earlier runs did."),
+        "slices": (
+            "sparkpipe.cli.commands.slices:slices",
+            "Show which slices are done, failed, missing or stale.",
+        ),
         "registry": ("sparkpipe.cli.commands.registry:registry", "Show the registered pipelines."),
         "catalog": (
             "sparkpipe.cli.commands.catalog:catalog",

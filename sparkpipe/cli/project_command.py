@@ -16,6 +16,7 @@ from sparkpipe.errors import (
     ConfigError,
     PreflightError,
     RunFailedError,
+    SlicesFailedError,
     SparkpipeError,
     refusing_exits,
 )
@@ -65,7 +66,7 @@ def telling_errors(ctx: click.Context, verbose: bool, more: str) -> Iterator[Non
         yield
     except SparkpipeError as exc:
         show_error(exc, verbose)
-        ctx.exit(1 if isinstance(exc, RunFailedError) else 2)
+        ctx.exit(1 if isinstance(exc, (RunFailedError, SlicesFailedError)) else 2)
     except (click.exceptions.Exit, click.Abort, click.ClickException):
         raise
     except Exception as exc:

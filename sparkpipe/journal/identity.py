@@ -68,6 +68,7 @@ def identify(
     catalog: DataCatalog,
     folder: Path | None = None,
     packages: Iterable[str] = (),
+    reader: CodeReader | None = None,
 ) -> dict[str, NodeIdentity]:
     """Return the identities of nodes, by their names.
 
@@ -76,9 +77,10 @@ def identify(
         catalog: Has their parameters, and the entries of their data sets.
         folder: That of the project, which may lie elsewhere another time.
         packages: Packages whose code counts, also where they are installed.
+        reader: Has read the code of other nodes of this decision.
     """
     with _without_collecting():
-        identifier = _Identifier(catalog, folder, packages)
+        identifier = _Identifier(catalog, folder, reader or CodeReader(packages))
         return {node.name: identifier.identity(node) for node in nodes}
 
 
@@ -97,10 +99,10 @@ def _without_collecting() -> Iterator[None]:
 class _Identifier:
     """Works out identities; what nodes share, once."""
 
-    def __init__(self, catalog: DataCatalog, folder: Path | None, packages: Iterable[str]) -> None:
+    def __init__(self, catalog: DataCatalog, folder: Path | None, reader: CodeReader) -> None:
         self._catalog = catalog
         self._folder = "" if folder is None else f"{folder.as_posix().rstrip('/')}/"
-        self._reader = CodeReader(packages)
+        self._reader = reader
         self._params: dict[str, tuple[str, dict[str, str]]] = {}
         self._options: dict[str, str] = {}
         self._packages: dict[str, str] = {}

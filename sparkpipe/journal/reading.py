@@ -244,6 +244,21 @@ class Journal:
         return replace(record, outcome="running" if is_being_written else "died")
 
 
+def last_good_of(nodes: Iterable[str], records: Iterable[RunRecord]) -> dict[str, NodeRecord]:
+    """Return what nodes did when each one last ran well; see :meth:`Journal.last_good`.
+
+    Args:
+        nodes: The names of the nodes.
+        records: The runs that count, the last one first.
+    """
+    search = _Search(nodes, {}, None)
+    for record in records:
+        if not search.wanted:
+            break
+        search.look_through(record)
+    return search.found
+
+
 class _Search:
     """Finds what nodes did when they last ran well, in runs of which the last one comes first.
 
@@ -283,9 +298,12 @@ class _Search:
         return any(json.dumps(node, ensure_ascii=False).encode() in head for node in self.wanted)
 
     def take(self, record: RunRecord | None) -> None:
+        """Look through a run, if it counts."""
+        if record is not None and self.fits(record.environment, record.slices):
+            self.look_through(record)
+
+    def look_through(self, record: RunRecord) -> None:
         """Look through a run."""
-        if record is None or not self.fits(record.environment, record.slices):
-            return
         for node in self.wanted & record.nodes.keys():
             one = record.nodes[node]
             pointer = self._pointers.get(node)

@@ -41,7 +41,8 @@ from sparkpipe.session.problems import (
 from sparkpipe.session.remembering import Memory
 from sparkpipe.session.resuming import take_over
 from sparkpipe.session.selection import Relation, Selection
-from sparkpipe.session.slices.judging import find_unchosen
+from sparkpipe.session.slices.depending import slices_by_node
+from sparkpipe.session.slices.judging import find_mixing, find_unchosen
 from sparkpipe.slices.asking import texts_of
 
 if TYPE_CHECKING:
@@ -355,6 +356,7 @@ def check_project(
             if other is not None:
                 problems += defer_inputs(whole, catalog, other)
             problems += judge.problems(whole, catalog)
+            problems += find_mixing(slices_by_node(whole, catalog), catalog)
         problems += find_unread_params(session, whole)
         problems += find_pool_problems(whole, session.spark.options.pool_names)
         problems += find_spark_problems(whole, catalog, session.spark)

@@ -15,12 +15,13 @@ from sparkpipe.session.prepared import PreparedRun
 from sparkpipe.session.problems import find_unread_params
 from sparkpipe.session.selection import Relation, Selection
 from sparkpipe.session.slices.choosing import choose_one, with_choices
-from sparkpipe.session.slices.preparing import prepare_slices
+from sparkpipe.session.slices.preparing import plan_slices, prepare_slices, slices_grid
 from sparkpipe.session.slices.running import SlicedRun
 from sparkpipe.slices.asking import Given
 
 if TYPE_CHECKING:
     from sparkpipe.report.planned import PlannedRun
+    from sparkpipe.report.slices import SliceGrid
 
 
 class Session(OpenProject):
@@ -152,6 +153,7 @@ class Session(OpenProject):
         load_versions: Mapping[str, str] | None = None,
         inputs: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
+        slices: Given | None = None,
         **options: Any,
     ) -> PlannedRun:
         """Return what a run would do, and all that keeps it from running. Starts no Spark.
@@ -162,6 +164,7 @@ class Session(OpenProject):
             load_versions: See :meth:`run`.
             inputs: See :meth:`run`.
             params: See :meth:`run`.
+            slices: See :meth:`run`; the nodes are shown as of the first of them.
             options: Filters of :meth:`run`, its ``resume``, ``changed``, ``only_missing`` and
                 ``force``, and options of the runner. What only Spark can tell is taken as missing.
         """
@@ -175,7 +178,23 @@ class Session(OpenProject):
             relation=relation,
             **options,
         )
-        return plan_run(self.with_params(params) if params else self, request)
+        session = self.with_params(params) if params else self
+        if slices is not None:
+            return plan_slices(session, request, slices)
+        return plan_run(session, request)
+
+    def slices(self, slices: Given | None = None, pipeline_name: str | None = None) -> SliceGrid:
+        """Return what is known of slices: which data sets are done, failed, missing or stale.
+
+        Args:
+            slices: As of :meth:`run`; by default all that are over.
+            pipeline_name: The name it is registered under; by default ``__default__``.
+
+        Raises:
+            ConfigError: There are no such slices, or runs are not written down.
+            PreflightError: The pipeline or its configuration is wrong.
+        """
+        return slices_grid(self, Request.of(Selection.of(pipeline_name)), slices)
 
     def check_choice(self, selection: Selection, runner: RunnerChoice = None) -> list[str]:
         """Return what is wrong with what is asked for: names, parameters and the runner.

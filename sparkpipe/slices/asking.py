@@ -87,13 +87,13 @@ def combinations(asked: Asked) -> list[Combination]:
     ]
 
 
-def name_of(combination: Combination) -> str:
-    """Return a combination as it is asked for.
+def name_of(slices: Mapping[str, str]) -> str:
+    """Return slices as they are asked for.
 
-    >>> name_of({"day": Choice("2024-01-31", date(2024, 1, 31)), "region": Choice("eu", "eu")})
+    >>> name_of({"day": "2024-01-31", "region": "eu"})
     'day=2024-01-31 region=eu'
     """
-    return " ".join(f"{name}={choice.text}" for name, choice in combination.items())
+    return " ".join(f"{name}={text}" for name, text in slices.items())
 
 
 def texts_of(combination: Combination) -> dict[str, str]:

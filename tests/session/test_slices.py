@@ -4,55 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-import textwrap
 import threading
 import time
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sparkpipe.errors import ConfigError, DataSetError, PreflightError, SlicesFailedError
 from sparkpipe.events import RunObserver, RunStarted, observing
-from sparkpipe.pipeline import node, pipeline
+from sparkpipe.pipeline import node
 from sparkpipe.session import Session
 from sparkpipe.spark.jobs.run import current_run
 
 Make = Callable[..., Session]
-
-SLICES = """
-day: {every: 1 day, from: 2024-01-01, to: 2024-01-04}
-region: [eu, us]
-"""
-CATALOG = """
-raw: {type: json.JSONDataSet, filepath: "data/raw/${slice:day}.json"}
-clean: {type: json.JSONDataSet, filepath: "data/clean/${slice:day}.json"}
-rates: {type: json.JSONDataSet, filepath: data/rates.json}
-total: {type: json.JSONDataSet, filepath: data/total.json}
-"""
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """Make a project of these files and nodes, with raw data of the first three days."""
-
-    def make_session(nodes: list[Any], **files: str) -> Session:
-        texts = {"catalog": CATALOG, "slices": SLICES, "parameters": "factor: 2", **files}
-        (tmp_path / "conf/base").mkdir(parents=True)
-        for name, text in texts.items():
-            (tmp_path / f"conf/base/{name}.yml").write_text(textwrap.dedent(text))
-        (tmp_path / "pyproject.toml").write_text('[tool.sparkpipe]\npackage_name = "sliced"\n')
-        (tmp_path / "data/raw").mkdir(parents=True)
-        (tmp_path / "data/rates.json").write_text("10")
-        for number in (1, 2, 3):
-            (tmp_path / f"data/raw/2024-01-0{number}.json").write_text(f"{number}")
-        session = Session(tmp_path)
-        session._current.__dict__["registry"] = ({"__default__": pipeline(nodes)}, [])
-        return session
-
-    return make_session
 
 
 class Runs(RunObserver):
@@ -133,7 +99,7 @@ def test_what_reads_all_slices_runs_once_after(make: Make) -> None:
             node(double, "raw", "parts@one", name="each"),
             node(lambda all_: sorted(one() for one in all_.values()), "parts@all", "total"),
         ],
-        catalog=CATALOG + textwrap.dedent(parts),
+        more=parts,
     )
     with observing(runs := Runs()):
         session.run(slices="day=2024-01-01..2024-01-03")
@@ -150,7 +116,7 @@ def test_each_node_runs_for_the_slices_that_it_depends_on(make: Make) -> None:
             node(double, "raw", "clean", name="by_day"),
             node(lambda x, region: f"{x} {region}", ["clean", "slice:region"], "by_both"),
         ],
-        catalog=f"{CATALOG}{by_both}\n",
+        more=by_both,
     )
     with observing(runs := Runs()):
         session.run(slices=["day=2024-01-01,2024-01-02", "region=eu,us"])
@@ -199,7 +165,7 @@ def test_what_reads_all_slices_does_not_run_after_a_failure(make: Make) -> None:
     """
     session = make(
         [node(fails_on_two, "raw", "parts@one"), node(len, "parts@all", "total")],
-        catalog=CATALOG + textwrap.dedent(parts),
+        more=parts,
     )
     with pytest.raises(SlicesFailedError) as caught:
         session.run(slices="day=2024-01-01..2024-01-03")
@@ -298,7 +264,7 @@ _TABLE = "type: spark.DeltaTableDataSet, filepath: data/table"
     ],
 )
 def test_a_data_set_that_would_mix_slices_is_refused(make: Make, entry: str, told: str) -> None:
-    session = make([node(double, "raw", "out", name="n")], catalog=f"{CATALOG}out: {{{entry}}}\n")
+    session = make([node(double, "raw", "out", name="n")], more=f"out: {{{entry}}}")
     try:
         session.prepare_slices("day=2024-01-01..2024-01-02")
         problem = ""
@@ -318,7 +284,7 @@ def test_a_slice_that_nothing_depends_on_and_one_that_is_not_chosen_are_told(mak
 
 def test_an_unknown_slice_in_the_catalog_is_told_with_its_line(make: Make) -> None:
     entry = "x: {type: json.JSONDataSet, filepath: '${slice:dya}.json'}"
-    session = make([node(double, "raw", "clean")], catalog=f"{CATALOG}{entry}\n")
+    session = make([node(double, "raw", "clean")], more=entry)
     with pytest.raises(ConfigError, match=r"catalog.yml:6: 'x.filepath'.*Did you mean 'day'"):
         _ = session.catalog
 

@@ -9,6 +9,7 @@ import click
 
 from sparkpipe.cli.options import defer_option, parameters, selection_options
 from sparkpipe.cli.project_command import ProjectCommand, open_session, project_options, show_error
+from sparkpipe.cli.slicing import slice_option
 from sparkpipe.cli.streams import echo
 from sparkpipe.errors import PreflightError
 from sparkpipe.streams import tell_work_done
@@ -16,6 +17,7 @@ from sparkpipe.streams import tell_work_done
 
 @click.command(cls=ProjectCommand)
 @selection_options
+@slice_option
 @defer_option
 @project_options
 def check(
@@ -28,6 +30,7 @@ def check(
     params: tuple[str | Mapping[str, Any], ...],
     load_versions: dict[str, str],
     config: str | None,
+    slices: tuple[str, ...],
     defer: str | None,
     env: str | None,
     conf_source: str | None,
@@ -36,7 +39,8 @@ def check(
 ) -> None:
     """Find everything that is wrong before it runs, without running anything or starting Spark.
 
-    Looks at every pipeline and catalog entry; with --pipeline or a filter, at that part alone.
+    Looks at every pipeline and catalog entry; with --pipeline, a filter or --slice, at
+    that part alone.
     """
     from sparkpipe.session import Selection
 
@@ -47,11 +51,16 @@ def check(
         "continue_on_failure": continue_on_failure,
     }
     try:
-        if pipeline or load_versions or any(filters.values()):
+        if slices or pipeline or load_versions or any(filters.values()):
             selection = Selection(pipeline, **filters)
-            prepared = session.prepare(selection, runner, load_versions=load_versions, **options)
+            options["load_versions"] = load_versions
+            if slices:
+                sliced = session.prepare_slices(slices, selection, runner, **options)
+                count = sum(len(stage.pipeline) for stage in sliced.stages)
+            else:
+                count = len(session.prepare(selection, runner, **options).pipeline)
             tell_work_done()
-            echo(f"No problems in {len(prepared.pipeline)} nodes.")
+            echo(f"No problems in {count} nodes.")
             return
         problems = session.check(runner, **options)
         if problems:

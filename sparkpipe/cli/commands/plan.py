@@ -15,6 +15,7 @@ from sparkpipe.cli.options import (
     selection_options,
 )
 from sparkpipe.cli.project_command import ProjectCommand, open_session, project_options, show_error
+from sparkpipe.cli.slicing import slice_option
 from sparkpipe.cli.streams import echo
 from sparkpipe.errors import PreflightError
 from sparkpipe.streams import tell_work_done
@@ -23,6 +24,7 @@ from sparkpipe.streams import tell_work_done
 @click.command(cls=ProjectCommand)
 @selection_options
 @relation_options
+@slice_option
 @click.option(
     "--format",
     "form",
@@ -47,6 +49,7 @@ def plan(
     only_missing: bool,
     job_run_id: str | None,
     force: bool,
+    slices: tuple[str, ...],
     form: str,
     defer: str | None,
     env: str | None,
@@ -72,6 +75,7 @@ def plan(
         only_missing=only_missing,
         force=force,
         job_run_id=job_run_id,
+        slices=slices or None,
         **filters,
     )
     tell_work_done()

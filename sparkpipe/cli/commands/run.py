@@ -30,8 +30,10 @@ from sparkpipe.cli.project_command import (
     show_error,
     show_unexpected,
 )
+from sparkpipe.cli.repeating import is_from_file, words_as_given
+from sparkpipe.cli.slicing import command_for_failed, run_slices, slice_options
 from sparkpipe.cli.streams import echo
-from sparkpipe.errors import RunFailedError, SparkpipeError, tell_lost
+from sparkpipe.errors import RunFailedError, SlicesFailedError, SparkpipeError, tell_lost
 from sparkpipe.streams import tell_work_done
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ _NOT_REPEATED = (
 @click.command(cls=ProjectCommand)
 @selection_options
 @relation_options
+@slice_options
 @click.option("--no-journal", is_flag=True, help="Do not write the run down.")
 @click.option("--no-progress", is_flag=True, help="Do not show how far the run is.")
 @defer_option
@@ -77,6 +80,9 @@ def run(
     only_missing: bool,
     job_run_id: str | None,
     force: bool,
+    slices: tuple[str, ...],
+    slices_at_once: int | None,
+    fail_fast: bool,
     no_journal: bool,
     no_progress: bool,
     defer: str | None,
@@ -103,15 +109,18 @@ def run(
         own = session.set_up_logging()
         if own:  # all handlers that there were are closed
             log = None if "root" in own else set_up()
-        prepared = session.prepare(
-            Selection(pipeline, **filters),
-            runner,
-            load_versions=load_versions,
-            is_async=is_async,
-            max_workers=max_workers,
-            continue_on_failure=continue_on_failure,
-            relation=Relation(not no_journal, resume, changed, only_missing, force, job_run_id),
-        )
+        selection = Selection(pipeline, **filters)
+        options: dict[str, Any] = {
+            "load_versions": load_versions,
+            "is_async": is_async,
+            "max_workers": max_workers,
+            "continue_on_failure": continue_on_failure,
+            "relation": Relation(not no_journal, resume, changed, only_missing, force, job_run_id),
+        }
+        if slices:
+            sliced = session.prepare_slices(slices, selection, runner, **options)
+            return run_slices(sliced, slices_at_once, fail_fast=fail_fast, no_progress=no_progress)
+        prepared = session.prepare(selection, runner, **options)
         if not prepared.pipeline and prepared.resumes:
             _logger.info("The run %s is complete: nothing is left to do.", prepared.resumes)
         elif not prepared.pipeline and not only_missing:
@@ -125,6 +134,13 @@ def run(
         for failure in exc.failures:
             traceback_logger.error("%s\n%s", failure.message, failure.traceback_text)
         _show_failure(exc, log, verbose)
+        end(click.get_current_context(), 1, exc)
+    except SlicesFailedError as exc:
+        for traceback_text in exc.tracebacks():
+            traceback_logger.error("%s", traceback_text)
+        show_error(exc, verbose)
+        command = command_for_failed(click.get_current_context(), exc)
+        echo(f"To run them again: {command}", err=True)
         end(click.get_current_context(), 1, exc)
     except SparkpipeError as exc:
         traceback_logger.error("%s", exc)
@@ -238,35 +254,12 @@ def resume_command(context: click.Context, resume_from: tuple[str, ...]) -> str:
         context: The command as it was given.
         resume_from: Names of the nodes to start from.
     """
-    from_file = click.core.ParameterSource.DEFAULT_MAP
-    words = context.command_path.split()
-    for parameter in context.command.params:
-        name = parameter.name
-        value = context.params.get(name) if name is not None else None
-        if name in _NOT_REPEATED or not value or value == ("",):
-            continue
-        is_from_file = context.get_parameter_source(str(name)) is from_file
-        if name == "from_inputs":
-            # What a file says would narrow the start again.
-            words += ["--from-inputs", ""] if is_from_file else []
-        elif not is_from_file:
-            if isinstance(parameter, click.Option):
-                words.append(max(parameter.opts, key=len))
-            if value is not True:
-                words.append(_as_given(str(name), value))
+    words = words_as_given(context, {*_NOT_REPEATED, "from_inputs"})
+    if context.params.get("from_inputs") and is_from_file(context, "from_inputs"):
+        # What a file says would narrow the start again.
+        words += ["--from-inputs", ""]
     words += ["--from-nodes", joined(resume_from)]
     return shlex.join(words)
-
-
-def _as_given(option: str, value: Any) -> str:
-    if option == "params":
-        from sparkpipe.config import without_secrets
-
-        # Who reads over a shoulder is to see no password.
-        return ",".join(map(without_secrets, value))
-    if isinstance(value, Mapping):
-        return joined(f"{name}:{version}" for name, version in value.items())
-    return joined(value) if isinstance(value, tuple) else str(value)
 
 
 def _show_results(prepared: Any, outputs: dict[str, Any], reports: Iterable[NodeEnded]) -> None:

@@ -71,6 +71,7 @@ class PlannedRun:
         nodes: Those that the filters keep, in the order in which they would be started.
         left_out: How many nodes of the pipeline the filters leave out.
         problems: All that keeps it from running.
+        slices: The slices for each of which it is done once; what is shown is that of the first.
     """
 
     pipeline: str
@@ -79,6 +80,7 @@ class PlannedRun:
     nodes: tuple[PlannedNode, ...]
     left_out: int = 0
     problems: tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return all of it as plain dictionaries, lists and texts."""

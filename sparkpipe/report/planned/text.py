@@ -27,8 +27,17 @@ def text_of(planned: PlannedRun, shown: Callable[[str], str]) -> str:
 
 def headline(planned: PlannedRun) -> str:
     """Return which pipeline runs where, and with what."""
-    about = ", ".join(filter(None, (planned.environment, planned.runner)))
+    about = ", ".join(filter(None, (planned.environment, planned.runner, _slices(planned))))
     return printable(f"Pipeline '{planned.pipeline}'" + (f" ({about})" if about else ""))
+
+
+def _slices(planned: PlannedRun) -> str:
+    slices = planned.slices
+    if not slices:
+        return ""
+    if len(slices) == 1:
+        return slices[0]
+    return f"{len(slices)} slices from {slices[0]} to {slices[-1]}; this is the first"
 
 
 def count(planned: PlannedRun) -> str:

@@ -8,7 +8,7 @@ from sparkpipe.errors import ConfigError
 from sparkpipe.project.context import configuration
 from sparkpipe.session.parts import sister_of
 from sparkpipe.slices import Steps, combinations, read_asked, read_steps
-from sparkpipe.slices.asking import Combination, Given, name_of
+from sparkpipe.slices.asking import Combination, Given, name_of, texts_of
 
 if TYPE_CHECKING:
     from sparkpipe.session.session import Session
@@ -44,7 +44,7 @@ def choose_one(session: Session, slices: Given) -> Combination:
     asked = read_asked(slices, steps_of(session))
     chosen = combinations(asked)
     if len(chosen) != 1 or asked.states:
-        names = [name_of(one) for one in chosen[:2]]
+        names = [name_of(texts_of(one)) for one in chosen[:2]]
         raise ConfigError(
             f"These are {len(chosen)} slices ({', '.join(names)}, ...), and a session is of one.",
             hint="Give one of each, or run them: session.run(slices=...).",

@@ -65,12 +65,22 @@ def find_slice_problems(
                 f"Node '{node.name}' depends on {marked(lacking)}, and none is chosen. "
                 f"{hint(lacking)}"
             )
-        problems += _mixing(node, slices, catalog)
-    return problems
+    return problems + find_mixing(by_node, catalog)
+
+
+def find_mixing(by_node: Mapping[Node, tuple[str, ...]], catalog: DataCatalog) -> list[str]:
+    """Tell outputs in which slices would not stay apart, or would be doubled.
+
+    Args:
+        by_node: The slices of each node.
+        catalog: Of a session without slices.
+    """
+    return [
+        problem for node, slices in by_node.items() for problem in _mixing(node, slices, catalog)
+    ]
 
 
 def _mixing(node: Node, slices: tuple[str, ...], catalog: DataCatalog) -> Iterator[str]:
-    """Tell outputs in which slices would not stay apart, or would be doubled."""
     for name in node.output_names if slices else ():
         if is_in_memory(name, catalog):
             continue

@@ -11,14 +11,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from sparkpipe.errors import SlicesFailedError, SparkpipeError, first_line
+from sparkpipe.errors import SlicesFailedError, first_line
 from sparkpipe.events import RunObserver, RunStarted, observing
 from sparkpipe.io import MemoryDataSet
 from sparkpipe.session.composing import Request, prepare_run
 from sparkpipe.session.selection import Selection
 from sparkpipe.session.slices.choosing import with_choices
 from sparkpipe.session.slices.depending import Stage
-from sparkpipe.slices.asking import Combination, name_of
+from sparkpipe.slices.asking import Combination, name_of, texts_of
 from sparkpipe.spark.jobs.run import SparkRun, current_run
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Unit:
     @property
     def name(self) -> str:
         """The slices as they are asked for; empty for what runs once."""
-        return name_of(self.slices)
+        return name_of(texts_of(self.slices))
 
 
 @dataclass(frozen=True)
@@ -55,18 +55,23 @@ class Outcome:
     """How one run has ended.
 
     Attributes:
-        name: The slices as they are asked for; empty for what runs once.
+        slices: The slices by name; empty for what runs once.
         status: ``done``, ``failed``, or ``not run``, as after a failure before it.
         seconds: How long it took.
         error: Why it failed.
         outputs: What the catalog does not hold, by name.
     """
 
-    name: str
+    slices: Mapping[str, str]
     status: Status
     seconds: float = 0.0
-    error: SparkpipeError | None = None
-    outputs: Mapping[str, Any] = field(default_factory=dict)
+    error: Exception | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The slices as they are asked for; empty for what runs once."""
+        return name_of(self.slices)
 
 
 Tell = Callable[[Outcome, int, int], None]
@@ -81,12 +86,14 @@ class SlicedRun:
         request: What is asked for.
         chosen: The slices.
         stages: The nodes, in the order in which they run.
+        states: The states of which only slices are asked for; empty for all.
     """
 
     session: Session = field(repr=False)
     request: Request
     chosen: tuple[Combination, ...]
     stages: tuple[Stage, ...]
+    states: frozenset[str] = frozenset()
 
     def units(self, stage: Stage) -> list[Unit]:
         """Return the runs of a stage, in the order of the slices."""
@@ -144,12 +151,25 @@ class _Work:
                     self._settle(unit, self._run_or_not(unit))
             else:
                 self._run_side_by_side(units, at_once)
+            self._let_go(after=stage)
         if self._failed:
             raise SlicesFailedError(tuple(self._outcomes))
         outputs: dict[str, dict[str, Any]] = {}
         for outcome in self._outcomes:
             outputs.setdefault(outcome.name, {}).update(outcome.outputs)
         return {name: found for name, found in outputs.items() if name or found}
+
+    def _let_go(self, after: Stage) -> None:
+        """Keep of what is handed on only what is still read."""
+        stages = self._sliced.stages
+        read: set[str] = set()
+        for stage in stages[stages.index(after) + 1 :]:
+            read |= stage.pipeline.inputs()
+        kept = (
+            (unit, {name: one for name, one in held.items() if name in read})
+            for unit, held in self._held
+        )
+        self._held = [(unit, held) for unit, held in kept if held]
 
     def _run_side_by_side(self, units: Iterable[Unit], at_once: int) -> None:
         running: dict[Future[Outcome], Unit] = {}
@@ -187,14 +207,15 @@ class _Work:
     def _run_or_not(self, unit: Unit) -> Outcome:
         # What reads all slices would be wrong without those that have failed.
         needs_failed = any(_are_one(unit, failed) for failed in [*self._failed])
+        texts = texts_of(unit.slices)
         if needs_failed or (self._fail_fast and self._failed):
-            return Outcome(unit.name, "not run")
+            return Outcome(texts, "not run")
         started = time.perf_counter()
         try:
             outputs = self._run(unit)
-        except SparkpipeError as exc:
-            return Outcome(unit.name, "failed", time.perf_counter() - started, exc)
-        return Outcome(unit.name, "done", time.perf_counter() - started, None, outputs)
+        except Exception as exc:  # a hook or a runner of the user's may raise anything
+            return Outcome(texts, "failed", time.perf_counter() - started, exc)
+        return Outcome(texts, "done", time.perf_counter() - started, None, outputs)
 
     def _run(self, unit: Unit) -> dict[str, Any]:
         stage, session = unit.stage, with_choices(self._sliced.session, unit.slices)

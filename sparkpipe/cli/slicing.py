@@ -1,0 +1,128 @@
+"""Runs over slices on the command line."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from sparkpipe.cli.repeating import words_as_given
+from sparkpipe.cli.streams import echo
+from sparkpipe.errors import SlicesFailedError
+
+if TYPE_CHECKING:
+    from sparkpipe.session.slices.running import Outcome, SlicedRun
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_NOT_REPEATED = (None, "slices", "verbose")
+# More of them are told by their state.
+_MOST_NAMED = 5
+
+
+def slice_option(command: F) -> F:
+    """Add the option that says for which slices a run is done."""
+    return click.option(
+        "--slice",
+        "slices",
+        multiple=True,
+        metavar="NAME=SLICES",
+        help="Once for each of these: day=2024-01-01..2024-01-31, region=eu,us, day=last, or those "
+        "that are missing, failed or stale: day=missing.",
+    )(command)
+
+
+def slice_options(command: F) -> F:
+    """Add the options that say for which slices a run is done, and how."""
+    for option in reversed(
+        (
+            slice_option,
+            click.option(
+                "--slices-at-once",
+                type=click.IntRange(min=1),
+                help="How many slices run side by side, in one Spark session [1].",
+            ),
+            click.option(
+                "--fail-fast", is_flag=True, help="After a slice has failed start no other."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def run_slices(
+    sliced: SlicedRun, at_once: int | None, *, fail_fast: bool, no_progress: bool
+) -> dict[str, Any]:
+    """Run slices, and tell how each one ends.
+
+    Args:
+        sliced: What is prepared.
+        at_once: How many run side by side.
+        fail_fast: After a failure start no other.
+        no_progress: Tell only what there is in the end.
+
+    Raises:
+        SlicesFailedError: A slice failed.
+    """
+    if not sliced.chosen:
+        echo(f"No slice is {' or '.join(sorted(sliced.states))}: nothing is left to do.")
+        return {}
+    started = time.monotonic()
+    with _shown(no_progress or (at_once or 1) > 1):
+        outputs = sliced.run(at_once or 1, fail_fast=fail_fast, tell=None if no_progress else _tell)
+    from sparkpipe.report.text import duration
+
+    count = len(sliced.chosen)
+    took = duration(time.monotonic() - started)
+    echo(f"{count} slice{'s' * (count != 1)} done in {took}.")
+    return outputs
+
+
+@contextmanager
+def _shown(hidden: bool) -> Iterator[None]:
+    """Show how far each run is."""
+    if hidden:
+        yield
+        return
+    from sparkpipe.events import observing
+    from sparkpipe.report.display import RunDisplay
+    from sparkpipe.spark.jobs.run import current_task_counts
+
+    with observing(RunDisplay(current_task_counts)):
+        yield
+
+
+def _tell(outcome: Outcome, number: int, total: int) -> None:
+    from sparkpipe.report.text import duration, printable
+
+    took = f" in {duration(outcome.seconds)}" if outcome.status == "done" else ""
+    name = printable(outcome.name or "what runs once")
+    echo(f"[{number}/{total}] {name}: {outcome.status}{took}", err=True)
+
+
+def command_for_failed(context: click.Context, error: SlicesFailedError) -> str:
+    """Return the command that runs again what has failed.
+
+    Args:
+        context: The command as it was given.
+        error: Tells what has failed.
+    """
+    left = [one.slices for one in error.outcomes if one.status != "done"]
+    words = words_as_given(context, _NOT_REPEATED)
+    for name, texts in _by_name(left, context.params["slices"]).items():
+        words += ["--slice", f"{name}={texts}"]
+    return shlex.join(words)
+
+
+def _by_name(left: list[Mapping[str, str]], asked: tuple[str, ...]) -> dict[str, str]:
+    """Return the slices that are left as they are asked for: by their names if these are few."""
+    names = dict.fromkeys(pair.partition("=")[0].strip() for pair in asked)
+    texts = [one.get(next(iter(names))) for one in left]
+    if len(names) == 1 and None not in texts and len(texts) <= _MOST_NAMED:
+        return {name: ",".join(map(str, texts)) for name in names}
+    return dict.fromkeys(names, "missing,failed")

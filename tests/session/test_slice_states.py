@@ -1,0 +1,200 @@
+"""What is known of slices, and runs of those that are in a state. None of it needs Spark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sparkpipe.errors import ConfigError, SlicesFailedError
+from sparkpipe.pipeline import node
+from sparkpipe.report.slices import SliceGrid
+from sparkpipe.session import Session
+
+Make = Callable[..., Session]
+
+CHAIN = """
+raw: {type: json.JSONDataSet, filepath: "data/raw/${slice:day}.json"}
+clean: {type: json.JSONDataSet, filepath: "data/clean/${slice:day}.json"}
+scaled: {type: json.JSONDataSet, filepath: "data/scaled/${slice:day}.json"}
+"""
+
+
+def double(x: Any) -> Any:
+    return 2 * x
+
+
+def fails_on_two(x: int) -> int:
+    if x == 2:
+        raise ValueError("two is too many")
+    return x
+
+
+def scale(x: int, factor: int) -> int:
+    return x * factor
+
+
+def states(grid: SliceGrid) -> dict[str, list[str]]:
+    return {row.slices["day"][-1]: [cell.state for cell in row.cells] for row in grid}
+
+
+def why(grid: SliceGrid) -> dict[str, str]:
+    return {row.slices["day"][-1]: row.why for row in grid if row.why}
+
+
+def chain() -> list[Any]:
+    return [
+        node(double, "raw", "clean", name="clean"),
+        node(scale, ["clean", "params:factor"], "scaled", name="scale"),
+    ]
+
+
+def test_what_has_run_is_done_and_what_has_not_is_missing(make: Make) -> None:
+    session = make(chain(), catalog=CHAIN)
+    session.run(slices="day=2024-01-01..2024-01-02")
+    grid = session.slices()
+    assert grid.columns == ("clean", "scaled")
+    assert states(grid) == {
+        "1": ["done", "done"],
+        "2": ["done", "done"],
+        "3": ["missing", "missing"],
+        "4": ["missing", "missing"],
+    }
+    assert why(grid)["3"] == "clean, scaled: it never ran"
+    assert "4 slices: 2 done, 2 missing." in str(grid)
+    assert json.loads(json.dumps(grid.as_dict()))["rows"][0]["slices"] == {"day": "2024-01-01"}
+    assert "2024-01-01" in grid._repr_html_()
+
+
+def test_a_failure_is_told_with_its_reason_and_what_follows_is_missing(make: Make) -> None:
+    nodes = [node(fails_on_two, "raw", "clean"), node(double, "clean", "scaled")]
+    session = make(nodes, catalog=CHAIN)
+    with pytest.raises(SlicesFailedError):
+        session.run(slices="day=2024-01-01..2024-01-03")
+    grid = session.slices("day=2024-01-01..2024-01-03")
+    assert states(grid) == {
+        "1": ["done", "done"],
+        "2": ["failed", "missing"],
+        "3": ["done", "done"],
+    }
+    assert "ValueError: two is too many" in why(grid)["2"]
+
+
+def test_only_slices_in_a_state_run(make: Make) -> None:
+    session = make([node(fails_on_two, "raw", "clean")])
+    with pytest.raises(SlicesFailedError):
+        session.run(slices="day=2024-01-01..2024-01-02")
+    (session.project.path / "data/raw/2024-01-02.json").write_text("5")
+    (session.project.path / "data/raw/2024-01-04.json").write_text("4")
+    assert [*session.run(slices="day=failed")] == ["day=2024-01-02"]
+    assert [*session.run(slices="day=missing")] == ["day=2024-01-03", "day=2024-01-04"]
+    assert session.run(slices="day=missing,failed,stale") == {}
+    assert [*states(session.slices("day=missing"))] == []
+
+
+def test_what_is_gone_is_missing_and_what_was_made_elsewhere_is_done(make: Make) -> None:
+    session = make([node(double, "raw", "clean")])
+    session.run(slices="day=2024-01-01..2024-01-02")
+    folder = session.project.path / "data/clean"
+    (folder / "2024-01-01.json").unlink()
+    (folder / "2024-01-03.json").write_text("6")
+    grid = session.slices()
+    assert states(grid) == {"1": ["missing"], "2": ["done"], "3": ["done"], "4": ["missing"]}
+    assert why(grid)["1"] == "clean: it is gone"
+
+
+def test_a_changed_input_makes_its_slice_stale_and_what_follows(make: Make) -> None:
+    session = make(chain(), catalog=CHAIN)
+    session.run(slices="day=2024-01-01..2024-01-02")
+    (session.project.path / "data/raw/2024-01-02.json").write_text("200")
+    grid = session.slices("day=2024-01-01,2024-01-02")
+    assert states(grid) == {"1": ["done", "done"], "2": ["stale", "stale"]}
+    assert "raw: " in why(grid)["2"]
+    assert "clean is stale" in why(grid)["2"]
+    assert [*session.run(slices="day=stale")] == ["day=2024-01-02"]
+    assert states(session.slices("day=2024-01-02")) == {"2": ["done", "done"]}
+
+
+def test_a_changed_parameter_makes_stale_what_reads_it(make: Make) -> None:
+    session = make(chain(), catalog=CHAIN)
+    session.run(slices="day=2024-01-01")
+    grid = session.with_params({"factor": 3}).slices("day=2024-01-01")
+    assert states(grid) == {"1": ["done", "stale"]}
+    assert "params:factor 2 → 3" in why(grid)["1"]
+
+
+def test_a_part_that_ran_alone_makes_stale_what_follows(make: Make) -> None:
+    session = make(chain(), catalog=CHAIN)
+    session.run(slices="day=2024-01-01")
+    (session.project.path / "data/raw/2024-01-01.json").write_text("100")
+    session.run(slices="day=2024-01-01", node_names="clean")
+    assert states(session.slices("day=2024-01-01")) == {"1": ["done", "stale"]}
+
+
+def test_what_runs_once_in_memory_does_not_make_slices_stale(make: Make) -> None:
+    def combine(x: int, rates: int) -> int:
+        return x + rates
+
+    session = make([node(double, "rates", "doubled"), node(combine, ["raw", "doubled"], "clean")])
+    session.run(slices="day=2024-01-01")
+    session.run(slices="day=2024-01-02")
+    assert states(session.slices()) == {
+        "1": ["done"],
+        "2": ["done"],
+        "3": ["missing"],
+        "4": ["missing"],
+    }
+    (session.project.path / "data/rates.json").write_text("100")
+    grid = session.slices("day=2024-01-01")
+    assert states(grid) == {"1": ["stale"]}
+    assert "doubled would come out otherwise (rates: " in why(grid)["1"]
+
+
+def test_a_lookback_limits_what_late_data_makes_stale(make: Make) -> None:
+    slices = """
+    day: {every: 1 day, from: 2024-01-01, to: 2024-01-03, lookback: 2 days}
+    """
+    session = make([node(double, "raw", "clean")], slices=slices)
+    session.run(slices="day=2024-01-01..2024-01-03")
+    for number in (1, 2, 3):
+        (session.project.path / f"data/raw/2024-01-0{number}.json").write_text(f"{number}000")
+    assert states(session.slices()) == {"1": ["done"], "2": ["stale"], "3": ["stale"]}
+
+
+def test_with_two_slices_each_data_set_shows_those_that_it_depends_on(make: Make) -> None:
+    both = "both: {type: json.JSONDataSet, filepath: 'data/${slice:day}-${slice:region}.json'}"
+    session = make(
+        [
+            node(double, "raw", "clean", name="by_day"),
+            node(lambda x, region: f"{x} {region}", ["clean", "slice:region"], "both"),
+        ],
+        catalog=CHAIN + both,
+    )
+    session.run(slices=["day=2024-01-01", "region=eu"])
+    grid = session.slices(["day=2024-01-01", "region=eu,us"])
+    assert [[cell.state for cell in row.cells] for row in grid] == [
+        ["done", "done"],
+        ["done", "missing"],
+    ]
+    assert [*session.run(slices=["day=2024-01-01", "region=missing"])][-1] == (
+        "day=2024-01-01 region=us"
+    )
+
+
+def test_other_environments_have_slices_of_their_own(make: Make) -> None:
+    session = make([node(double, "raw", "clean")])
+    (session.project.path / "conf/prod").mkdir()
+    session.run(slices="day=2024-01-01")
+    other = Session(session.project.path, env="prod")
+    other._current.__dict__["registry"] = session.registry
+    (session.project.path / "data/clean/2024-01-01.json").unlink()
+    assert why(other.slices("day=2024-01-01")) == {"1": "clean: it never ran"}
+
+
+def test_without_a_journal_states_are_not_known(make: Make) -> None:
+    session = make([node(double, "raw", "clean")], journal="enabled: false")
+    with pytest.raises(ConfigError, match="their journal is off"):
+        session.run(slices="day=missing")
+    assert session.run(slices="day=2024-01-01") == {"day=2024-01-01": {}}
