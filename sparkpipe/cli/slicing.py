@@ -79,7 +79,7 @@ def run_slices(
 
     count = len(sliced.chosen)
     took = duration(time.monotonic() - started)
-    echo(f"{count} slice{'s' * (count != 1)} done in {took}.")
+    echo(f"{count} slice{'s' * (count != 1)} done in {took}")
     return outputs
 
 
