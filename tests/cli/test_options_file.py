@@ -91,7 +91,7 @@ def test_resume_command_repeats_the_file_and_not_what_it_says(shop: ShopProject)
     ended = shop.command("run", "-c", "run.yml")
 
     assert ended.status == 1
-    resume = "sparkpipe run --from-inputs '' --config run.yml --from-nodes total"
+    resume = "sparkpipe run --config run.yml --from-inputs '' --from-nodes total"
     assert f"To continue from there: {resume}\n" in ended.err
     shop.replace("shop/nodes.py", "1 / 0", "sum(doubled)")
     again = shop.command("run", "-c", "run.yml", "--from-inputs", "", "--from-nodes", "total")
