@@ -73,7 +73,7 @@ def _ended(event: NodeEnded) -> dict[str, Any]:
     ]
     if reports:
         told["data_sets"] = [
-            {name: value for name, value in vars(one).items() if value not in (None, "", False)}
+            {name: value for name, value in vars(one).items() if _says_something(value)}
             for one in reports
         ]
     if event.reason:
@@ -81,6 +81,11 @@ def _ended(event: NodeEnded) -> dict[str, Any]:
     if event.since:
         told["since"] = event.since
     return told
+
+
+def _says_something(value: Any) -> bool:
+    # No rows at all are a number, and equal to False.
+    return value is not None and value is not False and value != ""
 
 
 def decode(line: bytes) -> dict[str, Any]:

@@ -90,6 +90,7 @@ def test_what_differs_between_two_runs(shop: ShopProject) -> None:
     said = shop.command("runs", "diff")
     assert said.out.startswith(f"{first} -> {last}")
     assert re.search(r"parameter +factor +2 +5", said.out)
+    assert said.out.count("factor") == 1  # not again for the node that reads it
     assert re.search(r"input +double: numbers +9-\d+ +12-\d+", said.out)
     told = json.loads(shop.command("runs", "diff", last, first, "--format=json").out)
     assert {"kind": "parameter", "where": "factor", "before": "5", "after": "2"} in told[
@@ -170,6 +171,12 @@ def test_fewer_rows_than_before_are_a_warning(shop: ShopProject) -> None:
     said = shop.command("run", "--params=rows:7").text
     assert warning in " ".join(said.split())
     assert "'other'" not in said
+    assert "'table' was saved with 0 rows" in " ".join(
+        shop.command("run", "--params=rows:0").text.split()
+    )
+    record = json.loads(shop.command("runs", "show", "--format=json").out)
+    assert [one["rows"] for one in record["nodes"][0]["data_sets"]] == [0, 0]
+    shop.command("run", "--params=rows:7")
     shop.write("conf/base/journal.yml", "warn_below: 1\n")
     assert "'other' was saved with 6 rows" in shop.command("run", "--params=rows:6").text
 

@@ -52,13 +52,15 @@ class Differences:
         for name in ("outcome", "environment", "runner"):
             yield from _if_other(name, "run", getattr(before, name), getattr(after, name))
         yield from _of_mappings("version", before.versions, after.versions)
-        yield from _of_mappings("parameter", _flat(before.params), _flat(after.params))
+        parameters = [*_of_mappings("parameter", _flat(before.params), _flat(after.params))]
+        yield from parameters
+        told = {one.where for one in parameters}
         for name in (*before.nodes, *(name for name in after.nodes if name not in before.nodes)):
             one, other = before.nodes.get(name), after.nodes.get(name)
             if one is None or other is None:
                 yield Difference("node", name, _there(one), _there(other))
             else:
-                yield from _of_nodes(one, other)
+                yield from _of_nodes(one, other, told)
 
     def __str__(self) -> str:
         rows = [(one.kind, one.where, one.before, one.after) for one in self]
@@ -82,10 +84,13 @@ class Differences:
         return headline(title) + scrolling(table(_TITLES, rows), "Differences")
 
 
-def _of_nodes(one: NodeRecord, other: NodeRecord) -> Iterator[Difference]:
+def _of_nodes(one: NodeRecord, other: NodeRecord, told: set[str]) -> Iterator[Difference]:
+    """Give what differs of a node, but for parameters that are told already."""
     yield from _if_other("state", one.node, one.status, other.status)
     for kind, title in (("code", "code"), ("params", "parameter"), ("options", "options")):
         for name in _changed(one.identity.get(kind, {}), other.identity.get(kind, {})):
+            if kind == "params" and _is_told(name, told):
+                continue
             where = one.node if name == one.node else f"{one.node}: {name}"
             yield Difference(title, where, _part(one, kind, name), _part(other, kind, name))
     before, after = one.loaded, other.loaded
@@ -102,6 +107,14 @@ def _of_nodes(one: NodeRecord, other: NodeRecord) -> Iterator[Difference]:
         apart = abs(one.seconds - other.seconds)
         if apart >= max(_LEAST_SECONDS, _LEAST_SHARE * max(one.seconds, other.seconds)):
             yield Difference("time", one.node, duration(one.seconds), duration(other.seconds))
+
+
+def _is_told(name: str, told: set[str]) -> bool:
+    """Whether it is told what differs in a parameter, or in a part of it."""
+    param = name.removeprefix("params:")
+    return bool(told) and (
+        name == "parameters" or any(f"{one}.".startswith(f"{param}.") for one in told)
+    )
 
 
 def _changed(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

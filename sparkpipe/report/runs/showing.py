@@ -91,7 +91,7 @@ class ShownRun:
         about += [f"continues {record.resumes}"] if record.resumes else []
         told.append(", ".join([*about, record.runner, *([record.host] if record.host else [])]))
         told.append(f"started {moment(record.started)}, took {duration(record.seconds)}")
-        given = _told_filters(record.selection) + _told_filters(record.extra_params)
+        given = " ".join(map(_told, [*record.selection.items(), *record.extra_params.items()]))
         return [*map(printable, told), *([f"given: {printable(given)}"] if given else [])] + [
             f"note: {note}" for note in record.notes
         ]
@@ -103,10 +103,6 @@ class ShownRun:
         return "".join([*parts, scrolling(table(NODE_TITLES, rows), "Nodes")])
 
 
-def _told_filters(given: Any) -> str:
-    told = (f"{name}={_plain(value)} " for name, value in given.items())
-    return "".join(told)
-
-
-def _plain(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+def _told(given: tuple[str, Any]) -> str:
+    name, value = given
+    return f"{name}={','.join(map(str, value)) if isinstance(value, list) else value}"
