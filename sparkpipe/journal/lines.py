@@ -26,6 +26,7 @@ from sparkpipe.journal.shapes import check_line
 SCHEMA = 1
 
 _dumps = json.JSONEncoder(ensure_ascii=False, default=str).encode
+_text = json.encoder.encode_basestring
 _REPORT = tuple(field.name for field in fields(DataSetReport))
 
 
@@ -37,9 +38,9 @@ def line_of(event: Event, owner: Mapping[str, Any] | None = None) -> bytes:
         owner: What to add to the start of a run: who writes.
     """
     if type(event) is NodeStarted:
-        told = f'{{"kind": "node_started", "node": {_dumps(event.node)}, "time": {event.time!r}}}'
+        told = f'{{"kind": "node_started", "node": {_text(event.node)}, "time": {event.time!r}}}'
     elif type(event) is NodeEnded:
-        told = _dumps(_ended(event))
+        told = _ended(event)
     elif type(event) is RunStarted:
         plain = as_dict(replace(event, identities={}))
         told = _dumps({"schema": SCHEMA, **plain, "identities": event.identities, **(owner or {})})
@@ -52,40 +53,53 @@ def line_of(event: Event, owner: Mapping[str, Any] | None = None) -> bytes:
     return f"{told}\n".encode("utf-8", "backslashreplace")
 
 
-def _ended(event: NodeEnded) -> dict[str, Any]:
-    told: dict[str, Any] = {"kind": "node_ended", "node": event.node, "status": event.status}
+def _ended(event: NodeEnded) -> str:
+    """Return the line of a node, part by part: a general encoder takes twice as long."""
+    parts = [f'{{"kind": "node_ended", "node": {_text(event.node)}, "status": "{event.status}"']
     if event.attempts:
-        told |= {
-            "started": event.started,
-            "ended": event.ended,
-            "attempts": event.attempts,
-            "load_seconds": event.load_seconds,
-            "function_seconds": event.function_seconds,
-            "save_seconds": event.save_seconds,
-        }
+        parts.append(
+            f', "started": {event.started!r}, "ended": {event.ended!r}, '
+            f'"attempts": {event.attempts}, "load_seconds": {event.load_seconds!r}, '
+            f'"function_seconds": {event.function_seconds!r}, '
+            f'"save_seconds": {event.save_seconds!r}'
+        )
     if event.spark_seconds is not None:
-        told["spark_seconds"] = event.spark_seconds
+        parts.append(f', "spark_seconds": {event.spark_seconds!r}')
     if event.error is not None:
-        told["error"] = vars(event.error)
+        parts.append(f', "error": {_dumps(vars(event.error))}')
     # Of what is only in memory there is nothing to tell but that it is lazy, or who made it.
     reports = [
-        one for one in event.data_sets if one.location or one.is_lazy or one.state or one.version
+        _report(one)
+        for one in event.data_sets
+        if one.location or one.is_lazy or one.state or one.version
     ]
     if reports:
-        told["data_sets"] = [
-            {name: value for name, value in vars(one).items() if _says_something(value)}
-            for one in reports
-        ]
+        parts.append(f', "data_sets": [{", ".join(reports)}]')
     if event.reason:
-        told["reason"] = event.reason
+        parts.append(f', "reason": {_text(event.reason)}')
     if event.since:
-        told["since"] = event.since
-    return told
+        parts.append(f', "since": {_text(event.since)}')
+    parts.append("}")
+    return "".join(parts)
 
 
-def _says_something(value: Any) -> bool:
-    # No rows at all are a number, and equal to False.
-    return value is not None and value is not False and value != ""
+def _report(one: DataSetReport) -> str:
+    told = (
+        f'{{"name": {_text(one.name)}, "type": {_text(one.type)}, '
+        f'"location": {_text(one.location)}, "direction": "{one.direction}", '
+        f'"seconds": {one.seconds!r}'
+    )
+    if one.rows is not None:
+        told += f', "rows": {int(one.rows)}'  # numpy has numbers of its own
+    if one.bytes is not None:
+        told += f', "bytes": {int(one.bytes)}'
+    if one.version is not None:
+        told += f', "version": {_text(str(one.version))}'
+    if one.is_lazy:
+        told += ', "is_lazy": true'
+    if one.state is not None:
+        told += f', "state": {_text(str(one.state))}'
+    return f"{told}}}"
 
 
 def decode(line: bytes) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -125,7 +126,7 @@ class _File:
         self._is_torn = False
 
     def write(self, line: bytes) -> None:
-        left = memoryview(b"\n" + line if self._is_torn else line)
+        left = b"\n" + line if self._is_torn else line
         self._is_torn = True
         while left:
             left = left[os.write(self._lock.number, left) :]
@@ -142,15 +143,13 @@ class _Folder:
 
     def names(self) -> list[str]:
         try:
-            with os.scandir(self._path) as entries:
-                # Nobody would ever write the end of a pipe that lies here.
-                return _names(one.name for one in entries if one.is_file() or one.is_dir())
+            return _names(os.listdir(self._path))  # noqa: PTH208 - paths would take too long
         except (FileNotFoundError, NotADirectoryError):
             return []
 
     def lines(self, name: str) -> list[bytes]:
         path = self._file(name)
-        return _joined(path, Path.read_bytes, lambda: [*path.with_suffix("").iterdir()])
+        return _joined(path, _read_file, lambda: [*path.with_suffix("").iterdir()])
 
     def is_being_written(self, name: str) -> bool | None:
         path = self._file(name)
@@ -305,6 +304,13 @@ class _Address:
             self._fs.rm(self._folder(name), recursive=True)
 
 
+def _read_file(path: Path) -> bytes:
+    # Nobody would ever write the end of a pipe that lies here.
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError("it is no file")
+    return path.read_bytes()
+
+
 def _joined(file: _P, read: Callable[[_P], bytes], segments: Callable[[], list[_P]]) -> list[bytes]:
     """Return the lines of a file, or those of segments as long as it is not there."""
     try:
@@ -326,5 +332,6 @@ def _quoted(name: str) -> str:
 
 
 def _names(files: Iterable[str]) -> list[str]:
-    visible = (name for name in files if not name.startswith("."))
-    return sorted({unquote(name.removesuffix(_SUFFIX)) for name in visible}, reverse=True)
+    # There may be very many.
+    names = {name.removesuffix(_SUFFIX) for name in files if name[0] != "."}
+    return sorted((unquote(name) if "%" in name else name for name in names), reverse=True)

@@ -24,8 +24,8 @@ _FEW = 100
 _MOST_NAMED = 2000
 # So many runs are read before it is looked what is noted about older ones.
 _RECENT = 10
-# Of older ones that are not noted yet, about so many nodes are read at once: half a second.
-_MOST_READ = 5000
+# Of older ones that are not noted yet, about so many nodes are read at once: a part of a second.
+_MOST_READ = 2000
 
 
 class RunNotFoundError(SparkpipeError):
