@@ -2,11 +2,13 @@
 
 In one process it stays where it is (:class:`InMemory`). Between processes of one machine it passes
 through files of a temporary folder (:class:`LocalFolder`); between machines, or where the temporary
-folder is too small, through a storage that all of them reach (:class:`SharedStorage`).
+folder is too small, through a storage that all of them reach (:class:`SharedStorage`). What is
+large is told once, for the nodes wait while it is written and read.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from abc import ABC, abstractmethod
@@ -21,6 +23,11 @@ from sparkpipe.io.for_run import pin_latest
 from sparkpipe.plan import Plan
 
 # Every runner has an exchange; what files need is imported by those that write some.
+
+#: From how many bytes on it is told that something is passed by a file.
+LARGE = 100 * 2**20
+
+_logger = logging.getLogger(__name__)
 
 
 class Exchange(ABC):
@@ -60,7 +67,7 @@ class _ByFiles(Exchange):
                 pin_latest(data_sets[name])
             shared = catalog.with_data_sets(
                 {
-                    name: SharedMemoryDataSet(store, str(number), data_set)
+                    name: SharedMemoryDataSet(store, str(number), data_set, name)
                     if isinstance(data_set, MemoryDataSet)
                     else data_set
                     for number, (name, data_set) in enumerate(data_sets.items())
@@ -278,12 +285,14 @@ class SharedMemoryDataSet(AbstractDataSet):
         store: Where its files are.
         name: What its files are called.
         memory: Where the process of the run keeps it.
+        title: What it is called in the catalog.
     """
 
     _EPHEMERAL = True
 
-    def __init__(self, store: FileStore, name: str, memory: MemoryDataSet) -> None:
+    def __init__(self, store: FileStore, name: str, memory: MemoryDataSet, title: str) -> None:
         self._store = store
+        self._title = title
         self._saved = f"{name}.pickle"
         self._copy = f"{name}.copy"
         self._lock = threading.Lock()
@@ -374,3 +383,13 @@ class SharedMemoryDataSet(AbstractDataSet):
                     f"a {type(data).__name__} cannot be passed to another process: {exc}",
                     hint="Return something that can be pickled, or use ThreadRunner.",
                 ) from exc
+            size = file.tell()
+        if size > LARGE:
+            _logger.warning(
+                "'%s' (%s) passes between processes as a file of %d MB, which is written and read "
+                "by each of them. If that takes long, save it by an entry of the catalog, such as "
+                "a Parquet file, or run its nodes on threads.",
+                self._title,
+                type(data).__name__,
+                size // 2**20,
+            )

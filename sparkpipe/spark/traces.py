@@ -22,7 +22,10 @@ _KINDS = {
     "DataFrame": "Spark DataFrame",
     "Column": "Spark column",
     "RDD": "RDD",
+    "Broadcast": "broadcast variable of Spark",
+    "Accumulator": "accumulator of Spark",
     "DeltaTable": "DeltaTable",
+    "RemoteModelRef": "model of a Spark Connect server",
     "JavaObject": "object of Spark's JVM",
 }
 # Names that mean Spark wherever they come from; also those imported for annotations only.

@@ -195,3 +195,30 @@ def test_workers_end_with_a_run_that_is_killed_and_remove_its_files(tmp_path: Pa
         time.sleep(0.02)
     assert not list((tmp_path / "temp").iterdir())
     assert not (tmp_path / "begun.late").exists()
+
+
+INTERRUPTED = """
+import threading
+from sparkpipe.io import DataCatalog
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner
+
+def interrupt(x):
+    raise KeyboardInterrupt
+
+try:
+    SequentialRunner().run(pipeline([node(interrupt, "x", "y")]), DataCatalog(feed_dict={"x": 1}))
+except KeyboardInterrupt:
+    for thread in threading.enumerate():
+        if thread.name == "sparkpipe-cancel":
+            thread.join(1)  # where there is a session it cancels for two seconds
+            assert not thread.is_alive()
+    print("ended")
+"""
+
+
+def test_after_an_interrupt_without_spark_nothing_goes_on() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60
+    )
+    assert told.stdout == "ended\n", told.stderr

@@ -152,3 +152,22 @@ def test_an_interrupt_while_its_folder_is_removed_leaves_nothing(
     with pytest.raises(KeyboardInterrupt), exchange.open(make_plan(CHAIN), _catalog()):
         monkeypatch.setattr(shutil, "rmtree", interrupted)
     assert [*tmp_path.iterdir()] == []
+
+
+def test_what_is_large_is_told_by_whoever_passes_it_on(caplog: pytest.LogCaptureFixture) -> None:
+    size = 101 * 2**20
+    pipe = pipeline(
+        [node(len, "given", "size", name="measure"), node(bytes, "size", "made", name="make")]
+    )
+    made = ParallelRunner(max_workers=1).run(pipe, DataCatalog(feed_dict={"given": bytes(size)}))
+    assert len(made["made"]) == size
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [one.partition(", which")[0] for one in told] == [
+        f"'{name}' (bytes) passes between processes as a file of 101 MB"
+        for name in ("given", "made")
+    ]
+
+
+def test_what_is_not_large_is_passed_on_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    ParallelRunner(max_workers=1).run(CHAIN, DataCatalog(feed_dict={"a": 1}))
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]

@@ -393,6 +393,12 @@ def _with_default(frame: Any) -> Any:
     return has_it
 
 
+class _RemoteModel:
+    """As a model that lies on a server: not all versions of pyspark have those."""
+
+
+_RemoteModel.__module__, _RemoteModel.__name__ = "pyspark.ml.util", "RemoteModelRef"
+
 SHARED: dict[str, Any] = {}
 
 
@@ -434,6 +440,20 @@ def reads_a_global_by_another_function(x: Any) -> Any:
             lambda f: HoldsSpark(f.rdd),
             "it holds the RDD 'thing'",
             marks=pytest.mark.classic("there are no RDDs"),
+        ),
+        pytest.param(
+            lambda f: HoldsSpark(f.sparkSession.sparkContext.broadcast([1])),
+            "it holds the broadcast variable of Spark 'thing'",
+            marks=pytest.mark.classic("there is no SparkContext"),
+        ),
+        pytest.param(
+            lambda f: HoldsSpark(f.sparkSession.sparkContext.accumulator(0)),
+            "it holds the accumulator of Spark 'thing'",
+            marks=pytest.mark.classic("there is no SparkContext"),
+        ),
+        (
+            lambda f: HoldsSpark(_RemoteModel()),
+            "it holds the model of a Spark Connect server 'thing'",
         ),
     ],
 )

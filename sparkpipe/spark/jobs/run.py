@@ -116,7 +116,15 @@ class NodeJobs:
         """Cancel what goes on in the JVM after its caller was interrupted; for two seconds."""
         for _ in range(10):
             self.cancel()
+            if not self._has_session():
+                return
             time.sleep(_CANCEL_SECONDS)
+
+    def _has_session(self) -> bool:
+        try:
+            return self._session() is not None
+        except Exception:  # Spark may be gone, or going
+            return False
 
 
 @dataclass(frozen=True)
