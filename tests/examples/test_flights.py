@@ -246,10 +246,12 @@ def test_the_results_are_shown(
 ) -> None:
     from sparkpipe.examples.flights.hooks import ShowResults
 
-    session = ran[0]
-    ShowResults().after_pipeline_run(
-        {"runner": "ThreadRunner"}, session.pipelines["__default__"], session.catalog
-    )
+    session, hooks = ran[0], ShowResults()
+    hooks.after_pipeline_run({"runner": "ThreadRunner"}, session.catalog)
+    assert capsys.readouterr().out == "\n"  # nothing has run
+    for node in session.pipelines["__default__"].nodes:
+        hooks.after_node_run(node)
+    hooks.after_pipeline_run({"runner": "ThreadRunner"}, session.catalog)
     shown = capsys.readouterr().out
     assert "Frontier Airlines Inc." in shown
     assert "ROC AUC 0." in shown

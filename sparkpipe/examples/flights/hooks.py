@@ -8,20 +8,31 @@ from sparkpipe.hooks import hook_impl
 
 if TYPE_CHECKING:
     from sparkpipe.io import DataCatalog
-    from sparkpipe.pipeline import Pipeline
+    from sparkpipe.pipeline.node import Node
 
 
 class ShowResults:
     """Prints the airlines with the longest delays, and how good the model is."""
 
+    def __init__(self) -> None:
+        self._made: set[str] = set()
+
     @hook_impl
-    def after_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
-    ) -> None:
+    def before_pipeline_run(self) -> None:
+        """Begin anew."""
+        self._made.clear()
+
+    @hook_impl
+    def after_node_run(self, node: Node) -> None:
+        """Take note of what was made: of a pipeline some nodes may not have run."""
+        self._made.update(node.outputs)
+
+    @hook_impl
+    def after_pipeline_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
         """Print what this run has made."""
         if run_params["runner"] == "DryRunner":
             return
-        made = pipeline.all_outputs()
+        made = self._made
         if "delays_by_airline" in made:
             table = catalog["delays_by_airline"].load()
             rows = table.orderBy(table.mean_arr_delay.desc()).limit(5).collect()

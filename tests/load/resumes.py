@@ -1,0 +1,148 @@
+"""The flights example is killed at random moments, and continued to the results of a whole run.
+
+Each time ``sparkpipe run --runner=ThreadRunner`` is killed (``kill -9``, its JVM too) at a random
+moment of its work in a project without data, and ``sparkpipe run --resume`` is to finish it. The
+environment may say how many times (``KILLS``, by default 20).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+_ROOT = Path(__file__).parents[2]
+_LONGEST_S = 600.0
+_TABLES = ("delays_by_route", "delays_by_airline", "delays_by_hour")
+
+
+def run() -> int:
+    """Return how many continued runs failed, or came to other results."""
+    kills = int(os.environ.get("KILLS", "20"))
+    seed = int(os.environ.get("SEED", time.time_ns() % 1_000_000))
+    chosen = random.Random(seed)
+    wrong: list[str] = []
+    taken_over: list[int] = []
+    with tempfile.TemporaryDirectory(prefix="sparkpipe-resumes-") as name:
+        whole = _project(Path(name, "whole"))
+        began = time.monotonic()
+        _sparkpipe(whole, "run", "--runner=ThreadRunner")
+        seconds = time.monotonic() - began
+        expected = _results(whole)
+        for number in range(1, kills + 1):
+            project = _project(Path(name, f"killed-{number}"))
+            moment = chosen.uniform(0, seconds)
+            _kill_after(project, moment)
+            try:
+                _sparkpipe(project, "run", *_how(project))
+                found = _results(project)
+            except (OSError, ValueError, subprocess.SubprocessError) as exc:
+                told = getattr(exc, "stderr", None) or exc
+                wrong.append(f"kill {number} after {moment:.1f} s: {told}")
+                continue
+            taken_over.append(_taken_over(project))
+            different = [name for name in expected if not _is_same(expected[name], found[name])]
+            wrong += [f"kill {number} after {moment:.1f} s: {name}" for name in different]
+            shutil.rmtree(project)
+    print(
+        f"resumes (seed {seed}): {kills} kills within {seconds:.0f} s; of 15 nodes the continued "
+        f"runs took over {sorted(taken_over)}; {len(wrong)} wrong"
+    )
+    for told in wrong:
+        print(f"  {told}")
+    return len(wrong)
+
+
+def _project(folder: Path) -> Path:
+    folder.mkdir()
+    shutil.copytree(_ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("local"))
+    (folder / "conf" / "local").mkdir()
+    shutil.copy(_ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def _start(project: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "sparkpipe", *arguments],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _sparkpipe(project: Path, *arguments: str) -> str:
+    """Run a command in a project and return what it says.
+
+    Raises:
+        CalledProcessError: It has failed.
+    """
+    process = _start(project, *arguments)
+    out, err = process.communicate(timeout=_LONGEST_S)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, process.args, out, err)
+    return out
+
+
+def _kill_after(project: Path, seconds: float) -> None:
+    process = _start(project, "run", "--runner=ThreadRunner")
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def _runs(project: Path) -> list[dict[str, Any]]:
+    runs: list[dict[str, Any]] = json.loads(_sparkpipe(project, "runs", "list", "--format=json"))
+    return runs
+
+
+def _how(project: Path) -> list[str]:
+    """Return how a run goes on: one that was killed before it began is begun."""
+    return ["--resume"] if _runs(project) else ["--runner=ThreadRunner"]
+
+
+def _taken_over(project: Path) -> int:
+    """Return how many nodes the last run did not have to do."""
+    run = json.loads(_sparkpipe(project, "runs", "show", "--format=json"))
+    return 15 - len(run["nodes"])
+
+
+def _results(project: Path) -> dict[str, Any]:
+    statistics = project / "data" / "03_statistics"
+    results: dict[str, Any] = {name: _table(statistics / name) for name in _TABLES}
+    scores = json.loads((project / "data/04_model/evaluation.json").read_text())
+    return {**results, "evaluation": pd.DataFrame([scores])}
+
+
+def _table(folder: Path) -> pd.DataFrame:
+    """Return the rows of a Delta table by its log, so that no Spark is needed."""
+    files: dict[str, None] = {}
+    for commit in sorted((folder / "_delta_log").glob("*.json")):
+        for line in commit.read_text().splitlines():
+            action = json.loads(line)
+            if "add" in action:
+                files[action["add"]["path"]] = None
+            elif "remove" in action:
+                files.pop(action["remove"]["path"], None)
+    rows = pd.concat([pd.read_parquet(folder / path) for path in files], ignore_index=True)
+    return rows.sort_values(list(rows.columns)).reset_index(drop=True)
+
+
+def _is_same(expected: pd.DataFrame, found: pd.DataFrame) -> bool:
+    try:
+        # Sums of floats differ by the order in which Spark adds them up.
+        pd.testing.assert_frame_equal(expected, found, rtol=1e-9)
+    except AssertionError:
+        return False
+    return True

@@ -1,0 +1,175 @@
+"""Runs of what has changed, and runs that are continued, where data is in Delta tables."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sparkpipe.errors import PreflightError, RunFailedError
+from sparkpipe.session import Session
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = [pytest.mark.spark, pytest.mark.delta]
+
+REGISTRY = """
+from sparkpipe.pipeline import node, pipeline
+
+
+def clean(trips, least):
+    return trips.where(trips.fare >= least)
+
+
+def total(cleaned):
+    return cleaned.groupBy("day").sum("fare")
+
+
+def report(totals):
+    if FAILS:
+        raise ValueError("no report")
+    return {"days": totals.count()}
+
+
+FAILS = False
+
+
+def register_pipelines():
+    return {
+        "__default__": pipeline([
+            node(clean, ["trips", "params:least"], "cleaned"),
+            node(total, "cleaned", "totals"),
+            node(report, "totals", "summary"),
+        ])
+    }
+"""
+
+
+class Trips:
+    """A project with tables of Delta, whose runs are watched."""
+
+    def __init__(self, folder: Path, spark: SparkSession) -> None:
+        self.folder, self.spark = folder, spark
+        self.package = f"fares_{folder.name.replace('-', '_')}"
+        self.write("pyproject.toml", f'[tool.sparkpipe]\npackage_name = "{self.package}"\n')
+        self.write(f"{self.package}/__init__.py", "")
+        self.write(f"{self.package}/pipeline_registry.py", REGISTRY)
+        self.write("conf/base/parameters.yml", "least: 1.0\n")
+        self.write(
+            "conf/base/catalog.yml",
+            """
+            trips: {type: spark.DeltaTableDataSet, filepath: data/trips}
+            cleaned: {type: spark.DeltaTableDataSet, filepath: data/cleaned}
+            totals: {type: spark.SparkDataSet, filepath: data/totals}
+            summary: {type: json.JSONDataSet, filepath: data/summary.json}
+            """,
+        )
+        self.add("trips", (1, 5.0), (1, 0.5), (2, 7.0))
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+
+    def place(self, name: str) -> str:
+        return str(self.folder / "data" / name)
+
+    def add(self, name: str, *rows: tuple[int, float]) -> None:
+        frame = self.spark.createDataFrame([*rows], "day INT, fare DOUBLE").coalesce(1)
+        frame.write.format("delta").mode("append").save(self.place(name))
+
+    def edit(self, old: str, new: str) -> None:
+        path = self.folder / self.package / "pipeline_registry.py"
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+    def session(self) -> Session:
+        """Return a session of a project that is imported anew, as by another process."""
+        for name in [one for one in sys.modules if one.partition(".")[0] == self.package]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        return Session(self.folder, spark=self.spark)
+
+    def why(self, **options: Any) -> dict[str, tuple[str, ...]]:
+        """Return the nodes that would run, and why."""
+        planned = self.session().plan(**options or {"changed": True})
+        assert not planned.problems
+        return {node.name: node.reasons for node in planned.nodes if node.runs}
+
+    def run(self, **options: Any) -> list[str]:
+        """Run what has changed, and return what ran."""
+        session = self.session()
+        session.run(**options or {"changed": True})
+        nodes = session.runs.run("last").nodes.values()
+        assert {one.status for one in nodes} <= {"done", "unchanged"}
+        return [one.node for one in nodes if one.status == "done"]
+
+
+@pytest.fixture
+def trips(tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Trips:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return Trips(tmp_path, spark)
+
+
+def test_what_tables_hold_tells_what_runs(trips: Trips) -> None:
+    assert trips.run(runner="ThreadRunner") == ["clean", "total", "report"]
+    assert trips.run() == []
+    trips.add("trips", (3, 0.1))
+    assert trips.why() == {
+        "clean": ("trips: Delta version 0 → 1",),
+        "total": ("cleaned is made anew by clean",),
+        "report": ("totals is made anew by total",),
+    }
+    # The row is too cheap: the sums are the same, and so what follows from them is, too.
+    assert trips.run(runner="ThreadRunner", changed=True) == ["clean", "total"]
+    assert trips.run() == []
+    # A table that is restored has another version, whatever it holds.
+    trips.spark.sql(f"RESTORE TABLE delta.`{trips.place('trips')}` TO VERSION AS OF 0")
+    assert trips.why()["clean"] == ("trips: Delta version 1 → 2",)
+    trips.run()
+    trips.add("cleaned", (4, 9.0))
+    assert trips.why()["clean"] == ("output cleaned was changed by someone else",)
+    assert trips.run() == ["clean", "total"]
+    assert trips.spark.read.parquet(trips.place("totals")).count() == 2
+
+
+def test_a_table_that_is_gone_is_made_again(trips: Trips) -> None:
+    import shutil
+
+    trips.run()
+    shutil.rmtree(trips.place("cleaned"))
+    told = trips.why()
+    assert told["clean"] == ("output cleaned is gone",)
+    assert told["total"] == ("cleaned: nothing is there any more",)
+    assert trips.run() == ["clean", "total"]
+    trips.spark.sql(f"VACUUM delta.`{trips.place('cleaned')}`")
+    assert "report" not in trips.run()
+
+
+def test_a_run_that_failed_is_continued(trips: Trips) -> None:
+    trips.edit("FAILS = False", "FAILS = True")
+    with pytest.raises(RunFailedError):
+        trips.session().run(runner="ThreadRunner", params={"least": 6.0})
+    trips.edit("FAILS = True", "FAILS = False")
+    assert set(trips.why(resume="last")) == {"report"}
+    assert trips.run(resume="last") == ["report"]
+    assert trips.session().runs.run("last").extra_params == {"least": 6.0}
+    assert trips.session().catalog.load("summary") == {"days": 1}
+
+
+def test_a_run_whose_tables_have_changed_is_not_continued_unseen(trips: Trips) -> None:
+    trips.edit("FAILS = False", "FAILS = True")
+    with pytest.raises(RunFailedError):
+        trips.session().run()
+    trips.edit("FAILS = True", "FAILS = False")
+    trips.add("trips", (3, 8.0))
+    with pytest.raises(PreflightError, match="trips: Delta version 0 → 1") as failed:
+        trips.run(resume="last")
+    assert "Add --changed to run what has changed, too" in str(failed.value)
+    assert trips.run(resume="last", changed=True) == ["clean", "total", "report"]
+    assert trips.session().catalog.load("summary") == {"days": 3}
