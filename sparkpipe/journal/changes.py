@@ -72,7 +72,7 @@ def decide(
     Args:
         plan: What would run.
         catalog: Where its data is.
-        identities: The identities of its nodes.
+        identities: The identities of its nodes, of all or of none.
         last_good: What each of them did when it last ran well.
     """
     decider = _Decider(plan, catalog, identities, last_good)
@@ -223,8 +223,10 @@ class _Decider:
         elif record is None:
             reasons.is_unknown("never run")
         else:
-            if record.identity:
-                now = self._identities[node.name]
+            now = self._identities.get(node.name)
+            if now is None:
+                reasons.is_unknown("what it is made of cannot be worked out")
+            elif record.identity:
                 reasons.differs(*tell_identity(node.name, record.identity, now))
             else:
                 reasons.is_unknown("its last good run did not note what it was made of")

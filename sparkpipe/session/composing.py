@@ -153,11 +153,10 @@ def compose(
         problems += defer_inputs(selected or whole, catalog, other)
     problems += find_narrowing_problems(request.relation, memory, made_runner)
     narrowed: Narrowed | None = None
-    if selected is not None and catalog is not None:
+    if selected is not None and catalog is not None and not problems:
         exists = catalog.exists if may_start_spark else told_without_spark(catalog)
         memory.recall(selected)
-        if not problems:
-            memory.identify(selected, catalog, session.project)
+        memory.identify(selected, catalog, session.project)
         narrowed = attempt(
             problems,
             partial(narrow, selected, catalog, request.relation, memory, continued, exists),
