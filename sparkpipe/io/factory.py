@@ -51,8 +51,11 @@ _OF_KEDRO = {
 _ON = ("true", "yes", "on", "1")
 _OFF = ("false", "no", "off", "0", "")
 
+#: By what a file counts as changed: its time and size, or a hash of all that is in it.
+CHANGED_BY = ("time", "content")
+
 # Keys of an entry that are for the catalog or other tools, not for the data set.
-_CATALOG_KEYS = ("type", "versioned", "layer", "credentials", "warn_below")
+_CATALOG_KEYS = ("type", "versioned", "layer", "credentials", "warn_below", "changed_by")
 
 
 def find_class(type_name: Any) -> Any:
@@ -195,6 +198,9 @@ def parse_config(
     share = config.get("warn_below", 1)
     if not isinstance(share, (int, float)) or not 0 < share <= 1:
         raise DataSetError(f"'warn_below' must be a share above 0, at most 1, not {share!r}.")
+    if config.get("changed_by", "time") not in CHANGED_BY:
+        told = f"'changed_by' must be one of {', '.join(CHANGED_BY)}"
+        raise DataSetError(f"{told}, not {config['changed_by']!r}.")
     if _asks_for_versions(cls, config):
         arguments["version"] = version or Version(None, None)
     _check_arguments(cls, arguments, required)
@@ -365,6 +371,9 @@ def build_data_set(
         told = f"{cls.__name__} does not accept its options: {type(exc).__name__}: {exc}"
         hidden = redacted_text(_without_secrets(told, arguments.get("credentials")))
         raise DataSetError(hidden) from (exc if hidden == told else None)
+    if config.get("changed_by") == "content":
+        with suppress(AttributeError):  # a stranger's class may take no attributes
+            data_set._changed_by_content = True
     return data_set
 
 

@@ -1,6 +1,7 @@
 """Tokens of what is there now: two that are equal mean that nothing has been saved in between.
 
-They are made of a listing or of what the file system tells of a file, never of the data.
+They are made of a listing or of what the file system tells of a file, and of the data only where
+that is asked for.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from typing import Any
 
 #: A folder with more files than this is not looked through.
 _MOST_FILES = 10_000
+
+# Spark gives each file that it writes a name of its own.
+_PART = re.compile(r"^part-.*?(\.[\w.]+)?$")
 
 _COMMIT = re.compile(r"\d{20}\.json")
 
@@ -66,6 +70,40 @@ def folder_state(path: str | os.PathLike[str]) -> str | None:
     except OSError:  # one that is being written
         return None
     return _hash(found)
+
+
+def content_state(path: str | os.PathLike[str]) -> str | None:
+    """Return a hash of a local file, or of all files in a folder, whatever Spark calls them.
+
+    Args:
+        path: The path; all that lies there is read.
+
+    Returns:
+        None if nothing is there.
+    """
+    root = Path(path)
+    try:
+        if not root.is_dir():
+            return _hash_of_file(root)
+        return _hash(_told_by_content(root, name) for name, _ in _files_in(str(root)))
+    except OSError:
+        return None
+
+
+def _told_by_content(root: Path, name: str) -> str:
+    file = root / name
+    kept = _PART.sub(r"part\1", file.name)
+    return f"{file.parent.relative_to(root)}/{kept}\0{_hash_of_file(file)}"
+
+
+def _hash_of_file(path: Path) -> str:
+    import hashlib  # 5 ms that most processes do not need
+
+    told = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            told.update(block)
+    return told.hexdigest()
 
 
 def _files_in(root: str) -> Iterator[tuple[str, os.stat_result]]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from sparkpipe.events import DataSetReport, NodeEnded
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.declared import state_of, target_of, unwrapped, version_of
+from sparkpipe.io.declared import content_of, state_of
 from sparkpipe.journal.changes import MAYBE, SKIPPED, SURE, DataFlow, Decision
 from sparkpipe.journal.records import NodeRecord
 from sparkpipe.pipeline.node import Node
@@ -21,9 +17,6 @@ from sparkpipe.plan import Plan
 
 #: Why a node is left out while its run goes on.
 CAME_TO_THE_SAME = "its inputs were made anew and are the same"
-
-# Spark gives each file that it writes a name of its own.
-_PART = re.compile(r"^part-.*?(\.[\w.]+)?$")
 
 
 class Pruning:
@@ -165,7 +158,8 @@ class Pruning:
             # What is in memory is known by the run that made it.
             made_in = run_id if self._has_run[maker] else self._decisions[maker].since
             if made_in != record.run_id:
-                in_memory.append(DataSetReport(name, "", "", "load", 0.0, version=made_in))
+                told = DataSetReport(name, "MemoryDataSet", "", "load", 0.0, version=made_in)
+                in_memory.append(told)
         kept = [
             replace(report, state=state_of(self._catalog[report.name]))
             if report.direction == "load"
@@ -176,53 +170,3 @@ class Pruning:
             if report.direction == "save" or not self._flow.is_in_memory(report.name)
         ]
         return [*kept, *in_memory]
-
-
-def content_of(data_set: Any) -> str | None:
-    """Return a token of what a data set holds: two that are equal mean equal data.
-
-    Args:
-        data_set: A Delta table is told by its version, files on local disk by a hash of them.
-
-    Returns:
-        None if that cannot be told.
-    """
-    if version_of(unwrapped(data_set)) is not None:
-        return None  # each save makes a file of its own
-    path = Path(target_of(data_set))
-    if not path.is_absolute():
-        return state_of(data_set)
-    if (path / "_delta_log").is_dir():
-        return state_of(data_set)
-    try:
-        return _hash_of_file(path) if path.is_file() else _hash_of_folder(path)
-    except OSError:
-        return None
-
-
-def _hash_of_file(path: Path) -> str:
-    told = hashlib.blake2b(digest_size=16)
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            told.update(block)
-    return told.hexdigest()
-
-
-def _hash_of_folder(folder: Path) -> str | None:
-    """Return a hash of the files in a folder, in whatever order they were written."""
-    found = []
-    for place, folders, files in os.walk(folder):
-        # As Spark sees a folder: what begins so is no data.
-        folders[:] = [one for one in folders if not _is_hidden(one)]
-        for name in files:
-            if not _is_hidden(name):
-                path = Path(place, name)
-                kept = _PART.sub(r"part\1", name)
-                found.append(f"{path.parent.relative_to(folder)}/{kept} {_hash_of_file(path)}")
-    if not found:
-        return None
-    return hashlib.blake2b("\n".join(sorted(found)).encode(), digest_size=16).hexdigest()
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or (name.startswith("_") and "=" not in name)

@@ -156,7 +156,9 @@ def compose(
     if selected is not None and catalog is not None and not problems:
         exists = catalog.exists if may_start_spark else told_without_spark(catalog)
         memory.recall(selected)
-        memory.identify(selected, catalog, session.project)
+        # A plan of all says nothing of it, and is quicker without.
+        if may_start_spark or request.relation.needs_journal:
+            memory.identify(selected, catalog, session.project)
         narrowed = attempt(
             problems,
             partial(narrow, selected, catalog, request.relation, memory, continued, exists),

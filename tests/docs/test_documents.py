@@ -92,7 +92,9 @@ _COMMENT = re.compile(r"^<!-- (\w+)(?:: (.*?))? -->$", re.M)
 _PROJECT = re.compile(r"^<!-- project: (\S+) -->$", re.M)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 # From a minute on pytest also tells it in minutes.
-_VARYING = re.compile(r"\b\d\d:\d\d:\d\d\b|\b\d+\.\d+ ?s( \(\d+:\d\d:\d\d\))?$")
+_VARYING = re.compile(
+    r"\d{4}-\d\d-\d\dT[\d.]+Z|\b\d\d:\d\d:\d\d\b|\b\d+\.\d+ ?s( \(\d+:\d\d:\d\d\))?$"
+)
 _DATA_SET_TYPE = re.compile(r"`((?:\w+\.)?\w+(?:DataSet|Writer))`")
 
 

@@ -343,3 +343,17 @@ def test_an_unchanged_project_ends_without_spark_in_one_line(trips: Trips) -> No
     assert told.startswith("Nothing has changed since run ")
     assert told.endswith("; 5 nodes skipped.")
     assert has_pyspark == "False"
+
+
+def test_files_may_count_by_their_content(trips: Trips) -> None:
+    trips.entries["trips"]["changed_by"] = "content"
+    trips.write_catalog()
+    trips.run()
+    trips.save("trips", [1, 2, 3, 4, 5])
+    assert trips.why() == {}
+    trips.save("trips", [1, 2, 3, 4, 6])
+    assert trips.why()["clean"] == ("trips: content changed",)
+    trips.entries["trips"]["changed_by"] = "colour"
+    trips.write_catalog()
+    with pytest.raises(PreflightError, match="'changed_by' must be one of time, content"):
+        trips.run()
