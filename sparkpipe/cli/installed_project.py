@@ -78,7 +78,8 @@ def run_task(package_name: str, args: Sequence[str] | None = None) -> dict[str, 
             outputs = command.invoke(context)
     except RunFailedError as exc:
         if exc.resume_from:  # there is no command where a job runs
-            exc.hint = f"\nTo continue from there give --from-nodes={','.join(exc.resume_from)}"
+            exc.hint = "" if "--no-journal" in given else "\nTo continue give --resume."
+            exc.hint += f"\nTo continue from there give --from-nodes={','.join(exc.resume_from)}"
             exc.hint += tell_lost(exc.lost)
         raise
     except click.ClickException as exc:

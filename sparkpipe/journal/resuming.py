@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 from sparkpipe.errors import SparkpipeError
 from sparkpipe.io import DataCatalog
@@ -112,15 +113,21 @@ def claimed(journal: Journal, run_id: str) -> Iterator[None]:
         yield
 
 
-def find_run_of_job(journal: Journal, job_run_id: str) -> str | None:
+def find_run_of_job(
+    journal: Journal, job_run_id: str, pipeline: str, selection: Mapping[str, Any]
+) -> str | None:
     """Return the last run that a scheduler called by a name of its own; None if there is none.
 
     Args:
         journal: Has the runs; only the last ones are looked at.
-        job_run_id: The name.
+        job_run_id: The name, which tasks of one job share.
+        pipeline: The name of the pipeline that it is to run.
+        selection: The filters, as they are written down.
     """
     for record in islice(journal.runs(), _MOST_RUNS):
-        if record.options.get("job_run_id") == job_run_id:
+        if record.options.get("job_run_id") != job_run_id or record.pipeline != pipeline:
+            continue
+        if record.selection == selection:
             return record.run_id
     return None
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from IPython.core.magic import Magics, line_magic, magics_class
 
-from sparkpipe.cli.options import parameters, selection_options
+from sparkpipe.cli.options import parameters, relation_options, selection_options
 from sparkpipe.errors import (
     ConfigError,
     ProjectNotFoundError,
@@ -27,6 +27,7 @@ from sparkpipe.notebook.state import Notebook
 
 if TYPE_CHECKING:
     from sparkpipe.pipeline import Pipeline
+    from sparkpipe.session import Relation
 
 NAME = "SparkpipeMagics"
 _MAGICS = ("reload_sparkpipe", "run_pipeline", "load_node")
@@ -57,6 +58,8 @@ _RUN = _command(
     "catalog does not hold.",
     click.argument("name", required=False),
     selection_options,
+    relation_options,
+    click.option("--no-journal", is_flag=True, help="Do not write the run down."),
     click.option("--no-progress", is_flag=True, help="Do not show how far the run is."),
 )
 _LOAD = _command(
@@ -162,6 +165,8 @@ class SparkpipeMagics(Magics):
             PreflightError: All that is wrong with the pipeline; nothing has run.
             RunFailedError: Nodes failed.
         """
+        from sparkpipe.session import Relation
+
         given = _parsed(_RUN, line, self._variables)
         if given is None:
             return None
@@ -171,12 +176,15 @@ class SparkpipeMagics(Magics):
                 f"%run_pipeline runs one pipeline, not both '{name}' and '{pipeline}'."
             )
         params = parameters(given.pop("params"))
+        relation = Relation.taken_from({**given, "journal": not given.pop("no_journal")})
+        given = {name: value for name, value in given.items() if not hasattr(relation, name)}
         session = self.notebook.session_with(params)
         try:
-            return self._run(session, name or pipeline, params, given)
+            return self._run(session, name or pipeline, params, relation, given)
         except RunFailedError as exc:
             if exc.resume_from:
-                exc.hint = f"\nTo continue from there: {_resuming(line, exc.resume_from)}"
+                exc.hint = "\nTo continue: %run_pipeline --resume" if relation.journal else ""
+                exc.hint += f"\nTo continue from there: {_resuming(line, exc.resume_from)}"
                 exc.hint += tell_lost(exc.lost)
             raise
         except KeyboardInterrupt as exc:
@@ -184,7 +192,12 @@ class SparkpipeMagics(Magics):
             raise
 
     def _run(
-        self, session: Any, name: str | None, params: dict[str, Any], given: dict[str, Any]
+        self,
+        session: Any,
+        name: str | None,
+        params: dict[str, Any],
+        relation: Relation,
+        given: dict[str, Any],
     ) -> Any:
         from sparkpipe.cli.commands.run import result_rows
         from sparkpipe.events import observing
@@ -203,6 +216,7 @@ class SparkpipeMagics(Magics):
             Selection(name, **given),
             runner,
             load_versions=load_versions,
+            relation=relation,
             run_params=params,  # those of the notebook may be for other pipelines
             **options,
         )

@@ -157,7 +157,7 @@ def compose(
         exists = catalog.exists if may_start_spark else told_without_spark(catalog)
         memory.recall(selected)
         # A plan of all says nothing of it, and is quicker without.
-        if may_start_spark or request.relation.needs_journal:
+        if may_start_spark or request.relation.needs_journal or continued is not None:
             memory.identify(selected, catalog, session.project)
         narrowed = attempt(
             problems,
@@ -248,8 +248,7 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
         RunDescription(
             session.project.project_name,
             selection.name,
-            {name: value for name, value in filters.items() if value}
-            | ({"namespace": selection.namespace} if selection.namespace else {}),
+            selection.told(),
             env,
             redacted(catalog["parameters"].load() if "parameters" in catalog else {}),
             redacted(session.extra_params),

@@ -77,9 +77,10 @@ def _run_to_continue(session: Session, request: Request) -> str | None:
     relation = request.relation
     if relation.resume is not None or relation.job_run_id is None:
         return relation.resume
-    if not read_journal_settings(session).enabled:
-        return None  # which is told with all else
-    return find_run_of_job(session.runs, relation.job_run_id)
+    if not relation.journal or not read_journal_settings(session).enabled:
+        return None
+    chosen = request.selection
+    return find_run_of_job(session.runs, relation.job_run_id, chosen.name, chosen.told())
 
 
 def _selection_of(run: RunRecord) -> Selection:

@@ -52,6 +52,15 @@ class Selection:
         """The name of the pipeline."""
         return self.pipeline_name or DEFAULT_PIPELINE
 
+    def told(self) -> dict[str, Any]:
+        """Return the filters that are given, as they are written down."""
+        filters: dict[str, Any] = {
+            name: list(names) for name, names in self.filters().items() if names
+        }
+        if filters.pop("node_namespace", None):
+            filters["namespace"] = self.namespace
+        return filters
+
     def filters(self) -> dict[str, Any]:
         """Return the filters by the names of the arguments of :meth:`Pipeline.filter`."""
         filters = asdict(self)
@@ -76,7 +85,8 @@ class Relation:
         changed: Whether it leaves out what has not changed.
         only_missing: Whether it leaves out what is there.
         force: Whether it continues a run though something has changed.
-        job_run_id: What a scheduler calls the run; it continues the last one of that name.
+        job_run_id: What a scheduler calls the run; it continues the last one of that name, if
+            there is one that was written down.
     """
 
     journal: bool = True
@@ -89,7 +99,7 @@ class Relation:
     @property
     def needs_journal(self) -> bool:
         """Whether it goes by what was written down."""
-        return self.changed or self.resume is not None or self.job_run_id is not None
+        return self.changed or self.resume is not None
 
     def options(self) -> dict[str, Any]:
         """Return what of it is written down, as far as it was asked for."""

@@ -68,9 +68,10 @@ def read_job(project: ShopProject, file: str = JOB) -> dict[str, Any]:
 def commands(job: dict[str, Any]) -> dict[str, list[str]]:
     """Return the options of each task's run, without those that all have."""
     shared = ["--conf-source=${workspace.file_path}/conf", "--env=prod"]
+    shared.append("--job-run-id={{job.run_id}}")  # what is repaired goes on
     options = {one["task_key"]: one["python_wheel_task"]["parameters"] for one in job["tasks"]}
-    assert all(one[:2] == shared for one in options.values())
-    return {key: one[2:] for key, one in options.items()}
+    assert all(one[:3] == shared for one in options.values())
+    return {key: one[3:] for key, one in options.items()}
 
 
 # What is written
@@ -98,7 +99,11 @@ def test_by_default_a_job_is_one_task_on_serverless_compute(
                 "python_wheel_task": {
                     "package_name": "corner_shop",
                     "entry_point": "run",
-                    "parameters": ["--conf-source=${workspace.file_path}/conf", "--env=prod"],
+                    "parameters": [
+                        "--conf-source=${workspace.file_path}/conf",
+                        "--env=prod",
+                        "--job-run-id={{job.run_id}}",
+                    ],
                 },
             }
         ],
@@ -156,6 +161,7 @@ def test_a_job_with_all_that_it_may_have(bundle: Callable[..., dict[str, Any]]) 
         "--pipeline=__default__",
         "--env=prod",
         "--runner=ThreadRunner",
+        "--job-run-id={{job.run_id}}",
         "--params=factor:{{job.parameters.factor}}",
     ]
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from dataclasses import dataclass
 from email import message_from_string
@@ -89,6 +90,7 @@ class Machine:
             said = argument.replace("${workspace.file_path}", str(self.folder / "files"))
             for name, value in params.items():
                 said = said.replace(f"{{{{job.parameters.{name}}}}}", value)
+            said = said.replace("{{job.run_id}}", str(time.time_ns()))
             arguments.append(said)
         return self.call(*arguments, entry_point=wheel["entry_point"])
 
@@ -156,7 +158,7 @@ def test_a_function_of_the_wheel_raises_and_never_exits(machine: Machine) -> Non
             [conf, "--env=databricks", "--params=factor:'x'"],
             "RunFailedError",
             "Node 'total' failed: TypeError: unsupported operand type(s) for +: 'int' and 'str'\n"
-            "To continue from there give --from-nodes=total",
+            "To continue give --resume.\nTo continue from there give --from-nodes=total",
         ),
         ([conf, "--env=databricks", "--pipeline=frist"], "SparkpipeError", "mean 'first'?"),
         ([conf, "--env=databrick"], "ConfigError", "There is no environment 'databrick'"),

@@ -190,6 +190,8 @@ class Job:
             "entry_point": self.wheel.entry_point,
             "parameters": [
                 *self.options,
+                # A run of the job that is repaired goes on where it stopped.
+                "--job-run-id={{job.run_id}}",
                 *task.options,
                 *(f"--params={name}:{{{{job.parameters.{name}}}}}" for name, _ in self.params),
             ],
