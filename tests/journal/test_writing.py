@@ -305,8 +305,9 @@ def test_a_kill_at_any_moment_loses_no_line_but_the_last(tmp_path: Path, wait: f
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
+        file = tmp_path / "killed.jsonl"
         for _ in range(1000):
-            if (tmp_path / "killed.jsonl").exists():
+            if file.exists() and b"\n" in file.read_bytes():
                 break
             time.sleep(0.01)
         time.sleep(wait)
