@@ -296,3 +296,22 @@ def test_statistics_and_model_run_again_on_what_is_there(
     again.run("model", runner="SequentialRunner")
     assert again.catalog.load("delays_by_hour").count() == before
     assert again.catalog.load("evaluation") == pytest.approx(scores, abs=5e-3)
+
+
+def test_a_backfill_by_month_fills_a_table_part_by_part(
+    ran: tuple[Session, dict[str, Any]], sources: dict[str, Any]
+) -> None:
+    session = ran[0]
+    months = "month=2013-02..2013-03"
+    session.run("monthly", slices=months)
+    once = session.run("monthly", slices="month=2013-03")
+    assert once == {"month=2013-03": {}}
+    flights = sources["flights"].query("month in (2, 3)")
+    expected = flights.groupby(["month", "day", "origin"]).size()
+    rows = session.with_slices("month=2013-02").catalog.load("delays_by_day").collect()
+    assert {(row.date.month, row.date.day, row.origin): row.flights for row in rows} == (
+        expected.to_dict()
+    )
+    assert {row.month for row in rows} == {"2013-02", "2013-03"}
+    states = [row.cells[0].state for row in session.slices("month=2013-01..2013-04", "monthly")]
+    assert states == ["missing", "done", "done", "missing"]

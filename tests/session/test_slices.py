@@ -73,7 +73,9 @@ def test_a_node_reads_its_slice_as_what_it_is(make: Make) -> None:
     }
 
 
-@pytest.mark.parametrize("runner", ["SequentialRunner", "ThreadRunner", "ParallelRunner"])
+@pytest.mark.parametrize(
+    "runner", ["SequentialRunner", "ThreadRunner", "ParallelRunner", "HybridRunner"]
+)
 def test_what_depends_on_no_slice_runs_once_before(make: Make, runner: str) -> None:
     session = make(
         [

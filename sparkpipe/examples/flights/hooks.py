@@ -47,4 +47,5 @@ class ShowResults:
                 f"\nDelay model: ROC AUC {scores['roc_auc']:.3f} on {scores['rows']:,} flights "
                 f"that it had not seen ({scores['share_late']:.0%} of them late)."
             )
-        print()
+        if made & {"delays_by_airline", "evaluation"}:
+            print()

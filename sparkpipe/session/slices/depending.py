@@ -28,12 +28,16 @@ class Stage:
         pipeline: The nodes.
         handed_on: Data in memory that later stages read.
         unregistered: Of these, what the catalog does not have.
+        shared: Outputs of which each choice replaces a part.
+        in_turn: Whether choices must not run side by side, as their writes would conflict.
     """
 
     slices: tuple[str, ...]
     pipeline: Pipeline
     handed_on: tuple[str, ...]
     unregistered: tuple[str, ...]
+    shared: tuple[str, ...] = ()
+    in_turn: bool = False
 
 
 def slices_by_node(pipeline: Pipeline, catalog: DataCatalog) -> dict[Node, tuple[str, ...]]:

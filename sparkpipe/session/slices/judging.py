@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sparkpipe.errors import DataSetError
@@ -11,7 +12,12 @@ from sparkpipe.io.declared import location_of, save_effect, unwrapped
 from sparkpipe.io.unchosen import hint
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
-from sparkpipe.session.slices.depending import is_in_memory, slices_by_node, slices_of_place
+from sparkpipe.session.slices.depending import (
+    Stage,
+    is_in_memory,
+    slices_by_node,
+    slices_of_place,
+)
 from sparkpipe.slices import marked, marks_in
 from sparkpipe.slices.marks import PREFIX
 
@@ -105,6 +111,26 @@ def _mixing(node: Node, slices: tuple[str, ...], catalog: DataCatalog) -> Iterat
                 f"{what} would mix slices: each {' and '.join(mixed)} would take the place of the "
                 f"one before. {_REMEDY}"
             )
+
+
+def with_sharing(stage: Stage, catalog: DataCatalog) -> Stage:
+    """Return a stage with what is known of outputs that its choices share.
+
+    Args:
+        stage: The stage.
+        catalog: Of a session without slices.
+    """
+    if not stage.slices:
+        return stage
+    shared = tuple(
+        name
+        for name in sorted(stage.pipeline.all_outputs())
+        if not is_in_memory(name, catalog)
+        and not set(stage.slices) <= set(slices_of_place(name, catalog))
+    )
+    # Parts that a condition tells apart can be committed beside one another.
+    in_turn = any(not _replaced(catalog.config_of(name) or {}) for name in shared)
+    return replace(stage, shared=shared, in_turn=in_turn)
 
 
 _REMEDY = (

@@ -14,7 +14,7 @@ from sparkpipe.session.composing import Request, compose, plan_run
 from sparkpipe.session.problems import attempt, choose
 from sparkpipe.session.slices.choosing import steps_of, with_choices
 from sparkpipe.session.slices.depending import Stage, find_stages, slices_by_node
-from sparkpipe.session.slices.judging import find_slice_problems
+from sparkpipe.session.slices.judging import find_slice_problems, with_sharing
 from sparkpipe.session.slices.running import SlicedRun
 from sparkpipe.session.slices.states import find_states
 from sparkpipe.slices import Asked, combinations, read_asked
@@ -77,7 +77,7 @@ def survey(session: Session, request: Request, slices: Given) -> Survey:
     problems = find_slice_problems(by_node, asked.choices, catalog)
     if chosen:
         problems += _problems_of_all(session, request, chosen)
-    stages = find_stages(pipeline, by_node, catalog)
+    stages = tuple(with_sharing(one, catalog) for one in find_stages(pipeline, by_node, catalog))
     if asked.states and not problems:
         grid = find_states(session, pipeline, catalog, chosen)
         chosen = tuple(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sparkpipe.errors import SlicesFailedError, first_line
 from sparkpipe.events import RunObserver, RunStarted, observing
 from sparkpipe.io import MemoryDataSet
+from sparkpipe.io.presence import is_present
 from sparkpipe.session.composing import Request, prepare_run
 from sparkpipe.session.selection import Selection
 from sparkpipe.session.slices.choosing import with_choices
@@ -146,11 +147,11 @@ class _Work:
     def run(self, at_once: int) -> dict[str, dict[str, Any]]:
         for stage in self._sliced.stages:
             units = self._sliced.units(stage)
-            if at_once == 1 or len(units) == 1:
-                for unit in units:
-                    self._settle(unit, self._run_or_not(unit))
-            else:
-                self._run_side_by_side(units, at_once)
+            alone = len(units) if at_once == 1 else self._count_alone(stage)
+            for unit in units[:alone]:
+                self._settle(unit, self._run_or_not(unit))
+            if units[alone:]:
+                self._run_side_by_side(units[alone:], at_once)
             self._let_go(after=stage)
         if self._failed:
             raise SlicesFailedError(tuple(self._outcomes))
@@ -158,6 +159,20 @@ class _Work:
         for outcome in self._outcomes:
             outputs.setdefault(outcome.name, {}).update(outcome.outputs)
         return {name: found for name, found in outputs.items() if name or found}
+
+    def _count_alone(self, stage: Stage) -> int:
+        """Return how many slices must run before others may run beside them."""
+        if stage.in_turn:
+            _logger.info(
+                "Slices of %s run one after the other: their writes would conflict.",
+                ", ".join(map(repr, stage.shared)),
+            )
+            return len(self._sliced.units(stage))
+        if not stage.shared:
+            return 0
+        # Of those who make a table side by side one wins, and the others fail.
+        catalog = self._sliced.session.catalog
+        return 0 if all(is_present(catalog[name]) for name in stage.shared) else 1
 
     def _let_go(self, after: Stage) -> None:
         """Keep of what is handed on only what is still read."""

@@ -1,0 +1,33 @@
+"""Functions that count the flights of a month."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def delays_by_day(flights: DataFrame, month: date, late_minutes: int) -> DataFrame:
+    """Return delays by day and origin.
+
+    Args:
+        flights: One row for each flight of the year.
+        month: The first day of the month that is counted.
+        late_minutes: A flight that arrives later than this is late.
+    """
+    from pyspark.sql import functions as F
+
+    late = (F.col("arr_delay") > late_minutes).cast("int")
+    return (
+        flights.where(F.trunc("date", "month") == F.lit(month))
+        .groupBy("date", "origin")
+        .agg(
+            F.count("*").alias("flights"),
+            F.sum(F.col("cancelled").cast("int")).alias("cancelled"),
+            F.avg("arr_delay").alias("mean_arr_delay"),
+            F.avg(late).alias("share_late"),
+        )
+        .withColumn("month", F.lit(f"{month:%Y-%m}"))
+    )
