@@ -13,6 +13,7 @@ import click
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from sparkpipe.cli.options import parameters, relation_options, selection_options
+from sparkpipe.cli.slicing import run_slices, slice_options
 from sparkpipe.errors import (
     ConfigError,
     ProjectNotFoundError,
@@ -59,6 +60,7 @@ _RUN = _command(
     click.argument("name", required=False),
     selection_options,
     relation_options,
+    slice_options,
     click.option("--no-journal", is_flag=True, help="Do not write the run down."),
     click.option("--no-progress", is_flag=True, help="Do not show how far the run is."),
 )
@@ -164,6 +166,7 @@ class SparkpipeMagics(Magics):
             ConfigError: What was given is wrong.
             PreflightError: All that is wrong with the pipeline; nothing has run.
             RunFailedError: Nodes failed.
+            SlicesFailedError: Slices failed.
         """
         from sparkpipe.session import Relation
 
@@ -211,15 +214,16 @@ class SparkpipeMagics(Magics):
         options = {
             key: given.pop(key) for key in ("is_async", "max_workers", "continue_on_failure")
         }
+        options |= {"load_versions": load_versions, "relation": relation}
+        options |= {"run_params": params}  # those of the notebook may be for other pipelines
         no_progress = given.pop("no_progress")
-        prepared = session.prepare(
-            Selection(name, **given),
-            runner,
-            load_versions=load_versions,
-            relation=relation,
-            run_params=params,  # those of the notebook may be for other pipelines
-            **options,
+        slices, at_once, fail_fast = (
+            given.pop(key) for key in ("slices", "slices_at_once", "fail_fast")
         )
+        if slices:
+            sliced = session.prepare_slices(slices, Selection(name, **given), runner, **options)
+            return run_slices(sliced, at_once, fail_fast=fail_fast, no_progress=no_progress)
+        prepared = session.prepare(Selection(name, **given), runner, **options)
         if isinstance(prepared.runner, DryRunner):
             prepared.run()
             print(prepared.pipeline.describe(names_only=False))  # noqa: T201

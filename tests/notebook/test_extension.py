@@ -70,6 +70,17 @@ def test_a_run_returns_its_outputs_and_shows_where_they_are(
     assert not planned.results
 
 
+def test_slices_run_and_are_shown(kernel: Kernel, shop: ShopProject) -> None:
+    catalog = shop.read("conf/base/catalog.yml").replace(".json", "-${slice:day}.json")
+    shop.write("conf/base/catalog.yml", catalog)
+    shop.write("conf/base/slices.yml", "day: {every: 1 day, from: 2024-01-01, to: 2024-01-02}")
+    shop.write("data/numbers-2024-01-01.json", "[1]")
+    kernel.good("%load_ext sparkpipe")
+    ran = kernel.good("result = %run_pipeline --slice day=2024-01-01\nresult")
+    assert ran.text == "{'day=2024-01-01': {'shouted': \"{'TOTAL': 2}\"}}"
+    assert "missing" in kernel.good("session.slices()").html
+
+
 def test_a_failed_run_raises_and_the_kernel_lives(kernel: Kernel, shop: ShopProject) -> None:
     kernel.good("%load_ext sparkpipe")
     shop.replace("shop/nodes.py", 'return {"total": sum(doubled)}', "return sum(doubled) / 0")

@@ -135,10 +135,13 @@ def test_parts_of_one_table_are_written_side_by_side(make: Make) -> None:
     assert rows_of(session, "sales") == FIRST
 
 
-def test_a_table_that_is_not_there_yet_is_made_once_by_slices_side_by_side(make: Make) -> None:
-    session = make([node(to_frame, ["raw", "slice:day"], "sales")])
+@pytest.mark.parametrize("output", ["sales", "by_rows"])
+def test_a_table_that_is_not_there_yet_is_made_by_slices_side_by_side(
+    make: Make, output: str
+) -> None:
+    session = make([node(to_frame, ["raw", "slice:day"], output)])
     session.run(slices=DAYS, slices_at_once=3)
-    assert rows_of(session, "sales") == FIRST
+    assert rows_of(session, output) == FIRST
 
 
 def test_a_frame_in_memory_of_a_node_that_runs_once_is_read_by_every_slice(make: Make) -> None:
