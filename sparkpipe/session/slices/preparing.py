@@ -66,6 +66,8 @@ def survey(session: Session, request: Request, slices: Given) -> Survey:
             ]
         )
     chosen = tuple(combinations(asked))
+    # Sessions of slices have what this one has: what is installed is searched once.
+    attempt([], lambda: session.observers)
     problems: list[str] = []
     _, pipeline = choose(session.registry, request.selection, problems)
     catalog = attempt(problems, lambda: session.create_catalog(request.load_versions))
