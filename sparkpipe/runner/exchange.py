@@ -127,15 +127,14 @@ class SharedStorage(_ByFiles):
 
 _PREFIX = "sparkpipe-"
 _OWNER = ".owner"
+_REMOVED = ".removed"
+_MOST_REMOVALS = 3
 _NEW_SECONDS = 60
 
 
 @contextmanager
 def _removed_at_end(store: FileStore) -> Iterator[None]:
-    """Remove the files of a run, also where an interrupt comes in the middle of that.
-
-    A process that was killed may still be writing: what it leaves, the next run removes.
-    """
+    """Remove the files of a run, also where an interrupt comes in the middle of that."""
     try:
         yield
     finally:
@@ -176,6 +175,8 @@ def remove_leftovers(temporary: Path) -> None:
     import shutil
     import time
 
+    for removed in temporary.glob(f"{_PREFIX}*{_REMOVED}"):
+        shutil.rmtree(removed, ignore_errors=True)
     for owner in temporary.glob(f"{_PREFIX}*/{_OWNER}"):
         with suppress(OSError), owner.open("rb") as file:  # that of another user, or just removed
             # One that is just made has not yet been locked by its owner.
@@ -243,7 +244,14 @@ class _Folder:
     def remove_all(self) -> None:
         import shutil
 
-        shutil.rmtree(self._path, ignore_errors=True)
+        # A process that is killed, or a thread, may still write: it must find no folder any more.
+        removed = self._path.with_name(f"{self._path.name}{_REMOVED}")
+        with suppress(OSError):  # it is not there, or Windows has a file of it open
+            self._path.rename(removed)
+        for folder in (removed, self._path):
+            for _ in range(_MOST_REMOVALS):
+                if folder.exists():  # also what was just being made in it
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Storage:

@@ -7,7 +7,9 @@ import pickle
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from threading import Semaphore, Thread
 from typing import Any
 
 import pytest
@@ -171,3 +173,43 @@ def test_what_is_large_is_told_by_whoever_passes_it_on(caplog: pytest.LogCapture
 def test_what_is_not_large_is_passed_on_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
     ParallelRunner(max_workers=1).run(CHAIN, DataCatalog(feed_dict={"a": 1}))
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_who_still_writes_when_a_run_ends_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    plan, begun = make_plan(CHAIN), Semaphore(0)
+
+    def write(elsewhere: DataCatalog) -> None:
+        begun.release()
+        with suppress(DataSetError):
+            while True:
+                elsewhere.save("b", 1)
+
+    for _ in range(50):
+        with LocalFolder().open(plan, _catalog()) as shared:
+            elsewhere = [pickle.loads(pickle.dumps(shared)) for _ in range(3)]
+            writers = [Thread(target=write, args=(one,)) for one in elsewhere]
+            for writer in writers:
+                writer.start()
+            for _ in writers:
+                begun.acquire()
+        for writer in writers:
+            writer.join(10)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_removes_what_an_earlier_one_was_removing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    remove = shutil.rmtree
+    monkeypatch.setattr("shutil.rmtree", lambda path, **_: None)
+    with LocalFolder().open(make_plan(CHAIN), _catalog()) as shared:
+        shared.save("b", 1)
+    assert len(list(tmp_path.iterdir())) == 1
+    monkeypatch.setattr("shutil.rmtree", remove)
+    with LocalFolder().open(make_plan(CHAIN), _catalog()):
+        assert len(list(tmp_path.iterdir())) == 1
+    assert list(tmp_path.iterdir()) == []
