@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sparkpipe.errors import ConfigError, SlicesFailedError
+from sparkpipe.errors import ConfigError, PreflightError, SlicesFailedError
 from sparkpipe.pipeline import node
 from sparkpipe.report.slices import SliceGrid
 from sparkpipe.session import Session
@@ -198,3 +198,46 @@ def test_without_a_journal_states_are_not_known(make: Make) -> None:
     with pytest.raises(ConfigError, match="their journal is off"):
         session.run(slices="day=missing")
     assert session.run(slices="day=2024-01-01") == {"day=2024-01-01": {}}
+
+
+def test_a_job_that_is_repaired_runs_only_what_its_slices_have_left(make: Make) -> None:
+    ran: list[int] = []
+
+    def noted(x: int, rates: int) -> int:
+        ran.append(x)
+        return fails_on_two(x) * rates
+
+    session = make([node(double, "rates", "doubled"), node(noted, ["raw", "doubled"], "clean")])
+    days = "day=2024-01-01..2024-01-02"
+    with pytest.raises(SlicesFailedError):
+        session.run(slices=days, job_run_id="nightly 7")
+    (session.project.path / "data/raw/2024-01-02.json").write_text("5")
+    session.run(slices=days, job_run_id="nightly 7", force=True)
+    assert ran == [1, 2, 5]
+    session.run(slices=days, job_run_id="nightly 8")
+    assert ran == [1, 2, 5, 1, 5]
+    with pytest.raises(PreflightError, match="each slice is a run of its own"):
+        session.run(slices=days, resume="last")
+
+
+def test_what_has_not_changed_is_left_out_in_each_slice(make: Make) -> None:
+    def combine(x: int, rates: int) -> int:
+        return x * rates
+
+    session = make(
+        [
+            node(double, "rates", "doubled", name="once"),
+            node(double, "raw", "clean", name="clean"),
+            node(combine, ["clean", "doubled"], "product", name="product"),
+        ],
+        more="product: {type: json.JSONDataSet, filepath: 'data/product/${slice:day}.json'}",
+    )
+    days = "day=2024-01-01..2024-01-02"
+    session.run(slices=days, changed=True)
+    (session.project.path / "data/raw/2024-01-02.json").write_text("5")
+    session.run(slices=days, changed=True)
+    record = session.runs.run()
+    assert {name: one.status for name, one in record.nodes.items()}["clean"] == "done"
+    assert session.with_slices("day=2024-01-02").catalog.load("product") == 200
+    first = next(run for run in session.runs if run.slices == {"day": "2024-01-01"})
+    assert first.nodes["clean"].status == "unchanged"

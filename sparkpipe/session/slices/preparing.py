@@ -57,8 +57,7 @@ def survey(session: Session, request: Request, slices: Given) -> Survey:
         PreflightError: They are not for what is asked.
     """
     asked = read_asked(slices, steps_of(session))
-    relation = request.relation
-    if relation.resume is not None or relation.job_run_id is not None:
+    if request.relation.resume is not None:
         raise PreflightError(
             [
                 "A run over slices is not continued by its name: each slice is a run of its own. "

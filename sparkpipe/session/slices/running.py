@@ -16,7 +16,7 @@ from sparkpipe.events import RunObserver, RunStarted, observing
 from sparkpipe.io import MemoryDataSet
 from sparkpipe.io.presence import is_present
 from sparkpipe.session.composing import Request, prepare_run
-from sparkpipe.session.selection import Selection
+from sparkpipe.session.selection import Relation, Selection
 from sparkpipe.session.slices.choosing import with_choices
 from sparkpipe.session.slices.depending import Stage
 from sparkpipe.slices.asking import Combination, name_of, texts_of
@@ -241,7 +241,12 @@ class _Work:
         read = stage.pipeline.data_sets()
         inputs = {name: data for name, data in given.items() if name in read}
         inputs |= {name: MemoryDataSet() for name in stage.unregistered}
-        request = replace(self._sliced.request, inputs=inputs, selection=self._selection(stage))
+        request = replace(
+            self._sliced.request,
+            inputs=inputs,
+            selection=self._selection(stage),
+            relation=self._relation(unit),
+        )
         prepared = prepare_run(session, request)
         kept = frozenset(stage.handed_on)
         plan = replace(prepared.plan, releasable=prepared.plan.releasable - kept)
@@ -249,6 +254,15 @@ class _Work:
             outputs = replace(prepared, plan=plan).run()
         self._held.append((unit, {name: prepared.catalog[name] for name in stage.handed_on}))
         return outputs
+
+    def _relation(self, unit: Unit) -> Relation:
+        """Return how the run of a slice stands to earlier ones: in a job each has its own name."""
+        relation = self._sliced.request.relation
+        if not relation.job_run_id:
+            return relation
+        # What is handed on in memory has to be made again.
+        name = None if unit.stage.handed_on else f"{relation.job_run_id} {unit.name}".strip()
+        return replace(relation, job_run_id=name)
 
     def _selection(self, stage: Stage) -> Selection:
         selection = self._sliced.request.selection
