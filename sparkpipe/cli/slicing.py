@@ -22,6 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _NOT_REPEATED = (None, "slices", "verbose")
 # More of them are told by their state.
 _MOST_NAMED = 5
+_LEFT = "missing,failed"
 
 
 def slice_option(command: F) -> F:
@@ -73,7 +74,7 @@ def run_slices(
         echo(f"No slice is {' or '.join(sorted(sliced.states))}: nothing is left to do.")
         return {}
     started = time.monotonic()
-    with _shown(no_progress or (at_once or 1) > 1):
+    with _telling_how_to_continue(), _shown(no_progress or (at_once or 1) > 1):
         outputs = sliced.run(at_once or 1, fail_fast=fail_fast, tell=None if no_progress else _tell)
     from sparkpipe.report.text import duration
 
@@ -95,6 +96,27 @@ def _shown(hidden: bool) -> Iterator[None]:
 
     with observing(RunDisplay(current_task_counts)):
         yield
+
+
+@contextmanager
+def _telling_how_to_continue() -> Iterator[None]:
+    """Within it, a signal that ends the run tells the command that runs what is left."""
+    from sparkpipe.cli.interrupt import last_words
+
+    context = click.get_current_context(silent=True)
+    if context is None or context.params.get("no_journal"):
+        yield
+        return
+    words = words_as_given(context, _NOT_REPEATED)
+    for name in _names_of(context.params["slices"]):
+        words += ["--slice", f"{name}={_LEFT}"]
+    told = f"To run what is left: {shlex.join(words)}\n"
+    try:
+        with last_words(lambda: told):
+            yield
+    except KeyboardInterrupt:
+        echo(told, nl=False, err=True)
+        raise
 
 
 def _tell(outcome: Outcome, number: int, total: int) -> None:
@@ -121,8 +143,12 @@ def command_for_failed(context: click.Context, error: SlicesFailedError) -> str:
 
 def _by_name(left: list[Mapping[str, str]], asked: tuple[str, ...]) -> dict[str, str]:
     """Return the slices that are left as they are asked for: by their names if these are few."""
-    names = dict.fromkeys(pair.partition("=")[0].strip() for pair in asked)
-    texts = [one.get(next(iter(names))) for one in left]
+    names = _names_of(asked)
+    texts = [one.get(names[0]) for one in left]
     if len(names) == 1 and None not in texts and len(texts) <= _MOST_NAMED:
         return {name: ",".join(map(str, texts)) for name in names}
-    return dict.fromkeys(names, "missing,failed")
+    return dict.fromkeys(names, _LEFT)
+
+
+def _names_of(asked: tuple[str, ...]) -> list[str]:
+    return [*dict.fromkeys(pair.partition("=")[0].strip() for pair in asked)]

@@ -45,6 +45,15 @@ def test_each_slice_is_told_and_a_failed_one_gives_the_status(sliced: ShopProjec
     assert said.out == "No slice is failed or stale: nothing is left to do.\n"
 
 
+def test_an_interrupt_tells_how_to_go_on(sliced: ShopProject) -> None:
+    sliced.replace("shop/nodes.py", "return {", "raise KeyboardInterrupt\n    return {")
+    said = sliced.command("run", "--slice=day=2024-01-01..2024-01-03", "--fail-fast")
+    assert said.status == 130, said.text
+    assert "To run what is left: sparkpipe run --fail-fast --slice day=missing,failed" in said.err
+    shown = sliced.command("slices", "--slice=day=2024-01-01").out
+    assert shown.splitlines()[1].split()[:4] == ["2024-01-01", "done", "failed", "missing"]
+
+
 def test_fail_fast_leaves_the_others(sliced: ShopProject) -> None:
     sliced.write("data/numbers/2024-01-03.json", "[3]")
     said = sliced.command("run", "--slice=day=2024-01-02..2024-01-03", "--fail-fast")
