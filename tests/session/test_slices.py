@@ -177,8 +177,19 @@ def test_what_reads_all_slices_does_not_run_after_a_failure(make: Make) -> None:
 
 def test_slices_run_side_by_side(make: Make) -> None:
     together = threading.Barrier(3, timeout=30)
-    session = make([node(lambda x: (together.wait(), x)[1], "raw", "clean")])
-    session.run(slices="day=2024-01-01..2024-01-03", slices_at_once=3)
+    third = threading.Event()
+
+    def in_another_order(x: int) -> int:
+        together.wait()
+        if x == 3:
+            third.set()
+        assert third.wait(30)
+        time.sleep(0.1 if x == 1 else 0)
+        return x
+
+    session = make([node(in_another_order, "raw", "clean")])
+    found = session.run(slices="day=2024-01-01..2024-01-03", slices_at_once=3)
+    assert [*found] == ["day=2024-01-01", "day=2024-01-02", "day=2024-01-03"]
     assert saved(session) == {"2024-01-01": "1", "2024-01-02": "2", "2024-01-03": "3"}
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 from sparkpipe.errors import SlicesFailedError, first_line
@@ -126,7 +127,8 @@ class SlicedRun:
 class _Work:
     """The state of a run over slices.
 
-    * ``outcomes``: how each unit has ended, in the order of their ends;
+    * ``units``: the runs of each stage, and their places in the order of all;
+    * ``outcomes``: how each one has ended, by its place;
     * ``failed``: units that have failed, or did not run;
     * ``held``: the data sets in memory that a unit hands on to later stages;
     * ``live``: the runs that are at work, so that an interrupt can end them.
@@ -136,8 +138,9 @@ class _Work:
         self._sliced = sliced
         self._fail_fast = fail_fast
         self._tell = tell
-        self._total = sum(len(sliced.units(stage)) for stage in sliced.stages)
-        self._outcomes: list[Outcome] = []
+        self._units = [sliced.units(stage) for stage in sliced.stages]
+        self._places = {id(unit): i for i, unit in enumerate(chain.from_iterable(self._units))}
+        self._outcomes: dict[int, Outcome] = {}
         self._failed: list[Unit] = []
         self._held: list[tuple[Unit, dict[str, Any]]] = []
         self._live: dict[int, SparkRun] = {}
@@ -145,18 +148,18 @@ class _Work:
         self._is_ending = False
 
     def run(self, at_once: int) -> dict[str, dict[str, Any]]:
-        for stage in self._sliced.stages:
-            units = self._sliced.units(stage)
+        for stage, units in zip(self._sliced.stages, self._units, strict=True):
             alone = len(units) if at_once == 1 else self._count_alone(stage)
             for unit in units[:alone]:
                 self._settle(unit, self._run_or_not(unit))
             if units[alone:]:
                 self._run_side_by_side(units[alone:], at_once)
             self._let_go(after=stage)
+        outcomes = [self._outcomes[place] for place in sorted(self._outcomes)]
         if self._failed:
-            raise SlicesFailedError(tuple(self._outcomes))
+            raise SlicesFailedError(outcomes)
         outputs: dict[str, dict[str, Any]] = {}
-        for outcome in self._outcomes:
+        for outcome in outcomes:
             outputs.setdefault(outcome.name, {}).update(outcome.outputs)
         return {name: found for name, found in outputs.items() if name or found}
 
@@ -211,13 +214,13 @@ class _Work:
             run.cancel(stop=True)
 
     def _settle(self, unit: Unit, outcome: Outcome) -> None:
-        self._outcomes.append(outcome)
+        self._outcomes[self._places[id(unit)]] = outcome
         if outcome.status != "done":
             self._failed.append(unit)
         if outcome.error is not None:
             _logger.error("%s: %s", outcome.name or "The run", first_line(str(outcome.error)))
         if self._tell is not None:
-            self._tell(outcome, len(self._outcomes), self._total)
+            self._tell(outcome, len(self._outcomes), len(self._places))
 
     def _run_or_not(self, unit: Unit) -> Outcome:
         # What reads all slices would be wrong without those that have failed.
