@@ -106,6 +106,15 @@ def state_of(data_set: Any) -> str | None:
     return _own_state(data_set)
 
 
+def state_to_load(data_set: Any) -> str | None:
+    """Return a token of what a load would give; of what is read bit by bit, that is what is new."""
+    if is_confirmable(data_set):
+        told = _called(unwrapped(data_set), "state_of_news")
+        if isinstance(told, str):
+            return told
+    return state_of(data_set)
+
+
 def content_of(data_set: Any) -> str | None:
     """Return a token of what a data set holds: two that are equal mean equal data.
 

@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import DEFAULT_CHECKPOINT_FILENAME, AbstractDataSet
-from sparkpipe.io.declared import location_of, state_of, target_of
+from sparkpipe.io.declared import location_of, target_of
 from sparkpipe.io.files import split_protocol
 from sparkpipe.io.importing import import_object
 from sparkpipe.io.partitioned import PartitionedDataSet
 from sparkpipe.io.reasons import hint_of, reason_of
 from sparkpipe.io.target import path_target
+from sparkpipe.io.tokens import NOTHING_NEW, listing_state
 
 
 class IncrementalDataSet(PartitionedDataSet):
@@ -163,10 +164,14 @@ class IncrementalDataSet(PartitionedDataSet):
         """Return what :meth:`confirm` writes, in one spelling for all that share it."""
         return path_target(self._checkpoint_address) or target_of(self._checkpoint)
 
-    def state(self) -> str | None:
-        """Return a token of all files in the folder, and of the checkpoint."""
-        files, checkpoint = super().state(), state_of(self._checkpoint)
-        return files if files is None or checkpoint is None else f"{files} {checkpoint}"
+    def state_of_news(self) -> str | None:
+        """Return a token of the files that a load would give; ``NOTHING_NEW`` if there is none."""
+        try:
+            new, listed = self._partitions(), self._listed()
+        except Exception:  # whatever the file system's package raises
+            return None
+        files = {path: info for name in new for path, info in listed.get(name, {}).items()}
+        return listing_state(files) if files else NOTHING_NEW
 
     def confirm(self) -> None:
         """Note that what was loaded has been dealt with.

@@ -13,6 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+#: The state of what is read bit by bit, where all has been read.
+NOTHING_NEW = "nothing new"
+
 #: A folder with more files than this is not looked through.
 _MOST_FILES = 10_000
 

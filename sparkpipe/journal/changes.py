@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.declared import is_memory_only, state_of
+from sparkpipe.io.declared import is_memory_only, state_of, state_to_load
 from sparkpipe.io.presence import is_present
+from sparkpipe.io.tokens import NOTHING_NEW
 from sparkpipe.journal.identity import NodeIdentity
 from sparkpipe.journal.records import NodeRecord
 from sparkpipe.journal.words import tell_identity, tell_state
@@ -242,7 +243,9 @@ class _Decider:
         if self._flow.is_in_memory(name):
             self._judge_input_in_memory(name, record, reasons)
             return
-        before, now = None if read is None else read.state, self._state(name)
+        before, now = None if read is None else read.state, state_to_load(self._catalog[name])
+        if now == NOTHING_NEW:
+            return
         if before is not None and self._is_gone(name):
             reasons.differs(f"{name}: nothing is there any more")
         elif before is None or now is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sparkpipe.events import DataSetReport, NodeEnded
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.declared import content_of, state_of
+from sparkpipe.io.declared import content_of, state_to_load
 from sparkpipe.journal.changes import MAYBE, SKIPPED, SURE, DataFlow, Decision
 from sparkpipe.journal.records import NodeRecord
 from sparkpipe.pipeline.node import Node
@@ -161,7 +161,7 @@ class Pruning:
                 told = DataSetReport(name, "MemoryDataSet", "", "load", 0.0, version=made_in)
                 in_memory.append(told)
         kept = [
-            replace(report, state=state_of(self._catalog[report.name]))
+            replace(report, state=state_to_load(self._catalog[report.name]))
             if report.direction == "load"
             and report.name in stored
             and self._has_run[stored[report.name]]

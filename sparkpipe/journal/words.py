@@ -112,5 +112,5 @@ def tell_state(name: str, before: str, now: str) -> str:
         same = file[1] == new_file[1]
         return f"{name}: file written again" if same else f"{name}: file changed"
     if _HASH.fullmatch(before) and _HASH.fullmatch(now):
-        return f"{name}: content changed"
+        return f"{name}: files changed"
     return f"{name}: {before} → {now}"

@@ -23,7 +23,7 @@ from sparkpipe.errors import (
 )
 from sparkpipe.events import DataSetReport, Direction, observing_only
 from sparkpipe.io.core import is_spark_frame, reason_of
-from sparkpipe.io.declared import is_memory_only, location_of, state_of, unwrapped
+from sparkpipe.io.declared import is_memory_only, location_of, state_of, state_to_load, unwrapped
 from sparkpipe.io.facts import gathering
 from sparkpipe.io.for_run import forget
 from sparkpipe.io.messages import describe_data_set
@@ -370,7 +370,7 @@ class Attempt:
         data_set = self._catalog[name]
         in_memory = is_memory_only(data_set)
         # Before a load: what others write meanwhile must not pass for what was read.
-        state = state_of(data_set) if direction == "load" and not in_memory else None
+        state = state_to_load(data_set) if direction == "load" and not in_memory else None
         started = time.perf_counter()
         with gathering() as facts:
             result = call()

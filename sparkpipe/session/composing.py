@@ -258,6 +258,7 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
             identities={name: one.as_dict() for name, one in parts.memory.identities.items()},
         ),
         (*parts.memory.observers(catalog, session.config_loader), *parts.observers),
+        parts.memory.is_kept,
         nullcontext if continued is None else partial(claimed, session.runs, continued.run.run_id),
     )
 

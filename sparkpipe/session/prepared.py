@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.errors import first_line, refusing_exits
+from sparkpipe.errors import RunFailedError, first_line, refusing_exits
 from sparkpipe.events import RunDescription, describing, make_observers, observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import reason_of
@@ -41,6 +41,7 @@ class PreparedRun:
         scope: Within what it gives, Spark and the current project are those of the session.
         description: What observers are told of the run.
         observers: Those of the settings and of installed packages, or their classes.
+        is_journaled: Whether it is written down, and so can be continued.
         claim: Held while it runs: nobody else can continue the run that it continues.
     """
 
@@ -54,6 +55,7 @@ class PreparedRun:
     scope: Callable[[], AbstractContextManager[object]] = field(repr=False)
     description: RunDescription = field(repr=False)
     observers: tuple[Any, ...] = field(repr=False)
+    is_journaled: bool = False
     claim: Callable[[], AbstractContextManager[object]] = field(default=nullcontext, repr=False)
 
     @property
@@ -99,6 +101,8 @@ class PreparedRun:
                         **planned,
                     )
             except Exception as error:
+                if isinstance(error, RunFailedError) and self.is_journaled:
+                    error.hint = f"\nTo continue: sparkpipe run --resume{error.hint}"
                 try:
                     hook.on_pipeline_error(error=error, **context)
                 except Exception as exc:  # must not hide why the run failed

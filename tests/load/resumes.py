@@ -53,6 +53,11 @@ def run() -> int:
             taken_over.append(_taken_over(project))
             different = [name for name in expected if not _is_same(expected[name], found[name])]
             wrong += [f"kill {number} after {moment:.1f} s: {name}" for name in different]
+            print(
+                f"  kill {number} after {moment:.1f} of {seconds:.1f} s: {taken_over[-1]} of 15 "
+                f"nodes taken over, {len(different)} results wrong",
+                flush=True,
+            )
             shutil.rmtree(project)
     print(
         f"resumes (seed {seed}): {kills} kills within {seconds:.0f} s; of 15 nodes the continued "

@@ -352,8 +352,37 @@ def test_files_may_count_by_their_content(trips: Trips) -> None:
     trips.save("trips", [1, 2, 3, 4, 5])
     assert trips.why() == {}
     trips.save("trips", [1, 2, 3, 4, 6])
-    assert trips.why()["clean"] == ("trips: content changed",)
+    assert trips.why()["clean"] == ("trips: files changed",)
     trips.entries["trips"]["changed_by"] = "colour"
     trips.write_catalog()
     with pytest.raises(PreflightError, match="'changed_by' must be one of time, content"):
         trips.run()
+
+
+def test_what_is_read_bit_by_bit_runs_when_something_is_new(trips: Trips) -> None:
+    trips.entries["trips"] = {
+        "type": "IncrementalDataSet",
+        "path": "data/days",
+        "dataset": "json.JSONDataSet",
+        "filename_suffix": ".json",
+    }
+    trips.write_catalog()
+    trips.edit("return sorted(trip for trip in trips", "return sorted(trip for trip in flat(trips)")
+    trips.edit("def keep(", "def flat(days):\n    return sum(days.values(), [])\n\n\ndef keep(")
+    registry = REGISTRY.format(package=trips.package)
+    registry = registry.replace('"cleaned")', '"cleaned", confirms="trips")')
+    trips.write(f"{trips.package}/pipeline_registry.py", registry)
+    trips.save("days/2024-01-01", [1, 3])
+    assert trips.run() == ALL
+    assert trips.why() == {}
+    assert trips.run() == []
+    trips.save("days/2024-01-02", [4])
+    assert trips.why()["clean"] == ("trips: files changed",)
+    assert trips.run() == ALL
+    assert trips.load("cleaned") == [4]
+    assert trips.why() == {}
+    # Whoever removes the checkpoint wants all of it again.
+    for path in (trips.folder / "data/days").glob("CHECKPOINT*"):
+        path.unlink()
+    assert trips.run() == ALL
+    assert trips.load("cleaned") == [3, 4]

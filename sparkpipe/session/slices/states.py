@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from sparkpipe.errors import ConfigError, DataSetError, first_line
 from sparkpipe.events import DataSetReport
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.declared import state_of
+from sparkpipe.io.declared import state_of, state_to_load
 from sparkpipe.io.presence import is_present
 from sparkpipe.journal import Journal, NodeRecord, RunRecord
 from sparkpipe.journal.changes import decide
@@ -264,7 +264,8 @@ class _OneSlice:
 
     def _with_state(self, report: DataSetReport) -> DataSetReport:
         try:
-            return replace(report, state=state_of(self._catalog[report.name]))
+            of = state_to_load if report.direction == "load" else state_of
+            return replace(report, state=of(self._catalog[report.name]))
         except DataSetError:  # of an entry that is not possible, which a run tells
             return report
 
