@@ -38,7 +38,7 @@ def line_of(event: Event, owner: Mapping[str, Any] | None = None) -> bytes:
         owner: What to add to the start of a run: who writes.
     """
     if type(event) is NodeStarted:
-        told = f'{{"kind": "node_started", "node": {_text(event.node)}, "time": {event.time!r}}}'
+        told = f'{{"kind": "node_started", "node": {_text(event.node)}, "time": {event.time:.6f}}}'
     elif type(event) is NodeEnded:
         told = _ended(event)
     elif type(event) is RunStarted:
@@ -58,13 +58,13 @@ def _ended(event: NodeEnded) -> str:
     parts = [f'{{"kind": "node_ended", "node": {_text(event.node)}, "status": "{event.status}"']
     if event.attempts:
         parts.append(
-            f', "started": {event.started!r}, "ended": {event.ended!r}, '
-            f'"attempts": {event.attempts}, "load_seconds": {event.load_seconds!r}, '
-            f'"function_seconds": {event.function_seconds!r}, '
-            f'"save_seconds": {event.save_seconds!r}'
+            f', "started": {event.started:.6f}, "ended": {event.ended:.6f}, '
+            f'"attempts": {event.attempts}, "load_seconds": {event.load_seconds:.6f}, '
+            f'"function_seconds": {event.function_seconds:.6f}, '
+            f'"save_seconds": {event.save_seconds:.6f}'
         )
     if event.spark_seconds is not None:
-        parts.append(f', "spark_seconds": {event.spark_seconds!r}')
+        parts.append(f', "spark_seconds": {event.spark_seconds:.6f}')
     if event.error is not None:
         parts.append(f', "error": {_dumps(vars(event.error))}')
     # Of what is only in memory there is nothing to tell but that it is lazy, or who made it.
@@ -87,7 +87,7 @@ def _report(one: DataSetReport) -> str:
     told = (
         f'{{"name": {_text(one.name)}, "type": {_text(one.type)}, '
         f'"location": {_text(one.location)}, "direction": "{one.direction}", '
-        f'"seconds": {one.seconds!r}'
+        f'"seconds": {one.seconds:.6f}'
     )
     if one.rows is not None:
         told += f', "rows": {int(one.rows)}'  # numpy has numbers of its own

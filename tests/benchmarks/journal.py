@@ -9,11 +9,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sparkpipe.events import observing
+from sparkpipe.events import Event, Observer, observing
 from sparkpipe.io import AbstractDataSet, DataCatalog
 from sparkpipe.journal import Journal, JournalWriter
 from sparkpipe.pipeline import Pipeline, node
@@ -63,6 +64,13 @@ class Told(AbstractDataSet):
         return "1234567-1700000000000000000"
 
 
+class DoesNothing:
+    """An observer, for which the events are made."""
+
+    def on_event(self, event: Event) -> None:
+        pass
+
+
 def same(x: Any) -> Any:
     return x
 
@@ -100,6 +108,7 @@ def run(report: Report) -> None:
 def _cost_of_a_node(report: Report, folder: Path) -> None:
     report.title(f"The journal, in microseconds a node, {SIZE} nodes, beside none")
     pipeline = make()
+    writer = partial(JournalWriter, str(folder / "runs"))
     told = {f"d{i}": Told(f"d{i}") for i in range(SIZE + 1)}
     kinds: tuple[tuple[str, Callable[[], DataCatalog], int], ...] = (
         ("in memory", lambda: DataCatalog(feed_dict={"d0": 1}), 30),
@@ -110,13 +119,16 @@ def _cost_of_a_node(report: Report, folder: Path) -> None:
             name = f"{type(runner).__name__}, {kind}"
             seconds = seconds_of(
                 {
-                    "without": _running(runner, pipeline, catalog, None),
-                    "with": _running(runner, pipeline, catalog, folder / "runs"),
+                    "without": _running(runner, pipeline, catalog),
+                    "watched": _running(runner, pipeline, catalog, DoesNothing),
+                    "with": _running(runner, pipeline, catalog, writer),
                 }
             )
             more = seconds["with"] - seconds["without"]
             report.line(f"{name}: without", seconds["without"] / SIZE * 1e6, "µs")
             report.line(f"{name}: more with it", more / SIZE * 1e6, "µs", limit)
+            own = seconds["with"] - seconds["watched"]
+            report.line("    more than an observer that does nothing", own / SIZE * 1e6, "µs")
             report.line("    times as much", seconds["with"] / seconds["without"], "x")
 
 
@@ -124,10 +136,10 @@ def _running(
     runner: AbstractRunner,
     pipeline: Pipeline,
     catalog: Callable[[], DataCatalog],
-    runs: Path | None,
+    make_observer: Callable[[], Observer] | None = None,
 ) -> Callable[[], object]:
     def work() -> None:
-        with nullcontext() if runs is None else observing(JournalWriter(str(runs))):
+        with nullcontext() if make_observer is None else observing(make_observer()):
             runner.run(pipeline, catalog())
 
     return work
