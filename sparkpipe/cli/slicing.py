@@ -6,13 +6,15 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sparkpipe.cli.listing import joined
 from sparkpipe.cli.repeating import words_as_given
 from sparkpipe.cli.streams import echo
-from sparkpipe.errors import SlicesFailedError
+from sparkpipe.errors import RunFailedError, SlicesFailedError
 
 if TYPE_CHECKING:
     from sparkpipe.session.slices.running import Outcome, SlicedRun
@@ -136,6 +138,13 @@ def command_for_failed(context: click.Context, error: SlicesFailedError) -> str:
     """
     left = [one.slices for one in error.outcomes if one.status != "done"]
     words = words_as_given(context, _NOT_REPEATED)
+    if not any(left):  # all slices are done, and what reads them failed
+        failed = [one.error for one in error.outcomes if isinstance(one.error, RunFailedError)]
+        names = [name for one in failed for name in one.resume_from]
+        return shlex.join([*words, *(["--from-nodes", joined(names)] if names else [])])
+    if not all(left):  # what all slices need failed
+        given = context.params["slices"]
+        return shlex.join([*words, *chain.from_iterable(("--slice", pair) for pair in given)])
     for name, texts in _by_name(left, context.params["slices"]).items():
         words += ["--slice", f"{name}={texts}"]
     return shlex.join(words)

@@ -54,6 +54,23 @@ def test_an_interrupt_tells_how_to_go_on(sliced: ShopProject) -> None:
     assert shown.splitlines()[1].split()[:4] == ["2024-01-01", "done", "failed", "missing"]
 
 
+def test_what_runs_once_is_run_again_by_itself(sliced: ShopProject) -> None:
+    parts = """
+report@day: {type: json.JSONDataSet, filepath: "data/report/${slice:day}.json"}
+report@all: {type: PartitionedDataSet, path: data/report, dataset: json.JSONDataSet}
+"""
+    sliced.write("conf/base/catalog.yml", CATALOG + parts)
+    sliced.replace("shop/pipeline_registry.py", '"doubled", "report"', '"doubled", "report@day"')
+    sliced.replace("shop/pipeline_registry.py", 'shout, "report"', 'shout, "report@all"')
+    sliced.replace("shop/nodes.py", "return str(report)", "raise ValueError('hoarse')")
+    said = sliced.command("run", "--slice=day=2024-01-01")
+    assert said.status == 1
+    assert "[2/2] what runs once: failed" in said.err
+    assert "To run them again: sparkpipe run --from-nodes shout\n" in said.err
+    sliced.replace("shop/nodes.py", "raise ValueError('hoarse')", "return str(len(report))")
+    assert sliced.command("run", "--from-nodes", "shout").status == 0
+
+
 def test_fail_fast_leaves_the_others(sliced: ShopProject) -> None:
     sliced.write("data/numbers/2024-01-03.json", "[3]")
     said = sliced.command("run", "--slice=day=2024-01-02..2024-01-03", "--fail-fast")

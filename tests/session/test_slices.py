@@ -14,7 +14,7 @@ import pytest
 
 from sparkpipe.errors import ConfigError, DataSetError, PreflightError, SlicesFailedError
 from sparkpipe.events import RunObserver, RunStarted, observing
-from sparkpipe.pipeline import node
+from sparkpipe.pipeline import node, pipeline
 from sparkpipe.session import Session
 from sparkpipe.spark.jobs.run import current_run
 
@@ -306,3 +306,45 @@ def test_an_unknown_slice_of_a_node_is_told(make: Make) -> None:
     session = make([node(double, ["raw", "slice:dya"], "clean", name="n")])
     with pytest.raises(PreflightError, match=r"no slice 'dya', which node 'n' needs. Did you mean"):
         session.run(slices="day=2024-01-01")
+
+
+def test_an_output_by_day_of_a_node_by_day_and_region_would_mix_regions(make: Make) -> None:
+    session = make([node(double, ["raw", "slice:region"], "clean", name="n")])
+    with pytest.raises(PreflightError, match="would mix slices: each region would take"):
+        session.run(slices=["day=2024-01-01", "region=eu,us"])
+
+
+def test_spark_and_credentials_are_those_of_the_whole_run(make: Make) -> None:
+    session = make([node(double, "raw", "clean")], credentials="a: {key: '${slice:day}'}")
+    with pytest.raises(PreflightError, match="depends on the slice .day., which is not possible"):
+        session.run(slices="day=2024-01-01")
+
+
+def test_a_slice_keeps_its_name_in_a_namespace(make: Make) -> None:
+    inner = pipeline([node(lambda raw, day: f"{raw} {day}", ["raw", "slice:day"], "clean")])
+    session = make([*pipeline(inner, inputs="raw", outputs="clean", namespace="shop").nodes])
+    session.run(slices="day=2024-01-02")
+    assert saved(session) == {"2024-01-02": '"2 2024-01-02"'}
+
+
+def test_hours_and_months_are_read_as_what_they_are(make: Make) -> None:
+    slices = """
+    month: {every: 1 month, from: 2024-01-01}
+    hour: {every: 1 hour, from: 2024-03-31, timezone: Europe/Berlin}
+    """
+    session = make(
+        [node(lambda *values: values, ["slice:month", "slice:hour"], "seen")],
+        slices=slices,
+        catalog="seen: {type: pickle.PickleDataSet, filepath: '${slice:month}/${slice:hour}.pkl'}",
+    )
+    session.run(slices=["month=2024-02", "hour=2024-03-31T01..2024-03-31T03"])
+    seen = [
+        session.with_slices(f"hour={hour}", "month=2024-02").catalog.load("seen")
+        for hour in ("2024-03-31T01", "2024-03-31T03")
+    ]
+    assert [month for month, _ in seen] == [date(2024, 2, 1)] * 2
+    # Clocks went forward: there was no hour between.
+    assert [moment.isoformat() for _, moment in seen] == [
+        "2024-03-31T01:00:00+01:00",
+        "2024-03-31T03:00:00+02:00",
+    ]
