@@ -190,11 +190,17 @@ class _Folder:
                 lock.remove()
 
     def remove(self, name: str) -> None:
-        import shutil  # what most processes do not need
+        self._file(name).unlink(missing_ok=True)
+        self._remove_segments(name)
 
-        path = self._file(name)
-        path.unlink(missing_ok=True)
-        shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+    def _remove_segments(self, name: str) -> None:
+        folder = self._file(name).with_suffix("")
+        if folder.is_dir():
+            for one in folder.iterdir():
+                if _is_segment(one.name):
+                    one.unlink(missing_ok=True)
+            with suppress(OSError):  # somebody else has put something into it
+                folder.rmdir()
 
     def noted(self) -> bytes:
         try:
@@ -223,11 +229,8 @@ class _Folder:
         (self._path / _quoted(name) / _segment(number)).write_bytes(lines)
 
     def join(self, name: str, lines: bytes) -> None:
-        import shutil  # what most processes do not need
-
-        path = self._file(name)
-        path.write_bytes(lines)
-        shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+        self._file(name).write_bytes(lines)
+        self._remove_segments(name)
 
 
 class _Address:
@@ -260,9 +263,15 @@ class _Address:
         return nullcontext(True)
 
     def remove(self, name: str) -> None:
-        for path in (self._file(name), self._folder(name)):
-            with suppress(FileNotFoundError):
-                self._fs.rm(path, recursive=True)
+        with suppress(FileNotFoundError):
+            self._fs.rm(self._file(name))
+        self._remove_segments(name)
+
+    def _remove_segments(self, name: str) -> None:
+        with suppress(FileNotFoundError):
+            paths = [*map(str, self._fs.ls(self._folder(name), detail=False))]
+            if all(_is_segment(path.rpartition("/")[2]) for path in paths):
+                self._fs.rm(self._folder(name), recursive=True)
 
     def noted(self) -> bytes:
         try:
@@ -300,8 +309,7 @@ class _Address:
 
     def join(self, name: str, lines: bytes) -> None:
         self._fs.pipe_file(self._file(name), lines)
-        with suppress(FileNotFoundError):
-            self._fs.rm(self._folder(name), recursive=True)
+        self._remove_segments(name)
 
 
 def _read_file(path: Path) -> bytes:
@@ -323,6 +331,11 @@ def _joined(file: _P, read: Callable[[_P], bytes], segments: Callable[[], list[_
 
 def _segment(number: int) -> str:
     return f"{number:06}{_SUFFIX}"
+
+
+def _is_segment(file: str) -> bool:
+    number = file.removesuffix(_SUFFIX)
+    return file != number and number.isdecimal()
 
 
 def _quoted(name: str) -> str:

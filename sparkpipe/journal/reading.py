@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
@@ -22,6 +23,7 @@ LAST = "last"
 # A run in which none of so few is named need not be read to the end.
 _FEW = 100
 _MOST_NAMED = 2000
+_LONGEST_SILENCE = 7 * 24 * 3600.0
 # So many runs are read before it is looked what is noted about older ones.
 _RECENT = 10
 # Of older ones that are not noted yet, about so many nodes are read at once: a part of a second.
@@ -194,27 +196,44 @@ class Journal:
         """
         self._place.remove(name)
 
-    def prunable(self, keep: int) -> list[str]:
+    def prunable(self, keep: int, but: str = "") -> list[str]:
         """Return the names of all but the last runs, and of none that is being written.
+
+        What is no run is not among them. Where nobody can tell whether a run is being written, one
+        without an end is not, unless it is a week old.
 
         Args:
             keep: How many are kept.
+            but: A run that is kept, too: where a clock went back, it may not be one of the last.
         """
-        return [name for name in self.names()[keep:] if not self._place.is_being_written(name)]
+        old = self.names()[keep:]
+        # Of its name there may be several, told apart by a number.
+        return [name for name in old if name.partition("~")[0] != but and self._is_over(name)]
 
-    def prune(self, keep: int) -> list[str]:
+    def prune(self, keep: int, but: str = "") -> list[str]:
         """Remove all but the last runs, and none that is being written; return their names.
 
         Args:
             keep: How many are kept.
+            but: A run that is kept, too.
 
         Raises:
             OSError: One cannot be removed.
         """
-        old = self.prunable(keep)
+        old = self.prunable(keep, but)
         for name in old:
             self.remove(name)
         return old
+
+    def _is_over(self, name: str) -> bool:
+        is_being_written = self._place.is_being_written(name)
+        if is_being_written is not None:
+            return not is_being_written
+        record = self._read(name)
+        if record is None:
+            return False
+        is_old = time.time() - record.started - record.seconds > _LONGEST_SILENCE
+        return record.outcome != "unfinished" or is_old
 
     def _read(self, name: str, search: _Search | None = None) -> RunRecord | None:
         """Return a run, None if it cannot be read or tells nothing that is searched for."""

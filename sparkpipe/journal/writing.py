@@ -51,7 +51,7 @@ class JournalWriter:
                 if type(event) is RunEnded:
                     self._sink.close()
                     if self._keep is not None:
-                        Journal(self._path).prune(self._keep)
+                        Journal(self._path).prune(self._keep, event.run_id)
         except ConfigError as exc:
             self._tell(exc.message.rstrip("."))
         except (OSError, ImportError, ValueError) as exc:  # a store may lack its package

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -291,3 +292,25 @@ def test_what_else_lies_in_the_folder_does_no_harm(
     assert [record.run_id for record in journal] == ["1"]
     assert journal.last_good(["a"])["a"].run_id == "1"
     assert "'notes.txt' in " in caplog.text
+
+
+def test_what_is_no_run_is_not_pruned(tmp_path: Path, journal: Journal) -> None:
+    for number in (7, 8, 9):
+        write(tmp_path, str(number), done("a"))
+    (tmp_path / "0_archive").mkdir()
+    (tmp_path / "0_archive" / "report.txt").write_text("mine")
+    (tmp_path / "0_notes.txt").write_text("mine")
+    assert journal.prune(1) == ["8", "7"]
+    assert (tmp_path / "0_archive" / "report.txt").read_text() == "mine"
+    assert (tmp_path / "0_notes.txt").read_text() == "mine"
+
+
+def test_segments_of_a_run_that_may_go_on_are_not_pruned(tmp_path: Path, journal: Journal) -> None:
+    now = {"time": time.time()}
+    for run_id, start in (("1", now), ("2", {}), ("3", now)):
+        write(tmp_path, run_id, done("a"), end="", **start)
+        (tmp_path / run_id).mkdir()
+        (tmp_path / f"{run_id}.jsonl").rename(tmp_path / run_id / "000001.jsonl")
+    assert [record.outcome for record in journal] == ["unfinished"] * 3
+    assert journal.prune(1) == ["2"]
+    assert journal.names() == ["3", "1"]

@@ -446,3 +446,10 @@ def test_what_is_no_json_is_written_as_its_text(tmp_path: Path) -> None:
     writer.on_event(event)  # without a start: nothing is written
     record = Journal(str(tmp_path)).run()
     assert record.extra_params == {"day": "x"}
+
+
+def test_a_run_whose_clock_is_behind_does_not_remove_itself(tmp_path: Path) -> None:
+    for run_id in ("2024", "2099", "2023"):
+        with observing(JournalWriter(str(tmp_path), keep=1)):
+            SequentialRunner().run(CHAIN, in_memory(xs=[1]), session_id=run_id)
+    assert Journal(str(tmp_path)).names() == ["2099", "2023"]
