@@ -109,7 +109,7 @@ def decode(line: bytes) -> dict[str, Any]:
         ValueError: It is none; most often the process has ended while it was written.
     """
     try:
-        told = json.loads(line)
+        told = json.loads(line.decode())
     except RecursionError as exc:
         raise ValueError("no event") from exc
     if not isinstance(told, dict) or not isinstance(told.get("kind"), str):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sparkpipe.events import DataSetReport, ErrorReport, NodeStatus
@@ -13,6 +13,12 @@ from sparkpipe.journal.shapes import check_line
 #: How a run ended; ``running``: it has not; ``died``: its process ended without a word;
 #: ``unfinished``: one of the two, but its place does not tell which.
 Outcome = Literal["done", "failed", "interrupted", "running", "died", "unfinished"]
+
+# What the end of a node tells under the names of its record.
+_ENDED = (
+    *("status", "started", "ended", "attempts", "load_seconds", "function_seconds"),
+    *("save_seconds", "spark_seconds", "reason", "since"),
+)
 
 
 class NoRunError(ValueError):
@@ -158,16 +164,7 @@ def read_record(lines: Iterable[bytes]) -> RunRecord:
 def _folded(head: Mapping[str, Any], lines: Iterable[bytes]) -> RunRecord:
     run_id = str(head["run_id"])
     identities = head.get("identities", {})
-    nodes = {
-        one["name"]: NodeRecord(
-            run_id,
-            one["name"],
-            tuple(one["inputs"]),
-            tuple(one["outputs"]),
-            identity=identities.get(one["name"], {}),
-        )
-        for one in head["plan"]
-    }
+    known: dict[str, dict[str, Any]] = {one["name"]: {} for one in head["plan"]}
     started = last = float(head["time"])
     outcome: Outcome = "unfinished"
     seconds = 0.0
@@ -181,8 +178,19 @@ def _folded(head: Mapping[str, Any], lines: Iterable[bytes]) -> RunRecord:
         last = max(last, told.get("time") or told.get("ended") or 0.0)
         if told["kind"] == "run_ended":
             outcome, seconds = told["outcome"], float(told["seconds"])
-        elif told.get("node") in nodes:
-            nodes[told["node"]] = _advanced(nodes[told["node"]], told)
+        elif told.get("node") in known:
+            known[told["node"]] |= _facts_of(told)
+    nodes = {
+        one["name"]: NodeRecord(
+            run_id,
+            one["name"],
+            tuple(one["inputs"]),
+            tuple(one["outputs"]),
+            identity=identities.get(one["name"], {}),
+            **known[one["name"]],
+        )
+        for one in head["plan"]
+    }
     return RunRecord(
         run_id,
         outcome,
@@ -202,20 +210,13 @@ def _folded(head: Mapping[str, Any], lines: Iterable[bytes]) -> RunRecord:
     )
 
 
-def _advanced(record: NodeRecord, told: Mapping[str, Any]) -> NodeRecord:
-    """Return a record with what a further line tells of its node."""
+def _facts_of(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a line tells of its node, by the attributes of its record."""
     if told["kind"] == "node_started":
-        return replace(record, status="running", started=float(told["time"]))
+        return {"status": "running", "started": float(told["time"])}
     if told["kind"] == "node_retried":
-        return replace(record, attempts=int(told["attempt"]))
+        return {"attempts": told["attempt"]}
     if told["kind"] != "node_ended":
-        return record
-    plain = {
-        name: told[name]
-        for name in (
-            *("status", "started", "ended", "attempts", "load_seconds", "function_seconds"),
-            *("save_seconds", "spark_seconds", "reason", "since"),
-        )
-        if name in told
-    }
-    return replace(record, error=error_of(told), data_sets=data_sets_of(told), **plain)
+        return {}
+    plain = {name: told[name] for name in _ENDED if name in told}
+    return {**plain, "error": error_of(told), "data_sets": data_sets_of(told)}
