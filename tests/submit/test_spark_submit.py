@@ -295,20 +295,30 @@ def test_printed_line_ships_the_project_and_a_killed_worker_costs_no_data(
 
 
 def test_module_that_executors_lack_is_named_with_the_option_that_ships_it(
-    store: Store, cluster: Cluster
+    store: Store, cluster: Cluster, tmp_path: Path
 ) -> None:
     run = store.run(
-        f"spark-submit --master {cluster.address} $(sparkpipe submit path) run --pipeline sums"
+        f"spark-submit --master {cluster.address} $(sparkpipe submit path) run --pipeline sums "
+        f"--params 'marker:{tmp_path}'"
     )
     assert run.status == 1
     told = run.out[run.out.index("Error: ") :]
     assert "'store'" in told
     assert "--py-files" in told
     assert "sparkpipe submit command" in told
-    assert "\nTo continue from there: spark-submit ... main.py run --pipeline sums --fr" in told
-    assert len(told[: told.index("Full traceback")].splitlines()) <= 15
+    assert "\nTo continue: spark-submit ... main.py run --resume\n" in told
+    assert "\nTo continue from there: spark-submit ... main.py run --pipeline sums --" in told
+    assert len(told[: told.index("Full traceback")].splitlines()) <= 16
     # What Spark says before it reads the level: its version, Java's and the system's.
     assert (run.out + run.err).count(" INFO ") <= 3
+
+    # With what executors need the run goes on: the frame in memory is made again.
+    made = store.run(f"sparkpipe submit command --master {cluster.address} run --resume")
+    assert made.status == 0, made.err
+    run = store.run(made.out)
+    assert run.status == 0, run.err[-5000:]
+    assert store.sums() == totals(1)
+    assert "Completed 3 out of 3 tasks" in run.out
 
 
 def test_driver_in_the_cluster_runs_from_what_is_shipped(store: Store, tmp_path: Path) -> None:
