@@ -10,10 +10,10 @@ from sparkpipe.config.loaders import (
     MissingConfigError,
     MissingConfigException,
     OmegaConfigLoader,
-    TemplatedConfigLoader,
 )
 from sparkpipe.config.params import merged, parse_params, without_secrets
 from sparkpipe.config.parsing import to_yaml
+from sparkpipe.config.templated import TemplatedConfigLoader
 from sparkpipe.config.typed_params import GivenParams, fit_params
 
 __all__ = [

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sparkpipe.config.files import find_files, is_folder, names_of_folders, read_file, shown_path
-from sparkpipe.config.interpolation import Sources, has_interpolation, interpolated, with_texts
+from sparkpipe.config.interpolation import Sources, has_interpolation, interpolated
 from sparkpipe.config.params import merged
 from sparkpipe.errors import ConfigError, did_you_mean
 from sparkpipe.slices import Choice, Steps, read_steps
@@ -145,7 +145,7 @@ class ConfigLoader(AbstractConfigLoader):
         self.config_patterns: dict[str, list[str]] = {
             kind: list(patterns) for kind, patterns in PATTERNS.items()
         }
-        self.config_patterns.update(_checked_patterns(config_patterns or {}))
+        self.config_patterns.update(checked_patterns(config_patterns or {}))
         self._folder = Path(conf_source)
         for name in (env or default_run_env, base_env):
             if not isinstance(name, str) or not _ENVIRONMENT.fullmatch(name):
@@ -219,7 +219,7 @@ class ConfigLoader(AbstractConfigLoader):
         names = [pattern for pattern in patterns if isinstance(pattern, str)]
         if names and (names[0] in self.data or names[0] in self.config_patterns):
             return self[names[0]]
-        return self._read("", _checked_patterns({"get": names})["get"])
+        return self._read("", checked_patterns({"get": names})["get"])
 
     def _environments(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((self.base_env, self.env or self.default_run_env)))
@@ -228,7 +228,7 @@ class ConfigLoader(AbstractConfigLoader):
         values: dict[str, Any] = {}
         origins: dict[str, str] = {}
         for name in self._environments():
-            read, read_origins = _read_environment(self._folder / name, patterns, kind)
+            read, read_origins = read_environment(self._folder / name, patterns, kind)
             of_env = {
                 key: value
                 for key, value in self._resolve(kind, read, read_origins).items()
@@ -320,7 +320,7 @@ class OmegaConfigLoader(ConfigLoader):
         values: dict[str, Any] = {}
         origins: dict[str, str] = {}
         for name in self._environments():
-            read, read_origins = _read_environment(
+            read, read_origins = read_environment(
                 self._folder / name, self.config_patterns["parameters"]
             )
             values = self._put_on_top("parameters", values, read)
@@ -377,103 +377,12 @@ class OmegaConfigLoader(ConfigLoader):
         return super()._put_on_top(kind, below, above)
 
 
-class TemplatedConfigLoader(ConfigLoader):
-    """Replaces ``${a.b}`` and ``${a.b|default}`` by values of globals, in keys and texts.
-
-    Args:
-        conf_source: See :class:`ConfigLoader`.
-        env: See :class:`ConfigLoader`.
-        runtime_params: See :class:`ConfigLoader`.
-        config_patterns: See :class:`ConfigLoader`.
-        base_env: See :class:`ConfigLoader`.
-        default_run_env: See :class:`ConfigLoader`.
-        globals_pattern: Pattern of the files of globals, such as ``*globals.yml``.
-        globals_dict: Globals on top of those of the files.
+def checked_patterns(patterns: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return patterns of files by what they are for.
 
     Raises:
-        ConfigError: See :class:`ConfigLoader`.
+        ConfigError: One is none.
     """
-
-    _FIELD = re.compile(r"\$\{([A-Za-z0-9_.]+)(?:\|([^}]*))?\}")
-
-    def __init__(
-        self,
-        conf_source: str | Path,
-        env: str | None = None,
-        runtime_params: Mapping[str, Any] | None = None,
-        config_patterns: Mapping[str, Sequence[str]] | None = None,
-        *,
-        base_env: str = "base",
-        default_run_env: str = "local",
-        globals_pattern: str | None = None,
-        globals_dict: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__(
-            conf_source,
-            env,
-            runtime_params,
-            config_patterns,
-            base_env=base_env,
-            default_run_env=default_run_env,
-        )
-        self._globals: dict[str, Any] = {}
-        if globals_pattern is not None:
-            patterns = _checked_patterns({"globals_pattern": [globals_pattern]})
-            # Not yet resolved: globals hold no fields.
-            for name in self._environments():
-                self._globals |= _read_environment(
-                    self._folder / name, patterns["globals_pattern"]
-                )[0]
-        self._globals |= dict(globals_dict or {})
-
-    def _resolve(
-        self, kind: str, values: dict[str, Any], origins: Mapping[str, str]
-    ) -> dict[str, Any]:
-        known: dict[int, Any] = {}  # what anchors share is resolved once
-        result: dict[str, Any] = {}
-        for key, value in values.items():
-            where = origins.get(key, key)
-            text = partial(self._filled_text, where=where, is_shown=kind != "credentials")
-            fill_key = partial(self._filled_key, where=where)
-            result[fill_key(key)] = with_texts(value, text, known, fill_key)
-        return result
-
-    def _filled_key(self, key: Any, where: str) -> Any:
-        filled = self._filled_text(key, where) if isinstance(key, str) else key
-        if isinstance(key, str) and not isinstance(filled, str):
-            raise ConfigError(
-                f"{where}: the key '{key}' becomes a {type(filled).__name__}; it must be a text."
-            )
-        return filled
-
-    def _filled_text(self, text: str, where: str, *, is_shown: bool = True) -> Any:
-        whole = self._FIELD.fullmatch(text)
-        if whole:
-            return self._value_of(whole, where, is_shown)
-        return self._FIELD.sub(lambda found: str(self._value_of(found, where, is_shown)), text)
-
-    def _value_of(self, found: re.Match[str], where: str, is_shown: bool) -> Any:
-        value: Any = self._globals
-        for step in found[1].split("."):
-            value = value.get(step) if isinstance(value, Mapping) else None
-        if value is None:
-            value = found[2]
-        if value is None and not is_shown:
-            raise ConfigError(
-                f"{where} has a '${{' that asks for a global that is not set; it is not shown.",
-                hint="Set it in a file of globals_pattern or in globals_dict.",
-            )
-        if value is None:
-            raise ConfigError(
-                f"{where}: '{found[0]}' asks for a global that is not set.",
-                hint=did_you_mean(found[1], self._globals)
-                or "Set it in a file of globals_pattern or in globals_dict, or give a default: "
-                f"${{{found[1]}|default}}.",
-            )
-        return value
-
-
-def _checked_patterns(patterns: Mapping[str, Any]) -> dict[str, list[str]]:
     for kind, of_kind in patterns.items():
         if isinstance(of_kind, str) or not all(isinstance(one, str) and one for one in of_kind):
             raise ConfigError(
@@ -493,9 +402,19 @@ def _checked_patterns(patterns: Mapping[str, Any]) -> dict[str, list[str]]:
     }
 
 
-def _read_environment(
+def read_environment(
     folder: Path, patterns: Iterable[str], kind: str = ""
 ) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what the files of a folder say, and for each key where it stands.
+
+    Args:
+        folder: That of an environment.
+        patterns: Of the files.
+        kind: What they are for.
+
+    Raises:
+        ConfigError: A file cannot be read, or two say the same.
+    """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for path in find_files(folder, patterns):

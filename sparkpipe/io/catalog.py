@@ -14,16 +14,11 @@ from sparkpipe.errors import (
     did_you_mean,
 )
 from sparkpipe.io.attributes import DataSets
-from sparkpipe.io.core import (
-    Version,
-    check_version_name,
-    generate_timestamp,
-    has_load_and_save,
-)
+from sparkpipe.io.core import Version, generate_timestamp, has_load_and_save
 from sparkpipe.io.declared import is_confirmable, problems_of
 from sparkpipe.io.entries import DataSetsByName, Entry, PatternEntries, names_matching
 from sparkpipe.io.factory import has_versions
-from sparkpipe.io.for_run import at_version
+from sparkpipe.io.for_run import at_asked_version
 from sparkpipe.io.memory import MemoryDataSet
 from sparkpipe.io.messages import describe_data_set, kind_of, name_error
 from sparkpipe.io.patterns import filled, is_pattern
@@ -214,14 +209,7 @@ class DataCatalog:
         return dict(config) if isinstance(config, Mapping) else None
 
     def unchosen_slices(self, name: str) -> tuple[str, ...]:
-        """Return the slices on which a data set depends and which are not chosen, by their names.
-
-        >>> catalog = DataCatalog.from_config(
-        ...     {"orders": {"type": "json.JSONDataSet", "filepath": "<slice:day>.json"}}
-        ... )
-        >>> catalog.unchosen_slices("orders")
-        ('day',)
-        """
+        """Return the names of the slices on which a data set depends and which are not chosen."""
         found = self._entry(name)
         if isinstance(found, UnchosenSlice):
             return (found.name,)
@@ -229,10 +217,9 @@ class DataCatalog:
 
     def _refuse_unchosen(self, name: str) -> None:
         """Refuse to load or save what lies somewhere else for each slice, and none is chosen."""
-        slices = self.unchosen_slices(name)
-        if slices:
-            origin = self._origin(name)
-            raise unchosen(f"Data set '{name}'{f' ({origin})' if origin else ''}", slices)
+        if slices := self.unchosen_slices(name):
+            where = self._origin(name)
+            raise unchosen(f"Data set '{name}'{where and f' ({where})'}", slices)
 
     def problems(self, names: Iterable[str] | None = None) -> list[str]:
         """Return what is known to be wrong with data sets before anything is loaded.
@@ -317,7 +304,7 @@ class DataCatalog:
         data_set = self[name]
         self._refuse_unchosen(name)
         if version is not None:
-            data_set = _at_version(name, data_set, version)
+            data_set = at_asked_version(name, data_set, version)
         if _logger.isEnabledFor(logging.INFO):
             _logger.info("Loading data from '%s' (%s)...", name, type(data_set).__name__)
         try:
@@ -509,10 +496,3 @@ class DataCatalog:
 
 def _bodies(catalog: DataCatalog) -> Mapping[str, Any]:
     return catalog._patterned.bodies if catalog._patterned else {}
-
-
-def _at_version(name: str, data_set: Any, version: str) -> Any:
-    if getattr(data_set, "_version", None) is None:
-        raise DataSetError(f"'{name}' ({kind_of(data_set)}) is not versioned.")
-    check_version_name(version)
-    return at_version(data_set, version)

@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from sparkpipe.errors import DataSetError
 from sparkpipe.io import foreign
 from sparkpipe.io.data_set import AbstractDataSet
 from sparkpipe.io.declared import unwrapped
 from sparkpipe.io.memory import MemoryDataSet
+from sparkpipe.io.messages import kind_of
+from sparkpipe.io.versions import check_version_name
 
 
 def of_run(data_set: Any, is_written: bool) -> Any:
@@ -63,6 +66,23 @@ def data_sets_of_run(
     finally:
         for original in saved:
             forget(original)
+
+
+def at_asked_version(name: str, data_set: Any, version: str) -> Any:
+    """Return a copy of a data set that loads the version that somebody asks for.
+
+    Args:
+        name: The name of the data set.
+        data_set: The data set.
+        version: The version.
+
+    Raises:
+        DataSetError: It keeps no versions, or none may be called so.
+    """
+    if getattr(data_set, "_version", None) is None:
+        raise DataSetError(f"'{name}' ({kind_of(data_set)}) is not versioned.")
+    check_version_name(version)
+    return at_version(data_set, version)
 
 
 def at_version(data_set: Any, version: str) -> Any:
