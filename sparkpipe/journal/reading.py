@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 
@@ -56,10 +56,16 @@ class Journal:
         """
         return self._place.names()
 
-    def runs(self) -> Iterator[RunRecord]:
-        """Read the runs one by one; what is none is passed over with a warning."""
-        for name in self.names():
-            record = self._read(name)
+    def runs(self, mentioning: str = "", most: int | None = None) -> Iterator[RunRecord]:
+        """Read the runs one by one; what is none is passed over with a warning.
+
+        Args:
+            mentioning: Only those whose start has this text are given; the others are read quickly.
+            most: At how many of the last ones to look; None for all.
+        """
+        sought = json.dumps(mentioning, ensure_ascii=False)[1:-1].encode(errors="backslashreplace")
+        for name in self.names()[:most]:
+            record = self._read(name, lambda lines: not lines or sought in lines[0])
             if record is not None:
                 yield self._finished(record, name)
 
@@ -136,7 +142,7 @@ class Journal:
         names = [*(self.names() if among is None else among)]
         for name in names[:_RECENT]:
             if search.wanted:
-                search.take(self._read(name, search))
+                search.take(self._read(name, search.may_find))
         if search.wanted and len(names) > _RECENT:
             self._look_further(search, names[_RECENT:])
         return search.found
@@ -160,7 +166,7 @@ class Journal:
         # What is older than a run that is not read is perhaps not the last word.
         known = (name for name in wanted.intersection(names) if name > unread)
         for name in sorted({*records, *known}, reverse=True):
-            search.take(records.get(name) or self._read(name, search))
+            search.take(records.get(name) or self._read(name, search.may_find))
         if len(unknown) >= _RECENT:
             with suppress(Exception):  # stores have errors of their own, and it can be done again
                 self._place.note(index.dump(self.names()))
@@ -235,11 +241,13 @@ class Journal:
         is_old = time.time() - record.started - record.seconds > _LONGEST_SILENCE
         return record.outcome != "unfinished" or is_old
 
-    def _read(self, name: str, search: _Search | None = None) -> RunRecord | None:
+    def _read(
+        self, name: str, is_sought: Callable[[list[bytes]], bool] | None = None
+    ) -> RunRecord | None:
         """Return a run, None if it cannot be read or tells nothing that is searched for."""
         try:
             lines = self._place.lines(name)
-            if search is not None and not search.may_find(lines):
+            if is_sought is not None and not is_sought(lines):
                 return None
             return read_record(lines)
         except (OSError, NoRunError) as exc:

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from sparkpipe.errors import SparkpipeError
@@ -124,7 +123,7 @@ def find_run_of_job(
         pipeline: The name of the pipeline that it is to run.
         selection: The filters, as they are written down.
     """
-    for record in islice(journal.runs(), _MOST_RUNS):
+    for record in journal.runs(job_run_id, _MOST_RUNS):
         if record.options.get("job_run_id") != job_run_id or record.pipeline != pipeline:
             continue
         if record.selection == selection:
@@ -134,7 +133,7 @@ def find_run_of_job(
 
 def _last_continuation(journal: Journal, run: RunRecord) -> RunRecord:
     """Return the last of the runs that continue a run, or itself."""
-    for record in journal.runs():
+    for record in journal.runs(run.run_id):
         if record.run_id <= run.run_id:
             break
         if record.resumes == run.run_id:
