@@ -130,7 +130,7 @@ def content_of(data_set: Any) -> str | None:
     path = Path(target_of(data_set))
     if not path.is_absolute() or (path / "_delta_log").is_dir():
         return _own_state(data_set)
-    return content_state(path)
+    return content_state(path, is_of_spark=is_single_process(data_set))
 
 
 def _own_state(data_set: Any) -> str | None:

@@ -75,11 +75,12 @@ def folder_state(path: str | os.PathLike[str]) -> str | None:
     return _hash(found)
 
 
-def content_state(path: str | os.PathLike[str]) -> str | None:
-    """Return a hash of a local file, or of all files in a folder, whatever Spark calls them.
+def content_state(path: str | os.PathLike[str], *, is_of_spark: bool = False) -> str | None:
+    """Return a hash of a local file, or of all files in a folder.
 
     Args:
         path: The path; all that lies there is read.
+        is_of_spark: Spark has named the files, each time by another name.
 
     Returns:
         None if nothing is there.
@@ -88,14 +89,15 @@ def content_state(path: str | os.PathLike[str]) -> str | None:
     try:
         if not root.is_dir():
             return _hash_of_file(root)
-        return _hash(_told_by_content(root, name) for name, _ in _files_in(str(root)))
+        names = [name for name, _ in _files_in(str(root))]
+        return _hash(_told_by_content(root, name, is_of_spark) for name in names)
     except OSError:
         return None
 
 
-def _told_by_content(root: Path, name: str) -> str:
+def _told_by_content(root: Path, name: str, is_of_spark: bool) -> str:
     file = root / name
-    kept = _PART.sub(r"part\1", file.name)
+    kept = _PART.sub(r"part\1", file.name) if is_of_spark else file.name
     return f"{file.parent.relative_to(root)}/{kept}\0{_hash_of_file(file)}"
 
 

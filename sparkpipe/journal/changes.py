@@ -226,11 +226,11 @@ class _Decider:
         else:
             now = self._identities.get(node.name)
             if now is None:
-                reasons.is_unknown("what it is made of cannot be worked out")
+                reasons.differs("what it is made of cannot be worked out")
             elif record.identity:
                 reasons.differs(*tell_identity(node.name, record.identity, now))
             else:
-                reasons.is_unknown("its last good run did not note what it was made of")
+                reasons.differs("its last good run did not note what it was made of")
             for name in node.input_names:
                 if not is_parameter(name):
                     self._judge_input(name, record, reasons)

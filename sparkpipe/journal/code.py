@@ -28,7 +28,16 @@ from sparkpipe.journal.modules import (
 from sparkpipe.journal.sources import SourceFile, Written, read_source, write
 
 #: Packages whose objects are connections, locks and the like: what they hold is no value.
-_LIVE = frozenset({"pyspark", "py4j", "logging", "threading", "_thread"})
+_LIVE = frozenset({"pyspark", "py4j", "logging", "threading", "_thread", "random"})
+
+#: What a module has of itself, and what differs from place to place.
+_OF_MODULES = frozenset(
+    f"__{name}__"
+    for name in (
+        *("name", "file", "doc", "builtins", "spec", "loader", "package", "path", "cached"),
+        *("all", "annotations", "dict", "debug"),
+    )
+)
 
 
 class Part(NamedTuple):
@@ -153,6 +162,29 @@ class CodeReader:
         except (NotPlain, RecursionError):
             return _name_of(type(value))
 
+    def _followed(self, value: Any, needing: _Piece) -> str:
+        """Tell a value by all that it holds; empty if it holds what is not ours to look into."""
+
+        def tell(other: Any) -> str:
+            module = type(other).__module__
+            is_known = module.partition(".")[0] in sys.stdlib_module_names
+            if isinstance(other, FunctionType | type) or is_known or self._own.has(module):
+                return self._token(other, needing)
+            raise NotPlain(module)
+
+        try:
+            return digest_of_value(value, tell)
+        except (NotPlain, RecursionError):
+            return ""
+
+    def _attributes(self, thing: FunctionType | type, piece: _Piece) -> list[str]:
+        """Tell what a function or class has been given, in its body or later."""
+        return sorted(
+            f"{name} {self._followed(value, piece)}"
+            for name, value in vars(thing).items()
+            if not name.startswith("__") and _plain_method(value) is None
+        )
+
     def _instance(self, value: Any, needing: _Piece, is_called: bool) -> str:
         """Tell an object by its class, and by what a copy of it would be made of."""
         kind = type(value)
@@ -185,7 +217,10 @@ class CodeReader:
         to_visit: list[Any] = [func]
         while to_visit:
             outer = to_visit.pop()
-            for inner in (getattr(outer, "__wrapped__", None), *_held(outer)):
+            held = [*_held(outer)]
+            # Such as the functions for types that ``functools.singledispatch`` keeps.
+            held += [one for kept in held if type(kept) is dict for one in kept.values()]
+            for inner in (getattr(outer, "__wrapped__", None), *held):
                 if id(inner) in seen or not isinstance(inner, (FunctionType, type)):
                     continue
                 seen.add(id(inner))
@@ -235,6 +270,7 @@ class CodeReader:
             told += [_bytecode(code), *self._names(_outside(code), scope, piece)]
         told += [self._value(inner, piece) for inner in _held(func)]
         told.append(self._value((func.__defaults__, func.__kwdefaults__), piece))
+        told += self._attributes(func, piece)
         wrapped = getattr(func, "__wrapped__", None)
         if wrapped is not None:
             told.append(self._value(wrapped, piece))
@@ -265,11 +301,7 @@ class CodeReader:
             told += [self._value(inner, piece) for method in own for inner in _held(method)]
         else:
             told += [f"{method.__name__} {self._function(method, piece)}" for method in methods]
-            told += sorted(
-                f"{name} {self._value(value, piece)}"
-                for name, value in vars(kind).items()
-                if not name.startswith("__") and _plain_method(value) is None
-            )
+        told += self._attributes(kind, piece)
         piece.digest = digest_of_text(*told)
 
     def _read_module(self, module: str, piece: _Piece) -> None:
@@ -300,7 +332,7 @@ class CodeReader:
 
     def _name(self, dotted: str, scope: Mapping[str, Any], piece: _Piece) -> str:
         name, *attributes = dotted.split(".")
-        if name not in scope or name.startswith("__"):
+        if name not in scope or name in _OF_MODULES:
             return ""
         value = scope[name]
         while attributes and isinstance(value, ModuleType) and self._own.has(value.__name__):
@@ -340,6 +372,8 @@ class CodeReader:
             if bindings:
                 written = write(bindings)
                 told = [written.text, *self._names(written.names - {name}, scope, piece)]
+                # What else has been put into it.
+                told.append(self._followed(value, piece))
                 piece.digest = digest_of_text(*told, *self._names(written.outer, scope, piece))
             else:
                 piece.digest = digest_of_text(self._value(value, piece))

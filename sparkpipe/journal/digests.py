@@ -10,6 +10,7 @@ import hashlib
 import pathlib
 import re
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -83,8 +84,13 @@ def _told(value: Any, tell_other: Callable[[Any], str], depth: int) -> str:
         items = sorted(_told(item, tell_other, depth + 1) for item in value)
         return f"{kind.__name__}[{_joined(items)}]"
     if isinstance(value, enum.Enum):
-        return f"enum:{kind.__qualname__}.{value.name}"
-    if isinstance(value, pathlib.PurePath):
+        try:
+            of_class = tell_other(kind)
+        except NotPlain:
+            of_class = kind.__qualname__
+        told = _told(value.value, tell_other, depth + 1)
+        return f"enum:{of_class}.{value.name}:{told}"
+    if isinstance(value, pathlib.PurePath) and kind.__module__.startswith("pathlib"):
         return f"path:{value.as_posix()}"
     if isinstance(value, re.Pattern):
         return f"pattern:{value.flags}:{value.pattern!r}"
@@ -93,6 +99,8 @@ def _told(value: Any, tell_other: Callable[[Any], str], depth: int) -> str:
             f"{_told(key, tell_other, depth + 1)}={_told(item, tell_other, depth + 1)}"
             for key, item in value.items()
         ]
+        if isinstance(value, defaultdict) and value.default_factory is not None:
+            items.append(tell_other(value.default_factory))
         return f"{kind.__name__}[{_joined(items)}]"
     return tell_other(value)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sparkpipe.io import DataCatalog, LambdaDataSet
-from sparkpipe.io.declared import target_of
+from sparkpipe.io.declared import target_of, unwrapped
 from sparkpipe.io.foreign import attribute
 from sparkpipe.journal.code import CodeReader, Part
 from sparkpipe.journal.digests import digest_of_text
@@ -149,10 +149,13 @@ class _Identifier:
         if config is None:
             config = {"target": target_of(data_set), "told": _described(data_set)}
         config = {key: value for key, value in config.items() if key not in _WITHOUT_EFFECT}
-        told = self._relative(redacted(config, names_credentials=True))
+        # Only a digest of it leaves: what looks like a secret counts, too.
+        told = self._relative(_without_credentials(config))
         functions = data_set.functions() if isinstance(data_set, LambdaDataSet) else None
+        # What it wraps, and of what its partitions are.
+        inner = (type(unwrapped(data_set)), attribute(data_set, "_class"))
         return self._reader.digest(
-            (f"{kind.__module__}.{kind.__qualname__}", kind, told, functions)
+            (f"{kind.__module__}.{kind.__qualname__}", kind, inner, told, functions)
         )
 
     def _relative(self, value: Any) -> Any:
@@ -172,6 +175,15 @@ class _Identifier:
             except importlib.metadata.PackageNotFoundError:
                 self._packages[package] = ""
         return self._packages[package]
+
+
+def _without_credentials(config: Any) -> Any:
+    if isinstance(config, Mapping):
+        kept = ((key, value) for key, value in config.items() if key != "credentials")
+        return {key: _without_credentials(value) for key, value in kept}
+    if isinstance(config, (list, tuple)):
+        return [_without_credentials(value) for value in config]
+    return config
 
 
 def _described(data_set: Any) -> Any:
@@ -194,7 +206,7 @@ def _shown(name: str, value: Any) -> Iterator[tuple[str, str]]:
         hidden = redacted({key.rpartition(".")[2]: one})[key.rpartition(".")[2]]
         if isinstance(one, Mapping) and one and isinstance(hidden, Mapping):
             prefix = "params:" if label == "parameters" else f"{label}."
-            is_hidden = set(hidden.values()) == {HIDDEN}
+            is_hidden = all(one == HIDDEN for one in hidden.values())
             to_visit += [] if is_hidden else [(f"{prefix}{k}", str(k), v) for k, v in one.items()]
             continue
         told = repr(hidden) if isinstance(hidden, (str, list, tuple, dict)) else str(hidden)

@@ -59,9 +59,10 @@ class OwnModules:
         if root == "sparkpipe" or root in sys.stdlib_module_names:
             return False
         # Most of what is imported is installed, and its root tells that.
-        if below and file_of(root) and not self.has(root):
+        if below and (file_of(root) or folders_of(root)) and not self.has(root):
             return False
-        file = file_of(module) or file
+        # A package may be a folder without a file.
+        file = file_of(module) or file or next(iter(folders_of(module)), "")
         if not file or file.startswith("<"):
             return False
         if not _FOLDERS_OF_INSTALLED.isdisjoint(Path(file).parts):
@@ -143,17 +144,25 @@ def file_of(module: str) -> str:
     loaded = sys.modules.get(module)
     if loaded is not None:
         return str(getattr(loaded, "__file__", None) or "")
-    parent = module.rpartition(".")[0]
-    places = None
-    if parent in sys.modules:
-        places = getattr(sys.modules[parent], "__path__", None)
-    elif parent:
-        file = Path(file_of(parent))
-        places = [str(file.parent)] if file.stem == "__init__" else None
-    if parent and places is None:
-        return ""
-    try:
-        spec = importlib.machinery.PathFinder.find_spec(module, places)
-    except (ImportError, ValueError):
-        return ""
+    spec = _spec_of(module)
     return str(spec.origin or "") if spec is not None and spec.has_location else ""
+
+
+def folders_of(module: str) -> list[str]:
+    """Return where the modules below a package lie, which may have no file of its own."""
+    if module in sys.modules:
+        return [*map(str, getattr(sys.modules[module], "__path__", None) or ())]
+    parent, _, name = module.rpartition(".")
+    folders = (Path(place, name) for place in (folders_of(parent) if parent else sys.path))
+    return [str(folder) for folder in folders if folder.is_dir()]
+
+
+def _spec_of(module: str) -> importlib.machinery.ModuleSpec | None:
+    parent = module.rpartition(".")[0]
+    places = folders_of(parent) if parent else None
+    if parent and not places:
+        return None
+    try:
+        return importlib.machinery.PathFinder.find_spec(module, places)
+    except (ImportError, ValueError, KeyError):  # of a folder without a file, for one
+        return None

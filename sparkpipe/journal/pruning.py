@@ -8,7 +8,7 @@ from typing import Any
 
 from sparkpipe.events import DataSetReport, NodeEnded
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.declared import content_of, state_to_load
+from sparkpipe.io.declared import content_of, state_to_load, unwrapped
 from sparkpipe.journal.changes import MAYBE, SKIPPED, SURE, DataFlow, Decision
 from sparkpipe.journal.records import NodeRecord
 from sparkpipe.pipeline.node import Node
@@ -85,6 +85,7 @@ class Pruning:
             (strip_transcoding(name), self._catalog[name])
             for name in self._nodes[position].output_names
             if not self._flow.is_in_memory(name)
+            and not _holds_code(self._catalog[name])
             and any(
                 self._decisions[reader].level == MAYBE
                 for reader in self._flow.readers[strip_transcoding(name)]
@@ -170,3 +171,8 @@ class Pruning:
             if report.direction == "save" or not self._flow.is_in_memory(report.name)
         ]
         return [*kept, *in_memory]
+
+
+def _holds_code(data_set: Any) -> bool:
+    """Whether what it stores refers to code, so that the same bytes may behave otherwise."""
+    return "pickle" in type(unwrapped(data_set)).__name__.lower()

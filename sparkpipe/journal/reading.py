@@ -205,16 +205,29 @@ class Journal:
     def prunable(self, keep: int, but: str = "") -> list[str]:
         """Return the names of all but the last runs, and of none that is being written.
 
-        What is no run is not among them. Where nobody can tell whether a run is being written, one
-        without an end is not, unless it is a week old.
+        What is no run is not among them, and neither is one in which a node ran that was unchanged
+        in a run that is kept: else it would pass for one that never ran. Where nobody can tell
+        whether a run is being written, one without an end is not, unless it is a week old.
 
         Args:
             keep: How many are kept.
             but: A run that is kept, too: where a clock went back, it may not be one of the last.
         """
-        old = self.names()[keep:]
+        names = self.names()
         # Of its name there may be several, told apart by a number.
-        return [name for name in old if name.partition("~")[0] != but and self._is_over(name)]
+        old = [one for one in names[keep:] if one.partition("~")[0] != but and self._is_over(one)]
+        needed = self._rested_on(names[:keep], old)
+        return [name for name in old if name not in needed]
+
+    def _rested_on(self, kept: Iterable[str], old: Iterable[str]) -> set[str]:
+        """Return which of the old runs those that are kept name as the last in which a node ran."""
+        sought = {f'"since": {json.dumps(name)}'.encode(): name for name in old}
+        found: set[str] = set()
+        for name in kept if sought else ():
+            with suppress(OSError):  # removed meanwhile
+                lines = self._place.lines(name)
+                found.update(sought[one] for one in sought if any(one in line for line in lines))
+        return found
 
     def prune(self, keep: int, but: str = "") -> list[str]:
         """Remove all but the last runs, and none that is being written; return their names.

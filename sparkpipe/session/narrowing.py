@@ -88,6 +88,11 @@ def find_narrowing_problems(
         memory: What is known of them.
         runner: What would run it.
     """
+    if relation.force and relation.resume is None and relation.job_run_id is None:
+        return [
+            "--force goes on with a run that is continued, and none is. Add --resume, or leave it "
+            "out."
+        ]
     if not relation.needs_journal:
         return []
     problems = []

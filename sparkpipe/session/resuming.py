@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.config import merged
+from sparkpipe.errors import ConfigError
 from sparkpipe.journal import RunRecord
 from sparkpipe.journal.resuming import Continued, NotContinuableError, find_run_of_job
 from sparkpipe.redaction import HIDDEN
@@ -75,6 +76,11 @@ def take_over(session: Session, request: Request) -> tuple[Session, Request, Con
 def _run_to_continue(session: Session, request: Request) -> str | None:
     """Return which run is continued; None if none is."""
     relation = request.relation
+    if relation.resume is not None and not isinstance(relation.resume, str):
+        raise ConfigError(
+            f"The run to continue is named by a text, not {relation.resume!r}.",
+            hint='Give resume="last", or the name of a run.',
+        )
     if relation.resume is not None or relation.job_run_id is None:
         return relation.resume
     if not relation.journal or not read_journal_settings(session).enabled:

@@ -22,6 +22,7 @@ class Package:
 
     def write(self, module: str, source: str) -> None:
         file = self._folder / f"{module}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(textwrap.dedent(source), encoding="utf-8")
 
     def load(self, module: str = "nodes") -> ModuleType:

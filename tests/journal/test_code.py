@@ -316,3 +316,128 @@ def test_a_node_of_a_module_that_is_no_more_than_a_name_is_read() -> None:
     module = ModuleType("made_up")
     exec("def f(x):\n    return x\n", vars(module))
     assert len(parts(module.f)) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "old", "new"),
+    [
+        (
+            """
+            HANDLERS = {}
+
+            def register(g):
+                HANDLERS[g.__name__] = g
+                return g
+
+            @register
+            def one(x):
+                return x + 1
+
+            def f(a):
+                return HANDLERS["one"](a)
+            """,
+            "x + 1",
+            "x + 2",
+        ),
+        (
+            "STEPS = []\n\ndef one(x):\n    return x\n\nSTEPS.append(one)\n\n"
+            "def f(a):\n    return STEPS[0](a)\n",
+            "return x",
+            "return -x",
+        ),
+        (
+            """
+            import functools
+
+            @functools.singledispatch
+            def inc(x):
+                return x
+
+            @inc.register
+            def _(x: int):
+                return x + 1
+
+            def f(a):
+                return inc(a)
+            """,
+            "x + 1",
+            "x + 2",
+        ),
+        (
+            """
+            from collections import defaultdict
+
+            D = defaultdict(lambda: 1)
+
+            def f(a):
+                return D[a]
+            """,
+            "lambda: 1",
+            "lambda: 2",
+        ),
+        (
+            "class Q:\n    pass\n\nK = Q()\nsetattr(K, 'k', 1)\n\ndef f(a):\n    return a + K.k\n",
+            "'k', 1",
+            "'k', 2",
+        ),
+        (
+            "import enum\n\nclass M(enum.Enum):\n    A = 1\n\nMODE = M.A\n\n"
+            "def f(a):\n    return MODE.value\n",
+            "A = 1",
+            "A = 2",
+        ),
+        ("__limit__ = 1\n\ndef f(a):\n    return __limit__\n", "= 1", "= 2"),
+        (
+            "def __inc(x):\n    return x\n\ndef f(a):\n    return __inc(a)\n",
+            "return x",
+            "return -x",
+        ),
+        ("def f(a):\n    return f.limit\n\nf.limit = 1\n", "limit = 1", "limit = 2"),
+        (
+            "class C:\n    limit = 0\n\nC.limit = 1\n\ndef f(a):\n    return C.limit\n",
+            "limit = 1",
+            "limit = 2",
+        ),
+        (
+            """
+            class Step:
+                registry = {}
+
+                def __init_subclass__(cls):
+                    Step.registry[cls.__name__] = cls
+
+            class One(Step):
+                def run(self, x):
+                    return x + 1
+
+            def f(a):
+                return Step.registry["One"]().run(a)
+            """,
+            "x + 1",
+            "x + 2",
+        ),
+        (
+            "import string\n\nT = string.Template('select 1')\n\n"
+            "def f(a):\n    return T.template\n",
+            "select 1",
+            "select 2",
+        ),
+    ],
+)
+def test_what_is_reached_by_way_of_values_counts(
+    trips: Any, source: str, old: str, new: str
+) -> None:
+    source = textwrap.dedent(source)
+    assert old in source
+    before = digests(trips.nodes(source).f)
+    assert digests(trips.nodes(f"# a comment\n{source}").f) == before
+    assert digests(trips.nodes(source.replace(old, new)).f) != before
+
+
+def test_modules_of_folders_without_a_file_of_their_own_are_followed(trips: Any) -> None:
+    source = "def f(a):\n    from trips.sub.deep import tool\n    return tool.one(a)\n"
+    trips.write("sub/deep/tool", "def one(x):\n    return x\n")
+    before = digests(trips.nodes(source).f)
+    assert "trips.sub.deep.tool" in before
+    trips.write("sub/deep/tool", "def one(x):\n    return -x\n")
+    assert digests(trips.nodes(source).f) != before

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sparkpipe.errors import PreflightError
+from sparkpipe.errors import PreflightError, SparkpipeError
 from sparkpipe.events import NodeEnded
 from sparkpipe.runner import HybridRunner, ParallelRunner, SequentialRunner, ThreadRunner
 from sparkpipe.session import Session
@@ -386,3 +386,127 @@ def test_what_is_read_bit_by_bit_runs_when_something_is_new(trips: Trips) -> Non
         path.unlink()
     assert trips.run() == ALL
     assert trips.load("cleaned") == [3, 4]
+
+
+def test_what_runs_rest_on_is_kept(trips: Trips) -> None:
+    trips.write("conf/base/journal.yml", "keep: 2\n")
+    assert trips.run() == ALL
+    for _ in range(5):
+        assert trips.run() == []
+    assert len([*trips.session().runs]) == 3
+
+
+MODEL = """
+class Model:
+    def __init__(self, k):
+        self.k = k
+
+    def predict(self, x):
+        return x * self.k + 1
+
+
+def train(trips, options=None):
+    return Model(len(trips))
+
+
+def predict(model, trips):
+    return [model.predict(x) for x in trips]
+
+
+def part(trips):
+    return {f"part-{n}": x for n, x in zip("xy", trips)}
+
+
+def join(parts):
+    return {name: load() for name, load in sorted(parts.items())}
+"""
+
+
+def _with(trips: Trips, nodes: str, **entries: Any) -> None:
+    trips.write(f"{trips.package}/nodes.py", MODEL)
+    registry = REGISTRY.format(package=trips.package)
+    head, tail = registry.index("node(clean"), registry.index("        ]),")
+    trips.write(f"{trips.package}/pipeline_registry.py", registry[:head] + nodes + registry[tail:])
+    trips.entries |= entries
+    trips.write_catalog()
+
+
+def test_equal_bytes_of_a_pickle_may_be_of_other_code(trips: Trips) -> None:
+    _with(
+        trips,
+        'node(train, "trips", "model"), node(predict, ["model", "trips"], "sum"),\n',
+        model={"type": "pickle.PickleDataSet", "filepath": "data/model.pkl"},
+    )
+    trips.run()
+    trips.edit("* self.k + 1", "* self.k + 100")
+    assert trips.run() == ["predict", "train"]
+    assert trips.load("sum")[0] == 105
+
+
+def test_names_of_partitions_count_whatever_they_are(trips: Trips) -> None:
+    entry = {"type": "PartitionedDataSet", "path": "data/parts", "dataset": "json.JSONDataSet"}
+    _with(
+        trips,
+        'node(part, "trips", "parts"), node(join, "parts", "sum"),\n',
+        parts={**entry, "filename_suffix": ".json"},
+    )
+    trips.save("trips", [1, 2])
+    trips.run()
+    trips.save("trips", [2, 1])
+    assert trips.run() == ["join", "part"]
+    assert trips.load("sum") == {"part-x": 2, "part-y": 1}
+
+
+def test_any_parameters_can_be_told(trips: Trips, caplog: pytest.LogCaptureFixture) -> None:
+    _with(trips, 'node(train, ["trips", "params:options"], "sum"),\n')
+    trips.edit("return Model(len(trips))", "return options")
+    text = "least: 1\noptions: {i: [1], j: {}, k: [{l: {m: []}}]}\n"
+    trips.write("conf/base/parameters.yml", text)
+    trips.run()
+    assert trips.why() == {}
+    trips.write("conf/base/parameters.yml", text.replace("[1]", "[2]"))
+    assert trips.why()["train"] == ("params:options.i [1] → [2]",)
+    assert not [one for one in caplog.records if one.levelname == "WARNING"]
+
+
+def test_options_count_though_they_look_like_secrets_and_so_do_classes_inside(
+    trips: Trips,
+) -> None:
+    lines = (
+        "from sparkpipe.datasets.json import JSONDataSet\n\n\n"
+        "class Lines(JSONDataSet):\n"
+        "    def __init__(self, filepath, key=None, query=None, credentials=None):\n"
+        "        super().__init__(filepath)\n\n"
+        "    def _load(self):\n        return super()._load()\n"
+    )
+    trips.write(f"{trips.package}/lines.py", lines)
+    entry = {"type": f"{trips.package}.lines.Lines", "filepath": "data/trips.json", "key": "/one"}
+    trips.entries["trips"] = entry
+    trips.write("conf/base/credentials.yml", "store: {token: a}\n")
+    trips.write_catalog()
+    trips.run()
+    entry |= {"credentials": "store"}
+    trips.write_catalog()
+    assert trips.why() == {}
+    entry |= {"key": "/two"}
+    trips.write_catalog()
+    assert trips.why()["clean"] == ("options of trips changed",)
+    trips.entries["trips"] = {"type": "CachedDataSet", "dataset": entry}
+    trips.write_catalog()
+    trips.run()
+    changed = lines.replace("return super()._load()", "return super()._load()[1:]")
+    trips.write(f"{trips.package}/lines.py", changed)
+    assert trips.why()["clean"] == ("options of trips changed",)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"force": True, "changed": True}, "--force goes on with a run that is continued"),
+        ({"resume": True}, 'Give resume="last", or the name of a run'),
+    ],
+)
+def test_what_says_nothing_is_refused(trips: Trips, options: dict[str, Any], told: str) -> None:
+    trips.run()
+    with pytest.raises(SparkpipeError, match=told):
+        trips.session().run(**options)

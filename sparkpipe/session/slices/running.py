@@ -265,7 +265,7 @@ class _Work:
             return relation
         # What is handed on in memory has to be made again.
         name = None if unit.stage.handed_on else f"{relation.job_run_id} {unit.name}".strip()
-        return replace(relation, job_run_id=name)
+        return replace(relation, job_run_id=name, force=relation.force and name is not None)
 
     def _selection(self, stage: Stage) -> Selection:
         selection = self._sliced.request.selection
