@@ -248,7 +248,7 @@ def test_the_results_are_shown(
 
     session, hooks = ran[0], ShowResults()
     hooks.after_pipeline_run({"runner": "ThreadRunner"}, session.catalog)
-    assert capsys.readouterr().out == "\n"  # nothing has run
+    assert capsys.readouterr().out == ""  # nothing has run
     for node in session.pipelines["__default__"].nodes:
         hooks.after_node_run(node)
     hooks.after_pipeline_run({"runner": "ThreadRunner"}, session.catalog)
