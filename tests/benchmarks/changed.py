@@ -103,7 +103,9 @@ def run(report: Report) -> None:
             told: dict[str, Any] = json.loads(out)
         report.line(f"{count:,} nodes: a plan of all", told["plain"], "s")
         limit = 1.0 if count == 1_000 else None
-        report.line(f"{count:,} nodes: a plan of what has changed", told["changed"], "s", limit)
+        report.line(f"{count:,} nodes: a plan of what has changed", told["changed"], "s")
+        decided = told["changed"] - told["plain"]
+        report.line("    more than of all, as it is decided", decided, "s", limit)
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder, "flights")
         shutil.copytree(ROOT / "conf", project / "conf", ignore=shutil.ignore_patterns("local"))
