@@ -167,48 +167,48 @@ def _text(value: Any, where: str) -> str:
     return str(value)
 
 
-def selection_options(command: F) -> F:
-    """Add the options that say what runs, and how."""
-    for option in reversed([*_selection(), *_manner()]):
+def with_options(command: F, *options: Callable[[F], F]) -> F:
+    """Add options to a command, shown in the order in which they are given."""
+    for option in reversed(options):
         command = option(command)
     return command
+
+
+def selection_options(command: F) -> F:
+    """Add the options that say what runs, and how."""
+    return with_options(command, *_selection(), *_manner())
 
 
 def relation_options(command: F) -> F:
     """Add the options that say how a run stands to earlier ones."""
-    for option in reversed(
-        (
-            click.option(
-                "--resume",
-                is_flag=False,
-                flag_value="last",
-                metavar="[RUN_ID]",
-                callback=text,
-                help="Continue a run, or the last one: what it had not finished, as it was asked "
-                "for unless other options are given.",
-            ),
-            click.option(
-                "--changed",
-                is_flag=True,
-                help="Leave out nodes of which nothing has changed since they last ran well.",
-            ),
-            click.option(
-                "--only-missing",
-                is_flag=True,
-                help="Of these nodes, those whose outputs do not exist, and all after them.",
-            ),
-            click.option(
-                "--job-run-id",
-                callback=text,
-                help="What a scheduler calls this run: a repaired or repeated one continues it.",
-            ),
-            click.option(
-                "--force", is_flag=True, help="Continue a run though something has changed."
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+    return with_options(
+        command,
+        click.option(
+            "--resume",
+            is_flag=False,
+            flag_value="last",
+            metavar="[RUN_ID]",
+            callback=text,
+            help="Continue a run, or the last one: what it had not finished, as it was asked "
+            "for unless other options are given.",
+        ),
+        click.option(
+            "--changed",
+            is_flag=True,
+            help="Leave out nodes of which nothing has changed since they last ran well.",
+        ),
+        click.option(
+            "--only-missing",
+            is_flag=True,
+            help="Of these nodes, those whose outputs do not exist, and all after them.",
+        ),
+        click.option(
+            "--job-run-id",
+            callback=text,
+            help="What a scheduler calls this run: a repaired or repeated one continues it.",
+        ),
+        click.option("--force", is_flag=True, help="Continue a run though something has changed."),
+    )
 
 
 def defer_option(command: F) -> F:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from sparkpipe.cli.listing import joined
+from sparkpipe.cli.options import with_options
 from sparkpipe.cli.repeating import words_as_given
 from sparkpipe.cli.streams import echo
 from sparkpipe.errors import RunFailedError, SlicesFailedError
@@ -41,21 +42,16 @@ def slice_option(command: F) -> F:
 
 def slice_options(command: F) -> F:
     """Add the options that say for which slices a run is done, and how."""
-    for option in reversed(
-        (
-            slice_option,
-            click.option(
-                "--slices-at-once",
-                type=click.IntRange(min=1),
-                help="How many slices run side by side, in one Spark session [1].",
-            ),
-            click.option(
-                "--fail-fast", is_flag=True, help="After a slice has failed start no other."
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+    return with_options(
+        command,
+        slice_option,
+        click.option(
+            "--slices-at-once",
+            type=click.IntRange(min=1),
+            help="How many slices run side by side, in one Spark session [1].",
+        ),
+        click.option("--fail-fast", is_flag=True, help="After a slice has failed start no other."),
+    )
 
 
 def run_slices(

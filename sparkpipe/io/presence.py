@@ -33,6 +33,18 @@ def is_present(data_set: Any) -> bool | None:
     return None if of_spark else _exists(data_set)
 
 
+def is_known_present(data_set: Any) -> bool | None:
+    """Return whether a data set has data; None also where its store cannot be asked.
+
+    Args:
+        data_set: As of :func:`is_present`.
+    """
+    try:
+        return is_present(data_set)
+    except Exception:  # whatever its store raises
+        return None
+
+
 def _exists(data_set: Any) -> bool | None:
     exists = getattr(data_set, "exists", None)
     return bool(exists()) if callable(exists) else None

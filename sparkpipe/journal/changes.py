@@ -16,11 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import is_memory_only, state_of, state_to_load
-from sparkpipe.io.presence import is_present
+from sparkpipe.io.presence import is_known_present
 from sparkpipe.io.tokens import NOTHING_NEW
 from sparkpipe.journal.identity import NodeIdentity
 from sparkpipe.journal.records import NodeRecord
@@ -287,11 +286,7 @@ class _Decider:
         """Whether it is known that nothing is there where something was."""
         if self._state(name) is not None:
             return False
-        data_set: Any = self._catalog[name]
-        try:
-            return is_present(data_set) is False
-        except Exception:  # whatever its store raises
-            return False
+        return is_known_present(self._catalog[name]) is False
 
 
 def _not_known(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from sparkpipe.errors import SparkpipeError
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import save_effect, state_of
-from sparkpipe.io.presence import is_present
+from sparkpipe.io.presence import is_known_present
 from sparkpipe.journal.reading import Journal, RunNotFoundError
 from sparkpipe.journal.records import NodeRecord, RunRecord
 from sparkpipe.pipeline.node import Node
@@ -204,12 +204,5 @@ def _may_have_added(
         return False
     left = None if before is None or name not in before.saved else before.saved[name].state
     if left is None:
-        return not _is_absent(catalog, name)
+        return is_known_present(catalog[name]) is not False
     return state_of(catalog[name]) != left
-
-
-def _is_absent(catalog: DataCatalog, name: str) -> bool:
-    try:
-        return is_present(catalog[name]) is False
-    except Exception:  # whatever its store raises
-        return False
