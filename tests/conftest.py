@@ -114,6 +114,17 @@ def has_no_server() -> bool:
     return False
 
 
+@pytest.fixture(autouse=True)
+def _no_process_is_left() -> Iterator[None]:
+    """Fail the test that leaves a process of multiprocessing, not those that come after it."""
+    yield
+    left = multiprocessing.active_children()
+    for process in left:
+        process.kill()
+        process.join()
+    assert not left, f"processes are left: {left}"
+
+
 @pytest.fixture(scope="session")
 def delta_jars() -> None:
     """Delta's jars are kept, as they are after a first start of Spark."""

@@ -76,10 +76,15 @@ class Processes:
 
     def __exit__(self, *error: Any) -> None:
         self._open.close()
-        for process in self._all:
-            process.end()
-        for process in self._all:
-            process.wait()
+        try:
+            for process in self._all:
+                process.end()
+            for process in self._all:
+                process.wait()
+        except BaseException:  # interrupted (again): then nothing is waited for
+            for process in self._all:
+                process.kill()
+            raise
 
     def lane_of(self, node: Node) -> int:
         """Return the only lane."""
@@ -111,6 +116,8 @@ class Processes:
                 self._payload = pickle.dumps(self._workload())
             process = _Process(self._method, self._payload, self._idle.append)
             self._all.append(process)
+        # It is known before it starts, so that it ends with the pool if an interrupt comes now.
+        process.start()
         if self._cancelled is not None:
             process.cancel(self._cancelled)
         return process
@@ -137,19 +144,23 @@ class _Process:
         self._lock = threading.Lock()
         self._current: tuple[str, Done] | None = None
         self._is_dead = False
+        self._is_closed = False
         self._has_told = False
         ours = logging.getLogger("sparkpipe")  # what nobody would show is not sent
         level = ours.getEffectiveLevel() if ours.hasHandlers() else None
         self._channel: Connection
-        self._channel, theirs = method.Pipe()
+        self._channel, self._theirs = method.Pipe()
         self._process: BaseProcess = method.Process(
-            target=work, args=(theirs, payload, level), name="sparkpipe-worker"
+            target=work, args=(self._theirs, payload, level), name="sparkpipe-worker"
         )
+        self._thread = threading.Thread(target=self._listen, name="sparkpipe-worker", daemon=True)
+
+    def start(self) -> None:
+        """Start it, and listen to it."""
         try:
             self._process.start()
         finally:
-            theirs.close()  # so that the end of the worker is seen
-        self._thread = threading.Thread(target=self._listen, name="sparkpipe-worker", daemon=True)
+            self._theirs.close()  # so that the end of the worker is seen
         self._thread.start()
 
     def run(self, name: str, order: bytes, done: Done) -> bool:
@@ -177,18 +188,28 @@ class _Process:
 
     def wait(self) -> None:
         """Wait until it has ended, and leave nothing of it behind."""
-        self._process.join(_PATIENCE_SECONDS)
-        if self._process.exitcode is None:
-            _logger.warning(
-                "A node has left threads in its process that were still at work after %.0f s; "
-                "they were ended with it.",
-                _PATIENCE_SECONDS,
-            )
+        if self._process.pid is not None:
+            self._process.join(_PATIENCE_SECONDS)
+            if self._process.exitcode is None:
+                _logger.warning(
+                    "A node has left threads in its process that were still at work after %.0f s; "
+                    "they were ended with it.",
+                    _PATIENCE_SECONDS,
+                )
+        self.kill()
+
+    def kill(self) -> None:
+        """End it at once, in whatever state it is, and leave nothing of it behind."""
+        if self._is_closed:
+            return
+        if self._process.pid is not None:  # it was started
             self._process.kill()
             self._process.join()
-        self._thread.join()
+        with suppress(RuntimeError):  # an interrupt came before it had started
+            self._thread.join()
         self._channel.close()
         self._process.close()
+        self._is_closed = True
 
     def _listen(self) -> None:
         while (message := self._next()) is not None:

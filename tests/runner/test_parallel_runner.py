@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 import time
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +30,7 @@ from sparkpipe.io import (
     PartitionedDataSet,
 )
 from sparkpipe.pipeline import Pipeline, node, pipeline
-from sparkpipe.runner import ParallelRunner
+from sparkpipe.runner import AbstractRunner, HybridRunner, ParallelRunner
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -188,6 +190,39 @@ def test_nothing_is_left_behind(function: Any, temp_folder: Path) -> None:
     assert _children() <= processes
     assert set(threading.enumerate()) <= threads
     assert list(temp_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("runner", [ParallelRunner(1), HybridRunner(max_processes=1)])
+@pytest.mark.parametrize("what", ["start", "end"])
+def test_no_process_is_left_by_an_interrupt_while_it_starts_or_ends(
+    what: str, runner: AbstractRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted = _interrupt_once(monkeypatch, what)
+    pipe = pipeline([node(nodes.identity, "x", "y", name="n", tags="processes")])
+    with pytest.raises((KeyboardInterrupt, RunFailedError)):
+        runner.run(pipe, DataCatalog(feed_dict={"x": 1}))
+    assert interrupted
+    assert not multiprocessing.active_children()
+
+
+def _interrupt_once(monkeypatch: pytest.MonkeyPatch, what: str) -> list[bool]:
+    """Let an interrupt come when a worker has just started, or is waited for."""
+    interrupted: list[bool] = []
+    changed: Any = threading.Thread if what == "start" else BaseProcess
+    called = "start" if what == "start" else "join"
+    original = getattr(changed, called)
+
+    def call(self: Any, *args: Any) -> None:
+        if what == "start":
+            original(self, *args)
+        if self.name == "sparkpipe-worker" and not interrupted:
+            interrupted.append(True)
+            raise KeyboardInterrupt
+        if what == "end":
+            original(self, *args)
+
+    monkeypatch.setattr(changed, called, call)
+    return interrupted
 
 
 # What cannot cross
