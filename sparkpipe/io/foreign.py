@@ -255,11 +255,10 @@ def file_suffix(data_set: Any) -> str:
 
 def attribute(data_set: Any, name: str) -> Any:
     """Return an attribute; None if it has none, or if it has any that one asks for."""
-    mock = sys.modules.get("unittest.mock")
     try:
-        is_mock = mock is not None and isinstance(data_set, mock.NonCallableMock)
-        if is_mock and getattr_static(data_set, name, None) is None:
-            return None
+        mock = sys.modules.get("unittest.mock")
+        if mock is not None and isinstance(data_set, mock.NonCallableMock):
+            return None if getattr_static(data_set, name, None) is None else getattr(data_set, name)
         return getattr(data_set, name, None)
     except Exception:
         return None
