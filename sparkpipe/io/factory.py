@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from sparkpipe.errors import CredentialsNotFoundError, DataSetError, did_you_mean
@@ -56,6 +57,11 @@ CHANGED_BY = ("time", "content")
 
 # Keys of an entry that are for the catalog or other tools, not for the data set.
 _CATALOG_KEYS = ("type", "versioned", "layer", "credentials", "warn_below", "changed_by")
+
+# Keys of an entry that put something around its data set, by the module that does it, from the
+# inside out: its ``fit_arguments(cls, config, arguments)`` returns what is left for the class, and
+# its ``put_around(data_set, config)`` the wrapper. Each is imported where an entry has its keys.
+_AROUND = {"sparkpipe.schemas.entry": ("schema", "schema_change")}
 
 
 def find_class(type_name: Any) -> Any:
@@ -188,6 +194,8 @@ def parse_config(
         for key, value in config.items()
         if key not in _CATALOG_KEYS
     }
+    for module in _around(config):
+        arguments = module.fit_arguments(cls, config, arguments)
     if config.get("credentials") is not None:
         arguments["credentials"] = resolve_credentials(config["credentials"], known)
     if "version" in arguments:
@@ -205,6 +213,13 @@ def parse_config(
         arguments["version"] = version or Version(None, None)
     _check_arguments(cls, arguments, required)
     return cls, arguments
+
+
+def _around(config: Mapping[str, Any]) -> list[Any]:
+    """Return the modules that put something around the data set of an entry."""
+    return [
+        import_module(name) for name, keys in _AROUND.items() if not config.keys().isdisjoint(keys)
+    ]
 
 
 def has_versions(config: Any) -> bool:
@@ -374,6 +389,8 @@ def build_data_set(
     if config.get("changed_by") == "content":
         with suppress(AttributeError):  # a stranger's class may take no attributes
             data_set._changed_by_content = True
+    for module in _around(config):
+        data_set = module.put_around(data_set, _with_credentials(config, credentials or {}))
     return data_set
 
 

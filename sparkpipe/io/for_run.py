@@ -94,6 +94,9 @@ def at_version(data_set: Any, version: str) -> Any:
     """
     from copy import copy
 
+    around = foreign.attribute(data_set, "_at_version")
+    if callable(around):
+        return around(version)
     other = copy(data_set)
     other._version = data_set._version._replace(load=version)
     other.release()

@@ -14,7 +14,14 @@ _KEDROS = ("kedro_datasets", "kedro_datasets_experimental")
 
 def kind_of(data_set: Any) -> str:
     """Return the name of the class of a data set."""
-    return type(data_set).__name__
+    return type(as_shown(data_set)).__name__
+
+
+def as_shown(data_set: Any) -> Any:
+    """Return the data set as which one shows itself: of what only adds to it, the one inside."""
+    while getattr(type(data_set), "_SHOWS_INNER", False) is True:
+        data_set = data_set.wrapped()
+    return data_set
 
 
 def type_of(data_set: Any) -> str:
@@ -24,7 +31,7 @@ def type_of(data_set: Any) -> str:
     >>> type_of(JSONDataSet("a.json"))
     'json.JSONDataSet'
     """
-    kind = type(data_set)
+    kind = type(as_shown(data_set))
     library, *parts = kind.__module__.split(".")
     if library == "sparkpipe":
         technology = parts[1:2] if parts[:1] == ["datasets"] else []

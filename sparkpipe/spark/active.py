@@ -81,3 +81,17 @@ def forget_dead_jvm() -> None:
 def is_connect(session: Any) -> bool:
     """Return whether a session is one of Spark Connect, which has no JVM on this side."""
     return any(cls.__module__.startswith("pyspark.sql.connect") for cls in type(session).__mro__)
+
+
+def functions_of(session: Any) -> Any:
+    """Return ``pyspark.sql.functions`` for the frames of a session, classic or Connect.
+
+    Those of pyspark itself are for whichever kind the process has last been told to use.
+    """
+    from importlib import import_module
+
+    kind = "connect" if is_connect(session) else "classic"
+    try:
+        return import_module(f"pyspark.sql.{kind}.functions")
+    except ModuleNotFoundError:  # pyspark's own are the classic ones
+        return import_module("pyspark.sql.functions")

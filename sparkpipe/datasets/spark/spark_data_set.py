@@ -17,6 +17,7 @@ from sparkpipe.datasets.spark.empty import empty_frame, has_no_files, keep_schem
 from sparkpipe.datasets.spark.first_append import append
 from sparkpipe.datasets.spark.frames import analysed, need_frame
 from sparkpipe.datasets.spark.listing import is_there, is_whole, matching, remove
+from sparkpipe.datasets.spark.names import quoted
 from sparkpipe.datasets.spark.options import (
     format_problems,
     in_known_case,
@@ -195,6 +196,10 @@ class SparkDataSet(AbstractVersionedDataSet):
         frame, options = load_pinned(read, self._load_args, self._own_target(path), find)
         note_loaded_version(options, lambda: local)
         return frame
+
+    def name_in_sql(self) -> str:
+        """Return the name by which Spark's SQL reaches what is saved."""
+        return f"{self._file_format}.{quoted(self._for_spark(self._get_save_path()))}"
 
     def _own_target(self, path: PurePosixPath) -> str:
         return path_target(self._address(path))

@@ -417,6 +417,10 @@ class SparkTableDataSet(AbstractDataSet):
     def _can_upsert(self) -> bool:
         return self._file_format.lower() in _MERGED
 
+    def name_in_sql(self) -> str:
+        """Return the name by which Spark's SQL reaches it."""
+        return self._table.sql
+
     def target(self) -> str:
         """Return its name, alike for all ways to write it."""
         return spark_table(str(self._table))

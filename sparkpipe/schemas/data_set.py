@@ -1,0 +1,133 @@
+"""A data set that lets in only data of its schema."""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property, partial
+from typing import Any
+
+from sparkpipe.io import foreign
+from sparkpipe.io.declared import unwrapped
+from sparkpipe.io.delegating import DelegatingDataSet
+from sparkpipe.io.kinds import is_pandas_on_spark, is_spark_frame
+from sparkpipe.schemas.comparing import Difference, compare, fits, is_wider
+from sparkpipe.schemas.formats import format_problems
+from sparkpipe.schemas.frames import fits_outside_of_spark, is_pandas_frame, schema_of
+from sparkpipe.schemas.model import Schema, twice
+from sparkpipe.schemas.policy import SchemaError, refuse, refused
+from sparkpipe.schemas.reading import path_of, read_schema, schema_problems
+from sparkpipe.schemas.shaping import shape_pandas, shape_spark
+
+_logger = logging.getLogger(__name__)
+
+
+class SchemaDataSet(DelegatingDataSet):
+    """Judges what is saved by its own schema, before any job, the same at every save.
+
+    Columns are put into the order of the schema, and get its comments. What a column must not hold
+    (nulls, texts that are too long) Spark judges while it writes: such a write fails.
+
+    Args:
+        dataset: The data set inside.
+        schema: See :func:`sparkpipe.schemas.read_schema`.
+        change: What may differ: ``fail`` (nothing), ``add`` (further columns), ``widen`` (and
+            wider types) or ``any``.
+        selects: The class inside has this schema, too, saves its columns only, and converts frames
+            of pandas.
+    """
+
+    def __init__(
+        self, dataset: Any, schema: Any, change: str = "fail", *, selects: bool = False
+    ) -> None:
+        super().__init__(dataset)
+        self._given = schema
+        self._change = change
+        self._selects = selects
+
+    @cached_property
+    def declared_schema(self) -> Schema:
+        """The schema of the entry."""
+        try:
+            return read_schema(self._given)
+        except AttributeError as exc:  # would be taken as 'has no such attribute'
+            raise SchemaError(f"the schema cannot be read: {exc}") from exc
+
+    def _save(self, data: Any) -> None:
+        super()._save(self.fitted(data))
+
+    def fitted(self, data: Any) -> Any:
+        """Return data as it is to be saved.
+
+        Args:
+            data: A frame, or a dictionary of frames, as partitions are.
+
+        Raises:
+            SchemaError: It has not the schema.
+        """
+        if isinstance(data, dict):
+            return {name: self._fitted_part(part) for name, part in data.items()}
+        if self._selects and is_pandas_frame(data):
+            return data
+        found = schema_of(data)
+        if found is None:
+            raise SchemaError(
+                f"a frame is needed, as the entry has a schema, not {type(data).__name__}.",
+                hint="Return a frame of Spark, pandas or Arrow, or remove the schema.",
+            )
+        differences = self.differences(found, is_of_spark=is_spark_frame(data))
+        if is_spark_frame(data):
+            if any(map(_widens, differences)) and self._change == "widen":
+                self._allow_widening(data.sparkSession)
+            return shape_spark(data, self.declared_schema, found, self._change)
+        if is_pandas_on_spark(data) or not is_pandas_frame(data):
+            return data
+        return shape_pandas(data, self.declared_schema, self._change)
+
+    def differences(self, found: Schema, *, is_of_spark: bool) -> tuple[Difference, ...]:
+        """Return in what a schema differs, if it may.
+
+        Args:
+            found: The schema of data.
+            is_of_spark: Whether the data is Spark's, whose types are all that there are.
+
+        Raises:
+            SchemaError: It must not.
+        """
+        name = twice(found.names)
+        if name:
+            raise SchemaError(f"the data has the column '{name}' twice; case does not matter.")
+        is_fitting = fits if is_of_spark else fits_outside_of_spark
+        differences = compare(self.declared_schema, found, is_fitting)
+        if self._selects:  # what is inside leaves these out
+            differences = tuple(one for one in differences if one.kind != "extra" or one.is_nested)
+        refuse(refused(differences, self._change, judges_nulls=not is_of_spark))
+        for one in differences:
+            if one.kind != "nullable":
+                _logger.warning("%s: %s", self.location() or self, one)
+        return differences
+
+    def _fitted_part(self, part: Any) -> Any:
+        return partial(_call_and_fit, self, part) if callable(part) else self.fitted(part)
+
+    def _allow_widening(self, session: Any) -> None:
+        """Let a Delta table that is there widen types."""
+        name_in_sql = foreign.attribute(unwrapped(self._dataset), "name_in_sql")
+        if callable(name_in_sql) and self._dataset.exists():
+            session.sql(
+                f"ALTER TABLE {name_in_sql()} "
+                "SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')"
+            )
+
+    def _problems(self) -> list[str]:
+        wrong = schema_problems(self._given)
+        if not wrong and "://" not in path_of(self._given):
+            wrong = format_problems(self.declared_schema, unwrapped(self._dataset))
+        return [*wrong, *super()._problems()]
+
+
+def _call_and_fit(data_set: SchemaDataSet, part: Any) -> Any:
+    return data_set.fitted(part())
+
+
+def _widens(one: Difference) -> bool:
+    return bool(one.kind == "type" and one.wanted and one.found and is_wider(one.wanted, one.found))
