@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -133,6 +134,26 @@ def test_parts_of_one_table_are_written_side_by_side(make: Make) -> None:
     session.run(slices="day=2024-01-01")
     session.run(slices=DAYS, slices_at_once=3, runner="ThreadRunner")
     assert rows_of(session, "sales") == FIRST
+
+
+@pytest.mark.classic("asks Spark's status tracker")
+def test_slices_side_by_side_share_the_executors_fairly(make: Make, spark: SparkSession) -> None:
+    ended: list[int] = []
+    sleep = "java_method('java.lang.Thread', 'sleep', 50L)"
+
+    def work(day: date) -> int:
+        if day.day == 1:
+            spark.range(0, 40, 1, 40).selectExpr(sleep).collect()
+        else:
+            while not spark.sparkContext.statusTracker().getActiveStageIds():
+                time.sleep(0.01)
+            spark.range(0, 4, 1, 4).selectExpr(sleep).collect()
+        ended.append(day.day)
+        return day.day
+
+    session = make([node(work, "slice:day", "done")])
+    session.run(slices="day=2024-01-01..2024-01-02", slices_at_once=2)
+    assert ended == [2, 1]
 
 
 @pytest.mark.parametrize("output", ["sales", "by_rows"])
