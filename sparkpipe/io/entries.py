@@ -225,3 +225,12 @@ class PatternEntries:
                 )
             ]
         return told
+
+
+def without_keys(config: Any, *keys: str) -> Any:
+    """Return an entry without some of its keys, and so all that is within it."""
+    if isinstance(config, Mapping):
+        return {key: without_keys(one, *keys) for key, one in config.items() if key not in keys}
+    if isinstance(config, (list, tuple)):
+        return [without_keys(one, *keys) for one in config]
+    return config

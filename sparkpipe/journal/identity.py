@@ -16,6 +16,7 @@ from typing import Any
 
 from sparkpipe.io import DataCatalog, LambdaDataSet
 from sparkpipe.io.declared import target_of, unwrapped
+from sparkpipe.io.entries import without_keys
 from sparkpipe.io.foreign import attribute
 from sparkpipe.journal.code import CodeReader, Part
 from sparkpipe.journal.digests import digest_of_text
@@ -150,7 +151,7 @@ class _Identifier:
             config = {"target": target_of(data_set), "told": _described(data_set)}
         config = {key: value for key, value in config.items() if key not in _WITHOUT_EFFECT}
         # Only a digest of it leaves: what looks like a secret counts, too.
-        told = self._relative(_without_credentials(config))
+        told = self._relative(without_keys(config, "credentials"))
         functions = data_set.functions() if isinstance(data_set, LambdaDataSet) else None
         # What it wraps, and of what its partitions are.
         inner = (type(unwrapped(data_set)), attribute(data_set, "_class"))
@@ -175,15 +176,6 @@ class _Identifier:
             except importlib.metadata.PackageNotFoundError:
                 self._packages[package] = ""
         return self._packages[package]
-
-
-def _without_credentials(config: Any) -> Any:
-    if isinstance(config, Mapping):
-        kept = ((key, value) for key, value in config.items() if key != "credentials")
-        return {key: _without_credentials(value) for key, value in kept}
-    if isinstance(config, (list, tuple)):
-        return [_without_credentials(value) for value in config]
-    return config
 
 
 def _described(data_set: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import is_memory_only
+from sparkpipe.io.entries import without_keys
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.node import Node
@@ -70,7 +71,7 @@ def slices_of_load(name: str, catalog: DataCatalog) -> tuple[str, ...]:
     if is_parameter(name) and name in catalog and not catalog.unchosen_slices(name):
         return marks_in(catalog.load(name))
     return catalog.unchosen_slices(name) and (
-        marks_in(without(_config(name, catalog), _OF_SAVES)) or _read(name, catalog)
+        marks_in(without_keys(_config(name, catalog), _OF_SAVES)) or _read(name, catalog)
     )
 
 
@@ -78,12 +79,12 @@ def slices_of_save(name: str, catalog: DataCatalog) -> tuple[str, ...]:
     """Return the slices on which it depends where and how a data set is saved."""
     if not catalog.unchosen_slices(name):
         return ()
-    return marks_in(without(_config(name, catalog), _OF_LOADS))
+    return marks_in(without_keys(_config(name, catalog), _OF_LOADS))
 
 
 def slices_of_place(name: str, catalog: DataCatalog) -> tuple[str, ...]:
     """Return the slices for each of which a data set has a place of its own."""
-    return marks_in(without(_config(name, catalog), _OF_SAVES, _OF_LOADS))
+    return marks_in(without_keys(_config(name, catalog), _OF_SAVES, _OF_LOADS))
 
 
 def _read(name: str, catalog: DataCatalog) -> tuple[str, ...]:
@@ -93,13 +94,6 @@ def _read(name: str, catalog: DataCatalog) -> tuple[str, ...]:
 
 def _config(name: str, catalog: DataCatalog) -> Mapping[str, Any]:
     return catalog.config_of(name) or {}
-
-
-def without(config: Any, *keys: str) -> Any:
-    """Return an entry, and entries within it, without some of their keys."""
-    if isinstance(config, Mapping):
-        return {key: without(one, *keys) for key, one in config.items() if key not in keys}
-    return config
 
 
 def is_in_memory(name: str, catalog: DataCatalog) -> bool:

@@ -12,7 +12,7 @@ from sparkpipe.errors import ConfigError, DataSetError, first_line
 from sparkpipe.events import DataSetReport
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import state_of, state_to_load
-from sparkpipe.io.presence import is_present
+from sparkpipe.io.presence import is_known_present
 from sparkpipe.journal import Journal, NodeRecord, RunRecord
 from sparkpipe.journal.changes import decide
 from sparkpipe.journal.code import CodeReader
@@ -271,8 +271,8 @@ class _OneSlice:
 
     def _is_there(self, name: str) -> bool | None:
         try:
-            return is_present(self._catalog[name])
-        except Exception:  # whatever its store raises
+            return is_known_present(self._catalog[name])
+        except DataSetError:  # of an entry that is not possible, which a run tells
             return None
 
 
