@@ -72,6 +72,10 @@ class Commands(LazyGroup):
             "sparkpipe.cli.commands.check:check",
             "Find what is wrong, without running anything.",
         ),
+        "rehearse": (
+            "sparkpipe.cli.commands.rehearse:rehearse",
+            "Run all nodes on schemas, or a few rows; write nothing.",
+        ),
         "plan": ("sparkpipe.cli.commands.plan:plan", "Show what a run would do, and why."),
         "runs": ("sparkpipe.cli.commands.runs:runs", "Show what earlier runs did."),
         "slices": (

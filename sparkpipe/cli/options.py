@@ -174,6 +174,11 @@ def with_options(command: F, *options: Callable[[F], F]) -> F:
     return command
 
 
+def filter_options(command: F) -> F:
+    """Add the options that say which nodes of which pipeline, with which parameters and data."""
+    return with_options(command, *_selection(), *_given())
+
+
 def selection_options(command: F) -> F:
     """Add the options that say what runs, and how."""
     return with_options(command, *_selection(), *_manner())
@@ -278,6 +283,10 @@ def _manner() -> Iterator[Callable[[Any], Any]]:
     yield click.option(
         "--async", "--is-async", "is_async", is_flag=True, help="Load and save data side by side."
     )
+    yield from _given()
+
+
+def _given() -> Iterator[Callable[[Any], Any]]:
     yield params_option("Parameters for this run: a.b:1,c:text")
     yield click.option(
         "--load-versions",

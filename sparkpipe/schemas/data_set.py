@@ -53,7 +53,10 @@ class SchemaDataSet(DelegatingDataSet):
             raise SchemaError(f"the schema cannot be read: {exc}") from exc
 
     def _save(self, data: Any) -> None:
-        super()._save(self.fitted(data))
+        fitted = self.fitted(data)
+        if self._change == "widen" and is_spark_frame(data):
+            self._allow_widening(data)
+        super()._save(fitted)
 
     def fitted(self, data: Any) -> Any:
         """Return data as it is to be saved.
@@ -74,10 +77,8 @@ class SchemaDataSet(DelegatingDataSet):
                 f"a frame is needed, as the entry has a schema, not {type(data).__name__}.",
                 hint="Return a frame of Spark, pandas or Arrow, or remove the schema.",
             )
-        differences = self.differences(found, is_of_spark=is_spark_frame(data))
+        self.differences(found, is_of_spark=is_spark_frame(data))
         if is_spark_frame(data):
-            if any(map(_widens, differences)) and self._change == "widen":
-                self._allow_widening(data.sparkSession)
             return shape_spark(data, self.declared_schema, found, self._change)
         if is_pandas_on_spark(data) or not is_pandas_frame(data):
             return data
@@ -109,11 +110,14 @@ class SchemaDataSet(DelegatingDataSet):
     def _fitted_part(self, part: Any) -> Any:
         return partial(_call_and_fit, self, part) if callable(part) else self.fitted(part)
 
-    def _allow_widening(self, session: Any) -> None:
-        """Let a Delta table that is there widen types."""
+    def _allow_widening(self, data: Any) -> None:
+        """Let a Delta table that is there get the wider types of a frame."""
+        found = schema_of(data)
         name_in_sql = foreign.attribute(unwrapped(self._dataset), "name_in_sql")
-        if callable(name_in_sql) and self._dataset.exists():
-            session.sql(
+        if found is None or not callable(name_in_sql) or not self._dataset.exists():
+            return
+        if any(map(_widens, compare(self.declared_schema, found))):
+            data.sparkSession.sql(
                 f"ALTER TABLE {name_in_sql()} "
                 "SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')"
             )

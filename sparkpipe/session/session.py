@@ -22,6 +22,7 @@ from sparkpipe.slices.asking import Given
 if TYPE_CHECKING:
     from sparkpipe.report.planned import PlannedRun
     from sparkpipe.report.slices import SliceGrid
+    from sparkpipe.session.rehearsing import Rehearsal
 
 
 class Session(OpenProject):
@@ -303,6 +304,42 @@ class Session(OpenProject):
             return self.prepare(selection, runner, **given).run()
         sliced = self.prepare_slices(slices, selection, runner, **given)
         return sliced.run(slices_at_once, fail_fast=fail_fast)
+
+    def rehearse(
+        self,
+        pipeline_name: str | None = None,
+        *,
+        rows: int = 0,
+        load_versions: Mapping[str, str] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        **filters: Any,
+    ) -> Rehearsal:
+        """Run nodes on the schemas of their inputs, or a few rows; nothing real is written.
+
+        What the nodes return is judged as a save would, and passed on. With rows it is written to
+        a temporary folder. No hooks of nodes and data sets are called, and no journal is kept.
+
+        Args:
+            pipeline_name: The name it is registered under; by default ``__default__``.
+            rows: How many rows of each input are read. Without any, an input whose entry has a
+                ``schema`` need not be there.
+            load_versions: See :meth:`run`.
+            inputs: See :meth:`run`.
+            params: See :meth:`run`.
+            filters: Filters of :meth:`run`.
+
+        Returns:
+            Which nodes are good, wrong, and cannot be judged.
+
+        Raises:
+            PreflightError: The pipeline or the configuration is wrong.
+        """
+        from sparkpipe.session.rehearsing import rehearse
+
+        selection = Selection.of(pipeline_name, **filters)
+        session = self.with_params(params) if params else self
+        return rehearse(session, selection, rows, load_versions, inputs)
 
     def unread_params(self) -> list[str]:
         """Tell parameters of this session that nothing of the project reads: misspelt ones.

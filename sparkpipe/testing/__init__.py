@@ -5,9 +5,9 @@ Nothing of it needs pytest: what the fixtures give can be had from here in any t
 
 from __future__ import annotations
 
+from sparkpipe.session.overlay import temporary_catalog
 from sparkpipe.testing.data_set_checks import check_data_set
 from sparkpipe.testing.frames import assert_frames_equal
-from sparkpipe.testing.overlay import temporary_catalog
 from sparkpipe.testing.runner_checks import RUNNER_CHECKS, check_runner
 from sparkpipe.testing.running import TEST_SETTINGS, run_pipeline
 from sparkpipe.testing.sample_files import load_samples

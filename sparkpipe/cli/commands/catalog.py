@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sparkpipe.cli import project_names
+from sparkpipe.cli.commands.catalog_schema import show_schema
 from sparkpipe.cli.groups import Group
 from sparkpipe.cli.options import names, parameters, params_option, pipeline_option
 from sparkpipe.cli.project_command import (
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 @click.group(cls=Group)
 def catalog() -> None:
     """Show the data sets, and add entries."""
+
+
+catalog.add_command(show_schema)
 
 
 @catalog.command("list", cls=ProjectCommand)

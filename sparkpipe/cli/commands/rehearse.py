@@ -1,0 +1,61 @@
+"""``sparkpipe rehearse``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from sparkpipe.cli.options import filter_options, parameters
+from sparkpipe.cli.project_command import ProjectCommand, open_session, project_options
+from sparkpipe.cli.streams import echo
+from sparkpipe.streams import tell_work_done
+
+
+@click.command(cls=ProjectCommand)
+@click.option(
+    "--rows",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Rows of each input; without any its schema is enough.",
+)
+@filter_options
+@click.option(
+    "--slice",
+    "slices",
+    multiple=True,
+    metavar="NAME=SLICE",
+    help="As of this slice, where nodes depend on slices: day=2024-01-31.",
+)
+@project_options
+def rehearse(
+    *,
+    rows: int,
+    pipeline: str | None,
+    params: tuple[str | Mapping[str, Any], ...],
+    load_versions: dict[str, str],
+    config: str | None,
+    slices: tuple[str, ...],
+    env: str | None,
+    conf_source: str | None,
+    verbose: bool,
+    **filters: Any,
+) -> None:
+    """Run every node on the schemas of its inputs, or a few rows of them; nothing real is written.
+
+    Finds wrong columns and types in seconds, also where there is no data: inputs whose entries
+    have a schema need not be there. A node that cannot take data without rows is unjudged, and
+    what hangs on it goes on with the schema of its entry. Ends with 1 if something is wrong.
+    """
+    from sparkpipe.cli.logs import configure_logging
+
+    configure_logging(None, verbose=verbose)
+    with open_session(env, conf_source, parameters(params)) as session:
+        chosen = session.with_slices(*slices) if slices else session
+        found = chosen.rehearse(pipeline, rows=rows, load_versions=load_versions, **filters)
+    tell_work_done()
+    echo(str(found))
+    if not found.is_good:
+        raise click.exceptions.Exit(1)

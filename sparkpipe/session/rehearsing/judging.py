@@ -1,0 +1,102 @@
+"""Whether a failure in a rehearsal would be one of a run, or comes of there being no rows."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+from sparkpipe.errors import PipelineError
+from sparkpipe.io import foreign
+from sparkpipe.io.declared import unwrapped
+from sparkpipe.io.kinds import is_spark_frame
+from sparkpipe.schemas import Schema
+from sparkpipe.schemas.formats import format_problems
+from sparkpipe.schemas.frames import is_pandas_frame
+from sparkpipe.schemas.policy import SchemaError
+
+# Raised whatever the data is.
+_OF_CODE = (ImportError, NameError, NotImplementedError, PipelineError, SchemaError, SyntaxError)
+# Where pandas looks up columns.
+_LOOKUPS = ("pandas/core/frame.py", "pandas/core/generic.py", "pandas/core/groupby/grouper.py")
+
+
+def is_wrong(exc: BaseException) -> bool:
+    """Whether a node that has raised this would fail on any data of the same schemas.
+
+    Args:
+        exc: What it has raised on data without rows.
+    """
+    return any(map(_tells_of_code, _causes(exc)))
+
+
+def _tells_of_code(exc: BaseException) -> bool:
+    if isinstance(exc, UnboundLocalError):  # a name that a loop over rows would have set
+        return False
+    if isinstance(exc, (*_OF_CODE, *_of_analysis())):
+        return True
+    if isinstance(exc, AttributeError):
+        owner = getattr(exc, "obj", None)
+        return type(exc).__name__ == "PySparkAttributeError" or _is_frame(owner)
+    if isinstance(exc, KeyError):
+        files = [frame.filename for frame in traceback.extract_tb(exc.__traceback__)]
+        return any(name.replace("\\", "/").endswith(_LOOKUPS) for name in files)
+    return False
+
+
+def _of_analysis() -> tuple[type[BaseException], ...]:
+    found = getattr(sys.modules.get("pyspark.errors"), "AnalysisException", None)
+    return (found,) if isinstance(found, type) else ()
+
+
+def _causes(exc: BaseException) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    link: BaseException | None = exc
+    while link is not None and link not in seen:
+        seen.append(link)
+        yield link
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+
+
+def _is_frame(value: Any) -> bool:
+    return is_spark_frame(value) or is_pandas_frame(value)
+
+
+def has_no_rows(value: Any, *, looks: bool) -> bool:
+    """Whether data is a frame without rows, or has one among its parts.
+
+    Args:
+        value: The data.
+        looks: Have Spark look; else all of its frames are taken for such.
+    """
+    if is_spark_frame(value):
+        return bool(value.isEmpty()) if looks else True
+    if is_pandas_frame(value):
+        return len(value) == 0
+    return isinstance(value, dict) and any(
+        callable(part) or (_is_frame(part) and has_no_rows(part, looks=looks))
+        for part in value.values()
+    )
+
+
+def find_unsavable(found: Schema, data_set: Any) -> str:
+    """Say why a data set could not save a frame of a schema; empty if it may.
+
+    Args:
+        found: The schema of the frame.
+        data_set: The data set.
+    """
+    inner = unwrapped(data_set)
+    problems = format_problems(found, inner)
+    options = foreign.attribute(inner, "_save_args")
+    given = options.get("partitionBy") if isinstance(options, dict) else None
+    given = given or foreign.attribute(inner, "_partition_columns")
+    partitions = [given] if isinstance(given, str) else given if isinstance(given, list) else []
+    known = {name.casefold() for name in found.names}
+    problems += [
+        f"it is partitioned by '{name}', and the data has no such column: {', '.join(found.names)}."
+        for name in partitions
+        if str(name).casefold() not in known
+    ]
+    return " ".join(problems).removeprefix("schema: ")

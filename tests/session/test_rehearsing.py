@@ -1,0 +1,211 @@
+"""A rehearsal finds wrong columns on schemas alone, and writes nothing real."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from in_process import call
+
+from sparkpipe.errors import PreflightError
+from sparkpipe.schemas import read_schema
+from sparkpipe.session import Session
+
+_number = itertools.count()
+
+REGISTRY = """
+from sparkpipe.pipeline import node, pipeline
+
+
+def add_tax(orders, rate):
+    return orders.assign(total=orders["amount"] * (1 + rate))
+
+
+def by_country(totals):
+    return totals.groupby("contry", as_index=False)["total"].sum()
+
+
+def share(totals):
+    return {"largest": float(totals["total"].max()), "first": totals["country"].iloc[0]}
+
+
+def tell(shares):
+    return f"{shares['first']}: {shares['largest']:.1f}"
+
+
+def shout(report):
+    print(report.upper())
+
+
+def register_pipelines():
+    return {"__default__": pipeline([
+        node(add_tax, ["orders", "params:rate"], "totals", name="tax"),
+        node(by_country, "totals", "countries", name="countries"),
+        node(share, "totals", "shares", name="share"),
+        node(tell, "shares", "report", name="tell"),
+        node(shout, "report", None, name="shout"),
+        node(lambda countries: countries, "countries", "copied", name="copy"),
+    ])}
+"""
+
+SCHEMA = "id BIGINT, country STRING, amount DOUBLE"
+ORDERS = pd.DataFrame({"id": [1, 2], "country": ["NZ", "NO"], "amount": [5.0, 7.0]})
+
+
+def csv(name: str, **more: Any) -> dict[str, Any]:
+    return {"type": "pandas.CSVDataSet", "filepath": f"data/{name}.csv", **more}
+
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    package = f"rehearsing_{next(_number)}"
+
+    def make_project(registry: str = REGISTRY, **entries: Any) -> Path:
+        catalog = {
+            "orders": csv("orders", schema=SCHEMA),
+            "totals": csv("totals"),
+            "countries": csv("countries", schema="country STRING, total DOUBLE"),
+            "report": {"type": "text.TextDataSet", "filepath": "data/report.txt"},
+            **entries,
+        }
+        files = {
+            "pyproject.toml": f'[tool.sparkpipe]\npackage_name = "{package}"\n',
+            f"{package}/__init__.py": "",
+            f"{package}/pipeline_registry.py": registry,
+            "conf/base/catalog.yml": yaml.safe_dump(catalog),
+            "conf/base/parameters.yml": "rate: 0.2\n",
+        }
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return tmp_path
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return make_project
+
+
+def verdicts(project: Path, **options: Any) -> dict[str, str]:
+    found = Session(project).rehearse(**options)
+    return {one.node: one.verdict for one in found.nodes}
+
+
+def test_without_data_schemas_of_the_catalog_are_enough(make: Make) -> None:
+    project = make()
+    found = Session(project).rehearse()
+    assert {one.node: one.verdict for one in found.nodes} == {
+        "tax": "good",
+        "countries": "wrong",
+        "share": "unjudged",  # takes the first row, and there is none
+        "tell": "unjudged",
+        "shout": "unjudged",  # what it does is not done in a rehearsal
+        "copy": "good",  # goes on with the schema of its input
+    }
+    (wrong,) = found.of("wrong")
+    assert "Node 'countries' failed: KeyError: 'contry'" in wrong.reason
+    assert wrong.location.endswith("in by_country")
+    assert "6 nodes on 0 rows: 2 good, 1 wrong, 3 unjudged" in str(found)
+    assert not found.is_good
+    assert not (project / "data").exists()
+
+
+def test_with_rows_nodes_run_on_them_and_write_elsewhere(make: Make) -> None:
+    project = make(REGISTRY.replace("contry", "country"))
+    (project / "data").mkdir()
+    ORDERS.to_csv(project / "data/orders.csv", index=False)
+    assert verdicts(project, rows=1) == {
+        **dict.fromkeys(("tax", "countries", "share", "tell", "copy"), "good"),
+        "shout": "unjudged",
+    }
+    assert [path.name for path in (project / "data").iterdir()] == ["orders.csv"]
+
+
+def test_what_a_node_returns_is_judged_by_the_schema_of_its_output(make: Make) -> None:
+    totals = csv("totals", schema=f"{SCHEMA}, totl DOUBLE")
+    found = Session(make(totals=totals)).rehearse(node_names="tax")
+    assert found.of("wrong")[0].reason.startswith(
+        "Node 'tax' could not save 'totals' (CSVDataSet, "
+    )
+    assert "missing: 'totl' (double) is missing. Did you mean 'total'?" in str(found)
+
+
+def test_without_data_and_schema_a_node_is_unjudged(make: Make) -> None:
+    found = Session(make(orders=csv("orders"))).rehearse(node_names=["tax"])
+    (one,) = found.nodes
+    assert one.verdict == "unjudged"
+    assert "'orders' cannot be loaded, and its entry has no schema: " in one.reason
+
+
+@pytest.mark.parametrize("kind", ["pandas.CSVDataSet", "pandas.ParquetDataSet"])
+def test_types_are_those_of_data_that_is_there(make: Make, kind: str) -> None:
+    registry = REGISTRY.replace('orders["amount"]', 'orders["amount"].astype("int64")')
+    registry = registry.replace("contry", "country")
+    project = make(registry, orders={"type": kind, "filepath": "data/orders"})
+    (project / "data").mkdir()
+    save = ORDERS.to_csv if kind.endswith("CSVDataSet") else ORDERS.to_parquet
+    save(project / "data/orders", index=False)
+    assert verdicts(project, to_outputs="countries") == {"tax": "good", "countries": "good"}
+
+
+def test_what_is_wrong_with_the_project_is_told(make: Make) -> None:
+    project = make(orders=csv("orders", schema="id BIGNIT"))
+    with pytest.raises(PreflightError, match=r"no type of Spark\. Did you mean 'bigint'"):
+        Session(project).rehearse()
+    with pytest.raises(PreflightError, match=r"reads the parameter 'rat'\. Did you mean 'rate'"):
+        Session(make()).rehearse(params={"rat": 1})
+
+
+def test_the_command_tells_all_and_ends_with_1(make: Make) -> None:
+    project = make()
+    ended = call("sparkpipe", ["rehearse", "--nodes", "tax,countries"], project, {})
+    assert ended.status == 1
+    assert "Wrong: Node 'countries' failed: KeyError: 'contry'" in ended.out
+    assert "2 nodes on 0 rows: 1 good, 1 wrong, 0 unjudged" in ended.out
+    assert call("sparkpipe", ["rehearse", "--nodes", "tax"], project, {}).status == 0
+
+
+def test_the_schema_of_data_is_shown_and_saved(make: Make) -> None:
+    project = make(orders=csv("orders", schema="id INT NOT NULL COMMENT 'number', country STRING"))
+    (project / "data").mkdir()
+    ORDERS.to_csv(project / "data/orders.csv", index=False)
+    shown = call("sparkpipe", ["catalog", "schema", "orders"], project, {})
+    assert "id       bigint  NOT NULL  number" in shown.out
+    assert "Differs from the entry: type: 'id' is bigint, not int." in shown.out
+    assert "Differs from the entry: extra: 'amount' (double) is not in the schema." in shown.out
+    written = call("sparkpipe", ["catalog", "schema", "orders", "--write"], project, {})
+    assert "In the entry of 'orders': schema: conf/base/schemas/orders.json" in written.out
+    saved = read_schema(str(project / "conf/base/schemas/orders.json"))
+    assert saved.ddl() == "id bigint NOT NULL COMMENT 'number', country string, amount double"
+
+
+def test_of_a_contract_all_else_stays(make: Make) -> None:
+    project = make(orders=csv("orders", schema="contract.yaml"))
+    contract = {
+        "apiVersion": "v3.0.2",
+        "kind": "DataContract",
+        "team": [{"username": "ada"}],
+        "schema": [
+            {
+                "name": "orders",
+                "properties": [
+                    {"name": "id", "logicalType": "integer", "classification": "public"}
+                ],
+            }
+        ],
+    }
+    (project / "contract.yaml").write_text(yaml.safe_dump(contract))
+    (project / "data").mkdir()
+    ORDERS.to_csv(project / "data/orders.csv", index=False)
+    assert call("sparkpipe", ["catalog", "schema", "orders", "--write"], project, {}).status == 0
+    written = yaml.safe_load((project / "contract.yaml").read_text())
+    assert written["team"] == contract["team"]
+    assert written["schema"][0]["properties"][0]["classification"] == "public"
+    assert read_schema(str(project / "contract.yaml")).names == ("id", "country", "amount")
