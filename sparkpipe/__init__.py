@@ -6,12 +6,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sparkpipe.hooks import hook_impl
     from sparkpipe.io import DataCatalog
-    from sparkpipe.pipeline import Pipeline, node
+    from sparkpipe.pipeline import Pipeline
+    from sparkpipe.pipeline.node import node
+    from sparkpipe.pipeline.sql_node import sql_node
     from sparkpipe.session import Session
 
 __version__ = "0.1.0"
 
-__all__ = ["DataCatalog", "Pipeline", "Session", "__version__", "hook_impl", "node"]
+__all__ = [
+    "DataCatalog",
+    "Pipeline",
+    "Session",
+    "__version__",
+    "hook_impl",
+    "node",
+    "sql_node",
+]
 
 # Imported when asked for: importing sparkpipe itself must cost nothing.
 _HOMES = {
@@ -20,6 +30,7 @@ _HOMES = {
     "Session": "sparkpipe.session",
     "hook_impl": "sparkpipe.hooks",
     "node": "sparkpipe.pipeline",
+    "sql_node": "sparkpipe.pipeline",
 }
 
 

@@ -17,6 +17,8 @@ _EXTRAS = {
     "openpyxl": "excel",
     "sqlalchemy": "sql",
     "matplotlib": "matplotlib",
+    "sqlglot": "sql-nodes",
+    "duckdb": "duckdb",
 }
 
 

@@ -26,6 +26,7 @@ from sparkpipe.journal.modules import (
     version_of,
 )
 from sparkpipe.journal.sources import SourceFile, Written, read_source, write
+from sparkpipe.sql import SqlQuery
 
 #: Packages whose objects are connections, locks and the like: what they hold is no value.
 _LIVE = frozenset({"pyspark", "py4j", "logging", "threading", "_thread", "random"})
@@ -151,6 +152,8 @@ class CodeReader:
             return f"{_name_of(value)} of {self._value(owner, needing)}"
         if isinstance(value, ModuleType):
             return f"module {value.__name__}"
+        if isinstance(value, SqlQuery):
+            return self._query(value, needing)
         wrapped = getattr(value, "__wrapped__", None)
         if callable(wrapped):  # such as what lru_cache makes
             return f"{_name_of(type(value))} of {self._token(wrapped, needing)}"
@@ -210,6 +213,13 @@ class CodeReader:
         name = getattr(func.__code__, "co_qualname", func.__qualname__)
         key = f"{shown_module(module)}.{name}"
         return self._needed(id(func), key, needing, lambda piece: self._read_function(func, piece))
+
+    def _query(self, query: SqlQuery, needing: _Piece) -> str:
+        """Add a query: what it says counts, and neither comments nor the way it is laid out."""
+        piece = _Piece("query", f"{query.file}:1" if query.file else "")
+        piece.digest = digest_of_text(query.engine, query.dialect, *query.words)
+        needing.needs.append(piece)
+        return piece.key
 
     def _own_inside(self, func: FunctionType) -> list[Any]:
         """Return what is the project's of what a decorator, or other code, has wrapped."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.errors import ConfigError, did_you_mean
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.project import DEFAULT_PIPELINE
+from sparkpipe.sql import SqlQuery
 
 if TYPE_CHECKING:
     from sparkpipe.io import DataCatalog
@@ -54,16 +55,20 @@ def node_code(node: Node, pipeline_name: str, catalog: DataCatalog) -> str:
         pipeline_name: A pipeline that has it.
         catalog: The catalog of the session.
     """
-    arguments = _arguments(node)
     loads = {name: _load(name, pipeline_name, catalog) for name in node.input_names}
     told = [f"# Node '{node.name}' of pipeline '{pipeline_name}': {_where(node.func)}"]
     told += [note for name in node.input_names if (note := _note(name, catalog))]
+    if isinstance(node.func, SqlQuery):
+        return "\n".join([*told, *_asked(node, node.func, loads)]) + "\n"
+    arguments = _arguments(node)
     body = _Body.of(node, arguments)
     code = _called(node, pipeline_name, loads) if body is None else body.code(arguments, loads)
     return "\n".join([*told, *code]) + "\n"
 
 
 def _where(func: Callable[..., Any]) -> str:
+    if isinstance(func, SqlQuery):
+        return func.shown
     plain = inspect.unwrap(func)
     name = f"{getattr(plain, '__module__', '')}.{getattr(plain, '__qualname__', repr(plain))}"
     try:
@@ -251,5 +256,31 @@ def _called(node: Node, pipeline_name: str, loads: Mapping[str, str]) -> list[st
         "result = function(",
         *(f"    {argument}," for argument in arguments),
         ")",
+        "result",
+    ]
+
+
+def _asked(node: Node, query: SqlQuery, loads: Mapping[str, str]) -> list[str]:
+    """Return code with the text of a query in it, to change and to run again."""
+    pairs = zip(query.inputs, node.arguments, strict=True)
+    quote = '"""' if "'''" in query.text else "'''"
+    is_plain = "\\" not in query.text and quote not in query.text
+    text = f"{quote}\n{query.text.strip()}\n{quote}" if is_plain else repr(query.text)
+    options = [
+        f"{key}={value!r}, "
+        for key, value, usual in (
+            ("engine", query.engine, "spark"),
+            ("dialect", query.dialect, "spark"),
+        )
+        if value != usual
+    ]
+    return [
+        "from sparkpipe import sql_node",
+        "",
+        f"query = {text}",
+        "inputs = {",
+        *(f"    {called!r}: {loads[name]}," for called, name in pairs),
+        "}",
+        f"result = sql_node(query=query, {''.join(options)}outputs='result').run(inputs)['result']",
         "result",
     ]

@@ -21,6 +21,7 @@ from sparkpipe.io.declared import (
 )
 from sparkpipe.io.deferred import DeferredDataSet
 from sparkpipe.pipeline import Pipeline
+from sparkpipe.pipeline.sql_node import places_of_inputs
 from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.plan.conflicts import target_problems
 from sparkpipe.slices.marks import PREFIX
@@ -47,6 +48,7 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
         for name in node.input_names:
             needed_by.setdefault(name, []).append(node.name)
     inputs = pipeline.inputs()
+    places = places_of_inputs(pipeline.nodes)
     known = [*catalog, *pipeline.all_outputs()]
     unknown = 0
     for name in sorted(inputs):
@@ -54,7 +56,8 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
         if name not in catalog:
             unknown += 1
             # Each guess looks at every name; where all are missing, none of them was misspelt.
-            problems.append(_unknown_input(name, readers, known if unknown <= _GUESSES else []))
+            guesses = known if unknown <= _GUESSES else []
+            problems.append(_unknown_input(name, readers, places.get(name, ""), guesses))
             continue
         missing = _missing_data(name, catalog)
         if missing:
@@ -156,7 +159,8 @@ def _described(data_set: Any, reason: str) -> str:
     return f"({type(data_set).__name__}{where})"
 
 
-def _unknown_input(name: str, readers: str, known: list[str]) -> str:
+def _unknown_input(name: str, readers: str, place: str, known: list[str]) -> str:
+    readers = f"{readers} ({place})" if place else readers
     if name.startswith("params:"):
         what = f"The parameter '{name.removeprefix('params:')}' that {readers} needs is not set."
         params = [one.removeprefix("params:") for one in known if one.startswith("params:")]

@@ -30,6 +30,7 @@ from sparkpipe.project.importing import (
     refuse_other_package,
     refuse_unreadable,
 )
+from sparkpipe.sql.files import looking_in
 
 _logger = logging.getLogger(__name__)
 
@@ -43,7 +44,12 @@ def load_pipelines(project: Project) -> tuple[dict[str, Pipeline], list[str]]:
     module they are found by :func:`find_pipelines`.
     """
     make_importable(project)
-    with _registering(project.package_name), collecting_errors() as errors:
+    package = project.source_dir.joinpath(*project.package_name.split("."))
+    with (
+        _registering(project.package_name),
+        looking_in(project.path, package),
+        collecting_errors() as errors,
+    ):
         try:
             pipelines = _registered(project)
         except SparkpipeError as exc:

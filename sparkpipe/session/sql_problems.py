@@ -1,0 +1,74 @@
+"""Columns that SQL nodes name and that their tables lack, told without Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sparkpipe.errors import DataSetError
+from sparkpipe.io import DataCatalog
+from sparkpipe.io.declared import location_of
+from sparkpipe.io.files import split_protocol
+from sparkpipe.pipeline import Pipeline
+from sparkpipe.schemas import Schema, read_schema
+from sparkpipe.schemas.stored import stored_columns
+from sparkpipe.sql import SqlQuery
+
+Columns = tuple[str, ...] | None
+
+
+def find_column_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+    """Tell columns that are nowhere, as far as the columns of tables are known.
+
+    They are those of the schema of an entry, of what is stored where no node writes it, and of the
+    results of SQL nodes.
+
+    Args:
+        pipeline: The nodes.
+        catalog: Where their data is.
+    """
+    nodes = [node for node in pipeline.nodes if isinstance(node.func, SqlQuery)]
+    if not nodes:
+        return []
+    from sparkpipe.sql.columns import find_unknown_columns, result_columns
+
+    written = pipeline.all_outputs()
+    made: dict[str, Columns] = {}
+    problems: list[str] = []
+    for node in nodes:
+        query: Any = node.func
+        known: dict[str, tuple[str, ...]] = {}
+        for called, name in zip(query.tables, node.arguments, strict=False):
+            columns = made.get(name) or _columns_of(name, catalog, is_written=name in written)
+            if columns is not None:
+                known[called] = columns
+        problems += find_unknown_columns(query, known)
+        made[node.output_names[0]] = result_columns(query, known)
+    return problems
+
+
+def _columns_of(name: str, catalog: DataCatalog, *, is_written: bool) -> Columns:
+    """Return the columns of a data set; None where they are not known."""
+    if name not in catalog or catalog.unchosen_slices(name):
+        return None
+    try:
+        data_set = catalog[name]
+        declared = _declared(data_set, catalog.config_of(name) or {})
+    except DataSetError:  # told with the entry
+        return None
+    if declared is not None or is_written:
+        return declared
+    protocol, path = split_protocol(location_of(data_set))
+    return stored_columns(Path(path)) if protocol == "file" and path else None
+
+
+def _declared(data_set: Any, config: Mapping[str, Any]) -> Columns:
+    """Return the columns that an entry declares, where the data can have no others."""
+    schema = getattr(data_set, "declared_schema", None)
+    if isinstance(schema, Schema):
+        is_whole = config.get("schema_change", "fail") in ("fail", "widen")
+        return schema.names if is_whole else None
+    arguments = config.get("load_args")
+    given = arguments.get("schema") if isinstance(arguments, Mapping) else None
+    return None if given is None else read_schema(given).names
