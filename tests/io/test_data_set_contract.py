@@ -37,8 +37,8 @@ from sparkpipe.io import (
 )
 from sparkpipe.io.data_set import DECLARATIONS
 from sparkpipe.io.wrapper import WrapperDataSet
+from sparkpipe.session.overlay import TemporaryDataSet
 from sparkpipe.testing import check_data_set
-from sparkpipe.testing.overlay import TemporaryDataSet
 
 APPENDING = {"open_args_save": {"mode": "a"}}
 _versions = count(1)

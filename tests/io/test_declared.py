@@ -30,7 +30,7 @@ from sparkpipe.pipeline import node, pipeline
 from sparkpipe.plan import find_problems
 from sparkpipe.plan.conflicts import target_problems
 from sparkpipe.runner import ParallelRunner, SequentialRunner
-from sparkpipe.testing.overlay import TemporaryDataSet
+from sparkpipe.session.overlay import TemporaryDataSet
 
 
 def everything(data_set: Any) -> dict[str, Any]:
