@@ -174,13 +174,18 @@ class _State:
     ended: Counter[NodeStatus] = field(default_factory=Counter)
 
 
-def make_view(stream: TextIO) -> View:
-    """Return a live view for a terminal that can show one, else one of plain lines."""
+def make_view(stream: TextIO, tell: Callable[[str], None] | None = None) -> View:
+    """Return a live view for a terminal that can show one, else one of plain lines.
+
+    Args:
+        stream: Where a live one is drawn.
+        tell: Takes plain lines; by default the log does.
+    """
     if is_live(stream):
         from sparkpipe.report.live import LiveView
 
         return LiveView(stream)
-    return PlainView()
+    return PlainView(tell)
 
 
 def is_live(stream: TextIO) -> bool:
@@ -196,13 +201,18 @@ def is_live(stream: TextIO) -> bool:
 
 
 class PlainView:
-    """Logs a line about nodes that run long: after half a minute, one minute, two, four, ..."""
+    """Tells nodes that run long: after half a minute, one minute, two, four, ...
 
-    def __init__(self) -> None:
+    Args:
+        tell: Takes a line; by default the log does.
+    """
+
+    def __init__(self, tell: Callable[[str], None] | None = None) -> None:
+        self._tell = tell or _logger.info
         self._due: dict[str, float] = {}
 
     def show(self, snapshot: Snapshot) -> None:
-        """Log the nodes for which a line is due."""
+        """Tell the nodes for which a line is due."""
         due = []
         for node in snapshot.running:
             when = self._due.get(node.name, _FIRST_LINE_SECONDS)
@@ -214,7 +224,7 @@ class PlainView:
         if due:
             named = ", ".join(map(_told, due[:_MOST_NAMED]))
             more = f" and {len(due) - _MOST_NAMED} more" if len(due) > _MOST_NAMED else ""
-            _logger.info("Still running: %s%s", named, more)
+            self._tell(f"Still running: {named}{more}")
 
     def close(self) -> None:
         """Nothing is left behind."""

@@ -1,16 +1,17 @@
-"""Where the time of a run went: a line for each node, the slowest first."""
+"""Where the time of a run went: a line for each node, the slowest first, and what it comes to."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sparkpipe.events import RunObserver
+from sparkpipe.report.figures import figure_lines
 from sparkpipe.report.text import duration, fitted, printable, width_of
 
 if TYPE_CHECKING:
-    from sparkpipe.events import NodeEnded, RunEnded
+    from sparkpipe.events import NodeEnded, RunEnded, RunStarted
 
 # What fits on a screen beside the rest of a run; the log file has all.
 _MOST_ROWS = 12
@@ -34,6 +35,11 @@ class RunSummary(RunObserver):
     def __init__(self) -> None:
         self.reports: list[NodeEnded] = []
         self.seconds = 0.0
+        self._flow: dict[str, tuple[Sequence[str], Sequence[str]]] = {}
+
+    def on_run_started(self, event: RunStarted) -> None:
+        """Keep what its nodes read and write."""
+        self._flow |= {one.name: (one.input_names, one.output_names) for one in event.plan.nodes}
 
     def on_node_ended(self, event: NodeEnded) -> None:
         """Keep it."""
@@ -44,8 +50,13 @@ class RunSummary(RunObserver):
         self.seconds += event.seconds
 
     def lines(self, verbose: bool = False) -> list[str]:
-        """Return the table; see :func:`summary_lines`."""
-        return summary_lines(self.reports, verbose)
+        """Return the table, and what the run comes to.
+
+        Args:
+            verbose: See :func:`summary_lines`.
+        """
+        figures = figure_lines(self._flow, self.reports, self.seconds)
+        return [*summary_lines(self.reports, verbose), *figures]
 
 
 def summary_lines(reports: Iterable[NodeEnded], verbose: bool = False) -> list[str]:

@@ -97,3 +97,27 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def amount(number: int) -> str:
+    """Return a number for people.
+
+    >>> amount(1234567)
+    '1,234,567'
+    """
+    return f"{number:,}"
+
+
+def size(number: float) -> str:
+    """Return a number of bytes for people.
+
+    >>> size(0), size(999), size(12_345), size(2_500_000_000)
+    ('0 bytes', '999 bytes', '12.3 kB', '2.5 GB')
+    """
+    if number < 1000:
+        return f"{number:.0f} bytes"
+    for unit in ("kB", "MB", "GB", "TB"):
+        number /= 1000
+        if number < 999.95 or unit == "TB":
+            break
+    return f"{number:.1f} {unit}"

@@ -360,7 +360,9 @@ def test_a_long_run_ends_with_its_summary(shop: ShopProject) -> None:
     lines = ended.stderr.splitlines()
     after = lines[next(i for i, line in enumerate(lines) if "Run completed" in line) + 1 :]
     assert after[0].split()[:2] == ["Node", "Total"]
-    assert {line.split()[0] for line in after[1:]} == {"double", "total", "shout"}
+    assert {line.split()[0] for line in after[1:4]} == {"double", "total", "shout"}
+    assert after[4].startswith("Slowest path: ")
+    assert after[5].startswith("Written: 2 data sets, ")
     assert "Node" not in ended.stdout
 
 

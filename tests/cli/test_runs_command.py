@@ -259,3 +259,16 @@ def test_a_journal_that_cannot_be_read_is_told(shop: ShopProject) -> None:
     said = shop.command("runs", "list")
     assert said.status == 2
     assert f"Error: {told} Install what it says, or change 'path' in journal.yml." in said.err
+
+
+def test_a_run_is_watched_to_its_end(shop: ShopProject) -> None:
+    shop.command("run")
+
+    ended = shop.command("runs", "watch")
+
+    assert ended.status == 0, ended.text
+    assert "3 of 3 nodes have ended" in ended.out
+    assert ": done after" in ended.out
+    shop.replace("shop/nodes.py", "return str(report).upper()", "raise ValueError('no voice')")
+    shop.command("run")
+    assert shop.command("runs", "watch").status == 1

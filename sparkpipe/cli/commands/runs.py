@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _LISTED = 20
+_SILENCE_SECONDS = 3600.0
 
 
 def _form(command: F) -> F:
@@ -88,6 +89,39 @@ def show_run(
         _echo_json(shown.as_dict())
     else:
         echo(str(shown))
+
+
+@runs.command("watch", cls=ProjectCommand)
+@click.argument("run_id", default="last")
+@click.option(
+    "--silence",
+    type=click.FloatRange(min=0, min_open=True),
+    default=_SILENCE_SECONDS,
+    help="Where nobody can tell whether a run lives: after how many seconds without a word it is "
+    "taken for dead [3600].",
+)
+@project_options
+@click.pass_context
+def watch_runs(
+    ctx: click.Context,
+    *,
+    run_id: str,
+    silence: float,
+    env: str | None,
+    conf_source: str | None,
+    verbose: bool,
+) -> None:
+    """Follow a run of another process until it ends; by default the last one.
+
+    RUN_ID is the name of a run, or the beginning of it. The exit status is 0 if the run ended well.
+    """
+    import sys
+
+    from sparkpipe.report.runs.watching import watch_run
+
+    record = watch_run(_runs(env, conf_source), run_id, echo, sys.stderr, silence=silence)
+    if record.outcome != "done":
+        ctx.exit(1)
 
 
 @runs.command("diff", cls=ProjectCommand)
