@@ -130,6 +130,7 @@ def test_runner_whose_module_breaks_is_told_with_its_line(
     assert "shop/runner.py:1" in said
 
 
+@pytest.mark.slow
 def test_working_folder_that_was_removed_is_told(shop: ShopProject) -> None:
     gone = shop.path / "gone"
     gone.mkdir()
@@ -306,6 +307,7 @@ def open_folder() -> Iterator[Path]:
 SOMEBODY_ELSE = "setpriv --reuid=65534 --regid=65534 --clear-groups"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     sys.platform == "win32" or os.geteuid() != 0 or shutil.which("setpriv") is None,
     reason="needs root, who alone can be somebody else",

@@ -203,6 +203,7 @@ def test_project_is_found_from_a_folder_inside(shop: ShopProject) -> None:
     assert (shop.path / "data/report.json").exists()
 
 
+@pytest.mark.slow
 def test_run_without_spark_imports_no_pyspark(shop: ShopProject) -> None:
     shop.replace(
         "shop/nodes.py", "return {", "import sys\n    return {'spark': 'pyspark' in sys.modules,"
@@ -504,6 +505,7 @@ def test_names_with_commas_stand_in_quotes(odd: ShopProject) -> None:
     assert "a quote does not fit" in odd.command("run", "--from-inputs", '"eu,sales').err
 
 
+@pytest.mark.slow
 def test_a_version_stands_after_the_last_colon(odd: ShopProject) -> None:
     assert odd.command("run").status == 0
     (version,) = (path.name for path in (odd.path / "data/report.json").iterdir())

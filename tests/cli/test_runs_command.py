@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from cli_project import ShopProject
 
 from sparkpipe.events import NodeStarted, observing
@@ -221,6 +222,7 @@ def test_a_clock_that_went_back_is_told(shop: ShopProject) -> None:
     assert "The clock of this machine is behind" in said.text
 
 
+@pytest.mark.slow
 def test_hostile_names_of_runs_and_nodes(shop: ShopProject) -> None:
     outside = shop.path / "x.jsonl"
     outside.write_text('{"kind": "run_started"}\n')

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from cli_project import PLAIN, ShopProject
 
-pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+pytestmark = [
+    pytest.mark.slow,  # a process for each
+    pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full"),
+]
 
 CALLED = "    return [number * factor"
 

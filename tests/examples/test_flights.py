@@ -90,6 +90,7 @@ def test_everything_is_in_the_catalog(ran: tuple[Session, dict[str, Any]]) -> No
     assert outputs == {}
 
 
+@pytest.mark.slow
 def test_the_sources_have_the_rows_that_they_should(sources: dict[str, Any]) -> None:
     assert {name: len(table) for name, table in sources.items()} == ROWS
 

@@ -236,6 +236,7 @@ def test_functions_that_call_each_other_end(trips: Any) -> None:
     assert len(parts(module.f0)) == 2_001
 
 
+@pytest.mark.slow
 def test_it_is_the_same_in_every_process(trips: Any, tmp_path: Any) -> None:
     trips.nodes(NODES + "NAMES = {'a', 'b', 'c'}\ndef n(x):\n    return NAMES\n")
     program = textwrap.dedent("""

@@ -298,6 +298,7 @@ with observing(JournalWriter(sys.argv[1])):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wait", [0.0, 0.05, 0.15])
 def test_a_kill_at_any_moment_loses_no_line_but_the_last(tmp_path: Path, wait: float) -> None:
     with subprocess.Popen(
@@ -321,6 +322,7 @@ def test_a_kill_at_any_moment_loses_no_line_but_the_last(tmp_path: Path, wait: f
     assert len(record.notes) <= 1
 
 
+@pytest.mark.slow
 def test_two_machines_may_use_one_name_at_one_address(tmp_path: Path) -> None:
     machines = [
         subprocess.Popen([sys.executable, "-c", MANY, tmp_path, "run"], stdout=subprocess.DEVNULL)

@@ -295,6 +295,7 @@ def test_ring_is_refused_wherever_it_is_cut(size: int, data: Any) -> None:
         assert all(n.name in str(error.value) for n in ring)
 
 
+@pytest.mark.slow
 def test_long_chain_neither_overflows_nor_takes_long() -> None:
     chain = [node(step, f"d{i}", f"d{i + 1}", name=f"n{i}") for i in range(3000)]
     made = sum(map(Pipeline, ([n] for n in chain)), Pipeline([]))

@@ -90,6 +90,7 @@ def test_the_empty_plan() -> None:
     assert plan.releasable == frozenset()
 
 
+@pytest.mark.slow
 def test_the_order_does_not_depend_on_the_hash_seed() -> None:
     code = (
         "from sparkpipe.pipeline import node, pipeline\n"

@@ -26,6 +26,7 @@ except ConfigError as exc:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", LINES)
 def test_a_line_that_needs_a_session_is_named_with_what_to_do(tmp_path: Path, kind: str) -> None:
     head = "from pyspark.sql import Window, functions\n\n"

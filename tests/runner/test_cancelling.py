@@ -170,6 +170,7 @@ def _start(code: str, tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_ends_the_processes_and_leaves_no_file(tmp_path: Path) -> None:
     process = _start(INTERRUPTED_TWICE, tmp_path, str(tmp_path / "begun"))
     told, _ = process.communicate(timeout=60)

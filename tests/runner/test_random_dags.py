@@ -20,6 +20,7 @@ from sparkpipe.runner import (
 MakeRunner = Callable[..., AbstractRunner]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("make", "times", "with_hooks"),
