@@ -15,6 +15,7 @@
     ├── DataSetError                 a data set could not be made, loaded or saved
     │   ├── DataSetNotFoundError     the catalog has no data set of that name
     │   ├── SeveralDataSetErrors     more than one could not be loaded or saved
+    │   ├── CheckFailedError         its data did not pass its checks
     │   ├── DataSetAlreadyExistsError
     │   ├── CredentialsNotFoundError an entry names credentials that are not there (also a KeyError)
     │   ├── RegexError               names are looked for by what is no regular expression
@@ -135,6 +136,10 @@ class SeveralDataSetErrors(DataSetError):  # noqa: N818 - more than one
     def __init__(self, message: str, exceptions: Sequence[BaseException] = ()) -> None:
         super().__init__(message)
         self.exceptions = tuple(exceptions)
+
+
+class CheckFailedError(DataSetError):
+    """Data did not pass the checks of its data set, and was not saved, or not given to a node."""
 
 
 class DataSetNotFoundError(DataSetError):

@@ -37,6 +37,7 @@ _logger = logging.getLogger(__name__)
 NodeStatus = Literal["done", "failed", "cancelled", "skipped", "unchanged"]
 RunOutcome = Literal["done", "failed", "interrupted"]
 Direction = Literal["load", "save"]
+CheckOutcome = Literal["passed", "warned", "dropped", "quarantined", "failed"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,32 @@ class DataSetReport:
     version: str | None = None
     is_lazy: bool = False
     state: str | None = None
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check of a data set has found.
+
+    Attributes:
+        data_set: The name of the data set.
+        check: The name of the check.
+        direction: Whether it was judged at a ``load`` or a ``save``.
+        outcome: ``passed``; else what became of what did not pass: ``warned``, ``dropped``,
+            ``quarantined``, or ``failed``: nothing was saved.
+        failed: How many rows did not pass; None where they were not counted.
+        rows: How many rows were judged; None where they were not counted.
+        told: What was found, in words; empty if it passed.
+        quarantine: Where the rows that did not pass are; empty if nowhere.
+    """
+
+    data_set: str
+    check: str
+    direction: Direction
+    outcome: CheckOutcome = "passed"
+    failed: int | None = None
+    rows: int | None = None
+    told: str = ""
+    quarantine: str = ""
 
 
 @dataclass(frozen=True)
@@ -188,6 +215,7 @@ class NodeEnded:
         data_sets: What its last attempt has loaded and saved, in this order.
         reason: Why it did not start, in words; empty if it did, or where that is plain.
         since: The run in which an unchanged node last ran.
+        checks: What the checks of its data sets have found.
     """
 
     kind: ClassVar[str] = "node_ended"
@@ -206,6 +234,7 @@ class NodeEnded:
     data_sets: tuple[DataSetReport, ...] = ()
     reason: str = ""
     since: str = ""
+    checks: tuple[CheckReport, ...] = ()
 
     @property
     def seconds(self) -> float:

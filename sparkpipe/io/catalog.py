@@ -19,6 +19,7 @@ from sparkpipe.io.declared import is_confirmable, problems_of
 from sparkpipe.io.entries import DataSetsByName, Entry, PatternEntries, names_matching
 from sparkpipe.io.factory import has_versions
 from sparkpipe.io.for_run import at_asked_version
+from sparkpipe.io.lending import lending
 from sparkpipe.io.memory import MemoryDataSet
 from sparkpipe.io.messages import describe_data_set, kind_of, name_error
 from sparkpipe.io.patterns import filled, is_pattern
@@ -227,7 +228,10 @@ class DataCatalog:
         Args:
             names: Data sets to look at; by default all, and the patterns.
         """
-        with self._scope():  # what a data set needs may depend on the session's Spark
+        with (
+            self._scope(),
+            lending(self),
+        ):  # problems may depend on the session's Spark
             return self._find_problems(names)
 
     def _find_problems(self, names: Iterable[str] | None) -> list[str]:
@@ -306,9 +310,9 @@ class DataCatalog:
         if version is not None:
             data_set = at_asked_version(name, data_set, version)
         if _logger.isEnabledFor(logging.INFO):
-            _logger.info("Loading data from '%s' (%s)...", name, type(data_set).__name__)
+            _logger.info("Loading data from '%s' (%s)...", name, kind_of(data_set))
         try:
-            with self._scope():
+            with self._scope(), lending(self):
                 return data_set.load()
         except Exception as exc:
             raise name_error(
@@ -325,9 +329,9 @@ class DataCatalog:
         data_set = self[name]
         self._refuse_unchosen(name)
         if _logger.isEnabledFor(logging.INFO):
-            _logger.info("Saving data to '%s' (%s)...", name, type(data_set).__name__)
+            _logger.info("Saving data to '%s' (%s)...", name, kind_of(data_set))
         try:
-            with self._scope():
+            with self._scope(), lending(self):
                 data_set.save(data)
         except Exception as exc:
             raise name_error(

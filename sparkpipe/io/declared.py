@@ -195,6 +195,27 @@ def can_tell_presence(data_set: Any) -> bool:
     return told if isinstance(told, bool) else foreign.can_tell_presence(innermost)
 
 
+def plan_notes(data_set: Any) -> tuple[str, ...]:
+    """Return what is to know of it in a plan, in words: what its wrappers do."""
+    told = (_called(one, "plan_note") for one in _chain(data_set))
+    return tuple(note for note in told if isinstance(note, str) and note)
+
+
+def companions_of(data_set: Any) -> tuple[str, ...]:
+    """Return the names of others of its catalog that it uses while it is loaded or saved."""
+    names: list[str] = []
+    for one in _chain(data_set):
+        told = _called(one, "companions")
+        names += [str(name) for name in told] if isinstance(told, tuple) else []
+    return tuple(dict.fromkeys(names))
+
+
+def is_whole_or_nothing(data_set: Any) -> bool:
+    """Whether a save that fails on its way leaves what was there, as far as is known."""
+    told = _called(unwrapped(data_set), "is_whole_or_nothing")
+    return told if isinstance(told, bool) else is_transactional(data_set)
+
+
 def table_in_file(data_set: Any) -> str:
     """Return the name of its table in a file that can hold several; empty if it has none."""
     return foreign.table_in_file(data_set)

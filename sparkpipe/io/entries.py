@@ -11,7 +11,7 @@ from typing import Any
 
 from sparkpipe.errors import CredentialsNotFoundError, DataSetError, RegexError
 from sparkpipe.io.core import Version
-from sparkpipe.io.factory import build_data_set, pattern_problems
+from sparkpipe.io.factory import build_data_set, judged, pattern_problems
 from sparkpipe.io.messages import name_error
 from sparkpipe.io.patterns import Patterns, filled
 from sparkpipe.slices.marks import marks_in
@@ -62,7 +62,9 @@ class Entry:
         with self._lock:
             if self._made is None:
                 try:
-                    self._made = build_data_set(self.config(), *self._arguments)
+                    config = self.config()
+                    made = build_data_set(config, *self._arguments)
+                    self._made = judged(self._name, config, made, self._arguments[0])
                 except DataSetError as exc:
                     where = f" ({self.origin})" if self.origin else ""
                     raise name_error(exc, f"Data set '{self._name}'{where}") from exc

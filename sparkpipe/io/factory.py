@@ -56,7 +56,13 @@ _OFF = ("false", "no", "off", "0", "")
 CHANGED_BY = ("time", "content")
 
 # Keys of an entry that are for the catalog or other tools, not for the data set.
-_CATALOG_KEYS = ("type", "versioned", "layer", "credentials", "warn_below", "changed_by")
+_CATALOG_KEYS = (
+    *("type", "versioned", "layer", "credentials", "warn_below", "changed_by"),
+    *("checks", "quarantine", "validator"),
+)
+
+# Of these the ones by which data is judged: around all else, by what knows the name, too.
+_JUDGING = _CATALOG_KEYS[-3:]
 
 # Keys of an entry that put something around its data set, by the module that does it, from the
 # inside out: its ``fit_arguments(cls, config, arguments)`` returns what is left for the class, and
@@ -392,6 +398,26 @@ def build_data_set(
     for module in _around(config):
         data_set = module.put_around(data_set, _with_credentials(config, credentials or {}))
     return data_set
+
+
+def judged(
+    name: str, config: Mapping[str, Any], data_set: Any, credentials: Mapping[str, Any]
+) -> Any:
+    """Return the data set of an entry, whose data is judged if the entry says so.
+
+    Args:
+        name: The name of the data set.
+        config: The entry.
+        data_set: What its type and options make.
+        credentials: All credentials of the project by name.
+
+    Raises:
+        DataSetError: The checks are not possible.
+    """
+    if config.keys().isdisjoint(_JUDGING):
+        return data_set
+    with_checks = import_object("sparkpipe.checks.checked.with_checks")
+    return with_checks(name, config, data_set, credentials)
 
 
 def _without_secrets(text: str, credentials: Any) -> str:

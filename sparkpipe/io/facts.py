@@ -7,8 +7,11 @@ nobody asks, a note goes nowhere, and :func:`is_asked` tells a data set not to l
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
+
+from sparkpipe.events import CheckReport
 
 
 @dataclass
@@ -19,11 +22,13 @@ class Facts:
         rows: How many rows were read or written.
         bytes: How many bytes lie in the files that were read or written.
         version: The version that was read or written.
+        checks: What the checks of the data set have found.
     """
 
     rows: int | None = None
     bytes: int | None = None
     version: str | None = None
+    checks: tuple[CheckReport, ...] = ()
 
 
 _facts: ContextVar[Facts | None] = ContextVar("_facts", default=None)
@@ -77,3 +82,14 @@ def note(
         facts.bytes = (facts.bytes or 0) + bytes
     if version is not None:
         facts.version = version
+
+
+def note_checks(reports: Iterable[CheckReport]) -> None:
+    """Tell what checks have found.
+
+    Args:
+        reports: What each of them has found.
+    """
+    facts = _facts.get()
+    if facts is not None:
+        facts.checks = (*facts.checks, *reports)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.html.grid import headline, remark, scrolling, table
 from sparkpipe.io.declared import location_of
 from sparkpipe.io.entries import Entry
+from sparkpipe.io.messages import kind_of
 from sparkpipe.redaction import redacted
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def _kind_and_place(catalog: DataCatalog, name: str) -> tuple[str, str]:
     data_set = catalog._entry(name)
     if isinstance(data_set, Entry):
         return "(not a mapping)", ""
-    return type(data_set).__name__, location_of(data_set)
+    return kind_of(data_set), location_of(data_set)
 
 
 def _kind_of(given: Any) -> str:

@@ -19,6 +19,7 @@ _EXTRAS = {
     "matplotlib": "matplotlib",
     "sqlglot": "sql-nodes",
     "duckdb": "duckdb",
+    "pandera": "pandera",
 }
 
 

@@ -12,6 +12,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from sparkpipe.events import (
+    CheckReport,
     DataSetReport,
     ErrorReport,
     Event,
@@ -28,6 +29,7 @@ SCHEMA = 1
 _dumps = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _text = json.encoder.encode_basestring
 _REPORT = tuple(field.name for field in fields(DataSetReport))
+_CHECK = tuple(field.name for field in fields(CheckReport))
 
 
 def line_of(event: Event, owner: Mapping[str, Any] | None = None) -> bytes:
@@ -75,6 +77,8 @@ def _ended(event: NodeEnded) -> str:
     ]
     if reports:
         parts.append(f', "data_sets": [{", ".join(reports)}]')
+    if event.checks:
+        parts.append(f', "checks": {_dumps([_said(one) for one in event.checks])}')
     if event.reason:
         parts.append(f', "reason": {_text(event.reason)}')
     if event.since:
@@ -100,6 +104,10 @@ def _report(one: DataSetReport) -> str:
     if one.state is not None:
         told += f', "state": {_text(str(one.state))}'
     return f"{told}}}"
+
+
+def _said(one: CheckReport) -> dict[str, Any]:
+    return {name: value for name, value in vars(one).items() if value not in (None, "")}
 
 
 def decode(line: bytes) -> dict[str, Any]:
@@ -142,4 +150,13 @@ def data_sets_of(told: Mapping[str, Any]) -> tuple[DataSetReport, ...]:
     return tuple(
         DataSetReport(**{name: value for name, value in (plain | one).items() if name in _REPORT})
         for one in told.get("data_sets", ())
+    )
+
+
+def checks_of(told: Mapping[str, Any]) -> tuple[CheckReport, ...]:
+    """Return what checks have found, of which a line tells."""
+    plain = {"direction": "save", "outcome": "passed"}
+    return tuple(
+        CheckReport(**{name: value for name, value in (plain | one).items() if name in _CHECK})
+        for one in told.get("checks", ())
     )

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sparkpipe.events import DataSetReport, ErrorReport, NodeStatus
-from sparkpipe.journal.lines import SCHEMA, data_sets_of, decode, error_of, parse
+from sparkpipe.events import CheckReport, DataSetReport, ErrorReport, NodeStatus
+from sparkpipe.journal.lines import SCHEMA, checks_of, data_sets_of, decode, error_of, parse
 from sparkpipe.journal.shapes import check_line
 
 #: How a run ended; ``running``: it has not; ``died``: its process ended without a word;
@@ -47,6 +47,7 @@ class NodeRecord:
         data_sets: What it has loaded and saved.
         reason: Why it did not run, in words.
         since: The run in which an unchanged node last ran.
+        checks: What the checks of its data sets have found.
         identity: What makes it what it is; empty if nobody has worked it out.
     """
 
@@ -66,6 +67,7 @@ class NodeRecord:
     data_sets: tuple[DataSetReport, ...] = ()
     reason: str = ""
     since: str = ""
+    checks: tuple[CheckReport, ...] = ()
     identity: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -219,4 +221,5 @@ def _facts_of(told: Mapping[str, Any]) -> dict[str, Any]:
     if told["kind"] != "node_ended":
         return {}
     plain = {name: told[name] for name in _ENDED if name in told}
-    return {**plain, "error": error_of(told), "data_sets": data_sets_of(told)}
+    found = {"data_sets": data_sets_of(told), "checks": checks_of(told)}
+    return {**plain, "error": error_of(told), **found}

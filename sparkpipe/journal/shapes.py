@@ -66,6 +66,10 @@ _DATA_SET: dict[str, Check] = {
     "seconds": _is_number,
     "is_lazy": _is_flag,
 }
+_CHECK: dict[str, Check] = {
+    **dict.fromkeys(("data_set", "check", "direction", "outcome", "told", "quarantine"), _is_text),
+    **dict.fromkeys(("failed", "rows"), _or_none(_is_count)),
+}
 _LINE: dict[str, Check] = {
     **dict.fromkeys(("run_id", "node", "status", "reason", "since", "outcome"), _is_text),
     **dict.fromkeys(("project", "pipeline", "runner", "resumes", "host"), _is_text),
@@ -81,6 +85,7 @@ _LINE: dict[str, Check] = {
     "plan": _list_of(_record(("name", "inputs", "outputs"), _NODE)),
     "error": _or_none(_record((), _ERROR)),
     "data_sets": _list_of(_record(("name", "type", "direction"), _DATA_SET)),
+    "checks": _list_of(_record(("data_set", "check"), _CHECK)),
 }
 _REQUIRED = {
     "run_started": ("run_id", "plan", "time"),

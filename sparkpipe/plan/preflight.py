@@ -20,6 +20,7 @@ from sparkpipe.io.declared import (
     why_unwritable,
 )
 from sparkpipe.io.deferred import DeferredDataSet
+from sparkpipe.io.messages import kind_of
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.sql_node import places_of_inputs
 from sparkpipe.pipeline.transcoding import strip_transcoding
@@ -103,7 +104,7 @@ def _warn(stored: dict[str, Any]) -> None:
     """Log what has no effect; nothing of it keeps a pipeline from running."""
     for name, data_set in stored.items():
         for warning in warnings_of(data_set):
-            _logger.warning("Data set '%s' (%s): %s", name, type(data_set).__name__, warning)
+            _logger.warning("Data set '%s' (%s): %s", name, kind_of(data_set), warning)
 
 
 def _unwritable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
@@ -156,7 +157,7 @@ def _described(data_set: Any, reason: str) -> str:
     """Return the type and place of a data set, as far as the reason does not tell them."""
     location = location_of(data_set)
     where = "" if not location or location in reason else f", {location}"
-    return f"({type(data_set).__name__}{where})"
+    return f"({kind_of(data_set)}{where})"
 
 
 def _unknown_input(name: str, readers: str, place: str, known: list[str]) -> str:

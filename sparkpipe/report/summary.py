@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sparkpipe.events import RunObserver
+from sparkpipe.report.checks import told_failures
 from sparkpipe.report.figures import figure_lines
 from sparkpipe.report.text import duration, fitted, printable, width_of
 
@@ -104,6 +105,8 @@ def _row(report: NodeEnded, verbose: bool) -> list[str]:
         lazy = [printable(name) for name in report.lazy_outputs]
         more = "" if verbose or len(lazy) <= _MOST_LAZY else f" and {len(lazy) - _MOST_LAZY} more"
         marks.append(f"lazy: {', '.join(lazy if verbose else lazy[:_MOST_LAZY])}{more}")
+    if failed := told_failures(report.checks):
+        marks.append(failed)
     if report.attempts > 1:
         marks.append(f"{report.attempts} attempts")
     times = [duration(report.seconds), *map(duration, steps), spark]

@@ -21,13 +21,15 @@ from sparkpipe.errors import (
     did_you_mean,
     first_line,
 )
-from sparkpipe.events import DataSetReport, Direction, observing_only
+from sparkpipe.events import CheckReport, DataSetReport, Direction, observing_only
 from sparkpipe.io.core import is_spark_frame, reason_of
 from sparkpipe.io.declared import is_memory_only, location_of, state_of, state_to_load, unwrapped
 from sparkpipe.io.facts import gathering
 from sparkpipe.io.for_run import forget
-from sparkpipe.io.messages import describe_data_set
+from sparkpipe.io.messages import as_shown, describe_data_set, kind_of
+from sparkpipe.io.working import working_for
 from sparkpipe.pipeline.node import Node
+from sparkpipe.runner.checks import with_checks_of
 from sparkpipe.runner.failure import node_failure
 from sparkpipe.runner.progress import Held, Progress
 from sparkpipe.spark.failures import NodeStopped
@@ -73,6 +75,7 @@ class Attempt:
         self._hook = hook
         self._is_async = is_async
         self._run = run
+        self._run_id = run_id
         self._context = {
             "node": node,
             "catalog": catalog,
@@ -90,6 +93,8 @@ class Attempt:
         self._reports: dict[tuple[Direction, str], DataSetReport] | None = (
             {} if is_watched else None
         )
+        #: What checks have found, for what was loaded or saved in chunks of all of it.
+        self.checks: tuple[CheckReport, ...] = ()
 
     def data_set_reports(self) -> tuple[DataSetReport, ...]:
         """Return what was loaded and saved, in the order of the node's names."""
@@ -108,8 +113,9 @@ class Attempt:
         """Load, call, save; return why that failed, or None."""
         node, run = self._node, self._run
         self._since = time.perf_counter()
+        work = working_for(self._run_id, node.name)
         try:
-            with observing_only() if self._reports is not None else _NOTHING:
+            with work, observing_only() if self._reports is not None else _NOTHING:
                 if run is None:
                     with self._within_timeout():
                         self._take_steps(_no_description)
@@ -373,14 +379,18 @@ class Attempt:
         state = state_to_load(data_set) if direction == "load" and not in_memory else None
         started = time.perf_counter()
         with gathering() as facts:
-            result = call()
+            try:
+                result = call()
+            finally:
+                if facts.checks:
+                    self.checks = with_checks_of(self.checks, facts.checks)
         seconds = time.perf_counter() - started
         if direction == "save" and not in_memory:
             state = state_of(data_set)
         earlier = self._reports.get((direction, name))
         self._reports[direction, name] = DataSetReport(
             name,
-            type(data_set).__name__,
+            kind_of(data_set),
             "" if in_memory else location_of(data_set),
             direction,
             # A generator's node saves chunk by chunk.
@@ -399,7 +409,7 @@ class Attempt:
         if run is not None:
             if in_memory:
                 run.share(name, data, self._persist(name))
-            if in_memory or unwrapped(data_set) is not data_set:  # a cache keeps it
+            if in_memory or unwrapped(data_set) is not as_shown(data_set):  # a cache keeps it
                 run.pass_on(self._node.input_names, name, data)
         if in_memory:
             self._tell_lazy("save", name, data)

@@ -19,6 +19,7 @@ from typing import IO, Any, Protocol
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
+from sparkpipe.io.declared import companions_of
 from sparkpipe.io.for_run import pin_latest
 from sparkpipe.plan import Plan
 
@@ -62,7 +63,9 @@ class _ByFiles(Exchange):
     @contextmanager
     def open(self, plan: Plan, catalog: DataCatalog) -> Iterator[DataCatalog]:
         with self._store() as store:
-            data_sets = {name: catalog[name] for name in sorted(plan.data_sets)}
+            used = (name for one in plan.data_sets for name in companions_of(catalog[one]))
+            names = plan.data_sets.union(name for name in used if name in catalog)
+            data_sets = {name: catalog[name] for name in sorted(names)}
             for name in data_sets:
                 pin_latest(data_sets[name])
             shared = catalog.with_data_sets(

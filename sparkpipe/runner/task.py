@@ -151,6 +151,7 @@ def perform(
         times[SAVE],
         attempt.spark_seconds(started),
         attempt.data_set_reports(),
+        checks=attempt.checks,
     )
     return NodeOutcome((*retries, ended), failure)
 

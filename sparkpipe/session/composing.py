@@ -24,6 +24,7 @@ from sparkpipe.project.context import configuration
 from sparkpipe.redaction import redacted
 from sparkpipe.report.planned import PlannedNode, PlannedRun, planned_nodes
 from sparkpipe.runner import AbstractRunner, SequentialRunner
+from sparkpipe.session.checking import inform_checks
 from sparkpipe.session.choosing_runner import RunnerChoice, load_runner
 from sparkpipe.session.deferring import defer_inputs, make_catalogs
 from sparkpipe.session.narrowing import Narrowed, find_narrowing_problems, narrow
@@ -166,6 +167,7 @@ def compose(
         )
     pipeline = selected if narrowed is None else narrowed.pipeline
     if whole is not None and catalog is not None:
+        inform_checks(catalog, whole, session.registry[0].values(), memory.last_good)
         judge: AbstractRunner = made_runner or SequentialRunner()
         judged = whole if pipeline is None else pipeline
         hooks = attempt(problems, lambda: session.hook_manager)

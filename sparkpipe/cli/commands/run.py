@@ -290,6 +290,7 @@ def result_rows(
         if saved.direction == "save" and saved.version
     }
     from sparkpipe.io.declared import is_memory_only, location_of, missing_data
+    from sparkpipe.io.messages import kind_of
 
     rows = []
     for name in sorted(prepared.pipeline.all_outputs()):
@@ -301,6 +302,6 @@ def result_rows(
                 continue  # a runner of the user's own may save nothing
             version = versions.get(name)
             place = shown(location_of(data_set)) + (f", version {version}" if version else "")
-            rows.append((name, type(data_set).__name__, place))
+            rows.append((name, kind_of(data_set), place))
     rows += [(name, type(data).__name__, "(in memory only)") for name, data in outputs.items()]
     return rows

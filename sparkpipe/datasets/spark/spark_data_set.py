@@ -329,6 +329,11 @@ class SparkDataSet(AbstractVersionedDataSet):
         """Whether a save is one transaction: that of a table of Delta, Iceberg or Hudi is."""
         return self._file_format.lower() in TRANSACTIONAL
 
+    def is_whole_or_nothing(self) -> bool:
+        """Whether a save that fails leaves what was there: a transaction, or files put in place."""
+        staged = self._is_staged and self._local(self._filepath) is not None
+        return self.is_transactional() or staged
+
     def state(self) -> str | None:
         """Return a token of what lies on local disk: by the table's log, or by a listing.
 

@@ -439,6 +439,10 @@ class SparkTableDataSet(AbstractDataSet):
         """Whether a save is one transaction: that of a table of Delta, Iceberg or Hudi is."""
         return self._file_format.lower() in TRANSACTIONAL
 
+    def is_whole_or_nothing(self) -> bool:
+        """Whether a save that fails leaves what was there: Spark commits files with the job."""
+        return True
+
     def state(self) -> str | None:
         """Return the version that is to be read; the present one only Spark knows."""
         return None if self._number is None else f"v{self._number}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.declared import location_of, version_of
+from sparkpipe.io.declared import location_of, plan_notes, version_of
 from sparkpipe.io.deferred import DeferredDataSet
 from sparkpipe.io.messages import type_of
 from sparkpipe.pipeline.modular import is_parameter
@@ -64,7 +64,8 @@ def _planned_data_set(name: str, catalog: DataCatalog) -> PlannedDataSet:
         config = catalog.config_of(name) or {}
         return PlannedDataSet(name, str(config.get("type")))
     if not isinstance(data_set, DeferredDataSet):
-        return PlannedDataSet(name, type_of(data_set), _place_of(data_set))
+        note = ", ".join(plan_notes(data_set))
+        return PlannedDataSet(name, type_of(data_set), _place_of(data_set), note=note)
     theirs = data_set.wrapped()
     note = ""
     if data_set.own is not None:

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from sparkpipe.errors import first_line
 from sparkpipe.events import DataSetReport
 from sparkpipe.journal import NodeRecord, RunRecord
+from sparkpipe.report.checks import told_checks
 from sparkpipe.report.text import duration, printable
 
 RUN_TITLES = ("Run", "Started", "Outcome", "Nodes", "Took", "Pipeline", "Environment", "Slice")
-NODE_TITLES = ("Node", "State", "Attempts", "Took", "Saved", "Error")
+NODE_TITLES = ("Node", "State", "Attempts", "Took", "Saved", "Checks", "Error")
 
 
 def cells_of_run(record: RunRecord) -> list[str]:
@@ -48,6 +49,7 @@ def cells_of_node(record: NodeRecord) -> list[str]:
             str(record.attempts) if record.attempts > 1 else "",
             duration(record.seconds) if record.ended else "",
             "; ".join(map(told_save, record.saved.values())),
+            told_checks(record.checks).removeprefix("checks: "),
             told or record.reason,
         )
     ]

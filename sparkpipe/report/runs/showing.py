@@ -8,6 +8,7 @@ from typing import Any
 
 from sparkpipe.html.grid import headline, remark, scrolling, table
 from sparkpipe.journal import Journal, RunRecord
+from sparkpipe.report.checks import CHECK_TITLES, check_rows
 from sparkpipe.report.runs.cells import (
     NODE_TITLES,
     RUN_TITLES,
@@ -74,7 +75,18 @@ class ShownRun:
 
     def __str__(self) -> str:
         rows = without_empty([[*NODE_TITLES], *map(cells_of_node, self.record.nodes.values())])
-        return "\n".join([*self._head(), *aligned(rows)])
+        return "\n".join([*self._head(), *aligned(rows), *self._failed_checks()])
+
+    def _failed_checks(self) -> list[str]:
+        checks = {name: record.checks for name, record in self.record.nodes.items()}
+        rows = [*check_rows(checks, only_failed=True)]
+        if not rows:
+            return []
+        return [
+            "",
+            "Checks that were not passed:",
+            *aligned(without_empty([[*CHECK_TITLES], *rows])),
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values."""

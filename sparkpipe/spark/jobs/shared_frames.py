@@ -128,7 +128,7 @@ class SharedFrames:
         with shared.lock:
             if shared.frame is None:
                 shared.frame = frame
-                if not frame.isStreaming and not _is_persisted(frame) and not _is_repeatable(frame):
+                if not frame.isStreaming and not is_persisted(frame) and not _is_repeatable(frame):
                     _logger.warning(
                         "The rows of '%s' may differ each time that a node reads it, for it is not "
                         "to be persisted. Save it to a file or table, or leave out 'persist'.",
@@ -234,7 +234,7 @@ class SharedFrames:
         with self._lock:
             kept = self._persisted.get(plan)
         if kept is None:
-            if _is_persisted(frame):  # by the user
+            if is_persisted(frame):  # by the user
                 return frame
             if not _is_repeatable(frame):
                 _logger.info("Computing '%s' now: %s, and its rows may vary.", name, why)
@@ -260,8 +260,8 @@ class SharedFrames:
             return kept
 
     def _checkpoint(self, shared: _Shared, level: str | None) -> DataFrame:
-        taken = _in_place_of(shared.source, _checkpointed(shared.source, level))
-        shared.kept = _Kept(lambda: _drop_checkpoint(taken), True, True)
+        taken = _in_place_of(shared.source, checkpointed(shared.source, level))
+        shared.kept = _Kept(lambda: drop_checkpoint(taken), True, True)
         with self._lock:
             self._kept.append(shared.kept)
         return taken
@@ -296,7 +296,8 @@ def storage_level(name: str) -> Any:
     return getattr(StorageLevel, name)
 
 
-def _is_persisted(frame: DataFrame) -> bool:
+def is_persisted(frame: DataFrame) -> bool:
+    """Return whether the rows of a frame are kept by Spark once they are computed."""
     level = frame.storageLevel
     return bool(level.useMemory or level.useDisk)
 
@@ -320,7 +321,13 @@ def _in_place_of(frame: Any, other: DataFrame) -> DataFrame:
     return other
 
 
-def _checkpointed(frame: DataFrame, level: str | None) -> DataFrame:
+def checkpointed(frame: DataFrame, level: str | None) -> DataFrame:
+    """Compute a frame, and return one whose rows are kept.
+
+    Args:
+        frame: The frame.
+        level: Spark's storage level; None for its own.
+    """
     if level is not None:
         try:
             return frame.localCheckpoint(True, storage_level(level))
@@ -329,7 +336,8 @@ def _checkpointed(frame: DataFrame, level: str | None) -> DataFrame:
     return frame.localCheckpoint(True)
 
 
-def _drop_checkpoint(frame: Any) -> None:
+def drop_checkpoint(frame: Any) -> None:
+    """Let go of the rows of a frame that :func:`checkpointed` gave."""
     # A server drops it when no frame of the client reads it.
     if not is_connect(frame.sparkSession):
         frame._jdf.queryExecution().logical().rdd().unpersist(False)

@@ -1,0 +1,417 @@
+"""A data set whose data is judged when it is saved, or loaded where nobody saves it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
+from functools import partial
+from typing import Any
+
+from sparkpipe.checks import own, quarantine
+from sparkpipe.checks.findings import Finding, refuse
+from sparkpipe.checks.sql_on_pandas import sql_problems
+from sparkpipe.checks.words import (
+    Check,
+    Expression,
+    Function,
+    Refers,
+    Rows,
+    Validator,
+    column_problems,
+    parse_checks,
+    parse_validator,
+)
+from sparkpipe.errors import CheckFailedError, DataSetError, did_you_mean
+from sparkpipe.events import CheckReport, Direction
+from sparkpipe.io.declared import (
+    is_memory_only,
+    is_single_process,
+    is_stream,
+    is_whole_or_nothing,
+    location_of,
+    save_effect,
+    target_of,
+)
+from sparkpipe.io.delegating import DelegatingDataSet
+from sparkpipe.io.facts import note_checks
+from sparkpipe.io.for_run import of_run
+from sparkpipe.io.kinds import is_spark_frame
+from sparkpipe.io.lending import lent_catalog
+from sparkpipe.io.wrapper import WrapperDataSet
+
+_logger = logging.getLogger(__name__)
+
+
+def with_checks(
+    name: str,
+    config: Mapping[str, Any],
+    data_set: Any,
+    credentials: Mapping[str, Any] | None = None,
+) -> Any:
+    """Return the data set of an entry, judged by the entry's checks.
+
+    Args:
+        name: The name of the data set.
+        config: The entry, with ``checks``, ``validator`` and ``quarantine``.
+        data_set: What its type and options make.
+        credentials: All credentials of the project by name.
+
+    Raises:
+        DataSetError: The checks are not possible.
+    """
+    given = config.get("checks")
+    checks = () if given is None else parse_checks(given)
+    asked = config.get("validator")
+    validators = () if asked is None else parse_validator(asked)
+    where = config.get("quarantine")
+    if where is not None and (not isinstance(where, str) or not where.strip()):
+        raise DataSetError(f"'quarantine' is the name of a data set, not {where!r}.")
+    rejects = any(check.on_fail == "quarantine" for check in checks)
+    if where is not None and not rejects:
+        raise DataSetError(
+            "there is a quarantine, but no check puts rows there.",
+            hint="Give a check on_fail: quarantine.",
+        )
+    if not checks and not validators:
+        return data_set
+    built = quarantine.beside(name, config, credentials, where or "") if rejects else None
+    return CheckedDataSet(data_set, name, checks, validators, where or "", built)
+
+
+def checked_in(data_set: Any) -> CheckedDataSet | None:
+    """Return what judges a data set; None if nothing does.
+
+    Args:
+        data_set: A data set of any class, or what is around it.
+    """
+    while isinstance(data_set, WrapperDataSet):
+        if isinstance(data_set, CheckedDataSet):
+            return data_set
+        data_set = data_set.wrapped()
+    return None
+
+
+class CheckedDataSet(DelegatingDataSet):
+    """Judges what is saved to a data set; and what is loaded from it, where nobody saves it.
+
+    Args:
+        data_set: The data set.
+        name: Its name in the catalog.
+        checks: What its data is judged by.
+        validators: Kedro's.
+        rejected_to: What the entry calls the quarantine; may be empty.
+        beside: The data set for rejected rows beside this one; None where there is none.
+    """
+
+    def __init__(
+        self,
+        data_set: Any,
+        name: str,
+        checks: Sequence[Check],
+        validators: Sequence[Validator] = (),
+        rejected_to: str = "",
+        beside: Any = None,
+    ) -> None:
+        super().__init__(data_set)
+        self._name = name
+        self.checks = tuple(checks)
+        self._validators = tuple(validators)
+        self._rejected_to = rejected_to
+        self._beside = beside
+        self._rows_before: int | None = None
+        self._judges_loads = False
+        self._is_saved_elsewhere = False
+
+    def learn(self, rows_before: int | None = None, is_saved_elsewhere: bool = False) -> None:
+        """Take note of what the session of a run knows of the data set.
+
+        Args:
+            rows_before: How many rows the last good run saved.
+            is_saved_elsewhere: Whether a node of the project saves it: then it was judged there.
+        """
+        self._rows_before, self._is_saved_elsewhere = rows_before, is_saved_elsewhere
+
+    def companions(self) -> tuple[str, ...]:
+        """Return the names of the data sets that it needs: quarantine, and what it refers to."""
+        names = [check.data_set for check in self.checks if isinstance(check, Refers)]
+        return tuple(filter(None, (*names, self._rejected_to)))
+
+    @property
+    def quarantine(self) -> Any:
+        """The data set for rejected rows; None if there is none."""
+        return quarantine.destination(self._rejected_to, self._beside)
+
+    def plan_note(self) -> str:
+        """Say what the checks cost beside the write itself, in words; empty without checks."""
+        if not self.checks:
+            return "validated"
+        told = f"{len(self.checks)} check{'s' * (len(self.checks) != 1)}"
+        if not is_single_process(self._dataset) or self._can_ride():
+            return told  # frames of pandas are in memory
+        wholes = [check.word for check in self.checks if not check.is_of_rows]
+        of = f": {', '.join(dict.fromkeys(wholes))}" if wholes else ""
+        return f"{told}, judged before the save by a job of their own{of}"
+
+    # Saving
+
+    def _save(self, data: Any) -> None:
+        for validator in self._validators:
+            if "save" in validator.on:
+                data = self._validated(validator, data, "save")
+        if not self.checks:
+            self._dataset.save(data)
+        elif isinstance(data, dict):
+            self._dataset.save({name: self._part("save", one) for name, one in data.items()})
+        elif is_spark_frame(data):
+            self._save_spark(data)
+        elif _is_pandas(data):
+            self._dataset.save(self._judged_pandas(data, "save"))
+        else:
+            raise DataSetError(
+                f"checks judge frames of Spark and pandas, not a {type(data).__name__}.",
+                hint="Give the node's result as a frame, or use 'validator'.",
+            )
+
+    def _save_spark(self, frame: Any) -> None:
+        if frame.isStreaming:
+            self._dataset.save(self._stream(frame))
+        elif self._can_ride():
+            self._save_riding(frame)
+        else:
+            with self._judged_spark(frame, "save") as good:
+                self._dataset.save(good)
+
+    def _save_riding(self, frame: Any) -> None:
+        from sparkpipe.checks.on_spark import flag
+        from sparkpipe.checks.riding import ride
+
+        flagged = flag(frame, self.checks)
+        self._settle_findings(flagged.counted, "save", only_if_stopping=True)
+        findings, failure = ride(flagged).save(self._dataset.save)
+        rows = next((one.rows for one in findings if one.rows is not None), None)
+        if rows is not None:
+            findings += tuple(self._of_count(rows))
+        try:
+            self._settle_findings(findings, "save")
+        except CheckFailedError as exc:
+            raise exc from failure
+        if failure is not None:
+            raise failure
+
+    def _of_count(self, rows: int) -> Iterable[Finding]:
+        for check in self.checks:
+            if isinstance(check, Rows):
+                yield Finding(check, None, rows, check.why_not(rows, self._rows_before))
+
+    def _can_ride(self) -> bool:
+        """Whether the write of a Spark frame can judge it: by the rows, one time, or not at all."""
+        if save_effect(self._dataset) == "merge" or is_memory_only(self._dataset):
+            return False  # it reads the frame more than once, or later
+        must_hold = any(check.on_fail == "fail" for check in self.checks)
+        if must_hold and not is_whole_or_nothing(self._dataset):
+            return False
+        return all(map(self._is_free, self.checks))
+
+    @staticmethod
+    def _is_free(check: Check) -> bool:
+        if isinstance(check, Rows):
+            return check.on_fail == "warn"
+        is_of_rows = check.is_of_rows or isinstance(check, Function)
+        return is_of_rows and check.on_fail != "quarantine"
+
+    def _stream(self, frame: Any) -> Any:
+        from sparkpipe.checks.on_spark import flag
+
+        problems = self._stream_problems()
+        if problems:
+            raise DataSetError(" ".join(problems))
+        return self._asserted(flag(frame, self.checks))
+
+    def _stream_problems(self) -> list[str]:
+        return [
+            f"check '{check.name}': of a stream, each row is judged by itself, and must pass or is "
+            f"dropped: not '{check.word}' with on_fail: {check.on_fail}."
+            for check in self.checks
+            if not check.is_of_rows or check.on_fail not in ("fail", "drop")
+        ]
+
+    # Loading
+
+    def _load(self) -> Any:
+        data = self._dataset.load()
+        for validator in self._validators:
+            if "load" in validator.on:
+                data = self._validated(validator, data, "load")
+        if not self.checks or not self._judges_loads or self._is_saved_elsewhere:
+            return data
+        if isinstance(data, dict):
+            return {name: self._part("load", one) for name, one in data.items()}
+        if is_spark_frame(data):
+            return self._loaded_spark(data)
+        return self._judged_pandas(data, "load") if _is_pandas(data) else data
+
+    def _loaded_spark(self, frame: Any) -> Any:
+        from sparkpipe.checks.on_spark import flag
+
+        if frame.isStreaming:
+            return self._stream(frame)
+        if all(check.is_of_rows and check.on_fail == "fail" for check in self.checks):
+            note_checks(CheckReport(self._name, check.name, "load") for check in self.checks)
+            return self._asserted(flag(frame, self.checks))
+        with self._judged_spark(frame, "load", is_lent=True) as good:
+            return good
+
+    def _asserted(self, flagged: Any) -> Any:
+        """Return a frame that fails where a row does not pass, in whatever job reads it."""
+        from sparkpipe.checks.riding import asserting
+
+        labels = [f"'{check.name}'" for check, _ in flagged.flags_of("fail")]
+        beginning = f"a row of '{self._name}' did not pass the check "
+        frame = asserting(flagged.frame, flagged, beginning, labels)
+        dropped = flagged.any_of("drop")
+        return flagged.own(frame if dropped is None else frame.where(~dropped))
+
+    # Judging
+
+    def _part(self, direction: Direction, data: Any) -> Any:
+        """Return a partition, or what gives one, judged by itself."""
+        if _is_pandas(data):
+            return self._judged_pandas(data, direction)
+        return partial(self._called, direction, data) if callable(data) else data
+
+    def _called(self, direction: Direction, load: Callable[[], Any]) -> Any:
+        return self._part(direction, load())
+
+    def _judged_pandas(self, frame: Any, direction: Direction) -> Any:
+        from sparkpipe.checks.on_pandas import judge
+
+        judged = judge(frame, self.checks, partial(self._find, frame), self._rows_before)
+        self._settle_findings(judged.findings, direction, judged.rejected)
+        return judged.good
+
+    def _judged_spark(self, frame: Any, direction: Direction, is_lent: bool = False) -> Any:
+        from contextlib import contextmanager
+
+        from sparkpipe.checks.keeping import judge, keeping
+
+        is_lent = is_lent or is_memory_only(self._dataset)
+
+        @contextmanager
+        def judging() -> Any:
+            with keeping(frame, is_lent) as kept:
+                judged = judge(kept, self.checks, partial(self._find, kept), self._rows_before)
+                self._settle_findings(judged.findings, direction, judged.rejected)
+                yield judged.good
+
+        return judging()
+
+    def _settle_findings(
+        self,
+        findings: Iterable[Finding],
+        direction: Direction,
+        rejected: Callable[[], Any] = lambda: None,
+        only_if_stopping: bool = False,
+    ) -> None:
+        """Tell what was found, refuse what must hold, and put rejected rows into the quarantine."""
+        findings = tuple(findings)
+        stops = any(one.stops for one in findings)
+        if only_if_stopping and not stops:
+            return
+        where = ""
+        if not stops and any(one.told and one.check.on_fail == "quarantine" for one in findings):
+            rows = rejected()
+            if rows is not None:  # before the good ones: whatever happens then, none is lost
+                where = quarantine.put(rows, self.quarantine)
+        note_checks(one.report(self._name, direction, where, stops) for one in findings)
+        refuse(findings, "nothing was saved" if direction == "save" else "nothing was read")
+        for one in findings:
+            if one.told:
+                self._tell(one, where)
+
+    def _tell(self, one: Finding, where: str) -> None:
+        became = {"warn": "", "drop": "; they are left out"}.get(one.check.on_fail)
+        if became is None:
+            became = f"; they are in {where} (sparkpipe checks rejected {self._name})"
+        _logger.warning("'%s', check '%s': %s%s.", self._name, one.check.name, one.told, became)
+
+    def _validated(self, validator: Validator, data: Any, direction: Direction) -> Any:
+        try:
+            data = own.validated(validator, data)
+        except CheckFailedError as exc:
+            finding = Finding(validator, told=exc.message)
+            self._settle_findings([finding], direction)
+            return data
+        note_checks([Finding(validator).report(self._name, direction)])
+        return data
+
+    def _find(self, frame: Any, name: str) -> Any:
+        """Return the data of another data set; of this one, what is being judged."""
+        if name == self._name:
+            return frame
+        catalog = lent_catalog()
+        if catalog is None:
+            raise DataSetError(f"'{name}' is not known, as no catalog loads or saves this.")
+        return catalog.load(name)
+
+    # What it is
+
+    def _problems(self) -> list[str]:
+        told = super()._problems()
+        for check in self.checks:
+            if isinstance(check, Expression):
+                told += [f"check '{check.name}': {problem}" for problem in sql_problems(check.sql)]
+        if is_stream(self._dataset):
+            told += self._stream_problems()
+        told += self._unknown_companions() + self._unknown_columns()
+        if any(check.on_fail == "quarantine" for check in self.checks):
+            told += self._quarantine_problems()
+        return told
+
+    def _unknown_companions(self) -> list[str]:
+        catalog = lent_catalog()
+        referred = [check for check in self.checks if isinstance(check, Refers)]
+        if catalog is None:
+            return []
+        return [
+            f"check '{check.name}': the catalog has no data set '{check.data_set}'. "
+            f"{did_you_mean(check.data_set, catalog)}".rstrip()
+            for check in referred
+            if check.data_set != self._name and check.data_set not in catalog
+        ]
+
+    def _unknown_columns(self) -> list[str]:
+        """Tell checks of columns that the schema of the entry lacks."""
+        schema = getattr(self._dataset, "declared_schema", None)
+        return [] if schema is None else column_problems(self.checks, schema.names)
+
+    def _quarantine_problems(self) -> list[str]:
+        where = self.quarantine
+        if where is None:
+            return ["it has no place for a quarantine beside it. Name a data set: quarantine: x."]
+        if target_of(where) and target_of(where) == target_of(self._dataset):
+            return [f"its quarantine is the data set itself ({location_of(where)})."]
+        return []
+
+    def _warnings(self) -> list[str]:
+        told = super()._warnings()
+        where = self.quarantine
+        if where is not self._beside and save_effect(where) == "replace":
+            told.append(
+                f"quarantine: each save to '{self._rejected_to}' replaces what was rejected "
+                "before. Let it append."
+            )
+        return told
+
+    def _of_run(self, is_written: bool) -> CheckedDataSet:
+        other = copy(self)
+        other._dataset = of_run(self._dataset, is_written)
+        other._judges_loads = not is_written
+        return other
+
+
+def _is_pandas(data: Any) -> bool:
+    import sys
+
+    frame = getattr(sys.modules.get("pandas"), "DataFrame", None)
+    return isinstance(frame, type) and isinstance(data, frame)

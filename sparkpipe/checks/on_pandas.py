@@ -1,0 +1,245 @@
+"""Checks of frames of pandas."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.checks import own
+from sparkpipe.checks.findings import MOST_SAMPLES, Finding, failed_names, of_rows
+from sparkpipe.checks.sql_on_pandas import violations
+from sparkpipe.checks.values import Kind, fitted
+from sparkpipe.checks.words import (
+    Accepted,
+    Between,
+    Check,
+    Expression,
+    Fresh,
+    Function,
+    NotNull,
+    Pandera,
+    Refers,
+    Rows,
+    Unique,
+    column_problems,
+)
+from sparkpipe.errors import DataSetError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+_KINDS: Mapping[str, Kind] = {
+    "string": "text",
+    "integer": "number",
+    "floating": "number",
+    "mixed-integer-float": "number",
+    "decimal": "decimal",
+    "boolean": "boolean",
+    "date": "date",
+}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A frame and what checks have found in it.
+
+    Attributes:
+        frame: All of its rows.
+        findings: What the checks have found.
+        _failed: The checks for each row, with what did not pass them.
+    """
+
+    frame: pd.DataFrame
+    findings: tuple[Finding, ...]
+    _failed: tuple[tuple[Check, np.ndarray[Any, Any]], ...]
+
+    @property
+    def good(self) -> pd.DataFrame:
+        """The rows that are saved."""
+        bad = self._any("drop", "quarantine")
+        return self.frame if bad is None or not bad.any() else self.frame.loc[~bad]
+
+    def rejected(self) -> pd.DataFrame | None:
+        """Return the rows for the quarantine, with the names of the checks; None without any."""
+        bad = self._any("quarantine")
+        if bad is None or not bad.any():
+            return None
+        checks = [check for check, _ in self._failed]
+        flags = [mask[bad] for _, mask in self._failed]
+        rows: pd.DataFrame = self.frame.loc[bad].copy()
+        rows["failed_checks"] = [failed_names(checks, of) for of in zip(*flags, strict=True)]
+        return rows
+
+    def _any(self, *ways: str) -> np.ndarray[Any, Any] | None:
+        masks = [mask for check, mask in self._failed if check.on_fail in ways]
+        bad = None
+        for mask in masks:
+            bad = mask if bad is None else bad | mask
+        return bad
+
+
+def judge(
+    frame: pd.DataFrame,
+    checks: Sequence[Check],
+    find: Callable[[str], Any],
+    rows_before: int | None = None,
+    now: dt.datetime | None = None,
+) -> Judged:
+    """Judge a frame.
+
+    Args:
+        frame: The frame; NaN in it is null.
+        checks: The checks.
+        find: Loads another data set by its name.
+        rows_before: How many rows the last good run saved.
+        now: The present time.
+
+    Raises:
+        DataSetError: A check is not possible for this frame.
+    """
+    problems = column_problems(checks, [str(name) for name in frame.columns])
+    if problems:
+        raise DataSetError(" ".join(problems))
+    names = {str(name).lower(): name for name in frame.columns}
+    now = now or dt.datetime.now(dt.timezone.utc)
+    findings: list[Finding] = []
+    masks: list[tuple[Check, np.ndarray[Any, Any]]] = []
+    for check in checks:
+        try:
+            found = _found(check, frame, names, find, rows_before, now)
+        except DataSetError as exc:
+            raise DataSetError(f"check '{check.name}': {exc.message}", hint=exc.hint) from exc
+        if not isinstance(found, Finding):
+            if not isinstance(check, Unique):
+                masks.append((check, found))
+            bad = frame[found].head(MOST_SAMPLES) if found.any() else frame.iloc[:0]
+            samples = tuple({str(k): v for k, v in row.items()} for row in bad.to_dict("records"))
+            found = replace(of_rows(check, int(found.sum()), len(frame)), samples=samples)
+        findings.append(found)
+    return Judged(frame, tuple(findings), tuple(masks))
+
+
+def _found(
+    check: Check,
+    frame: pd.DataFrame,
+    names: Mapping[str, Any],
+    find: Callable[[str], Any],
+    rows_before: int | None,
+    now: dt.datetime,
+) -> Finding | np.ndarray[Any, Any]:
+    """Return what a check has found, or which rows do not pass."""
+    columns = [_plain(frame[names[name.lower()]]) for name in check.columns]
+    if isinstance(check, Expression):
+        return violations(check.sql, frame)
+    if isinstance(check, NotNull):
+        return columns[0].isna().to_numpy(dtype=bool)
+    if isinstance(check, Between):
+        return _of_present(columns[0], lambda values, kind: _outside(values, kind, check))
+    if isinstance(check, Accepted):
+        return _of_present(columns[0], lambda values, kind: _unknown(values, kind, check))
+    if isinstance(check, Unique):
+        keys = frame[[names[name.lower()] for name in check.columns]]
+        present = keys.notna().all(axis=1).to_numpy(dtype=bool)
+        return _placed(present, keys[present].duplicated(keep=False))
+    if isinstance(check, Refers):
+        known = _column_of(find(check.data_set), check)
+        return _of_present(columns[0], lambda values, _: ~values.isin(known))
+    if isinstance(check, Rows):
+        told = check.why_not(len(frame), rows_before)
+        return Finding(check, None, len(frame), told)
+    if isinstance(check, Fresh):
+        present = columns[0].dropna()
+        latest: Any = None if present.empty else present.max()
+        at = latest.to_pydatetime() if hasattr(latest, "to_pydatetime") else latest
+        return Finding(check, None, len(frame), check.why_not(at, now))
+    if isinstance(check, Function):
+        return _of_function(check, frame)
+    assert isinstance(check, Pandera)
+    failed, told = own.judge_by_pandera(check.path, frame)
+    return Finding(check, failed, len(frame), told)
+
+
+def _of_function(check: Function, frame: pd.DataFrame) -> Finding | np.ndarray[Any, Any]:
+    given = own.call(check, frame)
+    if isinstance(given, int) and not isinstance(given, bool):
+        if check.on_fail in ("drop", "quarantine"):
+            raise DataSetError(own.count_of_no_rows(check))
+        return of_rows(check, given, len(frame))
+    import pandas as pd
+
+    if not isinstance(given, pd.Series) or len(given) != len(frame):
+        raise DataSetError(own.wrong_result(check, given))
+    present = given.notna().to_numpy(dtype=bool)
+    return _placed(present, ~given[present].astype(bool))
+
+
+def _plain(column: Any) -> pd.Series[Any]:
+    import pandas as pd
+
+    if isinstance(column, pd.DataFrame):
+        raise DataSetError(f"there is more than one column '{column.columns[0]}'.")
+    categories = getattr(column.dtype, "categories", None)
+    plain: pd.Series[Any] = column if categories is None else column.astype(categories.dtype)
+    return plain
+
+
+def _of_present(
+    column: pd.Series[Any], find: Callable[[pd.Series[Any], Kind], Any]
+) -> np.ndarray[Any, Any]:
+    """Return which values that are there do not pass."""
+    present = column.notna().to_numpy(dtype=bool)
+    values = column[present]
+    return _placed(present, find(values, _kind_of(values)) if len(values) else values)
+
+
+def _placed(present: np.ndarray[Any, Any], bad: Any) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    placed = np.zeros(len(present), dtype=bool)
+    if len(bad):
+        placed[present] = np.asarray(bad, dtype=bool)
+    return placed
+
+
+def _kind_of(values: pd.Series[Any]) -> Kind:
+    from pandas.api import types
+
+    dtype = values.dtype
+    if isinstance(dtype, types.DatetimeTZDtype):
+        return "instant"
+    if types.is_datetime64_dtype(dtype):
+        return "time"
+    inferred = types.infer_dtype(values, skipna=True)
+    if inferred == "datetime":
+        return "instant" if values.iloc[0].tzinfo is not None else "time"
+    return _KINDS.get(inferred, "other")
+
+
+def _outside(values: pd.Series[Any], kind: Kind, check: Between) -> Any:
+    low, high = (
+        None if bound is None else fitted(bound, kind, check.column)
+        for bound in (check.low, check.high)
+    )
+    if low is None:
+        return values > high
+    return values < low if high is None else (values < low) | (values > high)
+
+
+def _unknown(values: pd.Series[Any], kind: Kind, check: Accepted) -> Any:
+    return ~values.isin([fitted(value, kind, check.column) for value in check.values])
+
+
+def _column_of(data: Any, check: Refers) -> Iterable[Any]:
+    from sparkpipe.io.kinds import is_spark_frame
+
+    names = {str(name).lower(): name for name in getattr(data, "columns", ())}
+    if check.to.lower() not in names:
+        raise DataSetError(f"'{check.data_set}' has no column '{check.to}'.")
+    name = names[check.to.lower()]
+    if is_spark_frame(data):
+        data = data.select(f"`{name}`").distinct().toPandas()
+    values: Iterable[Any] = data[name].dropna()
+    return values

@@ -1,0 +1,220 @@
+"""Checks of Spark frames as columns of the frame: each is true where a row does not pass."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.checks import own
+from sparkpipe.checks.findings import Finding, of_rows
+from sparkpipe.checks.values import Kind, fitted
+from sparkpipe.checks.words import (
+    Accepted,
+    Between,
+    Check,
+    Expression,
+    Function,
+    NotNull,
+    column_problems,
+)
+from sparkpipe.datasets.spark.names import quoted
+from sparkpipe.errors import DataSetError
+from sparkpipe.spark.active import is_connect
+from sparkpipe.spark.failures.judging import spark_reason
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+# A column of the frame may have any name, but hardly these.
+_FLAG = "__sparkpipe_failed_"
+_ROW = "__sparkpipe_row"
+
+_KINDS: Mapping[str, Kind] = {
+    **dict.fromkeys(("string", "char", "varchar"), "text"),
+    **dict.fromkeys(("tinyint", "smallint", "int", "bigint", "float", "double"), "number"),
+    "decimal": "decimal",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "instant",
+    "timestamp_ntz": "time",
+}
+_FLOATS = ("float", "double")
+
+
+def functions_for(frame: Any) -> Any:
+    """Return the functions of columns for the kind of session that a frame is of."""
+    if is_connect(frame.sparkSession):
+        from pyspark.sql.connect import functions
+
+        return functions
+    from pyspark.sql import functions as classic
+
+    return classic
+
+
+def type_of_column(frame: DataFrame, name: str) -> str:
+    """Return the type of a column as Spark names it, without what stands in brackets."""
+    found = next(kind for column, kind in frame.dtypes if column.lower() == name.lower())
+    return found.partition("(")[0].partition("<")[0].partition(" ")[0]
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """A frame with a column for each check of its rows.
+
+    Attributes:
+        frame: The frame, with the columns.
+        columns: The names of its own columns.
+        flags: The checks of rows, each with the name of its column.
+        counted: What functions of the user's have counted.
+    """
+
+    frame: DataFrame
+    columns: tuple[str, ...]
+    flags: tuple[tuple[Check, str], ...]
+    counted: tuple[Finding, ...] = ()
+
+    def flags_of(self, *ways: str) -> list[tuple[Check, str]]:
+        """Return the checks of which ``on_fail`` is one of these, with their columns."""
+        return [(check, flag) for check, flag in self.flags if check.on_fail in ways]
+
+    def any_of(self, *ways: str) -> Column | None:
+        """Return a column that is true where a row does not pass one of these; None without any."""
+        functions = functions_for(self.frame)
+        any_flag = None
+        for _, flag in self.flags_of(*ways):
+            column = functions.col(flag)
+            any_flag = column if any_flag is None else any_flag | column
+        return any_flag
+
+    def counts(self, checks: Sequence[tuple[Check, str]]) -> list[Column]:
+        """Return aggregates: how many rows there are, and how many do not pass each check."""
+        functions = functions_for(self.frame)
+        ones = [functions.when(functions.col(flag), 1).otherwise(0) for _, flag in checks]
+        sums = [functions.sum(one).alias(flag) for one, (_, flag) in zip(ones, checks, strict=True)]
+        return [functions.count(functions.lit(1)).alias("rows"), *sums]
+
+    def own(self, frame: DataFrame) -> DataFrame:
+        """Return a frame without the columns of the checks."""
+        return frame.select(*map(quoted, self.columns))
+
+
+def flag(frame: DataFrame, checks: Sequence[Check]) -> Flagged:
+    """Add a column for each check of rows.
+
+    Args:
+        frame: The frame; NaN in it is null, as it is for pandas.
+        checks: The checks; those of the whole are passed over.
+
+    Raises:
+        DataSetError: A check is not possible for this frame.
+    """
+    problems = column_problems(checks, frame.columns)
+    if problems:
+        raise DataSetError(" ".join(problems))
+    columns: list[tuple[Check, Any]] = []
+    counted: list[Finding] = []
+    for check in checks:
+        try:
+            found = _violation(check, frame)
+        except DataSetError as exc:
+            raise DataSetError(f"check '{check.name}': {exc.message}", hint=exc.hint) from exc
+        if isinstance(found, Finding):
+            counted.append(found)
+        elif found is not None:
+            columns.append((check, found))
+    try:
+        made = _with_flags(frame, columns)
+        _ = made.schema  # Connect looks at it only when asked
+    except Exception as exc:
+        _tell_impossible(frame, columns)
+        raise DataSetError(f"the checks are not possible: {spark_reason(exc)}") from exc
+    names = [f"{_FLAG}{number}" for number in range(len(columns))]
+    flags = tuple((check, name) for (check, _), name in zip(columns, names, strict=True))
+    return Flagged(made, tuple(frame.columns), flags, tuple(counted))
+
+
+def _with_flags(frame: DataFrame, columns: Sequence[tuple[Check, Any]]) -> DataFrame:
+    functions = functions_for(frame)
+    flags = [column.alias(f"{_FLAG}{n}") for n, (_, column) in enumerate(columns)]
+    floats = [name for name, kind in frame.dtypes if kind in _FLOATS]
+    reads_any = any(isinstance(check, Expression) for check, _ in columns)
+    if not floats or not reads_any:
+        return frame.select("*", *flags)
+    # An expression names columns as they are called: under these names it gets null for NaN, and
+    # the row goes by beside it. Spark's optimizer takes both apart again.
+    own_columns = [functions.col(quoted(name)) for name in frame.columns]
+    cleaned = [
+        _without_nan(functions, name).alias(name)
+        if kind in _FLOATS
+        else functions.col(quoted(name))
+        for name, kind in frame.dtypes
+    ]
+    beside = frame.select(functions.struct(*own_columns).alias(_ROW), *cleaned)
+    return beside.select(f"{_ROW}.*", *flags)
+
+
+def _tell_impossible(frame: DataFrame, columns: Sequence[tuple[Check, Any]]) -> None:
+    """Find the check for which a frame cannot be made."""
+    for check, column in columns:
+        try:
+            _ = _with_flags(frame, [(check, column)]).schema
+        except Exception as exc:
+            reason = spark_reason(exc) or str(exc)
+            raise DataSetError(f"check '{check.name}' is not possible: {reason}") from exc
+
+
+def _without_nan(functions: Any, name: str) -> Any:
+    column = functions.col(quoted(name))
+    return functions.when(~functions.isnan(column), column)
+
+
+def _violation(check: Check, frame: DataFrame) -> Any:
+    """Return the column that is true where a row does not pass; what a function has counted."""
+    functions = functions_for(frame)
+    if isinstance(check, Expression):
+        return functions.expr(f"coalesce(not ({check.sql}\n), false)")
+    if isinstance(check, Function):
+        return _of_function(check, frame, functions)
+    if not isinstance(check, (NotNull, Between, Accepted)):
+        return None
+    kind = type_of_column(frame, check.column)
+    column = functions.col(quoted(check.column))
+    if kind in _FLOATS:
+        column = _without_nan(functions, check.column)
+    if isinstance(check, NotNull):
+        return column.isNull()
+
+    def literal(value: Any) -> Any:
+        return _literal(functions, fitted(value, _KINDS.get(kind, "other"), check.column))
+
+    if isinstance(check, Accepted):
+        return functions.coalesce(~column.isin(*map(literal, check.values)), functions.lit(False))
+    bad = functions.lit(False)
+    if check.low is not None:
+        bad = bad | (column < literal(check.low))
+    if check.high is not None:
+        bad = bad | (column > literal(check.high))
+    return functions.coalesce(bad, functions.lit(False))
+
+
+def _literal(functions: Any, value: Any) -> Any:
+    if isinstance(value, dt.datetime):
+        told = value.isoformat(sep=" ")
+        return functions.expr(f"TIMESTAMP{'_NTZ' * (value.tzinfo is None)} '{told}'")
+    if isinstance(value, dt.date):
+        return functions.expr(f"DATE '{value.isoformat()}'")
+    return functions.lit(value)
+
+
+def _of_function(check: Function, frame: DataFrame, functions: Any) -> Any:
+    given = own.call(check, frame)
+    if isinstance(given, int) and not isinstance(given, bool):
+        if check.on_fail in ("drop", "quarantine"):
+            raise DataSetError(own.count_of_no_rows(check))
+        return of_rows(check, given, None)
+    if not callable(getattr(given, "isNull", None)) or hasattr(given, "sparkSession"):
+        raise DataSetError(own.wrong_result(check, given))
+    return functions.coalesce(~given, functions.lit(False))

@@ -1,0 +1,144 @@
+"""Where rows go that did not pass: a data set of the catalog, or one beside that of the entry."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from sparkpipe.io.declared import location_of
+from sparkpipe.io.factory import build_data_set, find_class
+from sparkpipe.io.kinds import is_spark_frame
+from sparkpipe.io.lending import lent_catalog
+from sparkpipe.io.partitioned import PartitionedDataSet
+from sparkpipe.io.working import current_work
+
+#: The columns that rejected rows have beside their own.
+ADDED = ("failed_checks", "rejected_by_run", "rejected_by_node", "rejected_at")
+
+_SUFFIX = "_rejected"
+# What an entry says of a save that is not for the quarantine, to which rows are only added.
+_OF_SAVES = frozenset(
+    (
+        *("mode", "partitionby", "partition_by", "cluster_by", "replacewhere", "overwriteschema"),
+        *("partitionoverwritemode", "keys", "update_when", "delete_when", "insert", "sequence_by"),
+        *("scd", "columns", "schema_change", "if_exists"),
+    )
+)
+_OF_ENTRY = frozenset(
+    (
+        *("checks", "quarantine", "validator", "versioned", "layer", "warn_below", "changed_by"),
+        *("schema", "schema_change", "metadata", "changes", "load_as"),
+    )
+)
+
+
+def beside(
+    name: str, config: Mapping[str, Any], credentials: Mapping[str, Any] | None, given: str = ""
+) -> Any:
+    """Return a data set beside that of an entry, to which rejected rows are added.
+
+    Args:
+        name: The name of the data set.
+        config: The entry.
+        credentials: All credentials of the project by name.
+        given: What it is called; by default the same with ``_rejected`` behind.
+
+    Returns:
+        None if the entry tells no place.
+
+    Raises:
+        DataSetError: There can be none of such a type.
+    """
+    kept = {str(key): value for key, value in config.items() if key not in _OF_ENTRY}
+    saving = {
+        option: value
+        for option, value in (kept.get("save_args") or {}).items()
+        if str(option).lower() not in _OF_SAVES
+    }
+    is_of_spark = _is_of_spark(config)
+    if "table" in kept and is_of_spark:
+        kept = {key: v for key, v in kept.items() if key not in ("primary_key", "write_mode")}
+        kept["table"] = given or f"{kept['table']}{_SUFFIX}"
+        kept["write_mode"] = "append"
+        return build_data_set({**kept, "save_args": saving}, credentials)
+    if "table_name" in kept:
+        kept["table_name"] = given or f"{kept['table_name']}{_SUFFIX}"
+        return build_data_set({**kept, "save_args": {**saving, "if_exists": "append"}}, credentials)
+    place = "path" if "path" in kept else "filepath"
+    if not isinstance(kept.get(place), str):
+        return None
+    path = PurePosixPath(kept[place].rstrip("/"))
+    protocol = kept[place].partition("://")[0] + "://" if "://" in kept[place] else ""
+    plain = PurePosixPath(kept[place].removeprefix(protocol).rstrip("/"))
+    moved = f"{protocol}{plain.with_name(given or plain.stem + _SUFFIX)}"
+    if is_of_spark:
+        if "delta" in (str(kept["type"]) + str(kept.get("file_format", ""))).lower():
+            saving["mergeSchema"] = True
+        return build_data_set(
+            {**kept, "filepath": moved, "save_args": {**saving, "mode": "append"}}, credentials
+        )
+    # What pandas writes is a file, to which not every format can add: each save is one of its own.
+    if place == "path":
+        inner = kept.get("dataset", {})
+        suffix = kept.get("filename_suffix", "")
+        shared = kept.get("credentials")
+    else:
+        inner = {key: v for key, v in kept.items() if key not in ("filepath", "credentials")}
+        inner["save_args"] = saving
+        suffix, shared = path.suffix, kept.get("credentials")
+    entry = {
+        "type": PartitionedDataSet,
+        "path": moved,
+        "dataset": inner,
+        "filename_suffix": suffix,
+        **({} if shared is None else {"credentials": shared}),
+    }
+    return build_data_set(entry, credentials)
+
+
+def _is_of_spark(config: Mapping[str, Any]) -> bool:
+    module = str(find_class(config.get("type")).__module__)
+    return ".spark." in f".{module}." or ".databricks." in f".{module}."
+
+
+def destination(given: str, built: Any) -> Any:
+    """Return the data set that takes rejected rows; None if there is none.
+
+    Args:
+        given: What ``quarantine`` says; empty if nothing.
+        built: What lies beside the data set of the entry.
+    """
+    catalog = lent_catalog()
+    if given and catalog is not None and given in catalog:
+        return catalog[given]
+    return built
+
+
+def put(rows: Any, where: Any) -> str:
+    """Add rejected rows to a quarantine, and return where it lies.
+
+    Args:
+        rows: A frame with the column ``failed_checks``.
+        where: The data set that takes it.
+    """
+    work, now = current_work(), dt.datetime.now(dt.timezone.utc)
+    if is_spark_frame(rows):
+        from sparkpipe.checks.on_spark import functions_for
+
+        functions = functions_for(rows)
+        values = (functions.lit(work.run_id), functions.lit(work.node))
+        at = functions.expr(f"TIMESTAMP '{now.isoformat(sep=' ')}'")
+        for name, value in zip(ADDED[1:], (*values, at), strict=True):
+            rows = rows.withColumn(name, value)
+    else:
+        rows = rows.assign(**dict(zip(ADDED[1:], (*work, now), strict=True)))
+    if isinstance(where, PartitionedDataSet):
+        named = re.sub(r"[^\w.-]+", "-", f"{now:%Y-%m-%dT%H.%M.%S}-{work.node}").strip("-")
+        where.save({f"{named}-{os.urandom(3).hex()}": rows})
+    else:
+        where.save(rows)
+    return location_of(where)

@@ -1,0 +1,256 @@
+"""Checks that ride on the write of a Spark frame: they cost no job of their own.
+
+What must hold is asserted in the plan, so that a row that does not pass fails the job before
+anything is committed. All else is counted by observed metrics, as the rows go by.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.checks.findings import MOST_SAMPLES, Finding, of_rows
+from sparkpipe.checks.on_spark import Flagged, functions_for
+from sparkpipe.checks.words import Check
+from sparkpipe.datasets.spark.names import quoted
+from sparkpipe.redaction import HIDDEN, is_secret
+from sparkpipe.spark.active import is_connect
+from sparkpipe.spark.failures.chain import failure_links
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_logger = logging.getLogger(__name__)
+
+_LONGEST_ROW = 600
+# Spark tells of the end of a query a moment after the thread that waits for it.
+_LATE_SECONDS = 2.0
+_STEP_SECONDS = 0.01
+# The columns of Spark's types that cannot be written as JSON.
+_NO_JSON = re.compile(r"interval|variant|void|binary")
+
+
+@dataclass(frozen=True)
+class Ride:
+    """A frame that judges itself as it is written.
+
+    Attributes:
+        frame: What to write.
+        flagged: The checks.
+        observation: Counts what goes by.
+        marker: What stands in the failure of a row that does not pass.
+    """
+
+    frame: DataFrame
+    flagged: Flagged
+    observation: Any
+    marker: str
+
+    def save(
+        self, save: Callable[[DataFrame], None]
+    ) -> tuple[tuple[Finding, ...], Exception | None]:
+        """Write, and return what the checks have found.
+
+        Args:
+            save: Writes a frame; when it fails, nothing is committed.
+
+        Returns:
+            The findings; and the failure of the write, if it has failed by them.
+        """
+        try:
+            save(self.frame)
+        except Exception as exc:
+            failed = asserted(exc, self.marker)
+            if failed is None:
+                raise
+            return self._look_again(*failed), exc
+        return self._counted(), None
+
+    @property
+    def _must_hold(self) -> list[tuple[Check, str]]:
+        return self.flagged.flags_of("fail")
+
+    def _counted(self) -> tuple[Finding, ...]:
+        others = self.flagged.flags_of("warn", "drop")
+        counts = observed(self.observation, self.flagged.frame.sparkSession)
+        if counts is None and not others:  # then all passed
+            return (*self.flagged.counted, *(of_rows(c, 0, None) for c, _ in self._must_hold))
+        if counts is None:
+            _logger.debug("Spark has not told what went by; it is counted again.")
+            row = self.flagged.frame.agg(*self.flagged.counts(others)).first()
+            counts = {} if row is None else row.asDict()
+        rows = int(counts.get("rows") or 0)
+        found = {check.name: of_rows(check, counts.get(flag) or 0, rows) for check, flag in others}
+        passed = [of_rows(check, 0, rows) for check, _ in self._must_hold]
+        return (*self.flagged.counted, *passed, *found.values())
+
+    def _look_again(self, number: int, row: Mapping[str, Any]) -> tuple[Finding, ...]:
+        """Count what did not pass, which the job that failed at the first such row has not."""
+        flagged = self.flagged
+        failing = flagged.flags_of("fail")
+        try:
+            counted = flagged.frame.agg(*flagged.counts(flagged.flags)).first()
+            counts = {} if counted is None else counted.asDict()
+            shown = samples(flagged, [one for one in failing if counts.get(one[1])])
+        except Exception as exc:
+            _logger.debug("What did not pass cannot be counted: %s", exc)
+            counts, shown = {}, {}
+        rows = counts.get("rows")
+        findings = []
+        for position, (check, flag) in enumerate(failing):
+            found = of_rows(check, counts.get(flag) or 0, rows)
+            if position == number and not found.told:  # rows that vary pass the second time
+                found = Finding(check, None, rows, f"a row did not pass: {check.says}", (row,))
+            findings.append(replace(found, samples=shown.get(check.name) or found.samples))
+        for check, flag in flagged.flags_of("warn", "drop"):
+            findings.append(of_rows(check, counts.get(flag) or 0, rows))
+        return (*flagged.counted, *findings)
+
+
+def ride(flagged: Flagged) -> Ride:
+    """Return a frame that judges itself as it is written.
+
+    Args:
+        flagged: The frame, with its checks of rows.
+    """
+    observation = _observation(flagged.frame)
+    counts = flagged.counts(flagged.flags_of("warn", "drop"))
+    # Spark moves no filter below what is observed: below a join, an assertion would judge rows
+    # that the join leaves out.
+    frame = flagged.frame.observe(observation, *counts)
+    marker = f"sparkpipe-check-{os.urandom(6).hex()}"
+    numbers = [str(number) for number, _ in enumerate(flagged.flags_of("fail"))]
+    frame = asserting(frame, flagged, f"{marker}:", numbers)
+    dropped = flagged.any_of("drop")
+    if dropped is not None:
+        frame = frame.where(~dropped)
+    return Ride(flagged.own(frame), flagged, observation, marker)
+
+
+def asserting(
+    frame: DataFrame, flagged: Flagged, beginning: str, labels: Sequence[str]
+) -> DataFrame:
+    """Return a frame that fails at a row that does not pass what must hold.
+
+    Args:
+        frame: A frame with the columns of the checks.
+        flagged: The checks.
+        beginning: What the message begins with; then come a label, a colon, and the row.
+        labels: What stands for each check that must hold.
+    """
+    bad = flagged.any_of("fail")
+    if bad is None:
+        return frame
+    functions = functions_for(frame)
+    which = functions.lit("")
+    for label, (_, flag) in zip(labels, flagged.flags_of("fail"), strict=True):
+        which = functions.when(functions.col(flag), label).otherwise(which)
+    cells = [_cell(functions, name, kind) for name, kind in frame.dtypes if name in flagged.columns]
+    row = functions.substring(functions.to_json(functions.struct(*cells)), 1, _LONGEST_ROW)
+    message = functions.concat(functions.lit(beginning), which, functions.lit(":"), row)
+    failure = functions.raise_error(message).cast("boolean")
+    return frame.where(functions.when(bad, failure).otherwise(True))
+
+
+def _cell(functions: Any, name: str, kind: str) -> Any:
+    """Return a column as an error shows it, which Spark writes into its logs, too."""
+    if is_secret(name):
+        return functions.lit(HIDDEN).alias(name)
+    column = functions.col(quoted(name))
+    shown = functions.lit(f"({kind})") if _NO_JSON.search(kind) else column
+    return shown.alias(name)
+
+
+def asserted(exc: BaseException, marker: str) -> tuple[int, dict[str, Any]] | None:
+    """Return which check a row did not pass, and the row, if that is why something failed.
+
+    Args:
+        exc: The failure.
+        marker: That of the assertion.
+    """
+    found = None
+    link: BaseException | None = exc
+    while link is not None and found is None:
+        texts = [str(link), *(one.text for one in failure_links(link))]
+        pattern = re.compile(rf"{marker}:(\d+):(.*)")
+        found = next((hit for text in texts if (hit := pattern.search(text))), None)
+        link = link.__cause__
+    if found is None:
+        return None
+    try:
+        row, _ = json.JSONDecoder().raw_decode(found[2])
+    except ValueError:  # it was cut
+        row = {"row": found[2]}
+    return int(found[1]), row
+
+
+def samples(
+    flagged: Flagged, checks: Sequence[tuple[Check, str]]
+) -> dict[str, tuple[Mapping[str, Any], ...]]:
+    """Return a few rows that do not pass, by the names of the checks; one job for all.
+
+    Args:
+        flagged: The frame.
+        checks: The checks, with their columns.
+    """
+    functions = functions_for(flagged.frame)
+    parts = [
+        flagged.frame.where(functions.col(flag))
+        .limit(MOST_SAMPLES)
+        .select(functions.lit(number).alias("__sparkpipe_check"), *map(quoted, flagged.columns))
+        for number, (_, flag) in enumerate(checks)
+    ]
+    if not parts:
+        return {}
+    all_parts = parts[0]
+    for part in parts[1:]:
+        all_parts = all_parts.unionAll(part)
+    found: dict[str, tuple[Mapping[str, Any], ...]] = {}
+    for row in all_parts.collect():
+        plain = row.asDict()
+        name = checks[plain.pop("__sparkpipe_check")][0].name
+        found[name] = (*found.get(name, ()), plain)
+    return found
+
+
+def _observation(frame: Any) -> Any:
+    name = f"sparkpipe-checks-{os.urandom(8).hex()}"
+    if is_connect(frame.sparkSession):
+        from pyspark.sql.connect.observation import Observation
+
+        return Observation(name)
+    from pyspark.sql import Observation as Classic
+
+    return Classic(name)
+
+
+def observed(observation: Any, session: Any) -> dict[str, Any] | None:
+    """Return what was observed; None where Spark does not tell it, of which one could wait long.
+
+    It tells nothing of an overwrite of a Delta table by its name, nor of what its optimizer knows
+    to have no rows.
+
+    Args:
+        observation: One of a frame that was written.
+        session: The session of the frame.
+    """
+    if is_connect(session):
+        is_told = getattr(observation, "_result", None) is not None
+        return (dict(observation.get) or None) if is_told else None
+    try:
+        told = observation._jo.future()
+    except Exception:  # Spark 3.5 waits itself, and a JVM may be guarded
+        return dict(observation.get)
+    ends = time.monotonic() + _LATE_SECONDS
+    while not told.isCompleted():
+        if time.monotonic() > ends:
+            return None
+        time.sleep(_STEP_SECONDS)
+    is_empty = told.value().get().get().length() == 0
+    return None if is_empty else dict(observation.get)

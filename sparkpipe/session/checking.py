@@ -1,0 +1,45 @@
+"""What a session knows that checks of data sets ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sparkpipe.checks.checked import checked_in
+from sparkpipe.io import DataCatalog
+from sparkpipe.journal.records import NodeRecord
+from sparkpipe.pipeline import Pipeline
+
+
+def inform_checks(
+    catalog: DataCatalog,
+    pipeline: Pipeline,
+    pipelines: Iterable[Pipeline],
+    last_good: Mapping[str, NodeRecord],
+) -> None:
+    """Tell checked data sets of a run what was saved before, and who else saves them.
+
+    Args:
+        catalog: That of the run.
+        pipeline: What is to run.
+        pipelines: All of the project.
+        last_good: What the nodes did when they last ran well.
+    """
+    names = [name for name in sorted(pipeline.data_sets()) if _has_checks(name, catalog)]
+    if not names:
+        return
+    saved = {name for one in pipelines for name in one.all_outputs()}
+    rows = {
+        name: report.rows
+        for record in last_good.values()
+        for name, report in record.saved.items()
+        if report.rows is not None
+    }
+    for name in names:
+        checked = checked_in(catalog.get(name))
+        if checked is not None:
+            checked.learn(rows.get(name), is_saved_elsewhere=name in saved)
+
+
+def _has_checks(name: str, catalog: DataCatalog) -> bool:
+    config = catalog.config_of(name) if name in catalog else None
+    return config is not None and not config.keys().isdisjoint(("checks", "validator"))

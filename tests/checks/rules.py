@@ -1,0 +1,28 @@
+"""Checks and validators of a project's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def is_cheap(frame: Any, most: float = 100) -> Any:
+    return ~(frame["fare"] >= most)
+
+
+def count_of_strangers(frame: Any) -> int:
+    return int((frame["status"] == "stranger").sum())
+
+
+def nonsense(frame: Any) -> str:
+    return "yes"
+
+
+class NeedsColumns:
+    def __init__(self, names: list[str]) -> None:
+        self._names = names
+
+    def validate(self, data: Any) -> Any:
+        missing = [name for name in self._names if name not in data.columns]
+        if missing:
+            raise ValueError(f"no {', '.join(missing)}")
+        return data.assign(is_validated=True)

@@ -1,0 +1,253 @@
+"""Frames of pandas that are saved and loaded with checks, through a run of nodes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from sparkpipe.errors import RunFailedError
+from sparkpipe.events import CheckReport, NodeEnded, RunObserver, observing
+from sparkpipe.io import DataCatalog
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner
+
+TRIPS = pd.DataFrame(
+    {
+        "id": [1, 2, 3, 4],
+        "fare": [5.0, -2.0, None, 7.0],
+        "status": ["paid", None, "free", "stranger"],
+        "day": [dt.date(2026, 3, 1)] * 4,
+        "api_key": ["s3cret"] * 4,
+    }
+)
+
+
+@pytest.fixture(autouse=True)
+def _rules_are_importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(Path(__file__).parent), *sys.path])
+
+
+class Told(RunObserver):
+    def __init__(self) -> None:
+        self.checks: dict[str, CheckReport] = {}
+
+    def on_node_ended(self, event: NodeEnded) -> None:
+        self.checks |= {one.check: one for one in event.checks}
+
+
+def save(
+    folder: Path, checks: list[Any], data: Any = TRIPS, **entry: Any
+) -> tuple[DataCatalog, dict[str, CheckReport]]:
+    trips = {"type": "pandas.CSVDataSet", "filepath": f"{folder}/trips.csv", "checks": checks}
+    catalog = DataCatalog.from_config(
+        {"trips": {**trips, **entry}, "codes": {"type": "MemoryDataSet"}}
+    )
+    catalog.save("codes", pd.DataFrame({"code": ["paid", "free"]}))
+    told = Told()
+    with observing(told):
+        make = node(lambda: data, None, "trips", name="make")
+        SequentialRunner().run(pipeline([make]), catalog, session_id="run-1")
+    return catalog, told.checks
+
+
+def failure(folder: Path, checks: list[Any], data: Any = TRIPS, **entry: Any) -> str:
+    with pytest.raises(RunFailedError) as told:
+        save(folder, checks, data, **entry)
+    assert not (folder / "trips.csv").exists()
+    return str(told.value)
+
+
+def test_what_must_hold_keeps_all_from_being_saved(tmp_path: Path) -> None:
+    told = failure(tmp_path, [{"check": "fare >= 0", "name": "no_negative_fare"}])
+    assert "Node 'make' could not save 'trips' (CSVDataSet" in told
+    assert "check 'no_negative_fare' failed, and nothing was saved" in told
+    assert "1 of 4 rows did not pass: fare >= 0" in told
+    assert "id=2, fare=-2.0, status=None" in told
+    assert "s3cret" not in told
+
+
+def test_rows_are_dropped_or_kept_apart_and_none_is_lost(tmp_path: Path) -> None:
+    checks = [
+        {"check": "fare >= 0", "name": "fare", "on_fail": "quarantine"},
+        {"not_null": "status", "on_fail": "drop"},
+        {"accepted": {"status": ["paid", "free"]}, "on_fail": "warn"},
+        {"unique": "id"},
+        {"rows": {"min": 1}},
+    ]
+    catalog, told = save(tmp_path, checks)
+    assert [*catalog.load("trips")["id"]] == [1, 3, 4]  # null passes
+    assert {name: (one.outcome, one.failed) for name, one in told.items()} == {
+        "fare": ("quarantined", 1),
+        "not_null status": ("dropped", 1),
+        "accepted status": ("warned", 1),
+        "unique id": ("passed", 0),
+        "rows": ("passed", None),
+    }
+    folder = tmp_path / "trips_rejected"
+    assert told["fare"].quarantine == str(folder)
+    (rejected,) = folder.iterdir()
+    row = pd.read_csv(rejected).iloc[0]
+    assert row["id"] == 2
+    assert row["failed_checks"] == "fare; not_null status"
+    assert (row["rejected_by_run"], row["rejected_by_node"]) == ("run-1", "make")
+
+
+def test_a_quarantine_may_be_a_data_set_of_the_catalog(tmp_path: Path) -> None:
+    checks = [{"between": {"fare": [0, 300]}, "on_fail": "quarantine"}]
+    catalog, _ = save(tmp_path, checks, quarantine="codes")
+    assert [*catalog.load("codes")["id"]] == [2]
+
+
+def test_nothing_is_put_apart_where_something_else_must_hold(tmp_path: Path) -> None:
+    checks = [{"check": "fare >= 0", "on_fail": "quarantine"}, {"not_null": "status"}]
+    failure(tmp_path, checks)
+    assert not (tmp_path / "trips_rejected").exists()
+
+
+@pytest.mark.parametrize(
+    ("check", "found"),
+    [
+        ({"unique": ["status", "api_key"]}, None),  # a null is like none
+        ({"unique": "api_key"}, "4 of 4 rows did not pass"),
+        ({"rows": {"min": 5}}, "4 rows, at least 5 are needed"),
+        ({"fresh": {"day": "2 days"}}, "the latest day is 2026-03-01"),
+        ({"refers": {"status": "codes.code"}}, "1 of 4 rows did not pass"),
+        ({"refers": {"id": "trips.id"}}, None),
+        ({"between": {"day": ["2026-01-01", "2026-02-01"]}}, "4 of 4 rows"),
+        ({"between": {"day": [None, dt.date(2026, 4, 1)]}}, None),
+        ({"between": {"status": [0, 1]}}, "'status' holds texts, and 0 is none of them"),
+        ({"not_null": "fair"}, "there is no column 'fair'. Did you mean 'fare'?"),
+        ({"check": "fair > 0"}, "there is no column 'fair' in 'fair > 0'. Did you mean 'fare'?"),
+        ({"check": "fare"}, "is not possible"),
+        ({"refers": {"status": "codes.cod"}}, "'codes' has no column 'cod'"),
+        ({"check": "status is null or length(status) > 3"}, None),
+        ("rules.is_cheap", None),
+        ({"function": "rules.is_cheap", "args": {"most": 6}}, "1 of 4 rows did not pass"),
+        ("rules.count_of_strangers", "1 of 4 rows did not pass"),
+        ("rules.nonsense", "rules.nonsense gave a str, not a boolean column"),
+        ("rules.absent", "'rules.absent' cannot be imported"),
+    ],
+)
+def test_each_word(tmp_path: Path, check: Any, found: str | None) -> None:
+    if found is None:
+        save(tmp_path, [check])
+    else:
+        assert found in failure(tmp_path, [check])
+
+
+def test_a_count_names_no_row_to_drop(tmp_path: Path) -> None:
+    check = {"function": "rules.count_of_strangers", "on_fail": "drop"}
+    assert "gave a count, which names no row" in failure(tmp_path, [check])
+
+
+def test_values_are_compared_as_what_the_column_holds(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "price": [Decimal("1.10"), None],
+            "at": pd.to_datetime(["2026-03-01T12:00Z", None]),
+            "kind": pd.Categorical(["a", None]),
+        }
+    )
+    checks = [
+        {"between": {"price": [1.1, 1.1]}},
+        {"between": {"at": ["2026-03-01T14:00+02:00", "2026-03-01T12:00"]}},
+        {"accepted": {"kind": ["a"]}},
+        {"check": "price = 1.1 and at >= timestamp '2026-03-01 12:00:00'", "name": "sql"},
+    ]
+    _, told = save(tmp_path, checks, frame)
+    assert {one.outcome for one in told.values()} == {"passed"}
+
+
+def test_chunks_are_judged_each_and_told_together(tmp_path: Path) -> None:
+    def chunks() -> Any:
+        yield TRIPS
+        yield TRIPS
+
+    checks = [{"check": "fare >= 0", "name": "fare", "on_fail": "drop"}]
+    trips = {
+        "type": "pandas.CSVDataSet",
+        "filepath": f"{tmp_path}/trips.csv",
+        "checks": checks,
+        "fs_args": {"open_args_save": {"mode": "a"}},
+    }
+    catalog, told = DataCatalog.from_config({"trips": trips}), Told()
+    with observing(told):
+        SequentialRunner().run(pipeline([node(chunks, None, "trips", name="make")]), catalog)
+    assert (told.checks["fare"].failed, told.checks["fare"].rows) == (2, 8)
+    assert (tmp_path / "trips.csv").read_text().count("paid") == 2
+
+
+def test_partitions_are_judged_one_by_one(tmp_path: Path) -> None:
+    entry = {
+        "type": "PartitionedDataSet",
+        "path": str(tmp_path / "parts"),
+        "dataset": "pandas.CSVDataSet",
+        "filename_suffix": ".csv",
+    }
+    checks = [{"check": "fare >= 0", "on_fail": "quarantine"}]
+    catalog = DataCatalog.from_config({"trips": {**entry, "checks": checks}})
+    catalog.save("trips", {"a": TRIPS, "b": lambda: TRIPS})
+    assert [len(load()) for load in catalog.load("trips").values()] == [3, 3]
+    assert len([*(tmp_path / "parts_rejected").iterdir()]) == 2
+
+
+def test_what_is_only_read_is_judged_when_it_is_read(tmp_path: Path) -> None:
+    TRIPS.to_csv(tmp_path / "trips.csv", index=False)
+    trips = {"type": "pandas.CSVDataSet", "filepath": f"{tmp_path}/trips.csv"}
+    read = pipeline([node(len, "trips", "count", name="read")])
+    dropping = {**trips, "checks": [{"check": "fare >= 0", "on_fail": "drop"}]}
+    assert SequentialRunner().run(read, DataCatalog.from_config({"trips": dropping})) == {
+        "count": 3
+    }
+    failing = DataCatalog.from_config({"trips": {**trips, "checks": [{"check": "fare >= 0"}]}})
+    with pytest.raises(RunFailedError, match="check 'fare >= 0' failed, and nothing was read"):
+        SequentialRunner().run(read, failing)
+    both = read + pipeline([node(lambda: TRIPS, None, "trips", name="make")])
+    warning = {**trips, "checks": [{"check": "fare >= 0", "on_fail": "warn"}]}
+    told = Told()
+    with observing(told):  # where a node of the run saves it, that is judged, and once
+        SequentialRunner().run(both, DataCatalog.from_config({"trips": warning}))
+    assert told.checks["fare >= 0"].direction == "save"
+
+
+def test_what_is_no_frame_is_refused(tmp_path: Path) -> None:
+    told = failure(tmp_path, [{"not_null": "id"}], "text")
+    assert "checks judge frames of Spark and pandas, not a str" in told
+
+
+def test_a_validator_of_kedro_gives_the_data_that_is_saved(tmp_path: Path) -> None:
+    options = {"class": "rules.NeedsColumns", "on": "save", "options": {"names": ["id"]}}
+    catalog, told = save(tmp_path, [], validator=options)
+    assert catalog.load("trips")["is_validated"].all()
+    assert told["validator rules.NeedsColumns"].outcome == "passed"
+    options["options"] = {"names": ["km"]}
+    (tmp_path / "trips.csv").unlink()
+    assert "does not accept the data: ValueError: no km" in failure(tmp_path, [], validator=options)
+
+
+def test_the_data_set_is_known_as_what_its_entry_names(tmp_path: Path) -> None:
+    catalog, _ = save(tmp_path, [{"not_null": "id"}])
+    assert str(catalog["trips"]).startswith("CSVDataSet(filepath=")
+    assert "CheckedDataSet" not in repr(catalog._repr_html_())
+    assert catalog["trips"]._filepath == catalog["trips"].wrapped()._filepath
+
+
+def test_a_model_of_pandera_judges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pandera = pytest.importorskip("pandera.pandas")
+    import rules
+
+    class Trips(pandera.DataFrameModel):  # type: ignore[misc,name-defined]
+        id: int
+        fare: float = pandera.Field(ge=0, nullable=True)
+
+    monkeypatch.setattr(rules, "Trips", Trips, raising=False)
+    told = failure(tmp_path, [{"pandera": "rules.Trips"}])
+    assert "1 failures: fare: greater_than_or_equal_to(0)" in told
+    assert "is no model or schema" in failure(tmp_path, [{"pandera": "rules.nonsense"}])
+    save(tmp_path, [{"pandera": "rules.Trips"}], TRIPS[TRIPS["fare"] > 0])

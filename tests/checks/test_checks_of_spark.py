@@ -1,0 +1,234 @@
+"""Spark frames that are saved and loaded with checks, by both kinds of session."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from sparkpipe.errors import CheckFailedError, DataSetError
+from sparkpipe.events import CheckReport
+from sparkpipe.io import DataCatalog
+from sparkpipe.io.facts import gathering
+from sparkpipe.spark.session import SparkProvider, activated
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+SCHEMA = "id int, fare double, status string, api_key string, day date"
+DAY = dt.date(2026, 3, 1)
+ROWS = [
+    (1, 5.0, "paid", "s3cret", DAY),
+    (2, -2.0, None, "s3cret", DAY),
+    (3, float("nan"), "free", "s3cret", DAY),
+    (4, None, "stranger", "s3cret", DAY),
+]
+RIDING = [
+    {"check": "fare >= 0", "name": "fare"},
+    {"not_null": "id"},
+    {"accepted": {"status": ["paid", "free"]}, "on_fail": "drop"},
+    {"not_null": "status", "on_fail": "warn"},
+    {"between": {"day": ["2026-01-01", "2026-12-31"]}},
+    {"rows": {"min": 100}, "on_fail": "warn"},
+]
+KEPT = [
+    {"check": "fare >= 0", "name": "fare", "on_fail": "quarantine"},
+    {"not_null": "fare", "on_fail": "quarantine"},
+    {"not_null": "status", "on_fail": "drop"},
+    {"unique": "id"},
+    {"refers": {"day": "days.day"}},
+    {"rows": {"min": 1}},
+    {"fresh": {"day": "3650 days"}},
+]
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("classic", marks=pytest.mark.classic("the other kind of session is tested")),
+        "connect",
+    ]
+)
+def session(request: pytest.FixtureRequest, spark: SparkSession) -> Iterator[SparkSession]:
+    chosen = spark if request.param == "classic" else request.getfixturevalue("connect")
+    with activated(SparkProvider(session=chosen)):
+        yield chosen
+
+
+def entry_of(kind: str, folder: Path) -> dict[str, Any]:
+    if kind == "table":
+        table = f"trips_{uuid4().hex}"
+        return {"type": "spark.SparkTableDataSet", "table": table, "write_mode": "overwrite"}
+    kinds = {"parquet": "spark.SparkDataSet", "delta": "spark.DeltaTableDataSet"}
+    return {"type": kinds[kind], "filepath": str(folder / "trips")}
+
+
+def catalog_of(session: SparkSession, entry: dict[str, Any], checks: list[Any]) -> DataCatalog:
+    catalog = DataCatalog.from_config(
+        {"trips": {**entry, "checks": checks}, "days": {"type": "MemoryDataSet"}}
+    )
+    catalog.save("days", session.createDataFrame([(DAY,)], "day date"))
+    return catalog
+
+
+def save(catalog: DataCatalog, frame: DataFrame) -> dict[str, CheckReport]:
+    with gathering() as facts:
+        catalog.save("trips", frame)
+    return {one.check: one for one in facts.checks}
+
+
+def ids(frame: DataFrame) -> list[int]:
+    return sorted(row["id"] for row in frame.select("id").collect())
+
+
+@pytest.mark.parametrize("kind", ["parquet", "delta", "table"])
+def test_checks_ride_on_the_write_or_are_judged_before_it(
+    session: SparkSession, tmp_path: Path, kind: str
+) -> None:
+    entry = entry_of(kind, tmp_path)
+    catalog = catalog_of(session, entry, RIDING)
+    frame = session.createDataFrame(ROWS, SCHEMA)
+    with pytest.raises(CheckFailedError) as told:
+        save(catalog, frame)
+    assert "check 'fare' failed, and nothing was saved" in str(told.value)
+    assert "1 of 4 rows did not pass: fare >= 0" in str(told.value)
+    assert "id=2, fare=-2.0, status=None, api_key=***, " in str(told.value)
+    assert not catalog.exists("trips")
+    found = save(catalog, frame.where("id <> 2"))
+    assert ids(catalog.load("trips")) == [1, 3]
+    assert catalog.load("trips").columns == frame.columns
+    assert {name: (one.outcome, one.failed, one.rows) for name, one in found.items()} == {
+        "fare": ("passed", 0, 3),
+        "not_null id": ("passed", 0, 3),
+        "accepted status": ("dropped", 1, 3),
+        "not_null status": ("passed", 0, 3),
+        "between day": ("passed", 0, 3),
+        "rows": ("warned", None, 3),
+    }
+    catalog = catalog_of(session, entry, KEPT)
+    with pytest.raises(CheckFailedError, match="2 of 5 rows did not pass: id is unique"):
+        save(catalog, frame.unionAll(frame.limit(1)))
+    assert ids(catalog.load("trips")) == [1, 3]
+    found = save(catalog, frame)
+    assert ids(catalog.load("trips")) == [1]
+    assert [one.failed for one in found.values()] == [1, 2, 1, 0, 0, None, None]
+    rejected = catalog["trips"].quarantine.load()
+    assert {row["id"]: row["failed_checks"] for row in rejected.collect()} == {
+        2: "fare; not_null status",
+        3: "not_null fare",
+        4: "not_null fare",
+    }
+    assert rejected.columns[:5] == frame.columns
+
+
+def test_rows_that_vary_are_judged_and_saved_once(session: SparkSession, tmp_path: Path) -> None:
+    catalog = catalog_of(
+        session,
+        entry_of("parquet", tmp_path),
+        [{"check": "chance < 0.5", "name": "lucky", "on_fail": "quarantine"}],
+    )
+    frame = session.range(200).selectExpr("id", "rand() AS chance")
+    found = save(catalog, frame)
+    good, bad = catalog.load("trips"), catalog["trips"].quarantine.load()
+    assert good.where("chance >= 0.5").count() == bad.where("chance < 0.5").count() == 0
+    assert sorted([*ids(good), *ids(bad)]) == [*range(200)]
+    assert found["lucky"].failed == bad.count()
+
+
+def test_an_assertion_judges_no_row_that_a_join_leaves_out(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    catalog = catalog_of(session, entry_of("parquet", tmp_path), [{"check": "fare >= 0"}])
+    trips = session.createDataFrame(ROWS, SCHEMA)
+    good = session.createDataFrame([(1,), (4,)], "id int")
+    save(catalog, trips.join(good, "id"))
+    assert ids(catalog.load("trips")) == [1, 4]
+    save(catalog, session.createDataFrame([], SCHEMA))  # of which Spark observes nothing
+    assert ids(catalog.load("trips")) == []
+
+
+def test_what_is_not_possible_for_a_frame_is_told_before_any_job(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    frame = session.createDataFrame(ROWS, SCHEMA)
+    for check, words in (
+        ({"not_null": "fair"}, "there is no column 'fair'. Did you mean 'fare'?"),
+        ({"check": "fair > 0"}, "check 'fair > 0' is not possible"),
+        ({"check": "fare"}, "check 'fare' is not possible"),
+        ({"accepted": {"id": ["one"]}}, "'id' holds numbers, and 'one' is none of them"),
+        ({"fresh": {"id": "1 day"}}, "'id' holds no dates or times"),
+        ({"refers": {"id": "days.dya"}}, "'days' has no column 'dya'"),
+        ("spark_rules.nonsense", "gave a str, not a boolean column"),
+    ):
+        catalog = catalog_of(session, entry_of("parquet", tmp_path), [check])
+        with pytest.raises(DataSetError) as told:
+            catalog.save("trips", frame)
+        assert words in str(told.value)
+
+
+def test_what_is_only_read_fails_in_the_job_that_reads_it(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    entry = entry_of("parquet", tmp_path)
+    frame = session.createDataFrame(ROWS, SCHEMA)
+    DataCatalog.from_config({"trips": entry}).save("trips", frame)
+    asserted = catalog_of(session, entry, [{"check": "fare >= 0"}])["trips"]._of_run(False)
+    loaded = asserted.load()
+    with pytest.raises(Exception, match="a row of 'trips' did not pass the check 'fare >= 0'"):
+        loaded.count()
+    dropping = [{"check": "fare >= 0", "on_fail": "drop"}, {"unique": "id"}]
+    with gathering() as facts:
+        read = catalog_of(session, entry, dropping)["trips"]._of_run(False).load()
+    assert ids(read) == [1, 3, 4]
+    assert [(one.direction, one.failed) for one in facts.checks] == [("load", 1), ("load", 0)]
+
+
+def test_functions_of_the_users_and_frames_in_memory(
+    session: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(Path(__file__).parent), *sys.path])
+    checks = [
+        {"function": "spark_rules.is_cheap", "args": {"most": 3}, "on_fail": "drop"},
+        {"function": "spark_rules.count_of_strangers", "on_fail": "warn"},
+    ]
+    catalog = catalog_of(session, {"type": "MemoryDataSet"}, checks)
+    found = save(catalog, session.createDataFrame(ROWS, SCHEMA))
+    assert ids(catalog.load("trips")) == [2, 3, 4]  # of a function's own, NaN is what it is
+    assert [one.failed for one in found.values()] == [1, 1]
+
+
+def test_a_merge_is_judged_before_it(session: SparkSession, database: str) -> None:
+    entry = {
+        "type": "spark.SparkTableDataSet",
+        "table": "trips",
+        "database": database,
+        "write_mode": "upsert",
+        "primary_key": "id",
+    }
+    catalog = catalog_of(session, entry, RIDING[:2])
+    frame = session.createDataFrame(ROWS, SCHEMA)
+    save(catalog, frame.where("id in (1, 3)"))
+    with pytest.raises(CheckFailedError):
+        save(catalog, frame)
+    assert save(catalog, frame.where("id in (3, 4)"))["fare"].rows == 2
+    assert ids(catalog.load("trips")) == [1, 3, 4]
+
+
+@pytest.mark.classic("its jobs are counted")
+def test_checks_of_rows_start_no_job(spark: SparkSession, tmp_path: Path) -> None:
+    frame = spark.createDataFrame(ROWS, SCHEMA).where("id <> 2")
+    jobs = []
+    tracker = spark.sparkContext.statusTracker()
+    for number, checks in enumerate(([], RIDING)):
+        entry = {"type": "spark.SparkDataSet", "filepath": str(tmp_path / str(number))}
+        config = {"trips": {**entry, "checks": checks} if checks else entry}
+        group = f"checks-{uuid4().hex}"
+        spark.sparkContext.setJobGroup(group, group)
+        with activated(SparkProvider(session=spark)):
+            DataCatalog.from_config(config).save("trips", frame)
+        jobs.append(len(tracker.getJobIdsForGroup(group)))
+    assert jobs[0] == jobs[1] == 1
