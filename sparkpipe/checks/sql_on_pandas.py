@@ -63,7 +63,7 @@ def violations(sql: str, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     # A constant needs a column, too, that says how many rows there are.
     needed = frame[used] if used else frame.iloc[:, :1]
     table = _without_zones(pa.Table.from_pandas(needed, preserve_index=False))
-    translated = _parsed(sql).sql(dialect="duckdb")
+    translated = _translated(sql)
     query = f"SELECT coalesce(NOT ({translated}), false) AS bad FROM checked"  # noqa: S608 - parsed
     with duckdb.connect(":memory:") as connection:
         connection.register("checked", table)
@@ -76,6 +76,18 @@ def violations(sql: str, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
             raise DataSetError(f"{sql!r} is not possible: {first_line(str(exc))}") from exc
     bad: np.ndarray[Any, Any] = result.column("bad").to_numpy()
     return bad
+
+
+def _translated(sql: str) -> str:
+    """Return an expression in DuckDB's SQL, in which all times are in UTC."""
+    from sqlglot import exp
+
+    tree = _parsed(sql)
+    kinds = exp.DataType.Type
+    for kind in tree.find_all(exp.DataType):
+        if kind.this in (kinds.TIMESTAMPTZ, kinds.TIMESTAMPLTZ):
+            kind.set("this", kinds.TIMESTAMP)
+    return str(tree.sql(dialect="duckdb"))
 
 
 def _without_zones(table: Any) -> Any:
