@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from functools import partial
 from typing import Any
 
 from sparkpipe.checks import own, quarantine
 from sparkpipe.checks.findings import Finding, refuse
+from sparkpipe.checks.parsing import parse_checks, parse_validator
 from sparkpipe.checks.sql_on_pandas import sql_problems
 from sparkpipe.checks.words import (
     Check,
@@ -19,8 +21,6 @@ from sparkpipe.checks.words import (
     Rows,
     Validator,
     column_problems,
-    parse_checks,
-    parse_validator,
 )
 from sparkpipe.errors import CheckFailedError, DataSetError, did_you_mean
 from sparkpipe.events import CheckReport, Direction
@@ -37,10 +37,12 @@ from sparkpipe.io.delegating import DelegatingDataSet
 from sparkpipe.io.facts import note_checks
 from sparkpipe.io.for_run import of_run
 from sparkpipe.io.kinds import is_spark_frame
-from sparkpipe.io.lending import lent_catalog
+from sparkpipe.io.lending import lending, lent_catalog
 from sparkpipe.io.wrapper import WrapperDataSet
 
 _logger = logging.getLogger(__name__)
+
+_GIVE_FRAME = "Give the node's result as a frame, or use 'validator'."
 
 
 def with_checks(
@@ -142,6 +144,44 @@ class CheckedDataSet(DelegatingDataSet):
         """The data set for rejected rows; None if there is none."""
         return quarantine.destination(self._rejected_to, self._beside)
 
+    def quarantine_in(self, catalog: Any) -> Any:
+        """Return the data set for rejected rows as it is in a catalog; None if there is none.
+
+        Args:
+            catalog: The catalog.
+        """
+        with lending(catalog):
+            return self.quarantine
+
+    def judge_present(self, catalog: Any) -> tuple[CheckReport, ...]:
+        """Judge the data that is there, and change nothing.
+
+        Args:
+            catalog: Has what the checks refer to.
+
+        Raises:
+            DataSetError: It cannot be loaded, or a check is not possible for it.
+        """
+        with lending(catalog):
+            data = self._dataset.load()
+            parts = [*data.values()] if isinstance(data, dict) else [data]
+            found: list[Finding] = []
+            for part in parts:
+                found += self._judge(part() if callable(part) else part).findings
+        return tuple(one.report(self._name, "load") for one in found)
+
+    def _judge(self, data: Any) -> Any:
+        find = partial(self._find, data)
+        if is_spark_frame(data):
+            from sparkpipe.checks.keeping import judge as judge_spark
+
+            return judge_spark(data, self.checks, find, self._rows_before)
+        if not _is_pandas(data):
+            raise DataSetError(_no_frame(data), hint=_GIVE_FRAME)
+        from sparkpipe.checks.on_pandas import judge
+
+        return judge(data, self.checks, find, self._rows_before)
+
     def plan_note(self) -> str:
         """Say what the checks cost beside the write itself, in words; empty without checks."""
         if not self.checks:
@@ -168,10 +208,7 @@ class CheckedDataSet(DelegatingDataSet):
         elif _is_pandas(data):
             self._dataset.save(self._judged_pandas(data, "save"))
         else:
-            raise DataSetError(
-                f"checks judge frames of Spark and pandas, not a {type(data).__name__}.",
-                hint="Give the node's result as a frame, or use 'validator'.",
-            )
+            raise DataSetError(_no_frame(data), hint=_GIVE_FRAME)
 
     def _save_spark(self, frame: Any) -> None:
         if frame.isStreaming:
@@ -284,27 +321,20 @@ class CheckedDataSet(DelegatingDataSet):
         return self._part(direction, load())
 
     def _judged_pandas(self, frame: Any, direction: Direction) -> Any:
-        from sparkpipe.checks.on_pandas import judge
-
-        judged = judge(frame, self.checks, partial(self._find, frame), self._rows_before)
+        judged = self._judge(frame)
         self._settle_findings(judged.findings, direction, judged.rejected)
         return judged.good
 
-    def _judged_spark(self, frame: Any, direction: Direction, is_lent: bool = False) -> Any:
-        from contextlib import contextmanager
+    @contextmanager
+    def _judged_spark(
+        self, frame: Any, direction: Direction, is_lent: bool = False
+    ) -> Iterator[Any]:
+        from sparkpipe.checks.keeping import keeping
 
-        from sparkpipe.checks.keeping import judge, keeping
-
-        is_lent = is_lent or is_memory_only(self._dataset)
-
-        @contextmanager
-        def judging() -> Any:
-            with keeping(frame, is_lent) as kept:
-                judged = judge(kept, self.checks, partial(self._find, kept), self._rows_before)
-                self._settle_findings(judged.findings, direction, judged.rejected)
-                yield judged.good
-
-        return judging()
+        with keeping(frame, is_lent or is_memory_only(self._dataset)) as kept:
+            judged = self._judge(kept)
+            self._settle_findings(judged.findings, direction, judged.rejected)
+            yield judged.good
 
     def _settle_findings(
         self,
@@ -408,6 +438,10 @@ class CheckedDataSet(DelegatingDataSet):
         other._dataset = of_run(self._dataset, is_written)
         other._judges_loads = not is_written
         return other
+
+
+def _no_frame(data: Any) -> str:
+    return f"checks judge frames of Spark and pandas, not a {type(data).__name__}."
 
 
 def _is_pandas(data: Any) -> bool:

@@ -15,6 +15,7 @@ from sparkpipe.io.kinds import is_spark_frame
 from sparkpipe.io.lending import lent_catalog
 from sparkpipe.io.partitioned import PartitionedDataSet
 from sparkpipe.io.working import current_work
+from sparkpipe.redaction import HIDDEN, is_secret
 
 #: The columns that rejected rows have beside their own.
 ADDED = ("failed_checks", "rejected_by_run", "rejected_by_node", "rejected_at")
@@ -142,3 +143,34 @@ def put(rows: Any, where: Any) -> str:
     else:
         where.save(rows)
     return location_of(where)
+
+
+def rejected_rows(where: Any, most: int) -> tuple[str, list[dict[str, Any]]]:
+    """Return where a quarantine lies, and some of its rows; what is secret in them is hidden.
+
+    Args:
+        where: The data set; None if there is none.
+        most: How many rows, the last ones first.
+    """
+    if where is None:
+        return "", []
+    place = location_of(where)
+    if not where.exists():
+        return place, []
+    data = where.load()
+    if isinstance(data, dict):  # a partition for each save
+        rows: list[dict[str, Any]] = []
+        for name in sorted(data, reverse=True):
+            rows += data[name]().to_dict("records")[: most - len(rows)]
+            if len(rows) >= most:
+                break
+    elif is_spark_frame(data):
+        last = data.orderBy(data["rejected_at"].desc())
+        rows = [row.asDict() for row in last.limit(most).collect()]
+    else:
+        rows = data.sort_values("rejected_at", ascending=False).head(most).to_dict("records")
+    hidden = {str(name) for row in rows for name in row if is_secret(str(name))}
+    return place, [
+        {str(name): HIDDEN if str(name) in hidden else value for name, value in row.items()}
+        for row in rows
+    ]

@@ -76,6 +76,10 @@ class Commands(LazyGroup):
             "sparkpipe.cli.commands.rehearse:rehearse",
             "Run all nodes on schemas, or a few rows; write nothing.",
         ),
+        "checks": (
+            "sparkpipe.cli.commands.checks:checks",
+            "Show what checks of data have found, and judge data.",
+        ),
         "plan": ("sparkpipe.cli.commands.plan:plan", "Show what a run would do, and why."),
         "runs": ("sparkpipe.cli.commands.runs:runs", "Show what earlier runs did."),
         "slices": (

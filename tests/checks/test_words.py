@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sparkpipe.checks.words import Fresh, Rows, parse_checks, parse_validator
+from sparkpipe.checks.parsing import parse_checks, parse_validator
+from sparkpipe.checks.words import Fresh, Rows
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
 
