@@ -228,10 +228,8 @@ class DataCatalog:
         Args:
             names: Data sets to look at; by default all, and the patterns.
         """
-        with (
-            self._scope(),
-            lending(self),
-        ):  # problems may depend on the session's Spark
+        # What a data set needs may depend on the session's Spark.
+        with self._scope(), lending(self):
             return self._find_problems(names)
 
     def _find_problems(self, names: Iterable[str] | None) -> list[str]:

@@ -28,11 +28,12 @@ def inform_checks(
     if not names:
         return
     saved = {name for one in pipelines for name in one.all_outputs()}
+    # What was judged then, of which some may have been dropped, is compared with what is judged.
     rows = {
-        name: report.rows
+        check.data_set: check.rows
         for record in last_good.values()
-        for name, report in record.saved.items()
-        if report.rows is not None
+        for check in record.checks
+        if check.direction == "save" and check.rows is not None
     }
     for name in names:
         checked = checked_in(catalog.get(name))

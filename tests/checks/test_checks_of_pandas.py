@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,7 @@ TRIPS = pd.DataFrame(
 )
 
 
-@pytest.fixture(autouse=True)
-def _rules_are_importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [str(Path(__file__).parent), *sys.path])
+pytestmark = pytest.mark.usefixtures("own_rules")
 
 
 class Told(RunObserver):
