@@ -193,7 +193,7 @@ def _unconfirmable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
                 data_set = _made(name, catalog)
                 if data_set is None or is_confirmable(data_set):
                     continue
-                kind = type(data_set).__name__
+                kind = kind_of(data_set)
                 told = f"Node '{node.name}' confirms '{name}' ({kind}), which cannot be confirmed."
                 hint = "Only data sets that remember what was read can be, as IncrementalDataSet."
                 if isinstance(data_set, DeferredDataSet):

@@ -14,6 +14,7 @@ from sparkpipe.io.core import generate_timestamp
 from sparkpipe.io.files import split_protocol
 from sparkpipe.io.unchosen import UnchosenSlice
 from sparkpipe.pipeline.modular import is_parameter
+from sparkpipe.schemas.reading import path_of
 from sparkpipe.slices import read_steps
 from sparkpipe.slices.marks import PREFIX
 
@@ -131,7 +132,8 @@ class ProjectContext:
         if isinstance(entry, dict):
             return {
                 key: absolute_path(value, self._project_path)
-                if key in _PATH_KEYS and isinstance(value, str)
+                if isinstance(value, str)
+                and (key in _PATH_KEYS or (key == "schema" and path_of(value)))
                 else self._with_absolute_paths(value)
                 for key, value in entry.items()
             }

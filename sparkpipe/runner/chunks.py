@@ -22,6 +22,7 @@ from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog, MemoryDataSet
 from sparkpipe.io.chunking import Way, may_give_many, only_last, way_of_chunks
 from sparkpipe.io.kinds import holds_live
+from sparkpipe.io.messages import kind_of
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.progress import Held
 
@@ -121,7 +122,7 @@ class Chunks:
                 "'%s' (%s) is saved chunk by chunk: unless each save adds to what was saved "
                 "before, only the last chunk stays. Let its save_effect() tell.",
                 name,
-                type(self._catalog[name]).__name__,
+                kind_of(self._catalog[name]),
             )
 
 

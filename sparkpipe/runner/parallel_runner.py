@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog, MemoryDataSet
 from sparkpipe.io.declared import is_single_process
+from sparkpipe.io.messages import kind_of
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.runner.crossing import why_data_set_stays, why_node_stays, why_thing_stays
 from sparkpipe.runner.exchange import Exchange, LocalFolder, SharedMemoryDataSet
@@ -80,7 +81,7 @@ class ParallelRunner(AbstractRunner):
                 continue  # told already
             if data_set is None:
                 continue
-            described = f"'{name}' ({type(data_set).__name__})"
+            described = f"'{name}' ({kind_of(data_set)})"
             if is_single_process(data_set):
                 spark.append(described)
             elif reason := _why_stays(data_set):

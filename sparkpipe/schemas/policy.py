@@ -65,8 +65,8 @@ def refuse(differences: Sequence[Difference]) -> None:
     told = [f"{one}" for one in differences[:_MOST_TOLD]]
     if len(differences) > _MOST_TOLD:
         told.append(f"and {len(differences) - _MOST_TOLD} more")
-    only = told[0] if len(told) == 1 else "".join(f"\n  {line}" for line in told)
-    raise SchemaError(f"the data has not the schema of its entry: {only}", hint=_hint(differences))
+    only = f" {told[0]}" if len(told) == 1 else "".join(f"\n  {line}" for line in told)
+    raise SchemaError(f"the data has not the schema of its entry:{only}", hint=_hint(differences))
 
 
 def _hint(differences: Sequence[Difference]) -> str:

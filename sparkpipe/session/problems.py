@@ -10,6 +10,7 @@ from sparkpipe.errors import DataSetError, PreflightError, SparkpipeError, did_y
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import is_single_process, location_of, missing_data
 from sparkpipe.io.files import split_protocol
+from sparkpipe.io.messages import kind_of
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.project import named_pipeline
 from sparkpipe.project.context import configuration
@@ -139,9 +140,7 @@ def find_version_problems(
         if not reason and not _is_there(data_set):
             reason = f"there is no version {version}"
         if reason:
-            problems.append(
-                f"The version to load of '{name}' ({type(data_set).__name__}): {reason}."
-            )
+            problems.append(f"The version to load of '{name}' ({kind_of(data_set)}): {reason}.")
     return problems
 
 

@@ -316,3 +316,20 @@ def test_a_backfill_by_month_fills_a_table_part_by_part(
     assert {row.month for row in rows} == {"2013-02", "2013-03"}
     states = [row.cells[0].state for row in session.slices("month=2013-01..2013-04", "monthly")]
     assert states == ["missing", "done", "done", "missing"]
+
+
+def test_statistics_have_the_columns_of_their_contract(ran: tuple[Session, dict[str, Any]]) -> None:
+    session, _ = ran
+    data_set = session.catalog["delays_by_airline"]
+    with session.scope():
+        loaded = data_set.load()
+    declared = data_set.declared_schema
+    assert loaded.columns == [*declared.names]
+    comments = {field.name: field.metadata.get("comment") for field in loaded.schema.fields}
+    assert comments["mean_dep_delay"] == "In minutes."
+
+
+def test_a_rehearsal_finds_nothing_wrong(ran: tuple[Session, dict[str, Any]]) -> None:
+    session, _ = ran
+    found = session.rehearse("statistics")
+    assert found.is_good, str(found)

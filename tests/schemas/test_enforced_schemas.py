@@ -130,3 +130,11 @@ def test_a_run_saves_and_reads_the_version_of_its_own(tmp_path: Path) -> None:
     made = catalog(tmp_path, versioned=True)
     nodes = pipeline([node(lambda: GOOD, None, "trips"), node(len, "trips", "count")])
     assert SequentialRunner().run(nodes, made) == {"count": 2}
+
+
+def test_the_log_names_the_data_set_inside(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    catalog(tmp_path).save("trips", GOOD)
+    assert "Saving data to 'trips' (ParquetDataSet)..." in caplog.text

@@ -63,7 +63,7 @@ class Rehearsal:
             yield f"Unjudged: {one.node}: {one.reason}"
         counts = ", ".join(f"{len(self.of(one))} {one}" for one in ("good", "wrong", "unjudged"))
         rows = f"{self.rows} row{'' if self.rows == 1 else 's'}"
-        yield f"{len(self.nodes)} nodes on {rows}: {counts} ({duration(self.seconds)})."
+        yield f"{len(self.nodes)} nodes on {rows}: {counts}, in {duration(self.seconds)}"
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

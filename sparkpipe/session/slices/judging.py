@@ -9,6 +9,7 @@ from typing import Any
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import location_of, save_effect, unwrapped
+from sparkpipe.io.messages import kind_of
 from sparkpipe.io.unchosen import hint
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
@@ -96,7 +97,7 @@ def _mixing(node: Node, slices: tuple[str, ...], catalog: DataCatalog) -> Iterat
             continue
         effect = save_effect(data_set)
         place = location_of(data_set)
-        what = f"Output '{name}' ({type(data_set).__name__}{f', {place}' if place else ''}) of "
+        what = f"Output '{name}' ({kind_of(data_set)}{f', {place}' if place else ''}) of "
         what += f"node '{node.name}'"
         if effect == "append":
             yield (f"{what} appends: a slice that runs again would be there twice. {_REMEDY}")
