@@ -421,6 +421,10 @@ class RunDescription:
         options: What else it was asked for, as far as it was: ``load_versions``, ``defer``,
             ``only_missing``, ``changed`` and ``job_run_id``.
         identities: What makes each node what it is, by its name; see :class:`RunStarted`.
+        origin: The first of the runs that it continues, one after the other; empty if it is a run
+            of its own.
+        read_before: By the names of nodes, which version of each input by its location a node has
+            read when it last ran well.
     """
 
     project: str = ""
@@ -433,6 +437,8 @@ class RunDescription:
     resumes: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     identities: Mapping[str, Any] = field(default_factory=dict)
+    origin: str = ""
+    read_before: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 _UNDESCRIBED = RunDescription()

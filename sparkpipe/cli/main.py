@@ -86,6 +86,10 @@ class Commands(LazyGroup):
             "sparkpipe.cli.commands.slices:slices",
             "Show which slices are done, failed, missing or stale.",
         ),
+        "tables": (
+            "sparkpipe.cli.commands.tables:tables",
+            "Look after Delta tables: history, vacuum, restore.",
+        ),
         "registry": ("sparkpipe.cli.commands.registry:registry", "Show the registered pipelines."),
         "catalog": (
             "sparkpipe.cli.commands.catalog:catalog",

@@ -67,6 +67,11 @@ def is_transactional(data_set: Any) -> bool:
     return bool(_told(data_set, "is_transactional", _is_bool))
 
 
+def saves_once(data_set: Any) -> bool:
+    """Whether what a run has saved has no effect when a run saves it again that continues it."""
+    return _called(unwrapped(data_set), "saves_once") is True
+
+
 def is_memory_only(data_set: Any) -> bool:
     """Whether what it holds ends with the process."""
     for one in _chain(data_set):

@@ -217,6 +217,8 @@ def parse_config(
         raise DataSetError(f"{told}, not {config['changed_by']!r}.")
     if _asks_for_versions(cls, config):
         arguments["version"] = version or Version(None, None)
+    elif version is not None and version.load is not None and _loads_versions(cls):
+        arguments["version"] = Version(version.load, None)
     _check_arguments(cls, arguments, required)
     return cls, arguments
 
@@ -229,11 +231,12 @@ def _around(config: Mapping[str, Any]) -> list[Any]:
 
 
 def has_versions(config: Any) -> bool:
-    """Whether the data set of an entry keeps versions."""
+    """Whether the data set of an entry keeps versions, or its format does."""
     if not isinstance(config, Mapping):
         return False
     try:
-        return _asks_for_versions(find_class(config.get("type")), config)
+        cls = find_class(config.get("type"))
+        return _asks_for_versions(cls, config) or _loads_versions(cls)
     except DataSetError:  # told when the data set is made
         return bool(config.get("versioned"))
 
@@ -254,6 +257,11 @@ def is_set(config: Mapping[str, Any], option: str) -> bool:
     if word in _ON or word in _OFF:
         return word in _ON
     raise DataSetError(f"'{option}' is true or false, not '{value}'.")
+
+
+def _loads_versions(cls: Any) -> bool:
+    """Whether a class reads what a table was, though each save is none of our versions."""
+    return getattr(cls, "_LOADS_VERSIONS", False) is True
 
 
 def _asks_for_versions(cls: Any, config: Mapping[str, Any]) -> bool:
@@ -380,10 +388,10 @@ def build_data_set(
     Raises:
         DataSetError: The configuration is not possible; the reason is given without a name.
     """
-    for number in version or ():
+    cls, arguments = parse_config(config, credentials, version)
+    for number in () if _loads_versions(cls) else version or ():
         if number is not None:
             check_version_name(number)
-    cls, arguments = parse_config(config, credentials, version)
     try:
         data_set = _made(cls, arguments)
     except DataSetError:

@@ -79,6 +79,8 @@ def at_asked_version(name: str, data_set: Any, version: str) -> Any:
     Raises:
         DataSetError: It keeps no versions, or none may be called so.
     """
+    if getattr(type(data_set), "_LOADS_VERSIONS", False) is True:
+        return data_set._at_load_version(version)
     if getattr(data_set, "_version", None) is None:
         raise DataSetError(f"'{name}' ({kind_of(data_set)}) is not versioned.")
     check_version_name(version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,8 +11,9 @@ from typing import Any
 
 from sparkpipe.errors import SparkpipeError
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.declared import save_effect, state_of
+from sparkpipe.io.declared import save_effect, saves_once, state_of
 from sparkpipe.io.presence import is_known_present
+from sparkpipe.journal.identity import NodeIdentity
 from sparkpipe.journal.reading import Journal, RunNotFoundError
 from sparkpipe.journal.records import NodeRecord, RunRecord
 from sparkpipe.pipeline.node import Node
@@ -35,12 +37,14 @@ class Continued:
         begun: What they did last with nodes that started, and did not end well.
         planned: The nodes that the first of them was to run, where it left out what was there; None
             where it was to run all that were selected.
+        origin: The name of the first of them.
     """
 
     run: RunRecord
     finished: Mapping[str, NodeRecord] = field(default_factory=dict)
     begun: Mapping[str, NodeRecord] = field(default_factory=dict)
     planned: frozenset[str] | None = None
+    origin: str = ""
 
     @classmethod
     def read(cls, journal: Journal, run_id: str) -> Continued:
@@ -72,6 +76,7 @@ class Continued:
         begun: dict[str, NodeRecord] = {}
         planned: frozenset[str] | None = None
         one: RunRecord | None = run
+        origin = run.run_id
         for _ in range(_MOST_RUNS):
             if one is None:
                 break
@@ -82,9 +87,11 @@ class Continued:
                     finished[name] = record
                 elif record.started:
                     begun[name] = record
+            # What it knew may be forgotten, but not its name.
+            origin = one.resumes or one.run_id
             planned = frozenset(one.nodes) if one.options.get("only_missing") else None
             one = _continued_by(journal, one)
-        return cls(run, finished, begun, planned)
+        return cls(run, finished, begun, planned, origin)
 
 
 @contextmanager
@@ -155,33 +162,39 @@ def find_doubled(
     catalog: DataCatalog,
     continued: Continued,
     last_good: Mapping[str, NodeRecord],
+    identities: Mapping[str, NodeIdentity],
 ) -> list[str]:
     """Tell outputs to which a node may have added already what it would add again.
 
     Nothing was added if what is there is what the last good run has left, or if the node failed
-    before it had saved anything there.
+    before it had saved anything there. A table that keeps which saves it has takes none twice, as
+    long as the node is what it was.
 
     Args:
         nodes: Those that are to run.
         catalog: Where their data is.
         continued: The run that is continued.
         last_good: What nodes did when they last ran well.
+        identities: What makes nodes what they are now.
     """
     told = []
     for node in nodes:
+        record = continued.finished.get(node.name) or continued.begun.get(node.name)
+        if record is None:
+            continue
+        added = _added_to(node, catalog)
+        if _is_same(record, identities.get(node.name)):
+            added = [name for name in added if not saves_once(catalog[name])]
         if node.name in continued.finished:  # needed for what it makes in memory
             how = "has finished, and what it adds is there"
-            names = _added_to(node, catalog)
-        elif node.name in continued.begun:
+            names = added
+        else:
             how = "had begun, and what it adds may be there"
-            record = continued.begun[node.name]
             names = [
                 name
-                for name in _added_to(node, catalog)
+                for name in added
                 if _may_have_added(name, catalog, record, last_good.get(node.name))
             ]
-        else:
-            continue
         told += [
             f"Node '{node.name}' adds to '{name}': it {how} already, and would be there twice."
             for name in names
@@ -195,6 +208,15 @@ def _added_to(node: Node, catalog: DataCatalog) -> list[str]:
         for name in node.output_names
         if name in catalog and save_effect(catalog[name]) == "append"
     ]
+
+
+def _is_same(record: NodeRecord, identity: NodeIdentity | None) -> bool:
+    """Whether a node is still what it was."""
+    if identity is None or not record.identity:
+        return False
+    return json.dumps(record.identity, sort_keys=True, default=str) == json.dumps(
+        identity.as_dict(), sort_keys=True, default=str
+    )
 
 
 def _may_have_added(

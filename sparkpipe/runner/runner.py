@@ -353,6 +353,7 @@ def _spark_run(pipeline: Pipeline, catalog: DataCatalog, run_id: str) -> Iterato
             provider.peek,
             lambda: _flow(pipeline, catalog),
             provider.options.persist,
+            current_description(),
         )
         provider.capture()
         answer_for_runs()

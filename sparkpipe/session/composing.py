@@ -260,6 +260,8 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
             resumes="" if continued is None else continued.run.run_id,
             options=_options_of(session, request, continued),
             identities={name: one.as_dict() for name, one in parts.memory.identities.items()},
+            origin="" if continued is None else continued.origin,
+            read_before=parts.memory.versions_read(),
         ),
         (*parts.memory.observers(catalog, session.config_loader), *parts.observers),
         parts.memory.is_kept,

@@ -66,7 +66,9 @@ def narrow(
     narrowed = _left_of(continued, selected, catalog, changes, with_changed=relation.changed)
     if not relation.force:
         problems = [] if relation.changed else _differences(continued, changes)
-        problems += find_doubled(narrowed.pipeline.nodes, catalog, continued, memory.last_good)
+        problems += find_doubled(
+            narrowed.pipeline.nodes, catalog, continued, memory.last_good, memory.identities
+        )
         if problems:
             raise PreflightError(
                 [f"{one} {_WAY_OUT if relation.changed else _WAYS_OUT}" for one in problems]

@@ -107,6 +107,17 @@ class Memory:
                 self._run_id,
             )
 
+    def versions_read(self) -> dict[str, dict[str, str]]:
+        """Return which version of each input, by its location, the nodes have read last."""
+        return {
+            name: {
+                one.location: one.version
+                for one in record.loaded.values()
+                if one.version is not None
+            }
+            for name, record in self.last_good.items()
+        }
+
     def plan(
         self,
         runner: AbstractRunner,

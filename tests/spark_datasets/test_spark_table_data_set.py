@@ -203,9 +203,9 @@ def test_versions_of_a_table(session: SparkSession, database: str) -> None:
         table(database, version=Version("7", None)).load().collect()
 
 
-def test_a_version_is_a_number() -> None:
-    with pytest.raises(DataSetError, match=r"'2024-01-01' is no version of a table.*HISTORY"):
-        SparkTableDataSet("people", version=Version("2024-01-01", None))
+def test_a_version_is_a_number_a_time_or_a_run() -> None:
+    with pytest.raises(DataSetError, match=r"'newest' is no version of a table.*tables history"):
+        SparkTableDataSet("people", version=Version("newest", None))
 
 
 def test_a_missing_table_is_told_by_the_load(session: SparkSession, database: str) -> None:

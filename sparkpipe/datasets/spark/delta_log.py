@@ -77,6 +77,18 @@ def read_commit(table: Path, version: int) -> Commit | None:
     return Commit(version, rows, size, written)
 
 
+def was_vacuumed(table: Path, version: int) -> bool:
+    """Whether files of a table were removed after a version of it.
+
+    Args:
+        table: The folder.
+        version: The version.
+    """
+    log = table / "_delta_log"
+    later = (log / f"{number:020}.json" for number in versions(table) if number > version)
+    return any(_commit_info(path).get("operation") == "VACUUM END" for path in later)
+
+
 def _commit_info(path: Path) -> Mapping[str, Any]:
     with path.open(encoding="utf-8") as lines:
         for line in lines:  # it is the first one, but in logs of other writers

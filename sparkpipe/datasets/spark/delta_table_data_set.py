@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from sparkpipe.datasets.spark.asked import LoadsVersions, why_no_version
+from sparkpipe.datasets.spark.creation import make_or_compare, take_creation
+from sparkpipe.datasets.spark.frames import as_spark_frame, need_frame
+from sparkpipe.datasets.spark.merging.saving import merge_into
+from sparkpipe.datasets.spark.merging.words import take_merge
 from sparkpipe.datasets.spark.paths import spark_path
 from sparkpipe.datasets.spark.pinned import note_write
 from sparkpipe.datasets.spark.spark_data_set import SparkDataSet
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.effects import LoadEffect
+from sparkpipe.io.core import Version
+from sparkpipe.io.effects import LoadEffect, SaveEffect
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.session import get_spark
 
 _FORMS = ("dataframe", "delta_table")
 
 
-class DeltaTableDataSet(SparkDataSet):
+class DeltaTableDataSet(LoadsVersions, SparkDataSet):
     """A Delta table in a folder: read, appended to or overwritten in one transaction.
 
     Args:
         filepath: The folder of the table, or an address that Spark knows.
-        load_args: Options of the reader, such as ``versionAsOf`` or ``timestampAsOf``.
-        save_args: ``mode`` (``overwrite`` or ``append``), ``partitionBy``, ``mergeSchema``,
-            ``overwriteSchema``, ``replaceWhere`` and other options of the writer.
+        load_args: Options of the reader; ``version`` is a number, a time, or ``as of run <id>``;
+            ``changes`` is ``{since: last_run}``, or since a version or a time.
+        save_args: ``mode`` (``overwrite``, ``append`` or ``merge``), ``partitionBy``,
+            ``mergeSchema``, ``overwriteSchema``, ``replaceWhere`` and other options of the writer.
+            With ``merge`` also ``keys``, ``update_when``, ``delete_when``, ``insert``,
+            ``sequence_by``, ``scd``, ``columns`` and ``schema_change``; frames of pandas are
+            merged, too.
         load_as: ``dataframe``; or ``delta_table`` for the ``delta.tables.DeltaTable``, to merge,
             update and delete in a node.
         metadata: Kept for other tools.
+        version: Its ``load`` is the version to load.
     """
 
     def __init__(
@@ -36,8 +48,14 @@ class DeltaTableDataSet(SparkDataSet):
         save_args: Mapping[str, Any] | None = None,
         load_as: str = "dataframe",
         metadata: dict[str, Any] | None = None,
+        version: Version | None = None,
     ) -> None:
-        super().__init__(filepath, "delta", load_args, save_args, metadata=metadata)
+        # It is no version of ours, of which each save makes one in a folder of its own.
+        self._ask(load_args, None if version is None else version.load)
+        self._merge, others = take_merge(save_args or {})
+        self._creation, others = take_creation(others)
+        super().__init__(filepath, "delta", self._load_args, others, metadata=metadata)
+        self._given_save_args = dict(save_args or {})
         if load_as not in _FORMS:
             raise DataSetError(
                 f"load_as '{load_as}' is not known.", hint=f"It is one of {', '.join(_FORMS)}."
@@ -62,13 +80,66 @@ class DeltaTableDataSet(SparkDataSet):
         note_write(self.target())  # it is for writing
         return DeltaTable.forPath(session, spark_path(self._given))
 
+    def _save(self, data: Any) -> None:
+        if self._merge is None:
+            self._make(data)
+            super()._save(data)
+            return
+        frame = as_spark_frame(data, get_spark())
+        note_write(self.target())
+        merge_into(
+            frame,
+            self.name_in_sql(),
+            self._merge,
+            self._creation,
+            is_there=self._exists(),
+            target=self.target(),
+            find_delta=partial(self._local, self._filepath),
+        )
+
+    def _make(self, data: Any) -> None:
+        """Make a table of which the entry says more than Spark's writer takes."""
+        if not self._creation.is_plain:
+            is_there, frame = self._exists(), need_frame(data)
+            make_or_compare(
+                frame.sparkSession, self.name_in_sql(), self._creation, frame, is_there=is_there
+            )
+
+    def save_effect(self) -> SaveEffect:
+        """Return what a save does: as its mode says."""
+        return super().save_effect() if self._merge is None else "merge"
+
+    def _warnings(self) -> list[str]:
+        told = super()._warnings()
+        if self._merge is not None:
+            ours = {*self.DEFAULT_SAVE_ARGS}
+            others = [name for name in self._save_args if name not in ours]
+            told += [f"save_args: '{name}' has no effect on a merge." for name in others]
+        return told
+
     def load_effect(self) -> LoadEffect:
         """Return that a frame stays as it was when it was loaded; a ``DeltaTable`` does not."""
-        return super().load_effect() if self._load_as == "dataframe" else "live"
+        if self._load_as != "dataframe":
+            return "live"
+        return "fixed" if self._asked.is_fixed else super().load_effect()
+
+    def state(self) -> str | None:
+        """Return a token of the version that is read: the present one, or that asked for."""
+        return f"run={self._asked.run}" if self._asked.run else super().state()
+
+    def _missing(self) -> str:
+        missing, local = super()._missing(), self._local(self._filepath)
+        if missing or local is None or self._asked.version is None:
+            return missing
+        return why_no_version(local, self._asked.version)
 
     def _describe(self) -> dict[str, Any]:
         described = super()._describe()
+        if self._asked.run or self._asked.since is not None:
+            described["asked"] = self._asked.run or self._asked.since
         del described["file_format"], described["version"]
+        if self._merge is not None:
+            described["save_args"] = self._given_save_args
         return described
 
 

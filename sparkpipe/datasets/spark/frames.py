@@ -10,7 +10,7 @@ from sparkpipe.io.core import is_pandas_on_spark, is_spark_frame
 from sparkpipe.spark.active import is_connect
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 
 def need_frame(
@@ -35,6 +35,17 @@ def need_frame(
         )
     frame: DataFrame = data
     return frame
+
+
+def as_spark_frame(data: Any, session: SparkSession) -> DataFrame:
+    """Return a DataFrame of Spark, or one of pandas as such.
+
+    Raises:
+        DataSetError: It is neither.
+    """
+    if is_spark_frame(data) or is_pandas_on_spark(data) or not hasattr(data, "iloc"):
+        return need_frame(data)  # a frame of Spark Connect has any attribute
+    return session.createDataFrame(data)
 
 
 def analysed(frame: DataFrame) -> DataFrame:

@@ -7,7 +7,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sparkpipe.datasets.spark.accounting import accounting, note_loaded_version
+from sparkpipe.datasets.spark.accounting import accounting
+from sparkpipe.datasets.spark.asked import Asked
+from sparkpipe.datasets.spark.commits import marked, writer_options
 from sparkpipe.datasets.spark.definitions import (
     definition_at,
     kept_partitions,
@@ -40,21 +42,19 @@ from sparkpipe.datasets.spark.paths import (
     spark_path,
     split_address,
 )
-from sparkpipe.datasets.spark.pinned import (
-    load_pinned,
-    note_write,
-    reads_changes,
-    version_of,
-)
+from sparkpipe.datasets.spark.pinned import note_write, reads_changes, version_of
+from sparkpipe.datasets.spark.reading import Place, load_table
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractVersionedDataSet, SaveEffect, Version, glob_paths
+from sparkpipe.io.declared import location_of
 from sparkpipe.io.effects import LoadEffect, effect_of_mode
 from sparkpipe.io.foreign import TRANSACTIONAL
 from sparkpipe.io.saving import Meeting, add_to_old, give_way, refuse, replacing_parts
 from sparkpipe.io.target import path_target
 from sparkpipe.io.tokens import folder_state, path_state
 from sparkpipe.redaction import redacted_text
+from sparkpipe.spark.jobs.saves import SaveMark
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ class SparkDataSet(AbstractVersionedDataSet):
     """
 
     _SINGLE_PROCESS = True
+    #: What of a table of Delta is asked for.
+    _asked = Asked()
     DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {}
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"mode": "overwrite"}
 
@@ -190,12 +192,16 @@ class SparkDataSet(AbstractVersionedDataSet):
         return analysed(reader.load(self._for_spark(path)))
 
     def _load_delta(self, path: PurePosixPath) -> DataFrame:
-        local = self._local(path)
-        find = partial(version_of, get_spark(), f"delta.`{self._for_spark(path)}`", local)
-        read = partial(self._read, path)
-        frame, options = load_pinned(read, self._load_args, self._own_target(path), find)
-        note_loaded_version(options, lambda: local)
-        return frame
+        session, local = get_spark(), self._local(path)
+        sql = f"delta.{quoted(self._for_spark(path))}"
+        place = Place(
+            sql,
+            self._own_target(path),
+            location_of(self),
+            lambda: local,
+            partial(version_of, session, sql, local),
+        )
+        return load_table(session, partial(self._read, path), self._load_args, self._asked, place)
 
     def name_in_sql(self) -> str:
         """Return the name by which Spark's SQL reaches what is saved."""
@@ -223,8 +229,11 @@ class SparkDataSet(AbstractVersionedDataSet):
     def _save_directly(self, data: DataFrame, path: PurePosixPath) -> None:
         find = partial(self._local, path) if self._is_delta else None
         try:
-            with accounting(data, self._file_format, find_delta=find) as account:
-                self._write(account.frame, self._for_spark(path))
+            with (
+                marked(self._own_target(path)) as mark,
+                accounting(data, self._file_format, find_delta=find) as account,
+            ):
+                self._write(account.frame, self._for_spark(path), mark)
         except BaseException:
             if self._version is not None:  # what is not complete is no version
                 remove(self._for_spark(path.parent))
@@ -275,8 +284,10 @@ class SparkDataSet(AbstractVersionedDataSet):
             how = data.sparkSession.conf.get(_PARTITION_OVERWRITE)
         return str(how).lower() == "dynamic"
 
-    def _write(self, data: DataFrame, path: str) -> None:
+    def _write(self, data: DataFrame, path: str, mark: SaveMark | None = None) -> None:
         options = {**self._save_args, "mode": spark_mode(self._save_args["mode"])}
+        if self._is_delta:
+            options |= writer_options(mark, options)
         if self._is_delta and self._makes_anew(options):
             found = definition_at(data.sparkSession, path)
             if found is not None:
@@ -324,6 +335,10 @@ class SparkDataSet(AbstractVersionedDataSet):
         if pinned_version(self._load_args) and self.is_transactional():
             return "fixed"
         return "snapshot" if self._is_delta and not reads_changes(self._load_args) else "live"
+
+    def saves_once(self) -> bool:
+        """Return whether the table keeps which saves it has, so that none has an effect twice."""
+        return self._is_delta and self._version is None
 
     def is_transactional(self) -> bool:
         """Whether a save is one transaction: that of a table of Delta, Iceberg or Hudi is."""

@@ -7,13 +7,10 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sparkpipe.datasets.spark.accounting import (
-    Account,
-    accounting,
-    delta_folder,
-    delta_location,
-    note_loaded_version,
-)
+from sparkpipe.datasets.spark.accounting import Account, accounting, delta_folder, delta_location
+from sparkpipe.datasets.spark.asked import LoadsVersions
+from sparkpipe.datasets.spark.commits import marked, writer_options
+from sparkpipe.datasets.spark.creation import make_or_compare, take_creation
 from sparkpipe.datasets.spark.definitions import (
     Definition,
     kept_partitions,
@@ -23,6 +20,8 @@ from sparkpipe.datasets.spark.definitions import (
 )
 from sparkpipe.datasets.spark.first_append import append
 from sparkpipe.datasets.spark.frames import analysed, need_columns, need_frame, same_columns
+from sparkpipe.datasets.spark.merging.saving import merge_into
+from sparkpipe.datasets.spark.merging.words import MERGE, take_merge
 from sparkpipe.datasets.spark.names import TableName, quoted
 from sparkpipe.datasets.spark.options import (
     SAVE_MODES,
@@ -36,29 +35,27 @@ from sparkpipe.datasets.spark.options import (
     word_problems,
 )
 from sparkpipe.datasets.spark.paths import local_path
-from sparkpipe.datasets.spark.pinned import (
-    VERSION,
-    load_pinned,
-    note_write,
-    reads_changes,
-    version_of,
-)
+from sparkpipe.datasets.spark.pinned import note_write, reads_changes, version_of
+from sparkpipe.datasets.spark.reading import Place, load_table
 from sparkpipe.datasets.spark.replacing import insert_all, put_in_place, staged
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
-from sparkpipe.datasets.spark.upserts import merge, merged, refuse_duplicates
+from sparkpipe.datasets.spark.upserts import merge as upsert
+from sparkpipe.datasets.spark.upserts import merged, refuse_duplicates
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, SaveEffect, Version, is_pandas_on_spark
+from sparkpipe.io.declared import location_of
 from sparkpipe.io.effects import LoadEffect, effect_of_mode
 from sparkpipe.io.foreign import TRANSACTIONAL
 from sparkpipe.io.target import spark_table
 from sparkpipe.spark.databricks import catalog_hint
 from sparkpipe.spark.failures.chain import error_condition
+from sparkpipe.spark.jobs.saves import SaveMark
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-WRITE_MODES = (*SAVE_MODES, "upsert")
+WRITE_MODES = (*SAVE_MODES, "upsert", MERGE)
 #: Modes that touch the rows that are there.
 _REPLACES = ("overwrite", "upsert")
 _DATAFRAME_TYPES = ("spark", "pandas")
@@ -83,25 +80,27 @@ _OURS = (*_ARGUMENTS, "partitionBy")
 _KEEPS_SCHEMA = ("replacewhere", "partitionoverwritemode", "mergeschema", "overwriteschema")
 
 
-class SparkTableDataSet(AbstractDataSet):
+class SparkTableDataSet(LoadsVersions, AbstractDataSet):
     """A table by its name, in Unity Catalog or in any catalog that Spark has.
 
     Args:
         table: The table; or its whole name, ``database.table`` or ``catalog.database.table``.
         catalog: The catalog of its database; by default the present one.
         database: Its database, also called schema; by default the present one.
-        write_mode: ``overwrite``, ``append``, ``upsert``, ``ignore`` or ``error``. Without it the
-            table is for reading only.
+        write_mode: ``overwrite``, ``append``, ``merge``, ``upsert``, ``ignore`` or ``error``.
+            Without it the table is for reading only.
         dataframe_type: ``spark`` or ``pandas``: what is loaded and saved.
         primary_key: Columns by which ``upsert`` finds the rows to update; others are inserted.
-        version: Its ``load`` is the version of a Delta table to read, a number.
+        version: Its ``load`` is the version of a Delta table to read.
         schema: Columns to save, in this order; in any form that ``load_args: schema`` of
             ``spark.SparkDataSet`` has.
         partition_columns: By what a table that is made, or overwritten, is partitioned.
         owner_group: Kept for hooks.
         file_format: Format of a table that is made.
-        load_args: Options of the reader, such as ``versionAsOf``.
-        save_args: Options of the writer, such as ``mergeSchema`` or ``replaceWhere``.
+        load_args: Options of the reader, and ``version`` and ``changes``, as of
+            ``spark.DeltaTableDataSet``.
+        save_args: Options of the writer, such as ``mergeSchema`` or ``replaceWhere``; those of a
+            merge are told with ``spark.DeltaTableDataSet``.
         metadata: Kept for other tools.
 
     Raises:
@@ -138,8 +137,14 @@ class SparkTableDataSet(AbstractDataSet):
         self._schema = schema
         self._owner_group = owner_group
         self._file_format = str(file_format)
-        self._load_args = in_known_case(load_args or {}, ())
-        self._save_args = in_known_case(save_args or {}, _OURS)
+        load_version = None if version is None else version.load
+        self._ask(load_args, load_version)
+        given = in_known_case(save_args or {}, _OURS)
+        if self._write_mode in (None, MERGE) and str(given.get("mode", MERGE)).lower() == MERGE:
+            self._write_mode = MERGE if "mode" in given else self._write_mode
+            given |= {} if self._write_mode is None else {"mode": MERGE}
+        self._merge, others = take_merge(given, self._primary_key)
+        self._creation, self._save_args = take_creation(others)
         in_options = self._save_args.pop("partitionBy", None)
         self._partition_columns = _names(partition_columns) or _names(in_options)
         self.metadata = metadata
@@ -158,40 +163,28 @@ class SparkTableDataSet(AbstractDataSet):
         ]
         if wrong:
             raise DataSetError(" ".join(wrong))
-        _ = self._number
-
-    @property
-    def _number(self) -> int | None:
-        """The version of the table to load; None for the present one."""
-        load = None if self._version is None else self._version.load
-        if load is None:
-            return None
-        if not str(load).isdecimal():
-            raise DataSetError(
-                f"'{load}' is no version of a table.",
-                hint="Tables count their versions from 0; DESCRIBE HISTORY lists them.",
-            )
-        return int(load)
 
     def _load(self) -> Any:
         session = get_spark()
 
-        def load(options: Mapping[str, Any]) -> DataFrame:
+        def read(options: Mapping[str, Any]) -> DataFrame:
             return analysed(session.read.options(**options).table(self._table.sql))
 
-        options: Mapping[str, Any] = self._load_args
-        if self._number is not None:
-            options = {**options, VERSION: self._number}
+        place = Place(
+            self._table.sql,
+            self.target(),
+            location_of(self),
+            partial(delta_folder, session, self._table),
+            partial(self._present_version, session),
+        )
         try:
             if self._is_delta:
-                find = partial(self._present_version, session)
-                frame, options = load_pinned(load, options, self.target(), find)
+                frame = load_table(session, read, self._load_args, self._asked, place)
             else:
-                frame = load(options)
+                frame = read(self._load_args)
         except Exception as exc:
             self._tell_no_catalog(exc)
             raise
-        note_loaded_version(options, partial(delta_folder, session, self._table))
         return frame.toPandas() if self._dataframe_type == "pandas" else frame
 
     def _present_version(self, session: SparkSession) -> int | None:
@@ -216,6 +209,24 @@ class SparkTableDataSet(AbstractDataSet):
             raise
 
     def _save_frame(self, frame: DataFrame, mode: str) -> None:
+        if self._merge is not None:
+            session = frame.sparkSession
+            merge_into(
+                frame,
+                self._table.sql,
+                self._merge,
+                self._creation,
+                is_there=self._is_there(session),
+                target=self.target(),
+                find_delta=partial(delta_folder, session, self._table),
+            )
+            return
+        if not self._creation.is_plain:
+            session = frame.sparkSession
+            is_there = self._is_there(session)
+            make_or_compare(session, self._table.sql, self._creation, frame, is_there=is_there)
+            # Where there was none, an overwrite would make it anew, without what it is made with.
+            mode = mode if is_there or mode not in SAVE_MODES else "append"
         if mode == "upsert":
             need_columns(self._primary_key, frame.columns, "of the primary key")
             refuse_duplicates(frame, self._primary_key)
@@ -278,15 +289,16 @@ class SparkTableDataSet(AbstractDataSet):
     def _write(
         self, frame: DataFrame, mode: str, partitions: list[str] | None = None, **how: Any
     ) -> None:
-        with self._accounting(frame) as account:
-            self._write_as(account.frame, mode, partitions, **how)
+        with marked(self.target()) as mark, self._accounting(frame) as account:
+            self._write_as(account.frame, mode, partitions, mark=mark, **how)
 
     def _overwrite(self, frame: DataFrame, found: Definition) -> None:
         """Replace the rows of a table that is there; all else of it stays."""
         partitions = kept_partitions(found, self._partition_columns, frame.columns)
         rows = with_comments(frame, found)
         if found.is_transactional or self.is_transactional():
-            keeps = found.partitions == partitions and found.columns == rows.dtypes
+            same = found.partitions == partitions and found.columns == rows.dtypes
+            keeps = same or bool(self._creation.filled)
             self._write(rows, "overwrite", partitions, keeps=keeps)
         elif not found.is_table:  # a view, of which Spark says what cannot be done
             self._write(rows, "overwrite")
@@ -338,6 +350,7 @@ class SparkTableDataSet(AbstractDataSet):
         table: TableName | None = None,
         file_format: str = "",
         keeps: bool = False,
+        mark: SaveMark | None = None,
     ) -> None:
         """Have Spark write a table.
 
@@ -348,6 +361,7 @@ class SparkTableDataSet(AbstractDataSet):
             table: Another one than that of the entry.
             file_format: Another format, which is given no options.
             keeps: Whether an overwrite leaves the schema.
+            mark: The save, if the table keeps which one it is.
         """
         writer = frame.write.format(file_format or self._file_format).mode(spark_mode(mode))
         given = {option.lower() for option in self._save_args}
@@ -358,6 +372,8 @@ class SparkTableDataSet(AbstractDataSet):
         if partitions:
             writer = writer.partitionBy(*partitions)
         options = {} if file_format else self._save_args
+        if self._is_delta and not file_format:
+            options = {**options, **writer_options(mark, options)}
         write = partial(writer.saveAsTable, (table or self._table).sql, **options)
         if self._is_delta and mode == "append":
             append(write)
@@ -374,7 +390,7 @@ class SparkTableDataSet(AbstractDataSet):
             )
         if found.is_transactional:
             with self._accounting(frame) as account:
-                account.result = merge(frame, self._table, self._primary_key)
+                account.result = upsert(frame, self._table, self._primary_key)
             return
         before = frame.sparkSession.read.table(self._table.sql)
         self._overwrite(merged(before, frame, self._primary_key), found)
@@ -400,8 +416,10 @@ class SparkTableDataSet(AbstractDataSet):
         problems += option_problems("save_args", self._file_format, self._save_args)
         if self._schema is not None:
             problems += [one.removeprefix("load_args: ") for one in schema_problems(self._schema)]
-        if self._write_mode == "upsert" and not self._can_upsert():
-            problems.append(f"upsert needs a Delta table, not file_format '{self._file_format}'.")
+        knows = self._is_delta if self._write_mode == MERGE else self._can_upsert()
+        if self._write_mode in ("upsert", MERGE) and not knows:
+            told = f"needs a Delta table, not file_format '{self._file_format}'."
+            problems.append(f"{self._write_mode} {told}")
         of_a_part = {"partitionoverwritemode", "replacewhere"} & {*map(str.lower, self._save_args)}
         if self._write_mode == "overwrite" and of_a_part and not self.is_transactional():
             problems.append(
@@ -431,9 +449,13 @@ class SparkTableDataSet(AbstractDataSet):
 
     def load_effect(self) -> LoadEffect:
         """Return that a Delta table stays as it was when it was loaded; others are read later."""
-        if self._number is not None or pinned_version(self._load_args):
+        if self._asked.is_fixed or pinned_version(self._load_args):
             return "fixed"
         return "snapshot" if self._is_delta and not reads_changes(self._load_args) else "live"
+
+    def saves_once(self) -> bool:
+        """Return whether the table keeps which saves it has, so that none has an effect twice."""
+        return self._is_delta
 
     def is_transactional(self) -> bool:
         """Whether a save is one transaction: that of a table of Delta, Iceberg or Hudi is."""
@@ -445,7 +467,8 @@ class SparkTableDataSet(AbstractDataSet):
 
     def state(self) -> str | None:
         """Return the version that is to be read; the present one only Spark knows."""
-        return None if self._number is None else f"v{self._number}"
+        number = self._asked.version
+        return None if number is None else f"v{number}"
 
     def _describe(self) -> dict[str, Any]:
         return {
@@ -453,7 +476,7 @@ class SparkTableDataSet(AbstractDataSet):
             "write_mode": self._write_mode,
             "dataframe_type": self._dataframe_type,
             "upsert_on": self._primary_key or None,
-            "version": self._number,
+            "version": self._asked.version,
             "partition_columns": self._partition_columns or None,
             "owner_group": self._owner_group,
             "file_format": self._file_format,

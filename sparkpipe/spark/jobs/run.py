@@ -17,8 +17,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from sparkpipe.events import RunDescription
 from sparkpipe.spark.failures import NodeStopped
 from sparkpipe.spark.jobs.pins import Pins
+from sparkpipe.spark.jobs.saves import Saves
 from sparkpipe.spark.jobs.scope import Carrier, JobNames, as_tag, cancel_jobs, carrying
 from sparkpipe.spark.jobs.settings import Settings
 from sparkpipe.spark.jobs.shared_frames import SharedFrames
@@ -42,6 +44,7 @@ class NodeJobs:
 
     Attributes:
         names: What its jobs carry.
+        node: Its name.
         cancel_requested: Whether its jobs are being cancelled.
         is_stopped: Whether the node is to start no further step.
         has_ended: Whether it has ended; ``ended`` is notified of it.
@@ -50,6 +53,7 @@ class NodeJobs:
         names: See above.
         session: Returns the session if there is one already; must not start one.
         ended: Shared by the nodes of a run: many are made, few are ever waited for.
+        node: See above.
     """
 
     def __init__(
@@ -57,8 +61,10 @@ class NodeJobs:
         names: JobNames,
         session: Callable[[], SparkSession | None],
         ended: threading.Condition,
+        node: str = "",
     ) -> None:
         self.names = names
+        self.node = node
         self.cancel_requested = False
         self.is_stopped = False
         self.has_ended = False
@@ -154,6 +160,7 @@ class SparkRun:
         session: Returns the session if there is one already; must not start one.
         flow: Returns how data goes from node to node; called when first needed.
         level: Storage level of frames that nodes share; None to persist none.
+        description: What is known of the run, for what it leaves in the tables that it writes.
     """
 
     def __init__(
@@ -163,8 +170,11 @@ class SparkRun:
         session: Callable[[], SparkSession | None],
         flow: Callable[[], Flow] = Flow,
         level: str | None = STORAGE_LEVELS[0],
+        description: RunDescription | None = None,
     ) -> None:
         self.run_id = run_id
+        self.description = description or RunDescription()
+        self.saves = Saves(run_id, self.description)
         self.session = session
         self.frames = SharedFrames()
         self.pins = Pins()
@@ -207,7 +217,7 @@ class SparkRun:
             f"{self._pipeline_name} · {name}",
             pool,
         )
-        jobs = NodeJobs(names, self.session, self._ended)
+        jobs = NodeJobs(names, self.session, self._ended, name)
         self.progress.watch()
         self.watch_settings()
         with self._ended:

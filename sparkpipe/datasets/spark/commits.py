@@ -1,0 +1,116 @@
+"""Commits of tables of Delta that tell which save of which run they are, and none twice."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.spark.active import is_connect
+from sparkpipe.spark.jobs.run import current_jobs, current_run
+from sparkpipe.spark.jobs.saves import SaveMark
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_logger = logging.getLogger(__name__)
+
+_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+# A run that is continued was there not so long ago.
+_MOST_COMMITS = 1000
+
+
+@contextmanager
+def marked(target: str) -> Iterator[SaveMark | None]:
+    """Give the mark of a save within it; None where no node of a run saves.
+
+    Args:
+        target: The table, in one spelling for all that share it.
+    """
+    run, jobs = current_run(), current_jobs()
+    if run is None or jobs is None or not run.run_id:
+        yield None
+        return
+    with run.saves.saving(jobs.node, target) as mark:
+        yield mark
+
+
+def writer_options(mark: SaveMark | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options by which Delta keeps the mark of a save, and skips one that was made.
+
+    Args:
+        mark: The save.
+        given: The options that an entry has; those of its own count.
+    """
+    if mark is None:
+        return {}
+    options = {"userMetadata": mark.metadata()}
+    if mark.key:
+        options |= {"txnAppId": f"sparkpipe/{mark.key}", "txnVersion": str(mark.number)}
+    known = {name.lower() for name in given}
+    if {"txnappid", "txnversion"} & known:
+        known |= {"txnappid", "txnversion"}
+    return {name: value for name, value in options.items() if name.lower() not in known}
+
+
+def was_made(session: SparkSession, table: str, mark: SaveMark | None) -> bool:
+    """Whether the table has the commit of a save that was tried before.
+
+    Args:
+        session: Who is asked.
+        table: Its name in SQL.
+        mark: The save.
+    """
+    if mark is None or mark.is_first or not mark.key:
+        return False
+    told = session.sql(f"DESCRIBE HISTORY {table} LIMIT {_MOST_COMMITS}").select("userMetadata")
+    return any(mark.made(row[0]) for row in told.collect())
+
+
+def sql_with_metadata(session: SparkSession, text: str, metadata: str) -> DataFrame:
+    """Run a statement whose commit keeps some metadata, and return what it returns.
+
+    Args:
+        session: The session, whose settings stay as they are for all others.
+        text: The statement.
+        metadata: What is kept; empty for nothing.
+    """
+    if not metadata:
+        return session.sql(text)
+    own = None if is_connect(session) else _own_settings(session, metadata)
+    if own is not None:
+        from pyspark.sql import DataFrame as ClassicFrame
+
+        return ClassicFrame(own.sql(text), session)
+    run = current_run()
+    with nullcontext() if run is None else run.saves.settings_lock:
+        return _with_setting(session, text, metadata)
+
+
+def _own_settings(session: Any, metadata: str) -> Any | None:
+    """Return a session of Java with the views of this one, and settings of its own."""
+    try:
+        own = session._jsparkSession.cloneSession()
+        own.conf().set(_METADATA, metadata)
+    except Exception as exc:  # a cluster that guards the JVM
+        _logger.debug("The session cannot be cloned: %s", exc)
+        return None
+    return own
+
+
+def _with_setting(session: SparkSession, text: str, metadata: str) -> DataFrame:
+    before = session.conf.get(_METADATA, None)
+    try:
+        session.conf.set(_METADATA, metadata)
+    except Exception as exc:  # serverless compute takes few settings
+        _logger.debug("A commit cannot be marked here: %s", exc)
+        return session.sql(text)
+    try:
+        return session.sql(text)
+    finally:
+        with suppress(Exception):
+            if before is None:
+                session.conf.unset(_METADATA)
+            else:
+                session.conf.set(_METADATA, before)

@@ -1,0 +1,245 @@
+"""Rows that are merged into a table."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sparkpipe.datasets.spark.accounting import accounting
+from sparkpipe.datasets.spark.commits import marked, sql_with_metadata, was_made
+from sparkpipe.datasets.spark.creation import Creation, ddl_of, make_or_compare
+from sparkpipe.datasets.spark.frames import need_columns
+from sparkpipe.datasets.spark.merging.statements import REFUSED, Columns, merge_text
+from sparkpipe.datasets.spark.merging.tombstones import TOMBSTONE
+from sparkpipe.datasets.spark.merging.words import HISTORY, IS_CURRENT, Merge
+from sparkpipe.datasets.spark.names import quoted
+from sparkpipe.errors import DataSetError
+from sparkpipe.spark.failures.chain import failure_links, first_line
+from sparkpipe.spark.jobs.saves import SaveMark
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_logger = logging.getLogger(__name__)
+
+
+def merge_into(
+    frame: DataFrame,
+    table: str,
+    merge: Merge,
+    creation: Creation,
+    *,
+    is_there: bool,
+    target: str,
+    find_delta: Callable[[], Path | None],
+) -> None:
+    """Merge rows into a table, which is made if it is not there, and note what was changed.
+
+    Args:
+        frame: The rows.
+        table: The name of the table in SQL.
+        merge: How they are merged.
+        creation: What a table is made with that is not there.
+        is_there: Whether there is a table.
+        target: The table, in one spelling for all that share it.
+        find_delta: Finds its folder, if that is local.
+
+    Raises:
+        DataSetError: The rows do not fit to the table, or cannot be merged.
+    """
+    merging = Merging(frame, table, merge, creation)
+    merging.prepare(is_there=is_there)
+    with marked(target) as mark, accounting(frame, "delta", find_delta=find_delta) as account:
+        account.result = merging.run(mark)
+
+
+class Merging:
+    """One merge of rows into a table.
+
+    Args:
+        frame: The rows.
+        table: The name of the table in SQL.
+        merge: How they are merged.
+        creation: What a table is made with that is not there.
+    """
+
+    def __init__(self, frame: DataFrame, table: str, merge: Merge, creation: Creation) -> None:
+        self._frame = frame
+        self._session: SparkSession = frame.sparkSession
+        self._table = table
+        self._merge = merge
+        self._creation = creation
+
+    def prepare(self, *, is_there: bool) -> None:
+        """Make the table if it is not there, and fit it to the merge; no row is read.
+
+        Args:
+            is_there: Whether there is a table.
+
+        Raises:
+            DataSetError: The rows do not fit to the table.
+        """
+        merge, frame = self._merge, self._frame
+        needed = [*merge.keys, *([merge.sequence_by] if merge.sequence_by else []), *merge.columns]
+        need_columns(needed, frame.columns, "of the merge")
+        self._refuse_own(frame.columns)
+        rows = frame.select(*map(quoted, _of_frame(merge, frame.columns)))
+        make_or_compare(
+            self._session,
+            self._table,
+            self._creation,
+            rows,
+            is_there=is_there,
+            more=() if is_there else self._own_columns(rows),
+        )
+        fields = self._session.read.table(self._table).schema.fields
+        self._columns = self._fitted([one.name for one in fields], fields)
+
+    def run(self, mark: SaveMark | None) -> DataFrame | None:
+        """Merge the rows in one transaction.
+
+        Args:
+            mark: The save; None where no node of a run saves.
+
+        Returns:
+            What MERGE tells; None if an earlier attempt at the save has made it.
+
+        Raises:
+            DataSetError: A key is null, or a row is there twice.
+        """
+        if was_made(self._session, self._table, mark):
+            _logger.info("The merge into %s was made before; it is not repeated.", self._table)
+            return None
+        with _view(self._frame) as view:
+            text = merge_text(self._table, view, self._merge, self._columns)
+            try:
+                return sql_with_metadata(self._session, text, mark.metadata() if mark else "")
+            except Exception as exc:
+                _tell_refused(exc, self._merge)
+                raise
+
+    def _refuse_own(self, columns: Sequence[str]) -> None:
+        own = (*(HISTORY if self._merge.keeps_history else ()), TOMBSTONE)
+        taken = [name for name in columns if name.lower() in own]
+        if taken:
+            raise DataSetError(
+                f"the data has columns that a merge fills itself: {', '.join(taken)}.",
+                hint="Rename them, or leave them out.",
+            )
+
+    def _own_columns(self, rows: DataFrame) -> list[str]:
+        merge = self._merge
+        own = []
+        if merge.keeps_history:
+            (sequence,) = rows.selectExpr(quoted(merge.sequence_by)).schema.fields
+            kind = ddl_of(sequence.dataType)
+            own = [f"{quoted(name)} {kind}" for name in HISTORY if name != IS_CURRENT]
+            own.append(f"{quoted(IS_CURRENT)} BOOLEAN")
+        if merge.keeps_deleted:
+            own.append(f"{quoted(TOMBSTONE)} BOOLEAN")
+        return own
+
+    def _fitted(self, there: Sequence[str], fields: Sequence[Any]) -> Columns:
+        """Return the columns of the merge as the table spells them; it gets those that it lacks."""
+        merge = self._merge
+        spelt = {name.lower(): name for name in there}
+        if merge.keeps_history:
+            lacking = [name for name in HISTORY if name not in spelt]
+            if lacking:
+                raise DataSetError(
+                    f"the table lacks columns that scd: 2 needs: {', '.join(lacking)}.",
+                    hint="Save to a new table; or add them and fill them for the rows that are "
+                    "there.",
+                )
+        written = _of_frame(merge, self._frame.columns)
+        added = [name for name in written if name.lower() not in spelt]
+        if added and not merge.adds_columns:
+            raise DataSetError(
+                f"the table lacks columns that the data has: {', '.join(added)}.",
+                hint="Give save_args: schema_change: add; or columns: [...] for those to write.",
+            )
+        self._refuse_missing(there, written)
+        kinds = {one.name: ddl_of(one.dataType) for one in self._frame.schema.fields}
+        more = [f"{quoted(name)} {kinds[name]}" for name in added]
+        if merge.keeps_deleted and TOMBSTONE not in spelt:
+            more.append(f"{quoted(TOMBSTONE)} BOOLEAN")
+        if more:
+            self._session.sql(f"ALTER TABLE {self._table} ADD COLUMNS ({', '.join(more)})")
+
+        def spell(name: str) -> str:
+            return spelt.get(name.lower(), name)
+
+        return Columns(
+            tuple(map(spell, merge.keys)),
+            spell(merge.sequence_by),
+            tuple(map(spell, written)),
+            tuple(self._frame.columns),
+            frozenset(one.name for one in fields if not one.nullable),
+        )
+
+    def _refuse_missing(self, there: Sequence[str], written: Sequence[str]) -> None:
+        """Refuse rows that lack columns of the table, unless it is said which are written."""
+        if self._merge.columns:
+            return
+        own = {TOMBSTONE, *(HISTORY if self._merge.keeps_history else ())}
+        known = {name.lower() for name in written} | own | self._creation.filled
+        missing = [name for name in there if name.lower() not in known]
+        if missing:
+            raise DataSetError(
+                f"the data lacks columns of the table: {', '.join(missing)}.",
+                hint="Give them; or save_args: columns: [...] for those to write, and the others "
+                "stay as they are.",
+            )
+
+
+def _of_frame(merge: Merge, present: Sequence[str]) -> list[str]:
+    """Return the columns of the rows that are written."""
+    if not merge.columns:
+        return list(present)
+    wanted = {name.lower() for name in (*merge.keys, merge.sequence_by, *merge.columns)}
+    return [name for name in present if name.lower() in wanted]
+
+
+@contextmanager
+def _view(frame: DataFrame) -> Iterator[str]:
+    # No other save on the session, in this run or another one, has this name.
+    name = f"sparkpipe_merge_{os.urandom(8).hex()}"
+    frame.createOrReplaceTempView(name)
+    try:
+        yield name
+    finally:
+        with suppress(Exception):  # the error of the MERGE says more
+            frame.sparkSession.catalog.dropTempView(name)
+
+
+def _tell_refused(exc: Exception, merge: Merge) -> None:
+    """Report what is wrong with the rows, if that is why a MERGE failed.
+
+    Raises:
+        DataSetError: It is.
+    """
+    told = _refusal(link.text for link in failure_links(exc))
+    if not told:
+        return
+    if told.endswith("is null."):
+        raise DataSetError(
+            f"the data has rows that cannot be merged: {told}",
+            hint="Leave out such rows, or give them a value.",
+        ) from exc
+    more = f" of one {merge.sequence_by}" if merge.sequence_by else ""
+    raise DataSetError(
+        f"the data cannot be merged: {told}.",
+        hint=f"A merge takes one row{more} for each {', '.join(merge.keys)}. "
+        + ("Leave out the others." if more else "Give save_args: sequence_by for the latest."),
+    ) from exc
+
+
+def _refusal(texts: Iterable[str]) -> str:
+    for text in texts:
+        if REFUSED in text:
+            return first_line(text.partition(REFUSED)[2]).strip()
+    return ""

@@ -1,0 +1,209 @@
+"""The text of MERGE. What stands in it is quoted, or SQL that the catalog gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sparkpipe.datasets.spark.definitions import literal
+from sparkpipe.datasets.spark.merging.tombstones import TOMBSTONE
+from sparkpipe.datasets.spark.merging.words import HISTORY, Merge
+from sparkpipe.datasets.spark.names import quoted
+
+#: With these words begins the error of rows that cannot be merged.
+REFUSED = "sparkpipe cannot merge: "
+_NUMBER, _NEXT, _CONTENT = "`__number`", "`__next`", "`__content`"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns of a merge, as the table spells them.
+
+    Attributes:
+        keys: Those of the key.
+        sequence: That by which the latest row wins; empty for none.
+        written: All that are written, keys and sequence among them.
+        read: All that the rows to merge have.
+        required: Those of the table that are never null.
+    """
+
+    keys: tuple[str, ...]
+    sequence: str
+    written: tuple[str, ...]
+    read: tuple[str, ...]
+    required: frozenset[str] = frozenset()
+
+    def kept_of_deleted(self) -> frozenset[str]:
+        """Return the columns that keep their values when a row is deleted."""
+        return frozenset({*self.keys, self.sequence, *self.required})
+
+
+def merge_text(table: str, view: str, merge: Merge, columns: Columns) -> str:
+    """Return the MERGE of rows into a table.
+
+    Args:
+        table: Its name in SQL.
+        view: The name of the view that has the rows.
+        merge: How they are merged.
+        columns: The columns.
+    """
+    build = _history_text if merge.keeps_history else _present_text
+    return build(table, view, merge, columns)
+
+
+def _present_text(table: str, view: str, merge: Merge, columns: Columns) -> str:
+    sequence = quoted(columns.sequence)
+    newer = f"(t.{sequence} IS NULL OR s.{sequence} > t.{sequence})" if columns.sequence else ""
+    return "\n".join(
+        [
+            f"MERGE INTO {table} AS t USING ({_one_a_key(view, columns)}) AS s",
+            f"ON {_equal(columns.keys)}",
+            *_deleting(merge, columns, newer),
+            *_updating(merge, columns, newer),
+            *_inserting(merge, columns),
+        ]
+    )
+
+
+def _deleting(merge: Merge, columns: Columns, newer: str) -> Iterable[str]:
+    if not merge.delete_when:
+        return
+    found = f"WHEN MATCHED AND {_all(newer, merge.delete_when)}"
+    if not merge.keeps_deleted:
+        yield f"{found} THEN DELETE"
+        return
+    sequence = quoted(columns.sequence)
+    kept = columns.kept_of_deleted()
+    emptied = [f"{quoted(one)} = NULL" for one in columns.written if one not in kept]
+    marked = [f"{sequence} = s.{sequence}", f"{quoted(TOMBSTONE)} = true", *emptied]
+    yield f"{found} THEN UPDATE SET {', '.join(marked)}"
+
+
+def _updating(merge: Merge, columns: Columns, newer: str) -> Iterable[str]:
+    changed = [
+        f"{quoted(one)} = s.{quoted(one)}" for one in columns.written if one not in columns.keys
+    ]
+    wanted = merge.update_when
+    if merge.keeps_deleted:
+        changed.append(f"{quoted(TOMBSTONE)} = false")
+        was_deleted = f"coalesce(t.{quoted(TOMBSTONE)}, false)"
+        back = "true" if merge.insert else "false"
+        wanted = f"CASE WHEN {was_deleted} THEN {back} ELSE {merge.update_when or 'true'} END"
+    if changed:
+        condition = _all(newer, wanted)
+        asked = f" AND {condition}" if condition else ""
+        yield f"WHEN MATCHED{asked} THEN UPDATE SET {', '.join(changed)}"
+
+
+def _inserting(merge: Merge, columns: Columns) -> Iterable[str]:
+    if not merge.insert:
+        return
+    is_deleted = "" if merge.deletes_by_table else merge.delete_when
+    names = [quoted(one) for one in columns.written]
+    values = [f"s.{name}" for name in names]
+    if not merge.keeps_deleted:
+        asked = f" AND NOT coalesce(({is_deleted}), false)" if is_deleted else ""
+        yield f"WHEN NOT MATCHED{asked} THEN {_insert(names, values)}"
+        return
+    names.append(quoted(TOMBSTONE))
+    if is_deleted:
+        kept = columns.kept_of_deleted()
+        left = [f"s.{quoted(one)}" if one in kept else "NULL" for one in columns.written]
+        yield f"WHEN NOT MATCHED AND {_all(is_deleted)} THEN {_insert(names, [*left, 'true'])}"
+    yield f"WHEN NOT MATCHED THEN {_insert(names, [*values, 'false'])}"
+
+
+def _history_text(table: str, view: str, merge: Merge, columns: Columns) -> str:
+    """Return the MERGE that keeps what rows were.
+
+    Each change is a row, valid until the next one of its key. So what comes late, or again, finds
+    its place by its sequence alone: only the rows before and after it matter.
+    """
+    keys = [quoted(key) for key in columns.keys]
+    by_key = ", ".join(keys)
+    since, until, current = map(quoted, HISTORY)
+    mark = quoted(TOMBSTONE)
+    sequence = quoted(columns.sequence)
+    is_deleted = f"coalesce(({merge.delete_when}), false)" if merge.delete_when else "false"
+    kept = columns.kept_of_deleted()
+    row = ", ".join(
+        f"s.{name} AS {name}" if one in kept else f"IF({is_deleted}, NULL, s.{name}) AS {name}"
+        for one, name in ((one, quoted(one)) for one in columns.written)
+    )
+    same_key = " AND ".join(f"o.{key} = n.{key}" for key in keys)
+    news = _one_a_key(view, columns, by_sequence=True)
+    names = [*(quoted(one) for one in columns.written), since, until, current]
+    now = f"(s.{_NEXT} IS NULL AND NOT s.`__row`.{mark})"
+    values = [f"s.`__row`.{quoted(one)}" for one in columns.written]
+    values += [f"s.{since}", f"s.{_NEXT}", now]
+    was_deleted = "false"
+    if merge.keeps_deleted:
+        names.append(mark)
+        values.append(f"s.`__row`.{mark}")
+        was_deleted = f"coalesce(t.{mark}, false)"
+    return f"""MERGE INTO {table} AS t USING (
+WITH news AS (
+  SELECT {", ".join(f"s.{key}" for key in keys)}, s.{sequence} AS {since},
+    struct({row}, {is_deleted} AS {mark}) AS `__row`
+  FROM ({news}) AS s
+), olds AS (
+  SELECT {by_key}, {since}, {until} FROM {table} AS o
+  WHERE EXISTS (SELECT 1 FROM news AS n WHERE {same_key})
+), changes AS (
+  SELECT {by_key}, {since}, `__row`, NULL AS {until} FROM news AS n
+  WHERE NOT EXISTS (SELECT 1 FROM olds AS o WHERE {same_key} AND o.{since} = n.{since})
+  UNION ALL SELECT {by_key}, {since}, NULL AS `__row`, {until} FROM olds
+), chain AS (
+  SELECT *, lead({since}) OVER (PARTITION BY {by_key} ORDER BY {since}) AS {_NEXT} FROM changes
+)
+SELECT * FROM chain WHERE `__row` IS NOT NULL OR NOT {until} <=> {_NEXT}
+) AS s ON {_equal(columns.keys)} AND t.{since} = s.{since}
+WHEN MATCHED THEN UPDATE SET {until} = s.{_NEXT},
+  {current} = (s.{_NEXT} IS NULL AND NOT {was_deleted})
+WHEN NOT MATCHED THEN {_insert(names, values)}"""  # noqa: S608
+
+
+def _one_a_key(view: str, columns: Columns, *, by_sequence: bool = False) -> str:
+    """Return the query of the rows to merge: one for each key, or for each key and sequence.
+
+    It fails where a key or a sequence is null, and where it cannot be told which row is the latest.
+    """
+    needed = [*columns.keys, *([columns.sequence] if columns.sequence else [])]
+    lacking = " ".join(
+        f"WHEN s.{quoted(one)} IS NULL THEN raise_error({literal(f'{REFUSED}{one} is null.')})"
+        for one in needed
+    )
+    by = needed if by_sequence else columns.keys
+    window = f"PARTITION BY {', '.join(f's.{quoted(one)}' for one in by)}"
+    if columns.sequence:
+        # Rows that are wholly the same may come again; others of one sequence contradict.
+        sequence = f"s.{quoted(columns.sequence)}"
+        content, following = "to_json(struct(s.*))", f"struct({sequence} AS at, {_CONTENT} AS row)"
+        order = f"{sequence} DESC, {_CONTENT}"
+        doubled = f"{_NEXT}.at = {sequence} AND {_NEXT}.row <> {_CONTENT}"
+    else:
+        content, following, order, doubled = "1", "1", "1", f"{_NEXT} IS NOT NULL"
+    shown = ", ', ', ".join(
+        f"{literal(f'{one} = ')}, CAST(s.{quoted(one)} AS STRING)" for one in needed
+    )
+    twice = f"raise_error(concat({literal(f'{REFUSED}there is more than one row of ')}, {shown}))"
+    read = ", ".join(f"s.{quoted(one)}" for one in columns.read)
+    source = f"SELECT s.*, {content} AS {_CONTENT} FROM {view} AS s"  # noqa: S608
+    rows = f"{source} WHERE CASE {lacking} ELSE true END"
+    ordered = f"({window} ORDER BY {order})"
+    more = f"row_number() OVER {ordered} AS {_NUMBER}, lead({following}) OVER {ordered} AS {_NEXT}"
+    numbered = f"SELECT *, {more} FROM ({rows}) AS s"  # noqa: S608
+    checked = f"CASE WHEN {doubled} THEN {twice} ELSE true END"
+    return f"SELECT {read} FROM ({numbered}) AS s WHERE {_NUMBER} = 1 AND {checked}"  # noqa: S608
+
+
+def _equal(keys: Sequence[str]) -> str:
+    return " AND ".join(f"t.{quoted(key)} = s.{quoted(key)}" for key in keys)
+
+
+def _all(*conditions: str) -> str:
+    return " AND ".join(f"({one})" for one in conditions if one)
+
+
+def _insert(names: Sequence[str], values: Sequence[str]) -> str:
+    return f"INSERT ({', '.join(names)}) VALUES ({', '.join(values)})"  # noqa: S608

@@ -1,0 +1,194 @@
+"""Merges: what a table holds afterwards, by path and by name; what is refused; what is kept."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sparkpipe.datasets.spark import DeltaTableDataSet, SparkTableDataSet
+from sparkpipe.errors import DataSetError
+from sparkpipe.spark.session import SparkProvider, activated
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.delta
+
+SCHEMA = "id INT, ts INT, op STRING, name STRING"
+FULL: dict[str, Any] = {
+    "mode": "merge",
+    "keys": ["ID"],
+    "sequence_by": "ts",
+    "delete_when": "s.op = 'D'",
+    "columns": ["name"],
+}
+
+
+@pytest.fixture
+def classic(spark: SparkSession) -> Iterator[SparkSession]:
+    """The session of the tests, which data sets of the test use."""
+    with activated(SparkProvider(session=spark)):
+        yield spark
+
+
+def rows(frame: Any) -> list[tuple[Any, ...]]:
+    return sorted((tuple(row) for row in frame.collect()), key=str)
+
+
+def make(session: SparkSession, *changes: tuple[Any, ...], schema: str = SCHEMA) -> Any:
+    return session.createDataFrame([*changes], schema)
+
+
+def by_path(folder: Path, **save_args: Any) -> DeltaTableDataSet:
+    return DeltaTableDataSet(str(folder / "a 'table`"), save_args={**FULL, **save_args})
+
+
+def test_the_latest_change_wins_and_what_is_deleted_stays_so(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    table = by_path(tmp_path)
+    table.save(
+        make(session, (1, 1, "I", "a"), (2, 1, "I", "b"), (2, 2, "U", "b2"), (3, 5, "D", None))
+    )
+    assert table.load().columns == ["id", "ts", "name"]
+    assert rows(table.load()) == [(1, 1, "a"), (2, 2, "b2")]
+    table.save(
+        make(
+            session,
+            *[(1, 3, "D", None), (1, 2, "U", "late"), (2, 1, "U", "older"), (3, 4, "I", "gone")],
+            *[(4, 1, "I", "d"), (4, 1, "I", "d")],
+        )
+    )
+    assert rows(table.load()) == [(2, 2, "b2"), (4, 1, "d")]
+    table.save(make(session, (1, 2, "U", "older"), (3, 6, "I", "back"), (2, 2, "U", "again")))
+    assert rows(table.load()) == [(2, 2, "b2"), (3, 6, "back"), (4, 1, "d")]
+    kept = session.read.format("delta").load(str(tmp_path / "a 'table`"))
+    assert (1, 3, None, True) in rows(kept)  # of what is deleted nothing but key and sequence
+
+
+@pytest.mark.parametrize("session", ["connect"], indirect=True)
+def test_a_table_by_name_with_conditions_and_new_columns(
+    session: SparkSession, database: str
+) -> None:
+    def table(**options: Any) -> SparkTableDataSet:
+        save_args = {"update_when": "s.n > t.n", "delete_when": "t.n = 9", **options}
+        return SparkTableDataSet(
+            f"{database}.orders", write_mode="merge", primary_key="id", save_args=save_args
+        )
+
+    table(constraints={"few": "n < 10"}).save(make(session, (1, 1), (2, 2), schema="id INT, n INT"))
+    table(insert=False).save(make(session, (1, 5), (2, 1), (3, 3), schema="id INT, n INT"))
+    assert rows(table().load()) == [(1, 5), (2, 2)]
+    wider = make(session, (1, 9, "x"), (4, 4, "y"), schema="id INT, n INT, note STRING")
+    with pytest.raises(DataSetError, match=r"lacks columns that the data has: note\. .*schema_cha"):
+        table().save(wider)
+    table(schema_change="add").save(wider)
+    table(columns=["n"]).save(make(session, (1, 1), (4, 6), schema="id INT, n INT"))
+    assert rows(table().load()) == [(2, 2, None), (4, 6, "y")]
+    with pytest.raises(DataSetError, match="the data lacks columns of the table: n, note"):
+        table(update_when="", delete_when="").save(make(session, (1,), schema="id INT"))
+    with pytest.raises(DataSetError, match="n < 10"):
+        table(columns=["n"]).save(make(session, (7, 70), schema="id INT, n INT"))
+
+
+def test_rows_that_cannot_be_told_apart_are_refused(classic: SparkSession, tmp_path: Path) -> None:
+    session = classic
+    table = by_path(tmp_path)
+    good = (1, 1, "I", "a")
+    table.save(make(session, good))
+    bad = {
+        r"id is null\. Leave out such rows": [good, (None, 1, "I", "b")],
+        r"ts is null\. Leave out such rows": [good, (1, None, "I", "b")],
+        r"more than one row of id = 2, ts = 7\. A merge takes one row of one ts for each ID": [
+            (2, 7, "I", "a"),
+            (2, 7, "I", "b"),
+            (2, 6, "I", "c"),
+        ],
+    }
+    for reason, changes in bad.items():
+        with pytest.raises(DataSetError, match=reason) as caught:
+            table.save(make(session, *changes))
+        assert len(str(caught.value).splitlines()) == 1
+    plain = DeltaTableDataSet(
+        str(tmp_path / "a 'table`"), save_args={"mode": "merge", "keys": "id", "columns": ["name"]}
+    )
+    with pytest.raises(DataSetError, match=r"row of id = 3\. .* Give save_args: sequence_by"):
+        plain.save(make(session, (3, 1, "I", "a"), (3, 1, "I", "a")))
+    with pytest.raises(DataSetError, match="lacks the columns of the merge: ID, ts"):
+        table.save(make(session, ("x",), schema="name STRING"))
+    with pytest.raises(DataSetError, match=r"fills itself: _tombstone\. Rename"):
+        table.save(make(session, (1, 1, "I", "a", True), schema=f"{SCHEMA}, _tombstone BOOLEAN"))
+    with pytest.raises(DataSetError, match="lacks columns that scd: 2 needs: valid_from, valid_to"):
+        by_path(tmp_path, scd=2).save(make(session, good))
+    assert rows(table.load()) == [(1, 1, "a")]
+
+
+def test_a_frame_of_pandas_is_merged_too(classic: SparkSession, tmp_path: Path) -> None:
+    pd = pytest.importorskip("pandas")
+    table = DeltaTableDataSet(
+        str(tmp_path / "t"),
+        save_args={"mode": "merge", "keys": "id", "cluster_by": "id", "generated": {"n": "id * 2"}},
+    )
+    table.save(pd.DataFrame({"id": [1, 2], "name": ["a", "b"]}))
+    table.save(pd.DataFrame({"id": [2, 3], "name": ["B", "C"]}))
+    assert rows(table.load()) == [(1, "a", 2), (2, "B", 4), (3, "C", 6)]
+
+
+Change = tuple[int, int, str, str]
+
+
+def batches(seed: int) -> list[list[Change]]:
+    """Return batches of changes of many keys, of which some are late and some come again."""
+    chosen = random.Random(seed)
+    changes = [
+        (key, at, "D" if chosen.random() < 0.25 else "U", f"{key}@{at}")
+        for key in range(40)
+        for at in chosen.sample(range(8), chosen.randint(1, 6))
+    ]
+    parts: list[list[Change]] = [[], [], []]
+    for change in changes:
+        for part in chosen.sample(parts, chosen.choice([1, 1, 1, 2])):
+            part.append(change)
+    return parts
+
+
+def present(changes: Sequence[Change]) -> list[tuple[Any, ...]]:
+    """Return the rows that are there after changes, by a plain model."""
+    last = {key: (at, op, name) for key, at, op, name in sorted(changes, key=lambda one: one[1])}
+    return sorted(((key, at, name) for key, (at, op, name) in last.items() if op != "D"), key=str)
+
+
+def history(changes: Sequence[Change]) -> list[tuple[Any, ...]]:
+    """Return what rows were when, by a plain model."""
+    found: list[tuple[Any, ...]] = []
+    for key in {change[0] for change in changes}:
+        events = sorted({change[1:] for change in changes if change[0] == key})
+        ends: list[int | None] = [at for at, _, _ in events[1:]]
+        for (at, op, name), end in zip(events, [*ends, None], strict=True):
+            if op != "D":
+                found.append((key, at, name, at, end, end is None))
+    return sorted(found, key=str)
+
+
+@settings(max_examples=2)
+@given(seed=st.integers(0, 10**6))
+def test_merges_of_random_changes_come_to_what_a_model_says(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
+    folder = tmp_path_factory.mktemp("tables")
+    now, then = by_path(folder / "now"), by_path(folder / "then", scd=2)
+    done: list[Change] = []
+    with activated(SparkProvider(session=spark)):
+        for changes in batches(seed):
+            done += changes
+            now.save(make(spark, *changes))
+            then.save(make(spark, *changes))
+        assert rows(now.load()) == present(done)
+        assert rows(then.load()) == history(done)
+        assert then.load().columns == ["id", "ts", "name", "valid_from", "valid_to", "is_current"]
