@@ -71,6 +71,8 @@ class DataSetReport:
         is_lazy: Whether it is a Spark frame left in memory, computed by whoever reads it.
         state: A token of what was there before it was loaded, or is there since it was saved, as of
             its ``state()``; None where that cannot be told cheaply.
+        lag: How many records or files of its source a stream had still to take when it ended; None
+            where nobody tells.
     """
 
     name: str
@@ -83,6 +85,7 @@ class DataSetReport:
     version: str | None = None
     is_lazy: bool = False
     state: str | None = None
+    lag: int | None = None
 
 
 @dataclass(frozen=True)

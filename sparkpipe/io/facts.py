@@ -23,12 +23,14 @@ class Facts:
         bytes: How many bytes lie in the files that were read or written.
         version: The version that was read or written.
         checks: What the checks of the data set have found.
+        lag: How many records or files of its source a stream has still to take.
     """
 
     rows: int | None = None
     bytes: int | None = None
     version: str | None = None
     checks: tuple[CheckReport, ...] = ()
+    lag: int | None = None
 
 
 _facts: ContextVar[Facts | None] = ContextVar("_facts", default=None)
@@ -65,6 +67,7 @@ def note(
     rows: int | None = None,
     bytes: int | None = None,  # noqa: A002 - as the attribute is called
     version: str | None = None,
+    lag: int | None = None,
 ) -> None:
     """Tell what was learned; rows and bytes of several parts add up.
 
@@ -72,6 +75,7 @@ def note(
         rows: Rows read or written.
         bytes: Bytes read or written.
         version: The version read or written.
+        lag: What a stream has still to take.
     """
     facts = _facts.get()
     if facts is None:
@@ -82,6 +86,8 @@ def note(
         facts.bytes = (facts.bytes or 0) + bytes
     if version is not None:
         facts.version = version
+    if lag is not None:
+        facts.lag = lag
 
 
 def note_checks(reports: Iterable[CheckReport]) -> None:

@@ -103,6 +103,8 @@ def _report(one: DataSetReport) -> str:
         told += ', "is_lazy": true'
     if one.state is not None:
         told += f', "state": {_text(str(one.state))}'
+    if one.lag is not None:
+        told += f', "lag": {int(one.lag)}'
     return f"{told}}}"
 
 

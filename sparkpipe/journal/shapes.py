@@ -62,7 +62,7 @@ _ERROR = dict.fromkeys(("type", "message", "location"), _is_text)
 _DATA_SET: dict[str, Check] = {
     **dict.fromkeys(("name", "type", "location", "direction"), _is_text),
     **dict.fromkeys(("version", "state"), _or_none(_is_text)),
-    **dict.fromkeys(("rows", "bytes"), _or_none(_is_count)),
+    **dict.fromkeys(("rows", "bytes", "lag"), _or_none(_is_count)),
     "seconds": _is_number,
     "is_lazy": _is_flag,
 }

@@ -399,6 +399,7 @@ class Attempt:
             facts.bytes if earlier is None else _sum(earlier.bytes, facts.bytes),
             facts.version,
             state=state,
+            lag=facts.lag,
         )
         return result
 

@@ -68,6 +68,16 @@ def was_made(session: SparkSession, table: str, mark: SaveMark | None) -> bool:
     return any(mark.made(row[0]) for row in told.collect())
 
 
+def is_delta_table(session: SparkSession, table: str) -> bool:
+    """Whether there is a table of Delta of a name in SQL."""
+    try:
+        session.sql(f"DESCRIBE DETAIL {table}").collect()
+    except Exception as exc:
+        _logger.debug("There is no table %s: %s", table, exc)
+        return False
+    return True
+
+
 def sql_with_metadata(session: SparkSession, text: str, metadata: str) -> DataFrame:
     """Run a statement whose commit keeps some metadata, and return what it returns.
 

@@ -60,6 +60,8 @@ def told_save(report: DataSetReport) -> str:
     facts = []
     if report.rows is not None:
         facts.append(f"{report.rows} rows")
+    if report.lag:
+        facts.append(f"{report.lag} behind")
     elif report.bytes is not None:
         facts.append(f"{report.bytes} bytes")
     if report.version is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.datasets.spark.accounting import accounting
-from sparkpipe.datasets.spark.commits import marked, sql_with_metadata, was_made
+from sparkpipe.datasets.spark.commits import is_delta_table, marked, sql_with_metadata, was_made
 from sparkpipe.datasets.spark.creation import Creation, ddl_of, make_or_compare
 from sparkpipe.datasets.spark.frames import need_columns
 from sparkpipe.datasets.spark.merging.statements import REFUSED, Columns, merge_text
@@ -57,6 +57,22 @@ def merge_into(
         account.result = merging.run(mark)
 
 
+def merge_batch(table: str, merge: Merge, metadata: str, batch: DataFrame, number: int) -> None:
+    """Merge a batch of a stream into a table; one that comes again changes nothing.
+
+    Args:
+        table: The name of the table in SQL.
+        merge: How its rows are merged.
+        metadata: What the commit keeps.
+        batch: The rows.
+        number: The number of the batch.
+    """
+    session = batch.sparkSession
+    merging = Merging(batch, table, merge, Creation())
+    merging.prepare(is_there=is_delta_table(session, table))
+    merging.run(None, metadata)
+
+
 class Merging:
     """One merge of rows into a table.
 
@@ -99,11 +115,12 @@ class Merging:
         fields = self._session.read.table(self._table).schema.fields
         self._columns = self._fitted([one.name for one in fields], fields)
 
-    def run(self, mark: SaveMark | None) -> DataFrame | None:
+    def run(self, mark: SaveMark | None, metadata: str = "") -> DataFrame | None:
         """Merge the rows in one transaction.
 
         Args:
             mark: The save; None where no node of a run saves.
+            metadata: What the commit keeps, where that is not the mark.
 
         Returns:
             What MERGE tells; None if an earlier attempt at the save has made it.
@@ -114,10 +131,12 @@ class Merging:
         if was_made(self._session, self._table, mark):
             _logger.info("The merge into %s was made before; it is not repeated.", self._table)
             return None
-        with _view(self._frame) as view:
-            text = merge_text(self._table, view, self._merge, self._columns)
+        # By name a MERGE takes no second look at a table in a folder.
+        rows_there = self._session.read.table(self._table)
+        with _view(self._frame) as view, _view(rows_there) as there:
+            text = merge_text(self._table, view, there, self._merge, self._columns)
             try:
-                return sql_with_metadata(self._session, text, mark.metadata() if mark else "")
+                return sql_with_metadata(self._session, text, mark.metadata() if mark else metadata)
             except Exception as exc:
                 _tell_refused(exc, self._merge)
                 raise

@@ -38,17 +38,19 @@ class Columns:
         return frozenset({*self.keys, self.sequence, *self.required})
 
 
-def merge_text(table: str, view: str, merge: Merge, columns: Columns) -> str:
+def merge_text(table: str, view: str, there: str, merge: Merge, columns: Columns) -> str:
     """Return the MERGE of rows into a table.
 
     Args:
         table: Its name in SQL.
         view: The name of the view that has the rows.
+        there: The name of the view that has those of the table.
         merge: How they are merged.
         columns: The columns.
     """
-    build = _history_text if merge.keeps_history else _present_text
-    return build(table, view, merge, columns)
+    if merge.keeps_history:
+        return _history_text(table, view, there, merge, columns)
+    return _present_text(table, view, merge, columns)
 
 
 def _present_text(table: str, view: str, merge: Merge, columns: Columns) -> str:
@@ -113,7 +115,7 @@ def _inserting(merge: Merge, columns: Columns) -> Iterable[str]:
     yield f"WHEN NOT MATCHED THEN {_insert(names, [*values, 'false'])}"
 
 
-def _history_text(table: str, view: str, merge: Merge, columns: Columns) -> str:
+def _history_text(table: str, view: str, there: str, merge: Merge, columns: Columns) -> str:
     """Return the MERGE that keeps what rows were.
 
     Each change is a row, valid until the next one of its key. So what comes late, or again, finds
@@ -147,11 +149,10 @@ WITH news AS (
     struct({row}, {is_deleted} AS {mark}) AS `__row`
   FROM ({news}) AS s
 ), olds AS (
-  SELECT {by_key}, {since}, {until} FROM {table} AS o
-  WHERE EXISTS (SELECT 1 FROM news AS n WHERE {same_key})
+  SELECT {by_key}, {since}, {until} FROM {there} AS o LEFT SEMI JOIN news AS n ON {same_key}
 ), changes AS (
-  SELECT {by_key}, {since}, `__row`, NULL AS {until} FROM news AS n
-  WHERE NOT EXISTS (SELECT 1 FROM olds AS o WHERE {same_key} AND o.{since} = n.{since})
+  SELECT {by_key}, {since}, `__row`, NULL AS {until}
+  FROM news AS n LEFT ANTI JOIN olds AS o ON {same_key} AND o.{since} = n.{since}
   UNION ALL SELECT {by_key}, {since}, NULL AS `__row`, {until} FROM olds
 ), chain AS (
   SELECT *, lead({since}) OVER (PARTITION BY {by_key} ORDER BY {since}) AS {_NEXT} FROM changes
