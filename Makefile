@@ -13,7 +13,7 @@ LOCKS := .ci/bootstrap.lock requirements.lock
 # Users' machines write bytecode, so tests do; they are also quicker for it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-fast connect matrix lint types layers docs site bench load check lock clean java tune
+.PHONY: page help demo test test-fast connect matrix lint types layers docs site bench load check lock clean java tune
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,14 @@ docs: site  ## Build the documentation site, and check its links and every code 
 # Anything that is not sound in a page, a link or a docstring fails it.
 site: $(STAMP)  ## Build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# Only who changes the page needs Node. The installer of the bundler has nothing to do here.
+page: frontend/node_modules/.set-up  ## Build the page of a run anew, from frontend/
+	cd frontend && npm run --silent build
+
+frontend/node_modules/.set-up: frontend/package-lock.json
+	cd frontend && npm ci --silent --ignore-scripts
+	@touch $@
 
 check: lint types layers  ## Check style, types and layers
 

@@ -82,6 +82,11 @@ class Commands(LazyGroup):
         ),
         "plan": ("sparkpipe.cli.commands.plan:plan", "Show what a run would do, and why."),
         "runs": ("sparkpipe.cli.commands.runs:runs", "Show what earlier runs did."),
+        "report": (
+            "sparkpipe.cli.commands.report:report",
+            "Write a run, or a plan, as one page.",
+        ),
+        "viz": ("sparkpipe.cli.commands.viz:viz", "Show a run in the browser, and follow it."),
         "slices": (
             "sparkpipe.cli.commands.slices:slices",
             "Show which slices are done, failed, missing or stale.",

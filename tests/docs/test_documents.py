@@ -56,6 +56,8 @@ PAGES = [*sorted(ROOT.glob("*.md")), *DOCUMENTS[1:], ROOT / "conf/local/README.m
 NOT_RUN = {
     "make demo": "sets up an environment and runs the whole example; tests/examples runs it",
     "make test": "would run this test in itself",
+    "make page": "needs Node; tests/report/page compares what it builds",
+    "sparkpipe viz --live": "serves until Ctrl-C; tests/cli/test_report_command.py asks it",
     "make bench": "takes half an hour",
     "python -m tests.benchmarks overhead": "is no test: what it measures depends on the machine",
     "pip install -e '.[spark]'": "changes the environment of the tests",

@@ -1,0 +1,149 @@
+// What is chosen, told in full.
+
+import { h } from "./dom.js";
+import { count, duration, moment, percent, plain, plural, size, stateOf } from "./format.js";
+import { groupsOf, mostOf } from "./model.js";
+import { link, spark, stateMark } from "./tables.js";
+
+const section = (title, ...content) => h("section", null, h("h3", null, title), ...content);
+
+const facts = (rows) => h("dl", null, rows.filter(([, value]) => value !== "" && value !== undefined && value !== null)
+  .map(([title, value]) => [h("dt", null, title), h("dd", null, value)]));
+
+export function describe(model, chosen, actions) {
+  if (chosen?.node !== undefined) {
+    const node = model.nodes.find((one) => one.name === chosen.node);
+    if (node) return aboutNode(model, node, actions);
+  }
+  if (chosen?.data !== undefined && model.byName.has(chosen.data)) return aboutData(model, model.byName.get(chosen.data), actions);
+  if (chosen?.group !== undefined) return aboutGroup(model, chosen.group, actions);
+  return null;
+}
+
+function times(node) {
+  const parts = [["load", node.load ?? 0], ["function", node.function ?? 0], ["save", node.save ?? 0]];
+  const total = Math.max(node.seconds, parts.reduce((sum, [, n]) => sum + n, 0)) || 1;
+  return h("div", { class: "parts" },
+    h("div", { class: "stack", "aria-hidden": "true" }, parts.map(([name, seconds]) =>
+      h("span", { class: `part ${name}`, style: { width: `${(100 * seconds) / total}%` } }))),
+    h("ul", { class: "legend" }, parts.map(([name, seconds]) =>
+      h("li", null, h("span", { class: `dot part ${name}`, "aria-hidden": "true" }), `${name} ${duration(seconds)}`)),
+    node.spark !== undefined && h("li", null, `in Spark jobs ${duration(node.spark)}`)));
+}
+
+function dataList(model, names, actions) {
+  return h("ul", { class: "list" }, names.map((name) => {
+    const data = model.byName.get(name);
+    const told = [count(data?.rows) && plural(data.rows, "row"), size(data?.bytes), data?.type].filter(Boolean).join(", ");
+    return h("li", null, data ? link(name, () => actions.choose({ data })) : name, told && h("span", { class: "quiet" }, ` ${told}`));
+  }));
+}
+
+const nodeList = (model, list, actions) => h("ul", { class: "list" }, list.map((at) =>
+  h("li", null, link(model.nodes[at].name, () => actions.choose({ node: model.nodes[at] })), " ", stateMark(model.nodes[at].state))));
+
+function aboutNode(model, node, actions) {
+  const step = model.steps.get(node.name);
+  const compared = model.doc.comparison;
+  const before = compared?.nodes[node.name];
+  const differences = (compared?.differences ?? []).filter((one) =>
+    one.where === node.name || one.where.startsWith(`${node.name}: `) || node.outputs.includes(one.where));
+  const why = { data: "It started as soon as its data was there.", lane: "It waited for a free lane: more lanes would have let it start earlier.", start: "It is where the path begins." };
+  const groups = groupsOf(node);
+  return [
+    h("h2", { tabindex: "-1" }, node.name),
+    h("p", { class: "lead" }, stateMark(node.state), node.seconds !== undefined && [" ", h("strong", null, duration(node.seconds))],
+      node.attempts > 1 && ` in ${node.attempts} attempts`),
+    node.reasons.map((reason) => h("p", null, reason)),
+    node.since && h("p", { class: "quiet" }, `It last ran in ${node.since}.`),
+    node.error && h("section", { class: "error" }, h("h3", null, node.error.type),
+      h("pre", null, node.error.message), node.error.location && h("p", { class: "place" }, `at ${node.error.location}`)),
+    step && h("p", { class: "onpath" }, h("strong", null, `◆ Step ${step.at + 1} of ${model.steps.size} of the path that decided how long the run took. `), why[step.after] ?? ""),
+    node.seconds !== undefined && section("Time", times(node), facts([
+      ["Started", node.start === undefined ? "" : `${duration(node.start)} after the run began (${moment(model.run.started + node.start)})`],
+      ["Most of it", `${mostOf(node).word}, ${percent(mostOf(node).seconds / (node.seconds || 1))}`],
+      ["Share of the run", model.run.seconds ? percent(node.seconds / model.run.seconds) : ""],
+      ["In the compared run", before === undefined ? "" : duration(before)],
+      ["Earlier runs", node.earlier.length > 1 ? spark([...node.earlier, node.seconds], "Seconds over the last runs", duration) : ""],
+    ])),
+    differences.length > 0 && section("Changed", h("ul", { class: "list" }, differences.map((one) =>
+      h("li", null, h("span", { class: `badge what-${one.kind}` }, one.kind), ` ${one.where === node.name ? "" : one.where} `,
+        h("span", { class: "value" }, one.before), " → ", h("span", { class: "value" }, one.after))))),
+    node.checks.length > 0 && section("Checks", h("ul", { class: "list" }, node.checks.map((one) =>
+      h("li", null, h("span", { class: `badge checks-${one.outcome}` }, one.outcome), ` ${one.data_set}: ${one.check}`,
+        one.told && h("div", { class: "quiet" }, one.told))))),
+    node.outputs.length > 0 && section("Writes", dataList(model, node.outputs, actions)),
+    node.inputs.length > 0 && section("Reads", dataList(model, node.inputs, actions)),
+    Object.keys(node.params).length > 0 && section("Parameters", facts(Object.entries(node.params).map(([name, value]) =>
+      [name.replace(/^params:/, ""), h("span", { class: "value" }, plain(value))]))),
+    model.parents[node.at].length > 0 && section("After", nodeList(model, model.parents[node.at], actions)),
+    model.children[node.at].length > 0 && section("Before", nodeList(model, model.children[node.at], actions)),
+    (node.code || node.code_at || node.function_name) && section("Code", node.function_name && h("p", { class: "place" }, node.function_name, node.line && `, line ${node.line}`),
+      node.code_at && h("p", { class: "place" }, `${node.code_at} in the run`),
+      node.code && [h("p", { class: "quiet" }, "As it is in the project now:"), h("pre", { class: "code", tabindex: "0" }, node.code)]),
+    facts([["Tags", node.tags.join(", ")], ["Namespace", node.namespace], ["Layer", node.layer], ["Kind", node.kind]]),
+    groups.length > 0 && h("p", null, groups.map((group) => h("button", { type: "button", onclick: () => actions.fold(group) }, `Fold ${group}`))),
+  ];
+}
+
+function aboutData(model, data, actions) {
+  const values = (what) => [...data.earlier.map((run) => run[what]), data[what]].filter((one) => one !== undefined && one !== null);
+  const told = (what, say) => h("span", null, say(data[what]), " ", spark(values(what), `${what} over the last runs`, say));
+  return [
+    h("h2", { tabindex: "-1" }, data.name),
+    h("p", { class: "lead" }, data.type ?? "data set", data.lazy && " · lazy, computed by whoever reads it"),
+    facts([
+      ["Rows", data.rows === undefined ? "" : told("rows", count)],
+      ["Size", data.bytes === undefined ? "" : told("bytes", size)],
+      ["Version", data.version], ["Place", data.place && h("span", { class: "place" }, data.place)],
+      ["Layer", data.layer], ["Note", data.note],
+    ]),
+    section("Written by", data.writer === undefined ? h("p", { class: "quiet" }, "No node of this run: it comes from outside.") : nodeList(model, [data.writer], actions)),
+    data.readers.length > 0 && section("Read by", nodeList(model, data.readers, actions)),
+    data.writer !== undefined && model.nodes[data.writer].inputs.length > 0 && section("Made from", dataList(model, model.nodes[data.writer].inputs, actions)),
+    data.earlier.length > 0 && section("Earlier runs", h("table", null,
+      h("thead", null, h("tr", null, ["Run", "Rows", "Size"].map((one) => h("th", { scope: "col" }, one)))),
+      h("tbody", null, [...data.earlier].reverse().map((run) => h("tr", null, h("td", null, run.run), h("td", { class: "number" }, count(run.rows)), h("td", { class: "number" }, size(run.bytes))))))),
+  ];
+}
+
+function aboutGroup(model, group, actions) {
+  const nodes = model.nodes.filter((node) => groupsOf(node).includes(group));
+  return [
+    h("h2", { tabindex: "-1" }, group),
+    h("p", { class: "lead" }, plural(nodes.length, "node"), ", ", duration(nodes.reduce((sum, node) => sum + (node.seconds ?? 0), 0)), " in all"),
+    h("p", null, h("button", { type: "button", onclick: () => actions.unfold(group) }, "Unfold")),
+    section("Nodes", nodeList(model, nodes.map((node) => node.at), actions)),
+  ];
+}
+
+/** What a reader asks first, each with its answer. */
+export function answers(model, actions) {
+  const { run, nodes, doc } = model;
+  const told = [];
+  const add = (title, text, more, act) => told.push({ title, text, more, act });
+  const failed = nodes.filter((node) => ["failed", "died"].includes(node.state));
+  if (failed.length) add("Failed", failed[0].name, failed[0].error ? `${failed[0].error.type}: ${failed[0].error.message.split("\n")[0]}` : stateOf(failed[0].state).word, () => actions.choose({ node: failed[0] }));
+  (run.problems ?? []).slice(0, 3).forEach((one) => add("Problem", "It cannot run as planned", one));
+  const ran = nodes.filter((node) => node.seconds !== undefined).sort((a, b) => b.seconds - a.seconds);
+  if (ran.length) {
+    const most = mostOf(ran[0]);
+    add("Took longest", ran[0].name, `${duration(ran[0].seconds)}, ${percent(most.seconds / (ran[0].seconds || 1))} in ${most.word}`, () => actions.choose({ node: ran[0] }));
+  }
+  if (doc.path.length > 1) {
+    const waits = doc.path.filter((step) => step.after === "lane").length;
+    const seconds = doc.path.reduce((sum, step) => sum + (nodes.find((node) => node.name === step.node)?.seconds ?? 0), 0);
+    add("Decided the length", `◆ ${plural(doc.path.length, "node")} one after the other`, `${duration(seconds)} of ${duration(run.seconds)}${waits ? `; ${plural(waits, "wait")} for a free lane` : ""}`, () => actions.open("timeline"));
+  }
+  if (doc.lanes > 1 && run.seconds) {
+    const busy = ran.reduce((sum, node) => sum + node.seconds, 0);
+    add("Lanes", `idle ${percent(Math.max(0, 1 - busy / (doc.lanes * run.seconds)))} of the time`, plural(doc.lanes, "lane"), () => actions.open("timeline"));
+  }
+  const skipped = nodes.filter((node) => ["skipped", "unchanged"].includes(node.state));
+  if (skipped.length) add("Did not run", plural(skipped.length, "node"), `${skipped[0].name}: ${skipped[0].reasons[0] ?? stateOf(skipped[0].state).word}`, () => actions.open("nodes", skipped.every((one) => one.state === skipped[0].state) ? skipped[0].state : ""));
+  if (doc.comparison) add("Changed", plural(doc.comparison.differences.length, "difference"), `${doc.comparison.is_later ? "to the later run" : "since"} ${doc.comparison.run_id}`, () => actions.open("comparison"));
+  return h("ul", { class: "answers", "aria-label": "In short" }, told.map(({ title, text, more, act }) => {
+    const inside = [h("span", { class: "title" }, title), h("strong", null, text), h("span", { class: "more" }, more)];
+    return h("li", { class: ["Failed", "Problem"].includes(title) ? "bad" : null }, act ? h("button", { type: "button", onclick: act }, inside) : h("div", null, inside));
+  }));
+}

@@ -1,0 +1,97 @@
+// The document, and what follows from it.
+
+export function modelOf(doc) {
+  const nodes = doc.nodes.map((node, at) => ({
+    inputs: [], outputs: [], params: {}, reasons: [], tags: [], earlier: [], checks: [], ...node, at,
+  }));
+  const data = doc.data_sets.map((one) => ({ readers: [], earlier: [], ...one }));
+  const byName = new Map(data.map((one) => [one.name, one]));
+  const steps = new Map(doc.path.map((step, at) => [step.node, { ...step, at }]));
+  const parents = nodes.map(() => []);
+  const children = nodes.map(() => []);
+  for (const [a, b] of doc.edges) {
+    if (!children[a].includes(b)) children[a].push(b);
+    if (!parents[b].includes(a)) parents[b].push(a);
+  }
+  const longest = Math.max(0, ...nodes.map((node) => node.seconds ?? 0));
+  return { doc, run: doc.run, nodes, data, byName, steps, parents, children, longest };
+}
+
+/** Where most of a node's time went, in words. */
+export function mostOf(node) {
+  const parts = [["loading", node.load ?? 0], ["its function", node.function ?? 0], ["saving", node.save ?? 0]];
+  const [word, seconds] = parts.sort((a, b) => b[1] - a[1])[0];
+  return { word, seconds };
+}
+
+export const CHECKS = { failed: 4, quarantined: 3, dropped: 3, warned: 2, passed: 1 };
+
+export function checksOf(node) {
+  const worst = node.checks.reduce((found, one) => Math.max(found, CHECKS[one.outcome] ?? 0), 0);
+  return ["none", "passed", "warned", "dropped", "failed"][worst];
+}
+
+/** The heat of a time from 0 to 4, by its share of the longest. */
+export function heatOf(seconds, longest) {
+  if (!seconds || !longest) return 0;
+  const share = seconds / longest;
+  return share > 0.75 ? 4 : share > 0.4 ? 3 : share > 0.15 ? 2 : share > 0.03 ? 1 : 0;
+}
+
+export function matches(node, words) {
+  if (!words.length) return true;
+  const text = [node.name, node.state, node.kind, ...node.tags, ...node.inputs, ...node.outputs]
+    .join("\n").toLowerCase();
+  return words.every((word) => text.includes(word));
+}
+
+export const wordsOf = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);
+
+/** The groups of a node, the outermost first. */
+export function groupsOf(node) {
+  const parts = (node.namespace ?? "").split(".").filter(Boolean);
+  const spaces = parts.map((_, at) => `namespace ${parts.slice(0, at + 1).join(".")}`);
+  return node.layer ? [...spaces, `layer ${node.layer}`] : spaces;
+}
+
+/** Boxes and edges to draw, with what is folded as one box. */
+export function graphOf(model, folded, withData) {
+  const homes = model.nodes.map((node) => groupsOf(node).find((one) => folded.has(one)) ?? null);
+  const keyOf = (at) => (homes[at] === null ? `n${at}` : `g${homes[at]}`);
+  const boxes = new Map();
+  model.nodes.forEach((node, at) => {
+    const key = keyOf(at);
+    if (homes[at] === null) boxes.set(key, { key, node, nodes: [node] });
+    else if (boxes.has(key)) boxes.get(key).nodes.push(node);
+    else boxes.set(key, { key, group: homes[at], nodes: [node] });
+  });
+  const edges = new Map();
+  const join = (a, b) => a !== b && edges.set(`${a}\n${b}`, [a, b]);
+  if (!withData) for (const [a, b] of model.doc.edges) join(keyOf(a), keyOf(b));
+  else {
+    model.data.forEach((data, at) => {
+      const readers = [...new Set(data.readers.map(keyOf))];
+      const writer = data.writer === undefined ? null : keyOf(data.writer);
+      const inside = writer !== null && readers.every((one) => one === writer) && writer[0] === "g";
+      if (inside && readers.length) return;
+      if (writer === null && readers.every((one) => one[0] === "g")) return;
+      boxes.set(`d${at}`, { key: `d${at}`, data, nodes: [] });
+      if (writer !== null) join(writer, `d${at}`);
+      readers.filter((one) => one !== writer).forEach((one) => join(`d${at}`, one));
+    });
+    for (const [a, b, name] of model.doc.edges) if (!model.byName.has(name)) join(keyOf(a), keyOf(b));
+    // One table under several names, as table@spark and table@pandas, stays one line.
+    const plainOf = (name) => name.split("@")[0];
+    const written = new Map(model.data.map((one, at) => [one, at]).filter(([one]) => one.writer !== undefined)
+      .map(([one, at]) => [plainOf(one.name), at]));
+    model.data.forEach((one, at) => {
+      const other = written.get(plainOf(one.name));
+      if (one.writer === undefined && other !== undefined && boxes.has(`d${at}`) && boxes.has(`d${other}`)) join(`d${other}`, `d${at}`);
+    });
+  }
+  return { boxes: [...boxes.values()], edges: [...edges.values()] };
+}
+
+const WORST = ["failed", "died", "running", "cancelled", "waiting", "runs", "done", "unchanged", "skipped"];
+export const worstOf = (nodes) =>
+  WORST.find((state) => nodes.some((node) => node.state === state)) ?? nodes[0]?.state ?? "";

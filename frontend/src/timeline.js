@@ -1,0 +1,110 @@
+// Nodes on the lanes in which they ran.
+
+import { h, roving, s } from "./dom.js";
+import { duration, percent, stateOf } from "./format.js";
+import { heatOf, checksOf, matches } from "./model.js";
+
+const LANE = 34;
+const TOP = 26;
+const LEFT = 92;
+
+const colourOf = (node, by, model) =>
+  by === "time" ? `heat${heatOf(node.seconds, model.longest)}`
+    : by === "kind" ? `kind-${node.kind}`
+      : by === "checks" ? `checks-${checksOf(node)}` : `state-${node.state}`;
+
+function ticks(seconds) {
+  const raw = seconds / 8;
+  const steps = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120,
+    300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400];
+  const step = steps.find((one) => one >= raw) ?? raw;
+  return Array.from({ length: Math.floor(seconds / step + 1e-6) + 1 }, (_, at) => at * step);
+}
+
+export function drawTimeline(model, view, actions) {
+  const frame = h("div", { class: "timeline-frame" });
+  const bars = new Map();
+
+  function draw() {
+    const ran = model.nodes.filter((node) => node.start !== undefined)
+      .sort((a, b) => a.start - b.start || a.lane - b.lane);
+    if (!ran.length) {
+      frame.replaceChildren(h("p", { class: "empty" }, model.doc.kind === "plan"
+        ? "A plan has no times yet. Run it, then look at its report." : "No node of this run has started."));
+      return;
+    }
+    const whole = Math.max(model.run.seconds ?? 0, ...ran.map((node) => node.start + node.seconds)) || 1;
+    const wide = Math.max(320, (frame.clientWidth || 900) - 8) * (view.stretch ?? 1);
+    const x = (seconds) => LEFT + (seconds / whole) * (wide - LEFT - 12);
+    const high = TOP + model.doc.lanes * LANE + 8;
+    const busy = Array.from({ length: model.doc.lanes }, () => 0);
+    ran.forEach((node) => { busy[node.lane] += node.seconds; });
+    const axis = ticks(whole).map((at) => [
+      s("line", { class: "tick", x1: x(at), x2: x(at), y1: TOP - 4, y2: high }),
+      s("text", { class: "axis", x: x(at), y: TOP - 10, "text-anchor": at === 0 ? "start" : "middle" }, at === 0 ? "0" : duration(at)),
+    ]);
+    const lanes = busy.map((seconds, at) => [
+      s("rect", { class: "idle", x: LEFT, y: TOP + at * LANE + 3, width: wide - LEFT - 12, height: LANE - 6, rx: 3 }),
+      s("text", { class: "lane", x: 0, y: TOP + at * LANE + 15 }, `Lane ${at + 1}`),
+      s("text", { class: "axis", x: 0, y: TOP + at * LANE + 28 }, `idle ${percent(Math.max(0, 1 - seconds / whole))}`),
+    ]);
+    bars.clear();
+    const groups = ran.map((node) => {
+      const width = Math.max(2, x(node.start + node.seconds) - x(node.start));
+      const y = TOP + node.lane * LANE + 3;
+      const total = (node.load ?? 0) + (node.function ?? 0) + (node.save ?? 0);
+      const scale = total > 0 ? width * Math.min(1, total / (node.seconds || total)) / total : 0;
+      const load = (node.load ?? 0) * scale;
+      const save = (node.save ?? 0) * scale;
+      const element = s("g", {
+        class: `bar ${colourOf(node, view.colour, model)}${model.steps.has(node.name) ? " decides" : ""}`,
+        role: "button",
+        "aria-label": `node ${node.name}, ${stateOf(node.state).word}, from ${duration(node.start)} for ${duration(node.seconds)}${model.steps.has(node.name) ? ", on the deciding path" : ""}`,
+        transform: `translate(${x(node.start).toFixed(2)} ${y})`,
+        onclick: () => actions.choose({ node }),
+      },
+      s("rect", { class: "whole", width: width.toFixed(2), height: LANE - 6, rx: Math.min(4, width / 2) }),
+      load > 1.5 && s("rect", { class: "step", width: load.toFixed(2), height: 4, y: LANE - 10 }),
+      save > 1.5 && s("rect", { class: "step save", x: (load + (node.function ?? 0) * scale).toFixed(2), width: save.toFixed(2), height: 4, y: LANE - 10 }),
+      width > 34 && s("svg", { width: (width - 4).toFixed(2), height: LANE - 6 },
+        s("text", { x: 6, y: 17 }, `${stateOf(node.state).mark} ${node.name}`)));
+      bars.set(node.name, element);
+      return element;
+    });
+    const links = model.doc.path.slice(1).map((step, at) => {
+      const [from, to] = [model.doc.path[at].node, step.node].map((name) => ran.find((node) => node.name === name));
+      if (!from || !to) return null;
+      const [a, b] = [x(from.start + from.seconds), x(to.start)];
+      const [c, d] = [from, to].map((node) => TOP + node.lane * LANE + LANE / 2);
+      return c === d && b - a < 4 ? null : s("path", { class: `link ${step.after}`, d: `M${a},${c}C${a + 10},${c} ${b - 10},${d} ${b},${d}` });
+    });
+    const svg = s("svg", { class: "timeline", width: wide, height: high, role: "group",
+      "aria-label": "Timeline; arrow keys go from node to node" },
+      s("defs", null, s("pattern", { id: "idle", width: 8, height: 8, patternUnits: "userSpaceOnUse" }, s("path", { d: "M-2,10L10,-2M-2,2L2,-2M6,10L10,6" }))), axis, lanes, groups, links);
+    const elements = [...bars.values()];
+    roving(svg, elements, (at, key) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
+      if (step) return at + step;
+      const down = { ArrowDown: 1, ArrowUp: -1 }[key];
+      if (!down) return null;
+      const wanted = ran[at].lane + down;
+      let best = null;
+      ran.forEach((node, other) => {
+        if (node.lane === wanted && (best === null || Math.abs(node.start - ran[at].start) < Math.abs(ran[best].start - ran[at].start))) best = other;
+      });
+      return best;
+    });
+    frame.replaceChildren(h("div", { class: "scrolling", tabindex: "0", role: "region", "aria-label": "Timeline" }, svg));
+    mark();
+  }
+
+  function mark() {
+    for (const node of model.nodes) {
+      const bar = bars.get(node.name);
+      if (!bar) continue;
+      bar.classList.toggle("dim", !matches(node, view.words));
+      bar.classList.toggle("chosen", view.chosen?.node === node.name);
+    }
+  }
+  return { element: frame, draw, mark };
+}

@@ -1,0 +1,168 @@
+"""The document of a page: what it tells of a run and a plan, without a browser."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sparkpipe.events import DataSetReport, ErrorReport
+from sparkpipe.io import DataCatalog
+from sparkpipe.journal import NodeRecord, RunRecord
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.plan import make_plan
+from sparkpipe.report.page import document_of_plan, document_of_run, page_of
+from sparkpipe.report.page.knowing import Project
+from sparkpipe.report.page.timing import Span, deciding_path
+from sparkpipe.report.planned import PlannedRun, planned_nodes
+
+HOSTILE = "</script><script>window.hacked=1</script><!--<img src=x onerror=window.hacked=1>"
+
+
+def add_tax(prices: list[float], rate: float) -> list[float]:
+    return [price * (1 + rate) for price in prices]
+
+
+def saved(name: str, rows: int) -> DataSetReport:
+    place = "s3://me:geheim@bucket/x"
+    return DataSetReport(name, "pandas.CSVDataSet", place, "save", 0.1, rows=rows, bytes=rows * 9)
+
+
+def make_run(run_id: str = "b", rows: int = 20, started: float = 1000.0) -> RunRecord:
+    def ran(name: str, inputs: str, output: str, start: float, end: float) -> NodeRecord:
+        return NodeRecord(
+            *(run_id, name, tuple(inputs.split()), (output,), "done"),
+            *(started + start, started + end, 1, None, 0.1, (end - start) / 2, 0.2),
+            data_sets=(saved(output, rows),),
+        )
+
+    nodes = [
+        ran("shop.read", "orders", "read", 0, 2),
+        ran("shop.tax", "read params:tax.rate params:password", "taxed", 2.01, 5),
+        ran("other", "orders", "noise", 0, 1),
+        replace(
+            ran("total", "taxed noise", "total", 5, 6),
+            status="failed",
+            error=ErrorReport("ValueError", "no\ntotal", "shop.py:3 in total"),
+            data_sets=(),
+        ),
+        NodeRecord(run_id, "tell", ("total",), (), "skipped", reason="'total' failed"),
+    ]
+    return RunRecord(
+        *(run_id, "failed", started, 6.5, "shop", "daily"),
+        runner="ThreadRunner",
+        params={"tax": {"rate": 0.2}, "password": "***"},
+        nodes={one.node: one for one in nodes},
+    )
+
+
+def by_name(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {row["name"]: row for row in rows}
+
+
+def test_a_run_tells_its_nodes_times_edges_and_data() -> None:
+    document = document_of_run(make_run())
+    nodes = by_name(document["nodes"])
+    assert [*nodes] == ["shop.read", "shop.tax", "other", "total", "tell"]
+    assert document["run"]["counts"] == {"done": 3, "failed": 1, "skipped": 1}
+    assert nodes["shop.tax"]["params"] == {"params:tax.rate": 0.2, "params:password": "***"}
+    assert (nodes["shop.tax"]["namespace"], nodes["shop.tax"]["kind"]) == ("shop", "pandas")
+    assert (nodes["shop.tax"]["start"], nodes["shop.tax"]["seconds"]) == (2.01, 2.99)
+    assert nodes["total"]["error"]["location"] == "shop.py:3 in total"
+    assert nodes["tell"]["reasons"] == ["'total' failed"]
+    assert "start" not in nodes["tell"]
+    assert (0, 1, "read") in document["edges"]
+    assert len(document["edges"]) == 4
+    data = by_name(document["data_sets"])
+    assert (data["taxed"]["writer"], data["taxed"]["readers"], data["taxed"]["rows"]) == (
+        1,
+        [3],
+        20,
+    )
+    assert "writer" not in data["orders"]
+    assert "geheim" not in json.dumps(document)
+
+
+def test_the_path_that_decided_the_length_is_told_with_what_it_waited_for() -> None:
+    document = document_of_run(make_run())
+    assert [step["node"] for step in document["path"]] == ["shop.read", "shop.tax", "total"]
+    assert [step["after"] for step in document["path"]] == ["start", "data", "data"]
+    assert document["lanes"] == 2
+
+
+def test_a_node_that_waits_for_room_is_on_the_path_of_that_which_made_it() -> None:
+    spans = [Span("long", 0, 4), Span("late", 4.0, 5), Span("first", 0, 1), Span("apart", 1, 2)]
+    steps = deciding_path(spans, {"late": ["first"]})
+    assert [(step.node, step.after) for step in steps] == [("long", "start"), ("late", "lane")]
+
+
+@pytest.mark.parametrize("spans", [[], [Span("a", 3, 3), Span("b", 3, 3), Span("c", 3, 3)]])
+def test_a_path_ends_whatever_clocks_say(spans: list[Span]) -> None:
+    assert len(deciding_path(spans, {"a": ["b"], "b": ["a"]})) <= len(spans)
+
+
+def test_earlier_runs_and_a_comparison_are_told() -> None:
+    run, before = make_run(), make_run("a", 10, started=500.0)
+    document = document_of_run(run, earlier=[before], compared=before)
+    taxed = by_name(document["data_sets"])["taxed"]
+    assert taxed["earlier"] == [{"run": "a", "rows": 10, "bytes": 90}]
+    assert by_name(document["nodes"])["shop.tax"]["earlier"] == [2.99]
+    told = {(one["kind"], one["where"]): one for one in document["comparison"]["differences"]}
+    assert (told["rows", "taxed"]["before"], told["rows", "taxed"]["after"]) == ("10", "20")
+    other_way = document_of_run(before, compared=run)["comparison"]
+    assert other_way["is_later"]
+    assert other_way["differences"] == document["comparison"]["differences"]
+
+
+def test_a_plan_has_the_same_form_and_the_code_that_is_here() -> None:
+    nodes = [node(add_tax, ["prices", "params:rate"], "taxed", name="tax", namespace="shop")]
+    whole = pipeline(nodes)
+    catalog = DataCatalog.from_config(
+        {
+            "shop.x": {"type": "MemoryDataSet"},
+            "taxed": {"type": "MemoryDataSet", "metadata": {"layer": "gold"}},
+        }
+    )
+    planned = PlannedRun(
+        "daily", "local", "R", planned_nodes(make_plan(whole), catalog), problems=("no",)
+    )
+    project = Project.of([whole], catalog)
+    document = document_of_plan(planned, params={"rate": 0.1}, project=project)
+    (told,) = document["nodes"]
+    assert told["state"] == "runs"
+    assert told["namespace"] == "shop"
+    assert told["layer"] == "gold"
+    assert told["params"] == {"params:rate": 0.1}
+    assert "return [price * (1 + rate) for price in prices]" in told["code"]
+    assert document["run"]["problems"] == ("no",)
+    assert document.keys() == document_of_run(make_run()).keys()
+
+
+def test_a_page_asks_nobody_and_nothing_in_it_ends_its_data() -> None:
+    run = make_run()
+    nodes = {
+        HOSTILE: NodeRecord(
+            "b", HOSTILE, (HOSTILE,), (), "failed", error=ErrorReport(*[HOSTILE] * 3)
+        )
+    }
+    page = page_of(
+        document_of_run(replace(run, pipeline=HOSTILE, nodes=nodes, params={1: float("nan")}))
+    )
+    head, _, rest = page.partition('id="document">')
+    told, _, _ = rest.partition("</script>")
+    assert json.loads(told)["nodes"][0]["name"] == HOSTILE
+    assert page.count("<script") == 2
+    assert html.escape(HOSTILE) in head
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy is not None
+    assert policy[1].startswith("default-src 'none'; script-src 'sha256-")
+    assert "connect-src" not in policy[1]
+    assert "connect-src 'self'" in page_of(document_of_run(run), "document")
+    assert not re.search(
+        r"\b(?:src|href)=",
+        page.replace(html.escape(HOSTILE), "").split("<script>")[0].replace(told, ""),
+    )
