@@ -196,6 +196,7 @@ class CheckedDataSet(DelegatingDataSet):
     # Saving
 
     def _save(self, data: Any) -> None:
+        self.refuse(data)  # before any job
         for validator in self._validators:
             if "save" in validator.on:
                 data = self._validated(validator, data, "save")
@@ -412,7 +413,7 @@ class CheckedDataSet(DelegatingDataSet):
 
     def _unknown_columns(self) -> list[str]:
         """Tell checks of columns that the schema of the entry lacks."""
-        schema = getattr(self._dataset, "declared_schema", None)
+        schema = getattr(self._dataset, "known_schema", None)
         return [] if schema is None else column_problems(self.checks, schema.names)
 
     def _quarantine_problems(self) -> list[str]:

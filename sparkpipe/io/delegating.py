@@ -51,6 +51,18 @@ class DelegatingDataSet(WrapperDataSet):
     def __str__(self) -> str:
         return str(self._dataset)
 
+    def refuse(self, data: Any) -> None:
+        """Refuse what a data set inside would not save, before anything is done with it.
+
+        Args:
+            data: What is to be saved.
+
+        Raises:
+            DataSetError: It would not be saved.
+        """
+        if isinstance(self._dataset, DelegatingDataSet):
+            self._dataset.refuse(data)
+
     def _around(self, dataset: Any) -> Any:
         """Return the same around another data set."""
         if dataset is self._dataset:

@@ -52,6 +52,26 @@ class SchemaDataSet(DelegatingDataSet):
         except AttributeError as exc:  # would be taken as 'has no such attribute'
             raise SchemaError(f"the schema cannot be read: {exc}") from exc
 
+    @property
+    def known_schema(self) -> Schema | None:
+        """The schema of the entry; None if it is wrong, or lies elsewhere."""
+        is_elsewhere = "://" in path_of(self._given)
+        return None if is_elsewhere or schema_problems(self._given) else self.declared_schema
+
+    def refuse(self, data: Any) -> None:
+        """Refuse data of another schema; of nulls others may take care before it is saved.
+
+        Args:
+            data: What is to be saved.
+
+        Raises:
+            SchemaError: It has another schema.
+        """
+        found = None if self._selects and is_pandas_frame(data) else schema_of(data)
+        if found is not None:
+            self.differences(found, is_of_spark=is_spark_frame(data), judges_nulls=False)
+        super().refuse(data)
+
     def _save(self, data: Any) -> None:
         fitted = self.fitted(data)
         if self._change == "widen" and is_spark_frame(data):
@@ -77,19 +97,25 @@ class SchemaDataSet(DelegatingDataSet):
                 f"a frame is needed, as the entry has a schema, not {type(data).__name__}.",
                 hint="Return a frame of Spark, pandas or Arrow, or remove the schema.",
             )
-        self.differences(found, is_of_spark=is_spark_frame(data))
-        if is_spark_frame(data):
+        is_of_spark = is_spark_frame(data)
+        for one in self.differences(found, is_of_spark=is_of_spark, judges_nulls=not is_of_spark):
+            if one.kind != "nullable":
+                _logger.warning("%s: %s", self.location() or self, one)
+        if is_of_spark:
             return shape_spark(data, self.declared_schema, found, self._change)
         if is_pandas_on_spark(data) or not is_pandas_frame(data):
             return data
         return shape_pandas(data, self.declared_schema, self._change)
 
-    def differences(self, found: Schema, *, is_of_spark: bool) -> tuple[Difference, ...]:
+    def differences(
+        self, found: Schema, *, is_of_spark: bool, judges_nulls: bool
+    ) -> tuple[Difference, ...]:
         """Return in what a schema differs, if it may.
 
         Args:
             found: The schema of data.
             is_of_spark: Whether the data is Spark's, whose types are all that there are.
+            judges_nulls: Whether a column that may hold nulls is known to hold some.
 
         Raises:
             SchemaError: It must not.
@@ -101,10 +127,7 @@ class SchemaDataSet(DelegatingDataSet):
         differences = compare(self.declared_schema, found, is_fitting)
         if self._selects:  # what is inside leaves these out
             differences = tuple(one for one in differences if one.kind != "extra" or one.is_nested)
-        refuse(refused(differences, self._change, judges_nulls=not is_of_spark))
-        for one in differences:
-            if one.kind != "nullable":
-                _logger.warning("%s: %s", self.location() or self, one)
+        refuse(refused(differences, self._change, judges_nulls=judges_nulls))
         return differences
 
     def _fitted_part(self, part: Any) -> Any:
@@ -124,8 +147,8 @@ class SchemaDataSet(DelegatingDataSet):
 
     def _problems(self) -> list[str]:
         wrong = schema_problems(self._given)
-        if not wrong and "://" not in path_of(self._given):
-            wrong = format_problems(self.declared_schema, unwrapped(self._dataset))
+        if self.known_schema is not None:
+            wrong = format_problems(self.known_schema, unwrapped(self._dataset))
         return [*wrong, *super()._problems()]
 
 

@@ -138,3 +138,19 @@ def test_the_log_names_the_data_set_inside(
     caplog.set_level("INFO")
     catalog(tmp_path).save("trips", GOOD)
     assert "Saving data to 'trips' (ParquetDataSet)..." in caplog.text
+
+
+def test_a_schema_is_judged_before_checks_which_may_take_nulls_away(tmp_path: Path) -> None:
+    with pytest.raises(DataSetError, match="there is no column 'nope'"):
+        catalog(tmp_path, checks=[{"not_null": ["nope"]}])
+    trips = catalog(tmp_path, checks=[{"unique": ["nope"]}], schema=f"{SCHEMA}, nope INT")
+    with pytest.raises(DataSetError, match="type: 'id' is string"):
+        trips.save("trips", GOOD.assign(id=["1", "2"]))  # not: there is no 'nope' to be unique
+    misspelt = catalog(tmp_path, checks=[{"not_null": ["id"]}])["trips"]
+    misspelt._dataset._given = "id BIGNIT"
+    assert any("Did you mean 'bigint'" in problem for problem in problems_of(misspelt))
+
+    quarantine = {"checks": [{"not_null": ["id"], "on_fail": "drop"}]}
+    trips = catalog(tmp_path, **quarantine)
+    trips.save("trips", GOOD.assign(id=pd.array([1, None], "Int64")))
+    assert len(trips.load("trips")) == 1

@@ -13,6 +13,7 @@ from sparkpipe.errors import DataSetError
 from sparkpipe.io import foreign
 from sparkpipe.io.declared import gives_handle, is_memory_only, is_single_process, unwrapped
 from sparkpipe.io.kinds import is_read_once, is_spark_frame
+from sparkpipe.io.messages import as_shown
 from sparkpipe.schemas import Schema, read_schema, schema_of
 from sparkpipe.schemas.empty import empty_pandas, empty_spark
 from sparkpipe.schemas.frames import is_pandas_frame
@@ -67,7 +68,8 @@ def take_input(name: str, data_set: Any, rows: int) -> Any:
     if rows == 0 and schema is not None:
         return empty_for(data_set, schema)
     try:
-        return first_rows(_load(data_set, rows), rows)
+        # What judges a load may write what it rejects.
+        return first_rows(_load(as_shown(data_set), rows), rows)
     except DataSetError as exc:
         if schema is not None:
             return empty_for(data_set, schema)
