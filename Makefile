@@ -7,7 +7,7 @@ STAMP := $(VENV)/.set-up
 BENCH := .venv-bench
 BENCH_INSTALL := $(BIN)/uv pip install --quiet --python $(BENCH)/bin/python
 # All but 'connect': two packages bring the same pyspark.
-EXTRAS := spark excel sql sql-nodes duckdb pandera matplotlib examples
+EXTRAS := spark excel sql sql-nodes duckdb lineage pandera matplotlib examples
 LOCKS := .ci/bootstrap.lock requirements.lock
 
 # Users' machines write bytecode, so tests do; they are also quicker for it.

@@ -27,6 +27,7 @@ PATTERNS: dict[str, tuple[str, ...]] = {
     "credentials": ("credentials*", "credentials*/**/*", "**/credentials*"),
     "spark": ("spark*", "spark*/**/*"),
     "journal": ("journal*", "journal*/**/*"),
+    "lineage": ("lineage*", "lineage*/**/*"),
     "logging": ("logging*", "logging*/**/*", "**/logging*"),
     "globals": ("globals.yml", "globals.yaml", "globals.json"),
     "slices": ("slices.yml", "slices.yaml", "slices.json"),

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from sparkpipe.errors import first_line
 from sparkpipe.pipeline.transcoding import strip_transcoding
@@ -162,7 +162,7 @@ def _of(known: int, all_of_them: int) -> str:
 
 
 def _check_lines(reports: Iterable[Ran]) -> list[str]:
-    found: list[Any] = [one for report in reports for one in getattr(report, "checks", ())]
+    found = [one for report in reports for one in report.checks]
     if not found:
         return []
     counts = Counter(one.outcome for one in found)

@@ -45,6 +45,7 @@ from sparkpipe.session.selection import Relation, Selection
 from sparkpipe.session.slices.depending import slices_by_node
 from sparkpipe.session.slices.judging import find_mixing, find_unchosen
 from sparkpipe.session.sql_problems import find_column_problems
+from sparkpipe.session.telling import Telling, make_tellers, read_telling
 from sparkpipe.slices.asking import texts_of
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class Composed:
         decisions: For names of selected nodes, whether they run, and why, in words.
         plan: That of the nodes; of the whole pipeline where the nodes could not be chosen.
         memory: What is known of earlier runs of these nodes.
+        telling: Whom the run is told besides; None where that is wrong.
         problems: All that keeps it from running.
     """
 
@@ -114,6 +116,7 @@ class Composed:
     runner: AbstractRunner | None
     observers: tuple[Any, ...] | None
     memory: Memory
+    telling: Telling | None
     problems: tuple[str, ...]
 
 
@@ -183,6 +186,7 @@ def compose(
         problems += find_pool_problems(judged, session.spark.options.pool_names)
         problems += find_spark_problems(judged, catalog, session.spark)
     observers = attempt(problems, lambda: session.observers)
+    telling = attempt(problems, lambda: read_telling(session))
     told = tuple(dict.fromkeys(problems))
     return Composed(
         run_id,
@@ -196,6 +200,7 @@ def compose(
         made_runner,
         observers,
         memory,
+        telling,
         told,
     )
 
@@ -263,7 +268,11 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
             origin="" if continued is None else continued.origin,
             read_before=parts.memory.versions_read(),
         ),
-        (*parts.memory.observers(catalog, session.config_loader), *parts.observers),
+        (
+            *parts.memory.observers(catalog, session.config_loader),
+            *make_tellers(session, parts.telling, catalog),
+            *parts.observers,
+        ),
         parts.memory.is_kept,
         nullcontext if continued is None else partial(claimed, session.runs, continued.run.run_id),
     )

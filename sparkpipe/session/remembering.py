@@ -142,13 +142,13 @@ class Memory:
         settings = self._settings
         if settings is None:
             return ()
-        secrets = partial(_secrets_of, catalog, loader)
+        secrets = partial(secrets_of, catalog, loader)
         writer = JournalWriter(settings.path, settings.keep, secrets)
         watch = DriftWatch.of(self.last_good, catalog, settings.warn_below)
         return (writer,) if watch is None else (writer, watch)
 
 
-def _secrets_of(catalog: DataCatalog, loader: AbstractConfigLoader) -> set[str]:
+def secrets_of(catalog: DataCatalog, loader: AbstractConfigLoader) -> set[str]:
     """Return what is secret among the parameters of a run, and its credentials."""
     params = catalog["parameters"].load() if "parameters" in catalog else {}
     credentials = configuration(loader, "credentials")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sparkpipe.events import DataSetReport, NodeEnded, RunEnded, RunStarted
+from sparkpipe.events import CheckReport, DataSetReport, NodeEnded, RunEnded, RunStarted
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.plan import make_plan
 from sparkpipe.report.figures import figure_lines, find_lanes, slowest_path
@@ -58,6 +58,18 @@ def test_run_in_a_few_lines() -> None:
         "Slowest path: 7.0 s of 8.0 s: read 1.0 s → clean 4.0 s → join 2.0 s",
         "Lanes: 2, idle 38% of the time (6.0 s of 16.0 s)",
         "Written: 3 data sets, 10 rows in 1 of them, 3.5 kB in 2 of them",
+    ]
+
+
+def test_checks_are_counted_and_what_did_not_pass_is_named() -> None:
+    checks = (
+        CheckReport("trips", "fare >= 0", "save", "dropped", 12, 100, "12 of 100 rows"),
+        CheckReport("trips", "id unique", "save", "passed", 0, 100),
+    )
+
+    assert figure_lines({}, [ended("clean", 0, 1, checks=checks)], 1.0) == [
+        "Checks: 1 dropped, 1 passed",
+        "  trips, fare >= 0: dropped, 12 of 100 rows",
     ]
 
 

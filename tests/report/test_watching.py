@@ -33,7 +33,14 @@ EVENTS: list[Event] = [
     NodeStarted("r1", "count", NOW),
     NodeEnded("r1", "count", "done", NOW, NOW + 2),
     NodeStarted("r1", "size", NOW + 2),
-    NodeEnded("r1", "size", "failed", NOW + 2, NOW + 3, error=ErrorReport("ValueError", "no")),
+    NodeEnded(
+        "r1",
+        "size",
+        "failed",
+        NOW + 2,
+        NOW + 3,
+        error=ErrorReport("ValueError", "ValueError: no", "nodes.py:3 in size"),
+    ),
     RunEnded("r1", "failed", {"done": 1, "failed": 1}, 3.0),
 ]
 
@@ -73,7 +80,7 @@ def test_nodes_are_told_as_they_end_until_the_run_has_ended(tmp_path: Path, plac
     assert "r1 of shop" in lines[0]
     assert lines[1:3] == [
         "[1/2] count: done in 2.0 s",
-        "[2/2] size: failed in 1.0 s: ValueError: no",
+        "[2/2] size: failed in 1.0 s: ValueError: no (nodes.py:3 in size)",
     ]
     assert lines[3:] == [
         "Run r1: failed after 3.0 s (1 done, 1 failed)",

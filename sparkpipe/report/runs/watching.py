@@ -140,7 +140,7 @@ def _ended(node: NodeRecord, record: RunRecord) -> str:
     took = f" in {duration(node.seconds)}" if node.seconds >= 0.005 else ""
     why = node.reason
     if node.error is not None:
-        why = f"{node.error.type}: {first_line(node.error.message)}"
+        why = first_line(node.error.message)
         why += f" ({node.error.location})" if node.error.location else ""
     told = f"[{ended}/{len(record.nodes)}] {node.node}: {node.status}{took}"
     return printable(f"{told}: {why}" if why else told)
