@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sparkpipe.errors import first_line
 from sparkpipe.pipeline.transcoding import strip_transcoding
+from sparkpipe.report.checks import told_checks
 from sparkpipe.report.text import amount, duration, printable, size
 
 if TYPE_CHECKING:
@@ -165,8 +165,7 @@ def _check_lines(reports: Iterable[Ran]) -> list[str]:
     found = [one for report in reports for one in report.checks]
     if not found:
         return []
-    counts = Counter(one.outcome for one in found)
-    lines = [f"Checks: {', '.join(f'{count} {outcome}' for outcome, count in counts.items())}"]
+    lines = [told_checks(found).capitalize()]
     others = [one for one in found if one.outcome != "passed"]
     lines += [
         printable(f"  {one.data_set}, {one.check}: {one.outcome}, {first_line(one.told)}")
