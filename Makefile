@@ -13,7 +13,7 @@ LOCKS := .ci/bootstrap.lock requirements.lock
 # Users' machines write bytecode, so tests do; they are also quicker for it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: page help demo test test-fast connect matrix lint types layers docs site bench load check lock clean java tune
+.PHONY: page help demo test test-fast connect matrix lint types layers docs site bench load check lock clean java tune browser
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,7 +26,7 @@ tune: $(STAMP) java
 	@$(BIN)/sparkpipe session tune || true
 
 # Delta's jars are resolved by one start before two may ask for them at once.
-test: $(STAMP) java tune  ## Run all tests
+test: $(STAMP) java tune browser  ## Run all tests
 	@sh .ci/test.sh $(BIN)/python
 
 test-fast: $(STAMP)  ## Run the tests that need neither Spark nor long
@@ -89,6 +89,9 @@ $(STAMP): pyproject.toml $(LOCKS) .ci/python-version.py
 
 java:
 	@sh .ci/java.sh
+
+browser:
+	@sh .ci/browser.sh
 
 # Locks name no index, so they hold wherever packages come from.
 lock: $(STAMP)  ## Write the lock files anew

@@ -9,6 +9,8 @@ import { checksOf, graphOf, heatOf, matches, worstOf } from "./model.js";
 
 const HEIGHT = 40;
 const LONGEST = 34;
+// Of larger graphs only one layout is tried.
+const MOST_TRIED = 800;
 const pen = document.createElement("canvas").getContext("2d");
 
 function cut(text) {
@@ -16,10 +18,22 @@ function cut(text) {
   return letters.length > LONGEST ? `${letters.slice(0, LONGEST - 1).join("")}…` : text;
 }
 
-function widthOf(text, font) {
-  if (!pen) return text.length * 7;
-  pen.font = font;
-  return pen.measureText(text).width;
+// Measuring each text takes seconds for thousands; letters are few.
+const letters = { label: new Map(), below: new Map() };
+const FONTS = { label: "600 13px system-ui, sans-serif", below: "11px system-ui, sans-serif" };
+
+function widthOf(text, kind) {
+  let width = 0;
+  for (const letter of text) {
+    let own = letters[kind].get(letter);
+    if (own === undefined) {
+      if (pen) pen.font = FONTS[kind];
+      own = pen ? pen.measureText(letter).width : 8;
+      letters[kind].set(letter, own);
+    }
+    width += own;
+  }
+  return width;
 }
 
 function dress(box, model) {
@@ -41,8 +55,7 @@ function dress(box, model) {
   }
   box.seconds = box.nodes.reduce((sum, node) => sum + (node.seconds ?? 0), 0);
   box.below = cut(box.below);
-  box.width = Math.max(64, Math.ceil(Math.max(widthOf(box.label, "600 13px system-ui"),
-    widthOf(box.below, "11px system-ui"))) + 26);
+  box.width = Math.max(64, Math.ceil(Math.max(widthOf(box.label, "label"), widthOf(box.below, "below"))) + 26);
   box.height = HEIGHT;
   box.decides = box.nodes.some((node) => model.steps.has(node.name));
   return box;
@@ -79,7 +92,7 @@ export function drawGraph(model, view, actions) {
     const high = frame.clientHeight || 520;
     let placed = layout(boxes, edges, wide < 640);
     // A graph that is much longer than its frame is wide reads better from top to bottom.
-    if (wide >= 640) {
+    if (wide >= 640 && boxes.length <= MOST_TRIED) {
       const other = layout(boxes, edges, true);
       const fit = (one) => Math.min(wide / (one.width || 1), high / (one.height || 1));
       if (fit(other) > 1.4 * fit(placed) && fit(placed) < 0.8) placed = other;

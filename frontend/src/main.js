@@ -247,7 +247,7 @@ function build(doc, keep) {
     h("main", null, h("div", { class: "panels" }, TABS.map(([name]) => parts.panels[name])), parts.details));
   open(view.tab);
   if (keep) showDetails(false);
-  parts.graph.draw(keep);
+  if (view.tab !== "graph" || keep) parts.graph.draw(keep);
 }
 
 document.addEventListener("keydown", (event) => {

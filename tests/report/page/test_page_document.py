@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from runs_to_show import HOSTILE, make_run
 
-from sparkpipe.events import DataSetReport, ErrorReport
+from sparkpipe.events import ErrorReport
 from sparkpipe.io import DataCatalog
-from sparkpipe.journal import NodeRecord, RunRecord
+from sparkpipe.journal import NodeRecord
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.plan import make_plan
 from sparkpipe.report.page import document_of_plan, document_of_run, page_of
@@ -20,44 +21,9 @@ from sparkpipe.report.page.knowing import Project
 from sparkpipe.report.page.timing import Span, deciding_path
 from sparkpipe.report.planned import PlannedRun, planned_nodes
 
-HOSTILE = "</script><script>window.hacked=1</script><!--<img src=x onerror=window.hacked=1>"
-
 
 def add_tax(prices: list[float], rate: float) -> list[float]:
     return [price * (1 + rate) for price in prices]
-
-
-def saved(name: str, rows: int) -> DataSetReport:
-    place = "s3://me:geheim@bucket/x"
-    return DataSetReport(name, "pandas.CSVDataSet", place, "save", 0.1, rows=rows, bytes=rows * 9)
-
-
-def make_run(run_id: str = "b", rows: int = 20, started: float = 1000.0) -> RunRecord:
-    def ran(name: str, inputs: str, output: str, start: float, end: float) -> NodeRecord:
-        return NodeRecord(
-            *(run_id, name, tuple(inputs.split()), (output,), "done"),
-            *(started + start, started + end, 1, None, 0.1, (end - start) / 2, 0.2),
-            data_sets=(saved(output, rows),),
-        )
-
-    nodes = [
-        ran("shop.read", "orders", "read", 0, 2),
-        ran("shop.tax", "read params:tax.rate params:password", "taxed", 2.01, 5),
-        ran("other", "orders", "noise", 0, 1),
-        replace(
-            ran("total", "taxed noise", "total", 5, 6),
-            status="failed",
-            error=ErrorReport("ValueError", "no\ntotal", "shop.py:3 in total"),
-            data_sets=(),
-        ),
-        NodeRecord(run_id, "tell", ("total",), (), "skipped", reason="'total' failed"),
-    ]
-    return RunRecord(
-        *(run_id, "failed", started, 6.5, "shop", "daily"),
-        runner="ThreadRunner",
-        params={"tax": {"rate": 0.2}, "password": "***"},
-        nodes={one.node: one for one in nodes},
-    )
 
 
 def by_name(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

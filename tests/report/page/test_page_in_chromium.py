@@ -1,0 +1,188 @@
+"""The page as readers use it, in Chromium, on a desktop and a phone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chromium import DESKTOP, MISSING, PHONE, PROGRAM, Chromium, Size, chromium
+from runs_to_show import HOSTILE, make_chain, make_hostile, make_run
+
+from sparkpipe.report.page import document_of_run, page_of
+
+ROOT = Path(__file__).resolve().parents[3]
+
+in_browser = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chromium]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def open_page(browser: Chromium, tmp_path: Path) -> Iterator[Any]:
+    def opened(document: dict[str, Any], size: Size = DESKTOP) -> Chromium:
+        browser.errors.clear()
+        browser.asked.clear()
+        file = tmp_path / "page.html"
+        file.write_text(page_of(document), encoding="utf-8")
+        browser.open(file.as_uri(), size)
+        return browser
+
+    yield opened
+    assert browser.errors == []
+    assert all(address.startswith(("file:", "data:")) for address in browser.asked)
+
+
+def box(name: str) -> str:
+    return f'.graph .box[aria-label^="node {name},"]'
+
+
+@in_browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_reader_finds_what_failed_and_why(open_page: Any, size: Size) -> None:
+    page = open_page(document_of_run(make_run(), compared=make_run("a", 10, 500.0)), size)
+    assert "total" in page.text(".answers .bad")
+    assert page.run("document.documentElement.scrollWidth <= innerWidth")
+    page.click(box("total"))
+    told = page.text(".details")
+    for word in ("ValueError", "shop.py:3 in total", "Writes", "After", "shop.tax"):
+        assert word in told
+    page.press("Escape")
+    assert page.text(".details") == ""
+    page.click("#tab-data")
+    page.run(
+        "[...document.querySelectorAll('#panel-data .link')]"
+        ".find(b => b.innerText === 'taxed').click()"
+    )
+    told = page.text(".details")
+    for word in ("20", "Written by", "shop.tax", "Made from", "read"):
+        assert word in told
+    page.click(".close")
+    page.click("#tab-comparison")
+    rows = page.text("#panel-comparison tbody")
+    assert "taxed" in rows
+    assert "10\t20" in rows
+    page.click("#tab-timeline")
+    assert page.run("document.querySelectorAll('.timeline .bar').length") == 4
+    assert page.run("document.querySelectorAll('.timeline .bar.decides').length") == 3
+    assert page.run("document.documentElement.scrollWidth <= innerWidth")
+
+
+@in_browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_search_dims_what_does_not_fit_and_folding_makes_one_box(
+    open_page: Any, size: Size
+) -> None:
+    page = open_page(document_of_run(make_run()), size)
+    page.click("input[type=search]")
+    page.write("shop")
+    assert page.text(".hits") == "2 nodes"
+    assert page.run(f"document.querySelector('{box('total')}').classList.contains('dim')")
+    page.press("Enter")
+    assert "shop.read" in page.text(".details h2")
+    page.press("Escape")
+    page.run(
+        "(() => { const fold = document.querySelector('select[aria-label=Fold]');"
+        " fold.value = 'namespace shop'; fold.dispatchEvent(new Event('change')); })()"
+    )
+    assert page.run(f"document.querySelector('{box('shop.tax')}')") is None
+    page.click('.graph .box[aria-label^="namespace shop, folded"]')
+    assert "2 nodes" in page.text(".details")
+    page.run(
+        "[...document.querySelectorAll('.details button')]"
+        ".find(b => b.innerText === 'Unfold').click()"
+    )
+    assert page.run(f"!!document.querySelector('{box('shop.tax')}')")
+
+
+@in_browser
+def test_the_graph_is_walked_and_opened_by_keys(open_page: Any) -> None:
+    page = open_page(document_of_run(make_run()))
+    page.run("document.querySelector('.graph .box[tabindex=\"0\"]').focus()")
+    for _ in range(8):
+        page.press("ArrowRight")
+    page.press("Enter")
+    assert page.run("document.activeElement.closest('.details') !== null")
+    page.press("Escape")
+    page.run("document.getElementById('tab-graph').focus()")
+    page.press("ArrowRight")
+    assert page.run("document.activeElement.id") == "tab-timeline"
+    unnamed = "[...document.querySelectorAll('button, select, input, [role=button], [role=img]')]"
+    unnamed += ".filter(e => !(e.getAttribute('aria-label') || e.innerText || e.closest('label')))"
+    assert page.run(f"{unnamed}.length") == 0
+
+
+@in_browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_hostile_names_values_and_errors_are_text(open_page: Any, size: Size) -> None:
+    run = make_hostile()
+    document = document_of_run(run, earlier=[replace(run, run_id="x")], compared=make_run())
+    page = open_page(document, size)
+    for tab in ("timeline", "nodes", "data", "comparison", "about", "graph"):
+        page.click(f"#tab-{tab}")
+        assert (
+            page.run("document.querySelectorAll('#page script, #page img, #page iframe').length")
+            == 0
+        )
+    page.run(
+        "document.querySelectorAll('.graph .box')"
+        ".forEach(b => b.dispatchEvent(new MouseEvent('click')))"
+    )
+    page.run("document.querySelector('.answers .bad button').click()")
+    assert HOSTILE in page.text(".details")
+    assert page.run("window.hacked") is None
+    assert page.run("document.title").endswith("x\u202ey")
+
+
+@in_browser
+def test_a_chain_of_a_hundred_nodes_is_small(open_page: Any) -> None:
+    runs = [make_chain(100, str(number)) for number in range(6)]
+    document = document_of_run(runs[0], earlier=runs[1:], compared=runs[1])
+    assert len(page_of(document)) < 1_500_000
+    page = open_page(document)
+    assert page.run("document.querySelectorAll('.graph .box[aria-label^=node]').length") == 100
+
+
+@in_browser
+def test_a_followed_page_shows_what_has_happened_since(browser: Chromium) -> None:
+    import threading
+
+    from sparkpipe.report.page.serving import PageServer
+
+    run = make_run()
+    waiting = replace(run.nodes["total"], status="running", error=None, ended=0.0)
+    now = [replace(run, outcome="running", nodes={**run.nodes, "total": waiting})]
+    browser.errors.clear()
+    with PageServer(lambda: document_of_run(now[0]), follows=True) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        browser.open(server.address)
+        assert browser.text(".live") == "live"
+        now[0] = run
+        browser.wait("!!document.querySelector('.answers .bad')")
+        server.shutdown()
+    assert browser.errors == []
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node here")
+def test_the_built_page_is_that_of_its_sources() -> None:
+    frontend = ROOT / "frontend"
+    if not (frontend / "node_modules" / "esbuild").exists():
+        pytest.skip("the page's bundler is not installed: make page")
+    ended = subprocess.run(
+        ["node", "build.mjs", "--check"], cwd=frontend, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_the_locked_packages_name_no_registry() -> None:
+    lock = json.loads((ROOT / "frontend" / "package-lock.json").read_text(encoding="utf-8"))
+    assert not any("resolved" in one for one in lock["packages"].values())
