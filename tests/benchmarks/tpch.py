@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -38,7 +39,7 @@ SETTINGS = {
 }
 
 #: Each session is warmed up by whole runs for so long; it takes the JVM's compilers many.
-WARM_UP_SECONDS = 240
+WARM_UP_SECONDS = float(os.environ.get("TPCH_WARM_UP", "240"))
 
 #: The ways that share a session, and how many times each is measured: each way as often the first
 #: of a turn, as the JVM gets faster. Kedro's session is made of the properties of the first one.
@@ -57,25 +58,27 @@ def tables(scale: str) -> Path:
     return folder.resolve()
 
 
-def differing(results: Path, mode: str) -> list[str]:
-    """Return the queries whose rows are not those of the sequential run, in the same order."""
+def differing(results: Path, mode: str, right: str = "sequential") -> list[str]:
+    """Return the queries whose rows are not those of another way, in the same order."""
     import pyarrow.parquet as pq
 
-    names = sorted(path.name for path in (results / "sequential").iterdir())
+    names = sorted(path.name for path in (results / right).iterdir())
 
     def rows(of: str, query: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = pq.read_table(results / of / query).to_pylist()
         return found
 
-    return [name for name in names if rows(mode, name) != rows("sequential", name)]
+    return [name for name in names if rows(mode, name) != rows(right, name)]
 
 
-def measure(results: Path) -> dict[str, float]:
+def measure(
+    results: Path, groups: Sequence[tuple[tuple[str, ...], int]] = GROUPS
+) -> dict[str, float]:
     """Return the median seconds of each way; each leaves its results."""
     data = tables(SCALE)
     of_ours: dict[str, str] = {}
     seconds: dict[str, float] = {}
-    for modes, turns in GROUPS:
+    for modes, turns in groups:
         is_kedro = modes == ("kedro",)
         if is_kedro and not KEDRO_PYTHON:
             continue

@@ -20,7 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.child import Answer, serve
-from tests.benchmarks.tpch_queries import REFERENCES, asking, cleaning, queries, tables_of
+from tests.benchmarks.tpch_queries import (
+    REFERENCES,
+    as_text,
+    asking,
+    cleaning,
+    queries,
+    tables_of,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -50,19 +57,26 @@ class Task:
         return clean + [(asking(text), tables_of(text), q) for q, text in self.queries.items()]
 
 
-def by_sparkpipe(runner: str) -> Callable[[SparkSession, Task], Work]:
+def by_sparkpipe(runner: str, *, in_sql: bool = False) -> Callable[[SparkSession, Task], Work]:
     def prepare(spark: SparkSession, task: Task) -> Work:
         import sparkpipe.runner
         from sparkpipe.datasets.spark import SparkDataSet
         from sparkpipe.io import DataCatalog
-        from sparkpipe.pipeline import node, pipeline
+        from sparkpipe.pipeline import node, pipeline, sql_node
         from sparkpipe.spark.session import SparkProvider, activated
 
         catalog = DataCatalog(
             {f"raw_{t}": SparkDataSet(task.source(t)) for t in REFERENCES}
             | {q: SparkDataSet(task.target(q)) for q in task.queries}
         )
-        nodes = pipeline([node(f, reads, makes, name=makes) for f, reads, makes in task.nodes()])
+        nodes = pipeline(
+            [
+                sql_node(query=as_text(task.queries[makes]), outputs=makes)
+                if in_sql and makes in task.queries
+                else node(f, reads, makes, name=makes)
+                for f, reads, makes in task.nodes()
+            ]
+        )
         chosen = getattr(sparkpipe.runner, runner)()
         provider = SparkProvider(session=spark)
 
@@ -131,6 +145,7 @@ def by_kedro(spark: SparkSession, task: Task) -> Work:
 MODES: dict[str, tuple[Callable[[SparkSession, Task], Work], dict[str, str]]] = {
     "sequential": (by_sparkpipe("SequentialRunner"), {}),
     "thread": (by_sparkpipe("ThreadRunner"), {}),
+    "sql": (by_sparkpipe("ThreadRunner", in_sql=True), {}),
     "by-hand": (by_hand(persist=True), {}),
     "plain-pool": (by_hand(persist=False), {"spark.scheduler.mode": "FIFO"}),
     "kedro": (by_kedro, {}),

@@ -64,6 +64,11 @@ def tables_of(query: str) -> list[str]:
     return list(dict.fromkeys(field for _, field, _, _ in Formatter().parse(query) if field))
 
 
+def as_text(query: str) -> str:
+    """Return a query with the names of its tables."""
+    return query.format_map({table: table for table in tables_of(query)})
+
+
 def asking(query: str) -> Callable[..., DataFrame]:
     """Return a function of the frames of :func:`tables_of` that gives the result of the query.
 
@@ -71,7 +76,7 @@ def asking(query: str) -> Callable[..., DataFrame]:
     would drop what is persisted.
     """
     tables = tables_of(query)
-    text = query.format_map({table: table for table in tables})
+    text = as_text(query)
 
     def ask(*frames: DataFrame) -> DataFrame:
         for table, frame in zip(tables, frames, strict=True):

@@ -181,3 +181,11 @@ def test_a_cell_of_a_notebook_has_the_text(shop: Shop, monkeypatch: pytest.Monke
     scope = {"catalog": session.catalog}
     exec(cell, scope)
     assert scope["result"].to_dict("records") == [{"name": "A", "fare": 50}]
+
+
+def test_a_missing_duckdb_is_told_before_anything_runs(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sparkpipe.io.importing.is_installed", lambda name: name != "duckdb")
+    told = "Node 'dear': the package duckdb is not installed. Install it with: pip install "
+    assert f"{told}'sparkpipe[duckdb]'" in shop.session().plan().problems

@@ -52,15 +52,6 @@ def delays_by_route(
     )
 
 
-def delays_by_airline(flights: DataFrame, airlines: pd.DataFrame, late_minutes: int) -> DataFrame:
-    """Return delays by airline, with its full name."""
-    from pyspark.sql import functions as F
-
-    names = flights.sparkSession.createDataFrame(airlines.rename(columns={"name": "airline"}))
-    by_carrier = flights.groupBy("carrier").agg(*_statistics(late_minutes))
-    return by_carrier.join(F.broadcast(names), "carrier", "left")
-
-
 def delays_by_hour(flights: DataFrame, late_minutes: int) -> DataFrame:
     """Return delays by origin and scheduled hour of departure."""
     return flights.groupBy("origin", "hour").agg(*_statistics(late_minutes))
