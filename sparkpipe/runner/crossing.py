@@ -11,6 +11,7 @@ from sparkpipe.io import MemoryDataSet
 from sparkpipe.io.declared import is_memory_only, is_single_process
 from sparkpipe.pipeline.node import Node
 from sparkpipe.spark.traces import find_spark, kind_of_spark
+from sparkpipe.sql import SqlQuery
 
 
 class HoldsSparkError(SparkpipeError):
@@ -59,6 +60,8 @@ def why_thing_stays(thing: Any) -> str:
 
 def why_node_stays(node: Node) -> str:
     """Say why the function of a node cannot be called in another process."""
+    if isinstance(node.func, SqlQuery) and node.func.engine == "spark":
+        return "its query runs on Spark"
     found = find_spark(node.func)
     if found:
         return found

@@ -8,7 +8,7 @@ from typing import Any
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.declared import location_of
+from sparkpipe.io.declared import location_of, unwrapped, version_of
 from sparkpipe.io.files import split_protocol
 from sparkpipe.io.importing import missing_packages
 from sparkpipe.pipeline import Pipeline
@@ -57,13 +57,23 @@ def _columns_of(name: str, catalog: DataCatalog, *, is_written: bool) -> Columns
         return None
     try:
         data_set = catalog[name]
-        declared = _declared(data_set, catalog.config_of(name) or {})
+        config = catalog.config_of(name) or {}
+        declared = _declared(data_set, config)
     except DataSetError:  # told with the entry
         return None
-    if declared is not None or is_written:
+    if declared is not None or is_written or not _is_loaded_as_it_lies(data_set, config):
         return declared
     protocol, path = split_protocol(location_of(data_set))
     return stored_columns(Path(path)) if protocol == "file" and path else None
+
+
+def _is_loaded_as_it_lies(data_set: Any, config: Mapping[str, Any]) -> bool:
+    """Whether a load gives the columns that are stored now: no option or class gives others."""
+    is_ours = all(
+        type(one).__module__.startswith("sparkpipe.") for one in (data_set, unwrapped(data_set))
+    )
+    chooses = any(config.get(key) for key in ("load_args", "changes", "versioned"))
+    return is_ours and not chooses and version_of(data_set) is None
 
 
 def _declared(data_set: Any, config: Mapping[str, Any]) -> Columns:

@@ -100,6 +100,8 @@ class _Judge:
         for column in scope.columns:
             if not isinstance(column.this, exp.Identifier) or column.is_star:
                 continue
+            if column.name.startswith("_"):  # such as what a change feed adds to a table
+                continue
             owner = column.table.casefold()
             if owner in sources:
                 found = self._columns(sources[owner])

@@ -77,6 +77,7 @@ def test_an_unknown_column_is_told_with_its_place(text: str, told: str) -> None:
         "select extract(year from day), date_trunc(month, day), datediff(hour, day, day)"
         " from trips",
         "select a from values (1) as w(a)",
+        "select _change_type, _metadata.file_path from trips",
         "select id from trips where fare > (select avg(fare) from trips u where u.code = trips.id)",
         "from trips |> where fare > 1 |> select fare",
         "select t.id as n from trips t union select 1 order by n",

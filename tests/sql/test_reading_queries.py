@@ -7,6 +7,7 @@ import decimal
 import pickle
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,11 @@ pytest.importorskip("sqlglot")
 
 from sparkpipe import sql_node
 from sparkpipe.errors import PipelineError, collecting_errors
+from sparkpipe.io import DataCatalog
 from sparkpipe.journal.code import CodeReader
 from sparkpipe.pipeline import pipeline
+from sparkpipe.runner import ParallelRunner
+from sparkpipe.sql.files import looking_in
 from sparkpipe.sql.literals import literal
 
 
@@ -147,6 +151,18 @@ def test_a_file_is_found_named_and_told(tmp_path: Path, monkeypatch: pytest.Monk
             sql_node(**wrong, outputs="x")  # type: ignore[arg-type]
 
 
+def test_a_file_of_a_package_in_an_archive_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(tmp_path / "shipped.zip", "w") as archive:
+        archive.writestr("shipped_shop/__init__.py", "")
+        archive.writestr("shipped_shop/sql/dear.sql", "select * from trips")
+    monkeypatch.syspath_prepend(tmp_path / "shipped.zip")
+    with looking_in(tmp_path, "shipped_shop"):
+        made = sql_node("sql/dear.sql", outputs="dear")
+    assert made.func.place_of("trips") == "shipped_shop/sql/dear.sql:1:15"
+
+
 def test_options_that_are_none_are_told() -> None:
     with pytest.raises(PipelineError, match=r"no engine 'duck'.*'duckdb'"):
         sql_node(query="select 1", outputs="x", engine="duck")
@@ -232,3 +248,13 @@ def test_parameters_are_literals_of_their_type(value: object, written: str) -> N
 def test_what_is_no_value_is_no_parameter() -> None:
     with pytest.raises(PipelineError, match="A object cannot be a parameter"):
         literal(object())
+
+
+def test_a_query_on_spark_stays_in_its_process_and_one_on_duckdb_does_not() -> None:
+    def problems(engine: str) -> str:
+        made = sql_node(query="select * from t", outputs="x", engine=engine)
+        catalog = DataCatalog(feed_dict={"t": 1})
+        return str(ParallelRunner().problems(pipeline([made]), catalog))
+
+    assert "its query runs on Spark" in problems("spark")
+    assert problems("duckdb") == "[]"
