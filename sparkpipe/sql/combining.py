@@ -65,3 +65,16 @@ def _definition(name: str, body: exp.Expr, columns: tuple[str, ...]) -> exp.CTE:
         columns=[exp.to_identifier(column, quoted=True) for column in columns],
     )
     return exp.CTE(this=body, alias=alias)
+
+
+def with_percentiles(tree: exp.Expr) -> exp.Expr:
+    """Return a tree in which percentiles lie between rows, as Spark's do, also on DuckDB.
+
+    Args:
+        tree: A query of another dialect than that of DuckDB, which takes one of the rows.
+    """
+    exact = [one for one in tree.find_all(exp.Quantile) if type(one) is exp.Quantile]
+    for found in exact:
+        arguments = [found.this, found.args["quantile"]]
+        found.replace(exp.Anonymous(this="QUANTILE_CONT", expressions=arguments))
+    return tree

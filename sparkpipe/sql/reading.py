@@ -38,7 +38,7 @@ def read(
         tuple(parsed.tables),
         tuple((marker, parsed.marked.inputs[marker]) for marker in parsed.markers),
         tuple(parsed.statements),
-        "" if problems or engine != "duckdb" else _for_duckdb(parsed),
+        "" if problems or engine != "duckdb" else _for_duckdb(parsed, dialect),
         tuple((one, *place_of(text, offset)) for one, offset in offsets.items()),
         parsed.words,
     )
@@ -74,7 +74,8 @@ def _told(text: str, shown: str, problem: Problem) -> PipelineError:
     return PipelineError(f"{shown}:{line}:{column}: {problem.message}", hint=problem.hint)
 
 
-def _for_duckdb(parsed: Parsed) -> str:
-    from sparkpipe.sql.combining import combine
+def _for_duckdb(parsed: Parsed, dialect: str) -> str:
+    from sparkpipe.sql.combining import combine, with_percentiles
 
-    return combine(parsed).sql("duckdb")
+    tree = combine(parsed)
+    return (tree if dialect == "duckdb" else with_percentiles(tree)).sql("duckdb", comments=False)
