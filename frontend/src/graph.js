@@ -11,6 +11,8 @@ const HEIGHT = 40;
 const LONGEST = 34;
 // Of larger graphs only one layout is tried.
 const MOST_TRIED = 800;
+// Below it names are not drawn.
+const READABLE = 0.42;
 const pen = document.createElement("canvas").getContext("2d");
 
 function cut(text) {
@@ -90,12 +92,13 @@ export function drawGraph(model, view, actions) {
     boxes.forEach((box) => dress(box, model));
     const wide = frame.clientWidth || 900;
     const high = frame.clientHeight || 520;
-    let placed = layout(boxes, edges, wide < 640);
+    let across = wide < 640;
+    let placed = layout(boxes, edges, across);
     // A graph that is much longer than its frame is wide reads better from top to bottom.
     if (wide >= 640 && boxes.length <= MOST_TRIED) {
       const other = layout(boxes, edges, true);
       const fit = (one) => Math.min(wide / (one.width || 1), high / (one.height || 1));
-      if (fit(other) > 1.4 * fit(placed) && fit(placed) < 0.8) placed = other;
+      if (fit(other) > 1.4 * fit(placed) && fit(placed) < 0.8) [placed, across] = [other, true];
     }
     const keyOfName = new Map();
     boxes.forEach((box) => box.nodes.forEach((node) => keyOfName.set(node.name, box.key)));
@@ -139,19 +142,21 @@ export function drawGraph(model, view, actions) {
     frame.replaceChildren(svg);
     const behaviour = zoom().scaleExtent([0.02, 3]).on("zoom", ({ transform }) => {
       scene.setAttribute("transform", transform.toString());
-      svg.classList.toggle("far", transform.k < 0.42);
+      svg.classList.toggle("far", transform.k < READABLE);
       view.zoom = transform;
     });
     // A page is scrolled over the graph; with Ctrl, or a pinch, it is zoomed.
     const area = select(svg).call(behaviour).on("dblclick.zoom", null);
     const fit = () => {
       const [w, t] = [frame.clientWidth || wide, frame.clientHeight || high];
-      const k = Math.min(1.15, (w - 32) / (placed.width || 1), (t - 32) / (placed.height || 1));
-      // What would be too small to read begins at its beginning instead, on a phone above all.
-      const scale = Math.max(k, boxes.length > 250 ? k : Math.min(0.5, 1));
-      const x = placed.width * scale < w ? (w - placed.width * scale) / 2 : 16;
-      const y = placed.height * scale < t ? (t - placed.height * scale) / 2 : 16;
-      area.call(behaviour.transform, zoomIdentity.translate(x, y).scale(scale));
+      if (Math.min((w - 32) / placed.width, (t - 32) / placed.height) >= READABLE) return whole();
+      // What would be too small to read begins where something failed or goes on, or at its beginning.
+      area.call(behaviour.transform, zoomIdentity.scale(across ? 0.8 : READABLE + 0.08));
+      const first = boxes.find((box) => ["failed", "died", "running"].includes(box.state)) ?? boxes.find((box) => box.nodes.length) ?? boxes[0];
+      const { k } = view.zoom;
+      const [x, y] = placed.at.get(first.key);
+      const at = (size, room, centre) => (size * k < room ? (room - size * k) / 2 : Math.min(16, Math.max(room - 16 - size * k, room / 2 - centre * k)));
+      area.call(behaviour.transform, zoomIdentity.translate(at(placed.width, w, x), at(placed.height, t, y)).scale(k));
     };
     const by = (factor) => area.call(behaviour.scaleBy, factor);
     const whole = () => {

@@ -164,7 +164,7 @@ function toolbar() {
     parts.legend.replaceChildren(...legend().filter(Boolean));
   } }, COLOURS.filter(([value]) => value !== "checks" || model.nodes.some((node) => node.checks.length))
     .map(([value, title]) => h("option", { value, selected: value === view.colour }, `Colour: ${title.toLowerCase()}`)));
-  parts.search = h("input", { type: "search", placeholder: "Search nodes, data, tags…", "aria-label": "Search", value: view.search, autocomplete: "off",
+  parts.search = h("input", { type: "search", placeholder: "Search nodes, data…", "aria-label": "Search", value: view.search, autocomplete: "off",
     oninput: () => setSearch(parts.search.value),
     onkeydown: (event) => {
       if (event.key === "Enter" && view.tab === "graph") {

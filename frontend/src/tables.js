@@ -45,7 +45,7 @@ function table(about, columns, rows, view, again) {
       view.sorting[about] = { title: column.title, down: column === by ? !sorting.down : Boolean(column.number) };
       again(column.title);
     },
-  }, column.title, h("span", { "aria-hidden": "true" }, column === by ? (sorting.down ? " ↓" : " ↑") : "")) : column.title));
+  }, column.title, h("span", { "aria-hidden": "true" }, column === by ? (sorting.down ? " ↓" : " ↑") : "")) : h("span", { class: "sort" }, column.title)));
   return h("div", { class: "scrolling", tabindex: "0", role: "region", "aria-label": about },
     h("table", null, h("thead", null, h("tr", null, head)),
       h("tbody", null, ordered.map((row) => h("tr", null, kept.map((column, at) =>
