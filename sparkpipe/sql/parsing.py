@@ -12,7 +12,7 @@ from sqlglot.errors import ParseError, TokenError
 
 from sparkpipe.sql.query import Statement
 from sparkpipe.sql.quiet import quiet
-from sparkpipe.sql.tables import find_tables, with_fields
+from sparkpipe.sql.tables import Span, find_tables, with_fields
 from sparkpipe.sql.text import MarkedText, Problem, mark
 
 _READS = (exp.Query, exp.Values)
@@ -170,12 +170,13 @@ class _Reader:
 
     def _add(self, tokens: Sequence[Token], body: exp.Expr, columns: tuple[str, ...] = ()) -> None:
         """Add a statement that gives rows."""
-        keys = {span.start: self._key(span.name, span.start) for span in find_tables(body)}
-        self._refuse_unfit(body)
+        spans = find_tables(body)
+        keys = {span.start: self._key(span.name, span.start) for span in spans}
+        self._refuse_unfit(body, spans)
         present = {one.name for one in body.find_all(exp.Placeholder)}
         markers = tuple(name for name in self._parsed.marked.inputs if name in present)
         fields = [one for one in self._parsed.marked.spans if one[2] in present]
-        text = with_fields(self._text, tokens, body, keys, fields)
+        text = with_fields(self._text, tokens, body, spans, keys, fields)
         tables = tuple(dict.fromkeys(keys.values()))
         self._parsed.markers.update(dict.fromkeys(markers))
         self._parsed.statements.append(Statement(text, tables, markers, columns))
@@ -191,9 +192,9 @@ class _Reader:
             self._parsed.offsets[name] = offset
         return f"t{tables.index(name)}"
 
-    def _refuse_unfit(self, body: exp.Expr) -> None:
+    def _refuse_unfit(self, body: exp.Expr, spans: Sequence[Span]) -> None:
         """Tell what parses, and can be in no query of a node."""
-        for span in find_tables(body):
+        for span in spans:
             if span.node.args.get("version") is not None:
                 self._refuse(
                     span.start,

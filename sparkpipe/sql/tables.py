@@ -101,6 +101,7 @@ def with_fields(
     text: str,
     tokens: Sequence[Token],
     body: exp.Expr,
+    spans: Sequence[Span],
     keys: Mapping[int, str],
     markers: Sequence[tuple[int, int, str]],
 ) -> str:
@@ -110,10 +111,10 @@ def with_fields(
         text: The whole text.
         tokens: Those of the statement that are kept.
         body: The tree of the statement.
+        spans: Its tables.
         keys: For where a table begins, the name of its field.
         markers: Where the markers of parameters begin and end, with their names.
     """
-    spans = [span for span in find_tables(body) if span.start in keys]
     start, end = tokens[0].start, tokens[-1].end + 1
     edits = [*_of_columns(body, spans)]
     for span in spans:
