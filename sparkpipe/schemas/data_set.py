@@ -34,15 +34,23 @@ class SchemaDataSet(DelegatingDataSet):
             wider types) or ``any``.
         selects: The class inside has this schema, too, saves its columns only, and converts frames
             of pandas.
+        leaves_out: What is inside saves columns that it names, and uses others to tell how.
     """
 
     def __init__(
-        self, dataset: Any, schema: Any, change: str = "fail", *, selects: bool = False
+        self,
+        dataset: Any,
+        schema: Any,
+        change: str = "fail",
+        *,
+        selects: bool = False,
+        leaves_out: bool = False,
     ) -> None:
         super().__init__(dataset)
         self._given = schema
         self._change = change
         self._selects = selects
+        self._leaves_out = selects or leaves_out
 
     @cached_property
     def declared_schema(self) -> Schema:
@@ -125,7 +133,7 @@ class SchemaDataSet(DelegatingDataSet):
             raise SchemaError(f"the data has the column '{name}' twice; case does not matter.")
         is_fitting = fits if is_of_spark else fits_outside_of_spark
         differences = compare(self.declared_schema, found, is_fitting)
-        if self._selects:  # what is inside leaves these out
+        if self._leaves_out:
             differences = tuple(one for one in differences if one.kind != "extra" or one.is_nested)
         refuse(refused(differences, self._change, judges_nulls=judges_nulls))
         return differences

@@ -66,7 +66,13 @@ def put_around(data_set: Any, config: Mapping[str, Any]) -> Any:
             "would keep their old columns.",
             hint="Use a Delta table, overwrite the whole, or give schema_change: fail.",
         )
-    return SchemaDataSet(data_set, config["schema"], change, selects=_selects(cls, config))
+    return SchemaDataSet(
+        data_set,
+        config["schema"],
+        change,
+        selects=_selects(cls, config),
+        leaves_out=effect == "merge" and "columns" in (config.get("save_args") or {}),
+    )
 
 
 def change_of(config: Mapping[str, Any]) -> str:

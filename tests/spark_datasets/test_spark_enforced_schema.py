@@ -108,3 +108,23 @@ def test_a_table_by_name_holds_its_schema(session: SparkSession, database: str) 
     of_pandas.save("trips", pd.DataFrame({"name": ["b"], "id": [3]}))
     (comment, *_) = session.sql(f"DESCRIBE TABLE {database}.trips").collect()
     assert comment["comment"] == "number"
+
+
+@pytest.mark.delta
+def test_a_merge_holds_the_schema_of_what_it_writes(session: SparkSession, tmp_path: Path) -> None:
+    merge = {"mode": "merge", "keys": ["id"], "delete_when": "s.op = 'D'"}
+    entry = {"schema": "id BIGINT, name STRING", "save_args": {**merge, "columns": ["id", "name"]}}
+    trips = catalog(tmp_path, **entry)
+    columns = "id BIGINT, name STRING, op STRING"
+    trips.save("trips", session.createDataFrame([(1, "a", "I"), (2, "b", "I")], columns))
+    with pytest.raises(DataSetError, match="type: 'id' is int, not bigint"):
+        trips.save(
+            "trips", session.createDataFrame([(1, "a", "D")], "id INT, name STRING, op STRING")
+        )
+    trips.save("trips", session.createDataFrame([(1, "a", "D"), (2, "c", "U")], columns))
+    assert [tuple(row) for row in trips.load("trips").collect()] == [(2, "c")]
+    adding = catalog(
+        tmp_path, schema="id BIGINT, name STRING", schema_change="add", save_args=merge
+    )
+    adding.save("trips", session.createDataFrame([(3, "d", "I")], columns))
+    assert sorted(adding.load("trips").columns) == ["id", "name", "op"]
