@@ -9,6 +9,7 @@ from typing import Any
 from sparkpipe.errors import SparkpipeError
 from sparkpipe.io import MemoryDataSet
 from sparkpipe.io.declared import is_memory_only, is_single_process
+from sparkpipe.io.messages import as_shown
 from sparkpipe.pipeline.node import Node
 from sparkpipe.spark.traces import find_spark, kind_of_spark
 from sparkpipe.sql import SqlQuery
@@ -79,7 +80,7 @@ def why_data_set_stays(data_set: Any) -> str:
     """Say why a data set cannot be used in another process; what one in memory holds may be."""
     if is_single_process(data_set):
         return "it belongs to Spark"
-    if isinstance(data_set, MemoryDataSet):
+    if isinstance(as_shown(data_set), MemoryDataSet):
         return find_spark(data_set._data)
     if is_memory_only(data_set):
         return "what it holds ends with its process"

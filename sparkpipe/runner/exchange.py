@@ -20,7 +20,9 @@ from typing import IO, Any, Protocol
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
 from sparkpipe.io.declared import companions_of
+from sparkpipe.io.delegating import DelegatingDataSet
 from sparkpipe.io.for_run import pin_latest
+from sparkpipe.io.messages import as_shown
 from sparkpipe.plan import Plan
 
 # Every runner has an exchange; what files need is imported by those that write some.
@@ -70,17 +72,24 @@ class _ByFiles(Exchange):
                 pin_latest(data_sets[name])
             shared = catalog.with_data_sets(
                 {
-                    name: SharedMemoryDataSet(store, str(number), data_set, name)
-                    if isinstance(data_set, MemoryDataSet)
-                    else data_set
+                    name: _shared(data_set, store, str(number), name)
                     for number, (name, data_set) in enumerate(data_sets.items())
                 }
             )
             yield shared
             for name in sorted(plan.outputs):
-                data_set = shared[name]
+                data_set = as_shown(shared[name])
                 if isinstance(data_set, SharedMemoryDataSet):
                     data_set.fetch()
+
+
+def _shared(data_set: Any, store: FileStore, number: str, name: str) -> Any:
+    """Return what stands for a data set where several processes work: for one in memory."""
+    if isinstance(data_set, MemoryDataSet):
+        return SharedMemoryDataSet(store, number, data_set, name)
+    if isinstance(data_set, DelegatingDataSet):
+        return data_set._around(_shared(data_set.wrapped(), store, number, name))
+    return data_set
 
 
 class LocalFolder(_ByFiles):
@@ -195,7 +204,7 @@ def remove_what_is_left(catalog: DataCatalog) -> None:
         catalog: With which its nodes have worked.
     """
     for name in catalog:
-        data_set = catalog[name]
+        data_set = as_shown(catalog[name])
         if isinstance(data_set, SharedMemoryDataSet):
             data_set.abandon()
             return  # all are in one place

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError, NodeRunError
 from sparkpipe.io import DataCatalog
+from sparkpipe.io.messages import as_shown
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.crossing import why_node_stays
@@ -162,7 +163,7 @@ class _Lanes:
         """Hand over inputs and node; what turns out not to be pickled is dealt with here."""
         try:
             for name in node.input_names:
-                data_set = self._places.catalog[name]
+                data_set = as_shown(self._places.catalog[name])
                 if isinstance(data_set, SharedMemoryDataSet):
                     data_set.hand_over()
         except DataSetError as exc:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog, MemoryDataSet
 from sparkpipe.io.declared import is_single_process
-from sparkpipe.io.messages import kind_of
+from sparkpipe.io.messages import as_shown, kind_of
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.runner.crossing import why_data_set_stays, why_node_stays, why_thing_stays
 from sparkpipe.runner.exchange import Exchange, LocalFolder, SharedMemoryDataSet
@@ -117,7 +117,7 @@ class ParallelRunner(AbstractRunner):
 
     @contextmanager
     def _pool(self, work: Work) -> Iterator[Pool]:
-        for data_set in map(work.catalog.__getitem__, work.catalog):
+        for data_set in map(as_shown, map(work.catalog.__getitem__, work.catalog)):
             if isinstance(data_set, SharedMemoryDataSet):
                 data_set.hand_over()
         width = max(1, min(self._max_workers, work.plan.width))
@@ -134,7 +134,7 @@ class ParallelRunner(AbstractRunner):
 
 def _why_stays(data_set: Any) -> str:
     reason = why_data_set_stays(data_set)
-    if not reason and isinstance(data_set, MemoryDataSet):
+    if not reason and isinstance(as_shown(data_set), MemoryDataSet):
         return why_thing_stays(data_set._data)
     return reason
 

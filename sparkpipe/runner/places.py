@@ -7,6 +7,7 @@ from functools import cached_property
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
+from sparkpipe.io.messages import as_shown
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.crossing import why_data_set_stays, why_node_stays
 from sparkpipe.runner.exchange import SharedMemoryDataSet
@@ -39,7 +40,7 @@ class Places:
             name: reason
             for name in self.catalog
             # What is in memory changes while the run goes on: it is asked for each node.
-            if not isinstance(data_set := self.catalog[name], SharedMemoryDataSet)
+            if not isinstance(data_set := as_shown(self.catalog[name]), SharedMemoryDataSet)
             and (reason := why_data_set_stays(data_set))
         }
 
@@ -71,7 +72,7 @@ class Places:
             if name in self._staying:
                 return f"'{name}' stays: {self._staying[name]}"
         for name in node.input_names:
-            data_set = self.catalog[name]
+            data_set = as_shown(self.catalog[name])
             memory = data_set.memory if isinstance(data_set, SharedMemoryDataSet) else None
             if memory is not None and (found := find_spark(memory._data)):
                 return f"'{name}' stays: {found}"

@@ -14,7 +14,7 @@ from sparkpipe.errors import RunFailedError
 from sparkpipe.events import CheckReport, NodeEnded, RunObserver, observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
-from sparkpipe.runner import SequentialRunner
+from sparkpipe.runner import ParallelRunner, SequentialRunner
 
 TRIPS = pd.DataFrame(
     {
@@ -211,6 +211,36 @@ def test_what_is_only_read_is_judged_when_it_is_read(tmp_path: Path) -> None:
     with observing(told):  # where a node of the run saves it, that is judged, and once
         SequentialRunner().run(both, DataCatalog.from_config({"trips": warning}))
     assert told.checks["fare >= 0"].direction == "save"
+
+
+def trips() -> pd.DataFrame:
+    return TRIPS
+
+
+def test_checks_hold_in_other_processes_with_what_they_need(tmp_path: Path) -> None:
+    checks = [
+        {"check": "fare >= 0", "on_fail": "quarantine"},
+        {"refers": {"status": "codes.code"}, "on_fail": "warn"},
+    ]
+    catalog = DataCatalog.from_config(
+        {
+            "trips": {"type": "MemoryDataSet", "checks": checks, "quarantine": "bad"},
+            "bad": {"type": "pandas.CSVDataSet", "filepath": f"{tmp_path}/bad.csv"},
+            "codes": {"type": "MemoryDataSet"},
+        }
+    )
+    catalog.save("codes", pd.DataFrame({"code": ["paid", "free"]}))
+    told = Told()
+    make = node(trips, None, "trips", name="make")
+    with observing(told):
+        ParallelRunner(max_workers=2).run(
+            pipeline([make, node(len, "trips", "count", name="count")]), catalog
+        )
+    assert [(one.outcome, one.failed) for one in told.checks.values()] == [
+        ("quarantined", 1),
+        ("warned", 1),
+    ]
+    assert [*catalog.load("bad")["id"]] == [2]
 
 
 def test_what_is_no_frame_is_refused(tmp_path: Path) -> None:

@@ -97,8 +97,13 @@ def test_the_sources_have_the_rows_that_they_should(sources: dict[str, Any]) -> 
 
 def test_no_row_is_lost_in_cleaning_and_joining(ran: tuple[Session, dict[str, Any]]) -> None:
     catalog = ran[0].catalog
+    rejected = catalog["planes"].quarantine.load().collect()
+    assert [(row["tailnum"], row["failed_checks"]) for row in rejected] == [
+        ("N381AA", "plausible_year")
+    ]
     for name in ("flights", "weather", "planes"):
-        assert catalog.load(name).count() == ROWS[name]
+        saved = catalog.load(name).count()
+        assert saved + len(rejected) * (name == "planes") == ROWS[name]
         assert len(catalog.load(f"raw_{name}@pandas")) == ROWS[name]
     assert catalog.load("flights_joined").count() == ROWS["flights"]
     assert len(catalog.load("source_airports")) == ROWS["airports"]
@@ -275,13 +280,14 @@ def test_a_part_runs_alone_and_again(spark: SparkSession, tmp_path: Path) -> Non
     for _ in range(2):  # the second run overwrites what the first has made
         session = Session(project, spark=spark)
         assert session.run("clean", runner="ThreadRunner") == {}
-        assert session.catalog.load("planes").count() == ROWS["planes"]
+        assert session.catalog.load("planes").count() == ROWS["planes"] - 1
         assert session.catalog.load("weather").count() == ROWS["weather"]
     made = sorted(path.name for path in (project / "data").iterdir())
     assert made == ["01_raw", "02_clean"]
     assert sorted(path.name for path in (project / "data" / "02_clean").iterdir()) == [
         "flights",
         "planes",
+        "planes_rejected",
         "weather",
     ]
 
