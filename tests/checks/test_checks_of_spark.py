@@ -201,6 +201,25 @@ def test_functions_of_the_users_and_frames_in_memory(session: SparkSession) -> N
     assert [one.failed for one in found.values()] == [1, 1]
 
 
+@pytest.mark.usefixtures("own_rules")
+def test_a_schema_of_pandera_judges_a_frame(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pandera = pytest.importorskip("pandera.pyspark")
+    import spark_rules
+    from pyspark.sql.types import IntegerType
+
+    above = pandera.DataFrameSchema({"id": pandera.Column(IntegerType(), pandera.Check.gt(1))})
+    monkeypatch.setattr(spark_rules, "above_one", above, raising=False)
+    entry = entry_of("parquet", tmp_path)
+    with activated(SparkProvider(session=spark)):
+        catalog = catalog_of(spark, entry, [{"pandera": "spark_rules.above_one"}])
+        frame = spark.createDataFrame(ROWS, SCHEMA)
+        with pytest.raises(CheckFailedError, match="greater_than"):
+            catalog.save("trips", frame)
+        assert save(catalog, frame.where("id > 1"))["pandera above_one"].outcome == "passed"
+
+
 def test_a_merge_is_judged_before_it(session: SparkSession, database: str) -> None:
     entry = {
         "type": "spark.SparkTableDataSet",

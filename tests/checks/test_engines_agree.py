@@ -52,7 +52,7 @@ EXPRESSIONS = [
     "coalesce(i, 0) <> 0",
     "case when b then d > 0 when i > 0 then null else m > 0 end",
     "day >= date '2024-02-29'",
-    "day < date '2026-01-01' or s = 'it''s'",
+    r"day < date '2026-01-01' or s = 'it\'s'",
     "t >= timestamp '2026-03-29 00:00:00'",
     "year(day) = 2024 or month(day) = 3",
     "d = d",
