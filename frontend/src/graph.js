@@ -11,6 +11,9 @@ const HEIGHT = 40;
 const LONGEST = 34;
 // Of larger graphs only one layout is tried.
 const MOST_TRIED = 800;
+// Of more, only those in the frame have their names drawn.
+const MOST_NAMED = 250;
+const REST = 140; // milliseconds
 // Below it names are not drawn.
 const READABLE = 0.42;
 const pen = document.createElement("canvas").getContext("2d");
@@ -114,7 +117,8 @@ export function drawGraph(model, view, actions) {
         }
       }
     }
-    const lines = (some) => s("path", { d: some.map((one) => one.d).join("") });
+    // Each a path of its own: the browser draws those in the frame only.
+    const lines = (some) => some.map((one) => s("path", { d: one.d }));
     const isDeciding = ({ start, end }) => onPath.has(`${start}\n${end}`);
     const near = s("g", { class: "edges near" });
     const elements = [];
@@ -139,12 +143,37 @@ export function drawGraph(model, view, actions) {
       s("g", { class: "edges" }, lines(placed.paths.filter((one) => !isDeciding(one)))),
       s("g", { class: "edges deciding" }, lines(placed.paths.filter(isDeciding))), near, groups);
     const svg = s("svg", { class: "graph", role: "group", "aria-label": "Graph of the pipeline; arrow keys walk along it" }, scene);
-    frame.replaceChildren(svg);
-    const behaviour = zoom().scaleExtent([0.02, 3]).on("zoom", ({ transform }) => {
-      scene.setAttribute("transform", transform.toString());
-      svg.classList.toggle("far", transform.k < READABLE);
+    const behaviour = zoom().scaleExtent([0.02, 3])
+      .extent(() => [[0, 0], [frame.clientWidth || wide, frame.clientHeight || high]])
+      .on("zoom", ({ transform }) => {
+      scene.style.transform = `translate(${transform.x}px, ${transform.y}px) scale(${transform.k})`;
       view.zoom = transform;
+      if (boxes.length <= MOST_NAMED || !svg.isConnected) settle();
+      else {
+        // While it moves it is a picture that the browser only shifts; names come when it rests.
+        svg.classList.add("moving");
+        clearTimeout(resting);
+        resting = setTimeout(settle, REST);
+      }
     });
+    let resting = 0;
+    const settle = () => {
+      svg.classList.remove("moving");
+      svg.classList.toggle("far", view.zoom.k < READABLE);
+      if (boxes.length > MOST_NAMED) cull(view.zoom);
+    };
+    // Texts are most of the work of drawing, and of many only a few are in the frame.
+    const cull = ({ k, x, y }) => {
+      if (k < READABLE) return;
+      const [right, down] = [(frame.clientWidth || wide) + 40, (frame.clientHeight || high) + 40];
+      for (const box of boxes) {
+        const [a, b] = placed.at.get(box.key);
+        const half = (box.width / 2) * k;
+        const out = a * k + x + half < -40 || a * k + x - half > right || b * k + y < -60 || b * k + y > down + 20;
+        if (out !== box.out) box.element.classList.toggle("out", out);
+        box.out = out;
+      }
+    };
     // A page is scrolled over the graph; with Ctrl, or a pinch, it is zoomed.
     const area = select(svg).call(behaviour).on("dblclick.zoom", null);
     const fit = () => {
@@ -188,6 +217,7 @@ export function drawGraph(model, view, actions) {
     drawn = { uncover, boxes, placed, edges, near, svg, show, fit, by, whole, keyOfName };
     if (keep && view.zoom) area.call(behaviour.transform, view.zoom);
     else fit();
+    frame.replaceChildren(svg);
     mark();
   }
 
