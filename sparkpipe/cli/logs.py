@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 
 from sparkpipe.cli.files import shown
+from sparkpipe.errors import ConfigError
 from sparkpipe.logging import tell_once_of_failures
 from sparkpipe.report.text import printable_lines
 from sparkpipe.spark.jobs.query_logs import TRACE_LOGGERS
 
 _LARGEST_LOG = 10 * 1024 * 1024
+
+#: Says how logs are written: ``text``, or ``json`` for a line of JSON each.
+FORMAT_VARIABLE = "SPARKPIPE_LOG_FORMAT"
 
 #: Only for the file: full tracebacks of failures.
 traceback_logger = logging.getLogger("sparkpipe.traceback")
@@ -110,6 +115,24 @@ class _ConsoleFormatter(logging.Formatter):
         return super().format(record)
 
 
+def _formatters() -> tuple[logging.Formatter, logging.Formatter]:
+    """Return how lines are written on the console, and in the file."""
+    form = os.environ.get(FORMAT_VARIABLE, "") or "text"
+    if form == "json":
+        from sparkpipe.logging import JsonFormatter
+
+        return JsonFormatter(), JsonFormatter()
+    if form != "text":
+        raise ConfigError(
+            f"{FORMAT_VARIABLE} is '{form}', which is no format of logs.",
+            hint="It is text or json.",
+        )
+    return (
+        _ConsoleFormatter("%(asctime)s %(label)s%(message)s", "%H:%M:%S"),
+        logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"),
+    )
+
+
 def configure_logging(
     folder: Path | None, packages: Iterable[str] = (), *, verbose: bool = False
 ) -> Path | None:
@@ -122,9 +145,13 @@ def configure_logging(
 
     Returns:
         The file, or None if it cannot be written.
+
+    Raises:
+        ConfigError: ``SPARKPIPE_LOG_FORMAT`` names a format that there is not.
     """
+    of_console, of_file = _formatters()
     console = _Console()
-    console.setFormatter(_ConsoleFormatter("%(asctime)s %(label)s%(message)s", "%H:%M:%S"))
+    console.setFormatter(of_console)
     console.addFilter(_ConsoleFilter(verbose))
     handlers: list[logging.Handler] = [console]
     path = None
@@ -135,7 +162,7 @@ def configure_logging(
         except OSError:  # a read-only project still runs
             path = None
         else:
-            file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+            file.setFormatter(of_file)
             handlers.append(file)
     root = logging.getLogger()
     for old in root.handlers[:]:

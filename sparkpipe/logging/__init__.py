@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from logging import Handler as LogHandler
     from logging import LogRecord
 
+    from sparkpipe.logging.json_formatter import JsonFormatter
     from sparkpipe.logging.rich_handler import RichHandler
 
 __all__ = [
+    "JsonFormatter",
     "RichHandler",
     "apply_logging_config",
     "checked_logging_config",
@@ -32,6 +34,10 @@ def __getattr__(name: str) -> Any:
         from sparkpipe.logging.rich_handler import RichHandler
 
         return RichHandler
+    if name == "JsonFormatter":
+        from sparkpipe.logging.json_formatter import JsonFormatter
+
+        return JsonFormatter
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

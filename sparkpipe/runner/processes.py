@@ -8,11 +8,11 @@ import os
 import pickle
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from multiprocessing import connection
 from multiprocessing.reduction import ForkingPickler
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sparkpipe.errors import ConfigError, NodeCancelledError, NodeRunError
 from sparkpipe.pipeline.node import Node
@@ -22,10 +22,14 @@ from sparkpipe.runner.task import NodeOutcome
 from sparkpipe.runner.thread_runner import checked_max_workers
 from sparkpipe.runner.worker import OUTCOME, Workload, work
 from sparkpipe.spark.jobs.run import current_run
+from sparkpipe.tracing import headers_of
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
+
+#: A node for a worker: its name, itself, pickled, and what leads to its span.
+Order: TypeAlias = tuple[str, bytes, Mapping[str, str]]
 
 START_METHODS = ("spawn", "forkserver", "fork")
 # As many handles as Windows waits for.
@@ -96,9 +100,9 @@ class Processes:
             done(NodeCancelledError(f"Node '{node.name}' was cancelled.", node.name))
             return
         try:
-            order = bytes(ForkingPickler.dumps(node))
+            order = (node.name, bytes(ForkingPickler.dumps(node)), headers_of(node.name))
             # One that has died while it was idle does not take it, and the next one does.
-            while not self._taken().run(node.name, order, done):
+            while not self._taken().run(order, done):
                 continue
         except Exception as exc:  # pickling, and starting a process, raise anything
             failure = NodeRunError(
@@ -163,14 +167,14 @@ class _Process:
             self._theirs.close()  # so that the end of the worker is seen
         self._thread.start()
 
-    def run(self, name: str, order: bytes, done: Done) -> bool:
+    def run(self, order: Order, done: Done) -> bool:
         """Send a node; return whether there is a process to take it."""
         with self._lock:
             if self._is_dead:
                 return False
-            self._current = (name, done)
+            self._current = (order[0], done)
             with suppress(OSError):  # it dies just now: the thread that listens tells of it
-                self._channel.send(("node", (name, order)))
+                self._channel.send(("node", order))
             return True
 
     def cancel(self, stop: bool) -> None:

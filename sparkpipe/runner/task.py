@@ -20,6 +20,7 @@ from sparkpipe.runner.attempt import FUNCTION, LOAD, SAVE, Attempt
 from sparkpipe.runner.failure import report_of
 from sparkpipe.runner.progress import Progress
 from sparkpipe.spark.jobs.run import SparkRun, current_run
+from sparkpipe.tracing import within_span_of
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -122,7 +123,8 @@ def perform(
         attempt = Attempt(
             node, catalog, hook, is_async, run_id, run, times, is_watched, progress, left
         )
-        failure = attempt.make()
+        with within_span_of(node.name):
+            failure = attempt.make()
         number = len(retries) + 1
         if failure is None or number > node.retries or not _may_pass(failure):
             break

@@ -1,6 +1,7 @@
 """The side of a worker process: it runs the nodes that it is sent, one after the other.
 
-To it pass pairs of a kind and what belongs to it: ``node``, with its name and itself, pickled;
+To it pass pairs of a kind and what belongs to it: ``node``, with its name, itself, pickled,
+and what leads to its span;
 ``cancel``, with whether to take no further step; ``end``. From it pass a byte, :data:`OUTCOME` or
 :data:`RECORD` of the log, and what belongs to it, pickled. Each worker has a connection of its own,
 so that one that dies holds up no other. Where the connection ends without a word, the process of
@@ -25,15 +26,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from sparkpipe.errors import NodeRunError, SparkStartError
 from sparkpipe.hooks import create_hook_manager
 from sparkpipe.io import DataCatalog
+from sparkpipe.io.working import current_work
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.exchange import remove_what_is_left
 from sparkpipe.runner.task import NodeOutcome, perform
 from sparkpipe.spark.jobs.run import SparkRun, running
 from sparkpipe.spark.session import SparkProvider, activated
 from sparkpipe.streams import standard_streams
+from sparkpipe.tracing import Given, traced_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from multiprocessing.connection import Connection
 
     from pluggy import PluginManager
@@ -95,7 +98,9 @@ class _Worker:
     def __init__(self, channel: Connection) -> None:
         self._channel = channel
         self._sending = threading.Lock()
-        self._orders: queue.SimpleQueue[tuple[str, bytes] | None] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[tuple[str, bytes, Mapping[str, str]] | None] = (
+            queue.SimpleQueue()
+        )
         self._run = SparkRun("", "", lambda: None)
         self._catalog: DataCatalog | None = None
 
@@ -115,9 +120,10 @@ class _Worker:
             except BaseException as exc:  # a module of the user's may raise anything
                 do = partial(_raise, exc)
             while (order := self._orders.get()) is not None:
-                name, node = order
+                name, node, headers = order
                 try:
-                    outcome = do(pickle.loads(node))
+                    with traced_by(Given(headers)):
+                        outcome = do(pickle.loads(node))
                 except BaseException as exc:  # also where its module cannot be imported here
                     outcome = _could_not_start(name, exc)
                 self._answer(name, outcome)
@@ -198,6 +204,8 @@ class _ToTheRun(QueueHandler):
         self._worker = worker
 
     def enqueue(self, record: logging.LogRecord) -> None:
+        # Where it is shown nobody knows any more for which node it was logged.
+        vars(record).update({k: v for k, v in current_work()._asdict().items() if v})
         try:
             self._worker.send(RECORD, record)
         except OSError:

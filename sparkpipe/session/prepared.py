@@ -13,10 +13,12 @@ from sparkpipe.errors import RunFailedError, first_line, refusing_exits
 from sparkpipe.events import RunDescription, describing, make_observers, observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import reason_of
+from sparkpipe.io.working import working_for
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import Plan
 from sparkpipe.runner import AbstractRunner
 from sparkpipe.runner.runner import accepts
+from sparkpipe.tracing import Traces, traced_by
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -83,12 +85,16 @@ class PreparedRun:
         started = time.perf_counter()
         # A runner of the user's may have a 'run' of its own.
         planned = {"plan": self.plan} if accepts(self.runner.run, "plan") else {}
+        observers = make_observers(self.observers)
+        run_id = self.run_params["session_id"]
         with (
             refusing_exits("A hook or the runner"),
             self.claim(),
             self.scope(),
             describing(self.description),
-            observing(*make_observers(self.observers)),
+            observing(*observers),
+            traced_by(next((one for one in observers if isinstance(one, Traces)), None)),
+            working_for(run_id, ""),
         ):
             hook.before_pipeline_run(**context)
             try:
@@ -97,7 +103,7 @@ class PreparedRun:
                         self.pipeline,
                         self.catalog,
                         self.hook_manager,
-                        self.run_params["session_id"],
+                        run_id,
                         **planned,
                     )
             except Exception as error:

@@ -1,10 +1,11 @@
-"""Whom a run is told besides its journal: who follows the lineage of data."""
+"""Whom a run is told besides its journal: who follows the lineage of data, and who traces it."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.io import DataCatalog
@@ -60,12 +61,22 @@ def make_tellers(
         telling: Whom it is told.
         catalog: Has its data sets.
     """
-    if telling is None or telling.lineage is None:
-        return ()
-    from sparkpipe.report.lineage import LineageObserver
-
     secrets = partial(secrets_of, catalog, session.config_loader)
-    return (LineageObserver(telling.lineage, partial(_known, catalog), secrets),)
+    tellers: list[Observer] = []
+    if telling is not None and telling.lineage is not None:
+        from sparkpipe.report.lineage import LineageObserver
+
+        tellers.append(LineageObserver(telling.lineage, partial(_known, catalog), secrets))
+    if has_telemetry():
+        from sparkpipe.report.telemetry import TelemetryObserver
+
+        tellers.append(TelemetryObserver(secrets))
+    return tuple(tellers)
+
+
+def has_telemetry() -> bool:
+    """Whether the API of OpenTelemetry is installed; it is not loaded to know."""
+    return find_spec("opentelemetry") is not None and find_spec("opentelemetry.trace") is not None
 
 
 def _known(catalog: DataCatalog, name: str) -> Known:

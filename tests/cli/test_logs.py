@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import logging.config
 from collections import Counter
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from sparkpipe.cli.logs import configure_logging
+from sparkpipe.errors import ConfigError
+from sparkpipe.io.working import working_for
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +82,36 @@ def test_where_data_goes_is_told_where_someone_reads_it(
         logger.warning("not found")
         assert ("Loading data" in capsys.readouterr().err) == on_console
         assert (path is not None and "Loading data" in path.read_text()) == in_file
+
+
+def test_lines_are_json_where_that_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARKPIPE_LOG_FORMAT", "json")
+    path = configure_logging(tmp_path)
+    assert path is not None
+    logger = logging.getLogger("sparkpipe.runner")
+
+    with working_for("r1", "clean"):
+        logger.info("two\nlines of %s", "text", extra={"rows": 3})
+    try:
+        raise ValueError("no")
+    except ValueError:
+        logger.exception("failed")
+
+    for text in (path.read_text(), capsys.readouterr().err):
+        first, last = map(json.loads, text.splitlines())
+        assert {key: first[key] for key in ("level", "logger", "message")} == {
+            "level": "INFO",
+            "logger": "sparkpipe.runner",
+            "message": "two\nlines of text",
+        }
+        assert (first["run_id"], first["node"], first["rows"]) == ("r1", "clean", 3)
+        assert "node" not in last
+        assert "ValueError: no" in last["traceback"]
+
+
+def test_an_unknown_format_of_logs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARKPIPE_LOG_FORMAT", "xml")
+    with pytest.raises(ConfigError, match="It is text or json"):
+        configure_logging(None)
