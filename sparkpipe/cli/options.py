@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+# A name may have colons, and of versions only a time has.
+_VERSION = re.compile(r"(.+?):(\d{4}-\d\d-\d\d[T ]\d\d:.+|[^:]+)")
 _TAKE_MAPPINGS = ("params", "load_versions")
 _NOT_IN_A_FILE = ("config", "verbose", "no_progress")
 
@@ -58,10 +61,10 @@ def versions(
             read.update({str(name): str(version) for name, version in value.items()})
             continue
         for pair in names(ctx, param, (value,)) if value.strip() else ():
-            name, separator, version = pair.rpartition(":")  # which no version has
-            if not separator or not name or not version:
+            found = _VERSION.fullmatch(pair)
+            if found is None:
                 raise click.BadParameter(f"'{pair}' is not name:version.", ctx, param)
-            read[name] = version
+            read[found[1]] = found[2]
     return read
 
 

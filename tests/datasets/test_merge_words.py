@@ -89,6 +89,8 @@ def test_the_command_line_chooses_a_version_of_delta(tmp_path: Path) -> None:
     for version, reason in {"9": "the last is 4", "1": "its log begins with version 3"}.items():
         table = DataCatalog.from_config({"t": entry}, load_versions={"t": version})["t"]
         assert reason in missing_data(table)
+        with pytest.raises(DataSetError, match=reason):
+            DataCatalog.from_config({"t": entry}).load("t", version=version)
     table = DataCatalog.from_config({"t": entry}, load_versions={"t": "4"})["t"]
     assert missing_data(table) == ""
     assert load_effect(table) == "fixed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Any
 
 from sparkpipe.datasets.spark.asked import LoadsVersions, why_no_version
@@ -127,8 +128,8 @@ class DeltaTableDataSet(LoadsVersions, SparkDataSet):
         """Return a token of the version that is read: the present one, or that asked for."""
         return f"run={self._asked.run}" if self._asked.run else super().state()
 
-    def _missing(self) -> str:
-        missing, local = super()._missing(), self._local(self._filepath)
+    def _missing_at(self, path: PurePosixPath) -> str:
+        missing, local = super()._missing_at(path), self._local(path)
         if missing or local is None or self._asked.version is None:
             return missing
         return why_no_version(local, self._asked.version)
