@@ -13,7 +13,7 @@ LOCKS := .ci/bootstrap.lock requirements.lock
 # Users' machines write bytecode, so tests do; they are also quicker for it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: page help demo test test-fast connect matrix lint types layers docs site bench load check lock clean java tune browser
+.PHONY: page pictures help demo test test-fast connect matrix lint types layers docs site bench load check lock clean java tune browser
 
 help:  ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,9 @@ site: $(STAMP)  ## Build the documentation site into site/
 # Only who changes the page needs Node. The installer of the bundler has nothing to do here.
 page: frontend/node_modules/.set-up  ## Build the page of a run anew, from frontend/
 	cd frontend && npm run --silent build
+
+pictures: $(STAMP) java tune browser  ## Run the flights example, and take the pictures of the docs
+	$(BIN)/python -m tests.pictures
 
 frontend/node_modules/.set-up: frontend/package-lock.json
 	cd frontend && npm ci --silent --ignore-scripts
