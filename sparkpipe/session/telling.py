@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.io import DataCatalog
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from sparkpipe.report.lineage import LineageSettings
     from sparkpipe.report.lineage.known import Known
     from sparkpipe.session.opened import OpenProject
+
+# By these the API loads an SDK itself.
+_PROVIDERS = ("OTEL_PYTHON_TRACER_PROVIDER", "OTEL_PYTHON_METER_PROVIDER")
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,12 @@ def make_tellers(
 
 
 def has_telemetry() -> bool:
-    """Whether the API of OpenTelemetry is installed; it is not loaded to know."""
-    return find_spec("opentelemetry") is not None and find_spec("opentelemetry.trace") is not None
+    """Whether this process has OpenTelemetry loaded, or is asked to by its environment.
+
+    Who sets up an SDK has loaded it. Many have it installed and use it for nothing; a run of theirs
+    is not to pay for it.
+    """
+    return "opentelemetry.trace" in sys.modules or any(map(os.environ.get, _PROVIDERS))
 
 
 def _known(catalog: DataCatalog, name: str) -> Known:

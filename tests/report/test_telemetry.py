@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,7 +168,7 @@ def test_who_traces_wrongly_fails_no_run(caplog: pytest.LogCaptureFixture) -> No
 
 
 def test_a_session_traces_where_the_api_is_installed(
-    collected: Collected, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    collected: Collected, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.sparkpipe]\npackage_name = "traced_shop"\n')
     (tmp_path / "conf/base").mkdir(parents=True)
@@ -184,3 +187,24 @@ def test_a_session_traces_where_the_api_is_installed(
         at = session.run()["at"]
     context = collected.spans["node one"].context
     assert at == f"{context.trace_id:x}/{context.span_id:x}"
+
+
+def test_who_has_it_installed_only_does_not_load_it(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.sparkpipe]\npackage_name = "bare"\n')
+    (tmp_path / "conf/base").mkdir(parents=True)
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare/__init__.py").write_text("")
+    (tmp_path / "bare/pipeline_registry.py").write_text(
+        "from sparkpipe.pipeline import node, pipeline\n"
+        "def register_pipelines():\n"
+        "    return {'__default__': pipeline([node(len, 'params:xs', 'n')])}\n"
+    )
+    (tmp_path / "conf/base/parameters.yml").write_text("xs: [1]\n")
+    code = (
+        "import sys; from sparkpipe.session import Session; Session().run();"
+        "print([one for one in sys.modules if one.startswith('opentelemetry')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n", done.stderr
