@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.html.grid import headline, scrolling, table
 from sparkpipe.redaction import redacted
+from sparkpipe.report.lanes import timeline_of
 from sparkpipe.report.summary import most_telling_first
 from sparkpipe.report.text import duration
 
@@ -70,6 +71,8 @@ class RunResult(dict[str, Any]):
         if made:
             parts.append(scrolling(table(("Result", "Type", "Place"), made), "Results"))
         if rows:
-            times = scrolling(table(_TITLES, rows), "Times of the nodes")
+            times = timeline_of(self.reports) + scrolling(
+                table(_TITLES, rows), "Times of the nodes"
+            )
             parts.append(f"<details><summary>Where the time went</summary>{times}</details>")
         return "".join(parts)

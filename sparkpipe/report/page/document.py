@@ -27,9 +27,9 @@ from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.redaction import redacted, redacted_text
 from sparkpipe.report.page.knowing import Project
-from sparkpipe.report.page.timing import Span, deciding_path, lanes_of
 from sparkpipe.report.planned import PlannedDataSet, PlannedNode, PlannedRun
 from sparkpipe.report.runs.differing import Differences
+from sparkpipe.report.timing import Span, deciding_path, lanes_of
 
 #: The number of the form of the document.
 SCHEMA = 1

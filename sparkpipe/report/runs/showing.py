@@ -9,6 +9,7 @@ from typing import Any
 from sparkpipe.html.grid import headline, remark, scrolling, table
 from sparkpipe.journal import Journal, RunRecord
 from sparkpipe.report.checks import CHECK_TITLES, check_rows
+from sparkpipe.report.lanes import timeline_of
 from sparkpipe.report.runs.cells import (
     NODE_TITLES,
     RUN_TITLES,
@@ -112,6 +113,7 @@ class ShownRun:
         rows = [cells_of_node(node) for node in self.record.nodes.values()]
         title, *rest = self._head()
         parts = [headline(title), *map(remark, rest)]
+        parts.append(timeline_of(self.record.nodes.values()))
         return "".join([*parts, scrolling(table(NODE_TITLES, rows), "Nodes")])
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from runs_to_show import HOSTILE, make_run
+from runs_to_show import HOSTILE, make_hostile, make_run
 
 from sparkpipe.events import ErrorReport
 from sparkpipe.io import DataCatalog
@@ -18,8 +18,9 @@ from sparkpipe.pipeline import node, pipeline
 from sparkpipe.plan import make_plan
 from sparkpipe.report.page import document_of_plan, document_of_run, page_of
 from sparkpipe.report.page.knowing import Project
-from sparkpipe.report.page.timing import Span, deciding_path
 from sparkpipe.report.planned import PlannedRun, planned_nodes
+from sparkpipe.report.runs import ShownRun
+from sparkpipe.report.timing import Span, deciding_path
 
 
 def add_tax(prices: list[float], rate: float) -> list[float]:
@@ -106,6 +107,14 @@ def test_a_plan_has_the_same_form_and_the_code_that_is_here() -> None:
     assert "return [price * (1 + rate) for price in prices]" in told["code"]
     assert document["run"]["problems"] == ("no",)
     assert document.keys() == document_of_run(make_run()).keys()
+
+
+def test_a_notebook_shows_the_timeline_of_a_run() -> None:
+    shown = ShownRun(make_run())._repr_html_()
+    assert shown.count("<title>") == 4
+    assert "total: failed, 1.0 s" in shown
+    assert "<script" not in ShownRun(make_hostile())._repr_html_()
+    assert "<svg" not in ShownRun(replace(make_run(), nodes={}))._repr_html_()
 
 
 def test_a_page_asks_nobody_and_nothing_in_it_ends_its_data() -> None:
