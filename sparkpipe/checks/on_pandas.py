@@ -113,7 +113,7 @@ def judge(
         except DataSetError as exc:
             raise DataSetError(f"check '{check.name}': {exc.message}", hint=exc.hint) from exc
         if not isinstance(found, Finding):
-            if not isinstance(check, Unique):
+            if not isinstance(check, (Unique, Refers)):  # they are of the whole
                 masks.append((check, found))
             bad = frame[found].head(MOST_SAMPLES) if found.any() else frame.iloc[:0]
             samples = tuple({str(k): v for k, v in row.items()} for row in bad.to_dict("records"))
