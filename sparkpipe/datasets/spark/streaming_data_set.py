@@ -8,8 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sparkpipe.datasets.spark.checkpoints import owned
+from sparkpipe.datasets.spark.commits import marked
 from sparkpipe.datasets.spark.frames import need_frame
 from sparkpipe.datasets.spark.listing import is_there
+from sparkpipe.datasets.spark.merging.saving import merge_batch
+from sparkpipe.datasets.spark.merging.words import take_merge
+from sparkpipe.datasets.spark.names import quoted
 from sparkpipe.datasets.spark.options import (
     format_problems,
     in_known_case,
@@ -20,6 +25,7 @@ from sparkpipe.datasets.spark.options import (
 )
 from sparkpipe.datasets.spark.paths import is_glob, local_path, path_problems, spark_path
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
+from sparkpipe.datasets.spark.stream_progress import note_progress
 from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import AbstractDataSet, SaveEffect
 from sparkpipe.io.target import path_target
@@ -27,6 +33,7 @@ from sparkpipe.redaction import redacted_text
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.failures import NodeStopped
 from sparkpipe.spark.jobs.run import current_jobs
+from sparkpipe.spark.jobs.saves import SaveMark
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
@@ -64,7 +71,8 @@ class SparkStreamingDataSet(AbstractDataSet):
         save_args: ``checkpoint`` is the folder of the checkpoint, ``output_mode`` is ``append``
             (default), ``complete`` or ``update``. ``trigger`` is ``availableNow`` (default),
             ``once``, or ``{processingTime: 10 seconds}``, which continues until it is cancelled.
-            Everything else is passed to the writer as options.
+            Everything else is passed to the writer as options. With ``mode: merge`` and the options
+            of a merge each batch is merged into the Delta table at ``filepath``.
         load_args: Options of the reader; for ``schema`` see ``spark.SparkDataSet``. Streams of
             files need one.
         credentials: More options of reader and writer, which are never shown (Kafka's
@@ -90,7 +98,8 @@ class SparkStreamingDataSet(AbstractDataSet):
         self._file_format = str(file_format or "")
         given = in_known_case(load_args or {}, ("schema",))
         self._load_args = {**self.DEFAULT_LOAD_ARGS, **given}
-        self._save_args = {**self.DEFAULT_SAVE_ARGS, **_in_our_words(save_args or {})}
+        self._merge, others = take_merge(_in_our_words(save_args or {}))
+        self._save_args = {**self.DEFAULT_SAVE_ARGS, **others}
         self._schema = self._load_args.pop("schema", None)
         self._credentials = dict(credentials or {})
         self.metadata = metadata
@@ -131,12 +140,46 @@ class SparkStreamingDataSet(AbstractDataSet):
                 "a stream needs a folder in which it keeps how far it has come.",
                 hint="Give it in save_args, as checkpoint.",
             )
+        folder = local_path(str(checkpoint)) if checkpoint else None
+        with owned(folder, frame, self._owner(mode)), marked(self._target()) as mark:
+            start = self._start_of(frame, trigger, mode, options, mark)
+            # On Connect an interrupted start may leave its query, and an interrupted query ends as
+            # if it had all: there it is only ever stopped. Elsewhere it takes this thread's pool.
+            query = _apart(start) if is_connect(frame.sparkSession) else start()
+            try:
+                _wait_for(query, ends=not trigger.keys().isdisjoint(_ENDS))
+            finally:
+                note_progress(query)
+
+    def _start_of(
+        self,
+        frame: DataFrame,
+        trigger: Mapping[str, Any],
+        mode: str,
+        options: dict[str, Any],
+        mark: SaveMark | None,
+    ) -> Callable[[], Any]:
+        """Return what starts the query."""
         writer = frame.writeStream.trigger(**trigger)
-        start = partial(writer.start, self._path, self._file_format or None, mode, **options)
-        # On Connect an interrupted start may leave its query, and an interrupted query ends as if
-        # it had all: there it is only ever stopped. Elsewhere it takes the pool of this thread.
-        query = _apart(start) if is_connect(frame.sparkSession) else start()
-        _wait_for(query, ends=not trigger.keys().isdisjoint(_ENDS))
+        if self._merge is None:
+            if self._file_format.lower() == "delta" and mark is not None:
+                options = {"userMetadata": mark.metadata(), **options}
+            return partial(writer.start, self._path, self._file_format or None, mode, **options)
+        metadata = "" if mark is None else mark.metadata()
+        table = f"delta.{quoted(str(self._path))}"
+        batch = partial(merge_batch, table, self._merge, metadata)
+        return writer.outputMode(mode).options(**options).foreachBatch(batch).start
+
+    def _owner(self, mode: str) -> dict[str, str]:
+        jobs = current_jobs()
+        return {
+            "node": "" if jobs is None else jobs.node,
+            "target": self._target(),
+            "output_mode": mode,
+        }
+
+    def _target(self) -> str:
+        return path_target(self._given) if self._given else ""
 
     def _exists(self) -> bool:
         if not self._path:
@@ -146,7 +189,9 @@ class SparkStreamingDataSet(AbstractDataSet):
         return is_there(self._path, self._file_format)
 
     def save_effect(self) -> SaveEffect:
-        """Return what a save does: it adds, but that with output mode ``complete`` replaces."""
+        """Return what a save does: it adds, merges, or with output mode ``complete`` replaces."""
+        if self._merge is not None:
+            return "merge"
         return "replace" if self._save_args.get("output_mode") == "complete" else "append"
 
     def checkpoint(self) -> str:
@@ -164,6 +209,8 @@ class SparkStreamingDataSet(AbstractDataSet):
         missing = missing_for(self._file_format)
         if missing:
             return missing
+        if self._merge is not None and not (self._path and self._file_format.lower() == "delta"):
+            return ["a stream is merged into a Delta table: give filepath and file_format: delta."]
         problems = format_problems(self._file_format, _FORMATS) if self._file_format else []
         problems += path_problems(self._given)
         problems += option_problems("load_args", self._file_format, self._load_args, _READER)
@@ -189,6 +236,7 @@ class SparkStreamingDataSet(AbstractDataSet):
             "file_format": self._file_format or None,
             "load_args": self._load_args or None,
             "save_args": self._save_args or None,
+            "merge_on": None if self._merge is None else [*self._merge.keys],
         }
 
 

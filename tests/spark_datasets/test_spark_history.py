@@ -1,0 +1,122 @@
+"""Tables of Delta over several runs: no save twice, what a run left, what has changed since."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sparkpipe.datasets.spark import DeltaTableDataSet
+from sparkpipe.datasets.spark.delta_log import versions
+from sparkpipe.datasets.spark.maintaining import (
+    clone,
+    find_tables,
+    optimize,
+    read_history,
+    restore,
+    vacuum,
+)
+from sparkpipe.errors import DataSetError
+from sparkpipe.events import RunDescription, describing
+from sparkpipe.io import DataCatalog
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner
+from sparkpipe.spark.session import SparkProvider, activated
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = pytest.mark.delta
+
+
+@pytest.fixture
+def classic(spark: SparkSession) -> Iterator[SparkSession]:
+    """The session of the tests, which data sets of the test use."""
+    # By itself a vacuum lists files in ten thousand tasks.
+    tasks = "spark.sql.sources.parallelPartitionDiscovery.parallelism"
+    spark.conf.set(tasks, "2")
+    try:
+        with activated(SparkProvider(session=spark)):
+            yield spark
+    finally:
+        spark.conf.unset(tasks)
+
+
+def make_catalog(folder: Path) -> DataCatalog:
+    delta = {"type": "spark.DeltaTableDataSet"}
+    merge = {"mode": "merge", "keys": "id", "sequence_by": "id", "delete_when": "s.id < 0"}
+    return DataCatalog.from_config(
+        {
+            "added": {
+                **delta,
+                "filepath": f"{folder}/added",
+                "save_args": {
+                    "mode": "append",
+                    "table_properties": {"delta.enableChangeDataFeed": True},
+                },
+            },
+            "merged": {**delta, "filepath": f"{folder}/merged", "save_args": merge},
+            "news": {
+                **delta,
+                "filepath": f"{folder}/added",
+                "load_args": {"changes": {"since": "last_run"}},
+            },
+        }
+    )
+
+
+def run(catalog: DataCatalog, run_id: str, function: Any, code: str, **about: Any) -> None:
+    identities = {"add": {"code": code}}
+    inputs = ["news"] if about.get("read_before") else None
+    pipe = pipeline([node(function, inputs, ["added", "merged"], name="add")])
+    with describing(RunDescription(identities=identities, **about)):
+        SequentialRunner().run(pipe, catalog, session_id=run_id)
+
+
+def test_a_save_of_a_run_has_no_effect_when_it_is_made_again(
+    classic: SparkSession, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def make() -> Iterator[tuple[DataFrame, DataFrame]]:
+        for number in range(2):
+            yield (one := classic.range(number, number + 1)), one
+
+    catalog = make_catalog(tmp_path)
+    added, merged = tmp_path / "added", tmp_path / "merged"
+    run(catalog, "one", make, "old", slices={"day": "2024-01-31"})
+    before = versions(added), versions(merged)
+    run(catalog, "two", make, "old", slices={"day": "2024-01-31"}, resumes="one", origin="one")
+    assert (versions(added), versions(merged)) == before
+    assert [row.id for row in catalog.load("added").orderBy("id").collect()] == [0, 1]
+    told = (merged / "_delta_log" / f"{before[1][-1]:020}.json").read_text()
+    mark = json.loads(json.loads(told.splitlines()[0])["commitInfo"]["userMetadata"])
+    assert (mark["run"], mark["node"], mark["slice"]) == ("one", "add", {"day": "2024-01-31"})
+    run(catalog, "three", make, "new", resumes="one", origin="one")
+    assert versions(added) != before[0]
+
+    (table,) = find_tables(catalog, ["add*"])
+    last = read_history(classic, table, 1)[0]
+    assert (last.run, last.node, last.operation, last.rows) == ("three", "add", "WRITE", 1)
+    load = DeltaTableDataSet(str(added), load_args={"version": "as of run one"}).load
+    assert load().count() == 2
+    with pytest.raises(DataSetError, match=r"does not reach back to the run 'none', and no com"):
+        DeltaTableDataSet(str(added), load_args={"version": "as of run none"}).load()
+
+    with pytest.raises(DataSetError, match="for 168 hours; a vacuum after 1 hours takes"):
+        vacuum(classic, table, 1, below=False, dry_run=True)
+    assert "files" in vacuum(classic, table, None, below=False, dry_run=True)
+    assert optimize(classic, table, dry_run=True).startswith("would be compacted: ")
+    assert "files became 1" in optimize(classic, table, dry_run=False)
+    assert "would be cloned" in clone(classic, table, "a.b", None, dry_run=True)
+    clone(classic, table, f"{tmp_path}/copy", "as of run one", dry_run=False)
+    assert DeltaTableDataSet(f"{tmp_path}/copy").load().count() == 2
+    assert "would be replaced" in restore(classic, table, "as of run one", dry_run=True)
+    restore(classic, table, "as of run one", dry_run=False)
+    assert catalog.load("added").count() == 2
+    with caplog.at_level("WARNING"):
+        wanted = {"mode": "append", "cluster_by": "id", "constraints": {"few": "id < 9"}}
+        DeltaTableDataSet(str(added), save_args=wanted).save(classic.range(0))
+    assert "it is not clustered, not by id (cluster_by)" in caplog.text
+    assert "it lacks the constraint few (id < 9)" in caplog.text

@@ -1,0 +1,90 @@
+"""Streams that are merged, fail half-way and go on, and whose checkpoint is another's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sparkpipe.datasets.spark import DeltaTableDataSet, SparkStreamingDataSet
+from sparkpipe.errors import RunFailedError
+from sparkpipe.events import NodeEnded, RunObserver, observing
+from sparkpipe.io import DataCatalog
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner
+from sparkpipe.spark.session import SparkProvider, activated
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.delta
+
+
+@pytest.fixture
+def classic(spark: SparkSession) -> Iterator[SparkSession]:
+    """The session of the tests, which data sets of the test use."""
+    with activated(SparkProvider(session=spark)):
+        yield spark
+
+
+class Kept(RunObserver):
+    """Keeps what was told of nodes."""
+
+    def __init__(self) -> None:
+        self.ended: list[NodeEnded] = []
+
+    def on_node_ended(self, event: NodeEnded) -> None:
+        self.ended.append(event)
+
+
+def write(folder: Path, name: str, *rows: tuple[int, int]) -> None:
+    folder.mkdir(exist_ok=True)
+    text = "\n".join(json.dumps({"id": key, "ts": at}) for key, at in rows)
+    (folder / f"{name}.json").write_text(text)
+
+
+def test_a_stream_is_merged_batch_by_batch_and_goes_on_after_a_failure(
+    classic: SparkSession, tmp_path: Path
+) -> None:
+    source = SparkStreamingDataSet(
+        str(tmp_path / "in"),
+        "json",
+        load_args={"schema": "id INT, ts INT", "maxFilesPerTrigger": 1},
+    )
+    merge: dict[str, Any] = {"mode": "merge", "keys": "id", "sequence_by": "ts"}
+    sink = SparkStreamingDataSet(
+        str(tmp_path / "out"),
+        "delta",
+        save_args={**merge, "checkpoint": str(tmp_path / "checkpoint")},
+    )
+    catalog = DataCatalog({"in": source, "out": sink})
+    kept = Kept()
+
+    def run(change: Any, name: str = "take") -> None:
+        with observing(kept):
+            SequentialRunner().run(
+                pipeline([node(change, "in", "out", name=name)]), catalog, None, "r"
+            )
+
+    def rows() -> list[tuple[Any, ...]]:
+        return sorted(map(tuple, DeltaTableDataSet(str(tmp_path / "out")).load().collect()))
+
+    write(tmp_path / "in", "a", (1, 1), (2, 5))
+    write(tmp_path / "in", "b", (1, 2), (2, 4))
+    write(tmp_path / "in", "c", (3, 9))
+    failing = "CASE WHEN id = 3 THEN raise_error('not yet') ELSE ts END AS ts"
+    with pytest.raises(RunFailedError, match="not yet"):
+        run(lambda new: new.selectExpr("id", failing))
+    assert rows() == [(1, 2), (2, 5)]
+    run(lambda new: new)
+    assert rows() == [(1, 2), (2, 5), (3, 9)]
+    (saved,) = (one for one in kept.ended[-1].data_sets if one.direction == "save")
+    assert saved.rows == 1
+    log = sorted((tmp_path / "out/_delta_log").glob("*.json"))[-1].read_text()
+    mark = json.loads(json.loads(log.splitlines()[0])["commitInfo"]["userMetadata"])
+    assert (mark["run"], mark["node"]) == ("r", "take")
+    with pytest.raises(RunFailedError, match="it is that of node 'take', and is 'other' now"):
+        run(lambda new: new, "other")
