@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+PAGE := sparkpipe/report/page/frontend
 BENCH := .venv-bench
 BENCH_INSTALL := $(BIN)/uv pip install --quiet --python $(BENCH)/bin/python
 # All but 'connect': two packages bring the same pyspark.
@@ -56,14 +57,14 @@ site: $(STAMP)  ## Build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Only who changes the page needs Node. The installer of the bundler has nothing to do here.
-page: frontend/node_modules/.set-up  ## Build the page of a run anew, from frontend/
-	cd frontend && npm run --silent build
+page: $(PAGE)/node_modules/.set-up  ## Build the page of a run anew, from its sources
+	cd $(PAGE) && npm run --silent build
 
 pictures: $(STAMP) java tune browser  ## Run the flights example, and take the pictures of the docs
 	$(BIN)/python -m tests.pictures
 
-frontend/node_modules/.set-up: frontend/package-lock.json
-	cd frontend && npm ci --silent --ignore-scripts
+$(PAGE)/node_modules/.set-up: $(PAGE)/package-lock.json
+	cd $(PAGE) && npm ci --silent --ignore-scripts
 	@touch $@
 
 check: lint types layers  ## Check style, types and layers

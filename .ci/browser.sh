@@ -10,12 +10,14 @@ find_chromium() {
 
 if ! find_chromium && command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" -eq 0 ]; then
     echo "Chromium was not found; installing it..."
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; } >/dev/null 2>&1
+    { timeout 120 apt-get update -qq &&
+        DEBIAN_FRONTEND=noninteractive timeout 300 apt-get install -y -qq chromium; } >/dev/null 2>&1
 fi
 find_chromium || echo "There is no Chromium: the tests that open the page are skipped."
 
-if command -v npm >/dev/null 2>&1 && [ ! -e frontend/node_modules/.set-up ]; then
-    (cd frontend && npm ci --silent --ignore-scripts && touch node_modules/.set-up) >/dev/null 2>&1 ||
+page=sparkpipe/report/page/frontend
+if command -v npm >/dev/null 2>&1 && [ ! -e "$page/node_modules/.set-up" ]; then
+    (cd "$page" && timeout 120 npm ci --silent --ignore-scripts && touch node_modules/.set-up) >/dev/null 2>&1 ||
         echo "The page's bundler cannot be installed: nobody looks whether the built page is that of its sources."
 fi
 exit 0

@@ -174,7 +174,7 @@ def test_a_followed_page_shows_what_has_happened_since(browser: Chromium) -> Non
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node here")
 def test_the_built_page_is_that_of_its_sources() -> None:
-    frontend = ROOT / "frontend"
+    frontend = ROOT / "sparkpipe/report/page/frontend"
     if not (frontend / "node_modules" / "esbuild").exists():
         pytest.skip("the page's bundler is not installed: make page")
     ended = subprocess.run(
@@ -184,5 +184,5 @@ def test_the_built_page_is_that_of_its_sources() -> None:
 
 
 def test_the_locked_packages_name_no_registry() -> None:
-    lock = json.loads((ROOT / "frontend" / "package-lock.json").read_text(encoding="utf-8"))
+    lock = json.loads((ROOT / "sparkpipe/report/page/frontend" / "package-lock.json").read_text(encoding="utf-8"))
     assert not any("resolved" in one for one in lock["packages"].values())

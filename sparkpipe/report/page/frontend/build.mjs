@@ -2,7 +2,7 @@
 import { build } from "esbuild";
 import { readFile, writeFile } from "node:fs/promises";
 
-const into = new URL("../sparkpipe/report/page/", import.meta.url);
+const into = new URL("../", import.meta.url);
 // What the built script has in it of others; their terms ask for their notices.
 const BUNDLED = [
   "d3-color", "d3-dispatch", "d3-drag", "d3-ease", "d3-interpolate", "d3-selection", "d3-timer",
