@@ -184,5 +184,7 @@ def test_the_built_page_is_that_of_its_sources() -> None:
 
 
 def test_the_locked_packages_name_no_registry() -> None:
-    lock = json.loads((ROOT / "sparkpipe/report/page/frontend" / "package-lock.json").read_text(encoding="utf-8"))
+    lock = json.loads(
+        (ROOT / "sparkpipe/report/page/frontend" / "package-lock.json").read_text(encoding="utf-8")
+    )
     assert not any("resolved" in one for one in lock["packages"].values())
