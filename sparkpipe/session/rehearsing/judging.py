@@ -88,7 +88,9 @@ def find_unsavable(found: Schema, data_set: Any) -> str:
         data_set: The data set.
     """
     inner = unwrapped(data_set)
-    problems = format_problems(found, inner)
+    # Of a column of objects without rows pandas cannot tell what it holds.
+    told = tuple(one for one in found.columns if one.type.name != "void")
+    problems = format_problems(Schema(told), inner)
     options = foreign.attribute(inner, "_save_args")
     given = options.get("partitionBy") if isinstance(options, dict) else None
     given = given or foreign.attribute(inner, "_partition_columns")
