@@ -36,7 +36,7 @@ def completed(shop: ShopProject, *words: str) -> list[str]:
         (["registry", "describe", "f"], ["first"]),
         (["catalog", "describe", "re"], ["report"]),
         (["ca"], ["catalog"]),
-        (["catalog", ""], ["create", "describe", "list", "resolve"]),
+        (["catalog", ""], ["create", "describe", "list", "resolve", "schema"]),
         (["run", "--load-ver"], ["--load-versions", "--load-version"]),
     ],
 )

@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"#\d+L?")
 # What keeps state from batch to batch.
 _STATEFUL = ("Aggregate", "Deduplicate", "DeduplicateWithinWatermark", "Join", "EventTimeWatermark")
 _STATE = re.compile(
-    rf"^[\s:+!-]*({'|'.join(_STATEFUL)}|\w*(?:GroupsWith|TransformWith)State)\b(.*)"
+    rf"^[\s:+!~-]*({'|'.join(_STATEFUL)}|\w*(?:GroupsWith|TransformWith)State)\b(.*)"
 )
 _SOURCE = re.compile(r"\bStreaming(?:Execution)?Relation")
 _WORDS = {
@@ -87,15 +87,16 @@ def _of_query(frame: DataFrame) -> dict[str, str]:
 def query_of(plan: str) -> dict[str, str]:
     r"""Return the number of sources in a plan, and what keeps state.
 
-    >>> query_of("Aggregate [a#1L], [a#1L, count(1) AS n#2L]\n+- StreamingRelation ...")
+    >>> query_of("~Aggregate [a#1L], [a#1L, count(1) AS n#2L]\n+- StreamingRelation ...")
     {'sources': '1', 'state': 'Aggregate [a], [a, count(1) AS n]'}
     """
     lines = _NUMBER.sub("", plan).splitlines()
-    sources = sum(bool(_SOURCE.search(line)) for line in lines)
+    # A plan of nothing but a source is told as that source alone.
+    sources = max(1, sum(bool(_SOURCE.search(line)) for line in lines))
     # A join with what is no stream keeps none.
     found = [match for line in lines if (match := _STATE.match(line))]
     state = [f"{one[1]}{one[2]}".strip() for one in found if one[1] != "Join" or sources > 1]
-    return {"sources": str(sources or ""), "state": "; ".join(state) or "nothing"}
+    return {"sources": str(sources), "state": "; ".join(state) or "nothing"}
 
 
 def _read(folder: Path) -> Mapping[str, Any]:
