@@ -13,6 +13,7 @@ from tests.benchmarks import (
     imports,
     journal,
     many_tables,
+    merge,
     overhead,
     page,
     polling,
@@ -43,6 +44,7 @@ BENCHMARKS = {
     "resume": resume.run,
     "tables": many_tables.run,
     "fairness": fairness.run,
+    "merge": merge.run,
     "tpch": tpch.run,
     "sql": sql_nodes.run,
 }

@@ -320,6 +320,13 @@ def test_a_backfill_by_month_fills_a_table_part_by_part(
         expected.to_dict()
     )
     assert {row.month for row in rows} == {"2013-02", "2013-03"}
+    seen = session.with_slices("month=2013-02").catalog.load("planes_seen").collect()
+    days = (
+        flights.dropna(subset=["tailnum"])
+        .groupby("tailnum")[["month", "day"]]
+        .apply(lambda part: max(zip(part["month"], part["day"], strict=True)))
+    )
+    assert {row.tailnum: (row.last_day.month, row.last_day.day) for row in seen} == days.to_dict()
     states = [row.cells[0].state for row in session.slices("month=2013-01..2013-04", "monthly")]
     assert states == ["missing", "done", "done", "missing"]
 

@@ -9,7 +9,7 @@ import sys
 from importlib import import_module
 
 #: Modules of this package with ``run() -> int``, which returns how many wrongs it has found.
-LOADS = ("kills", "resumes", "random_dags", "concurrent_runs")
+LOADS = ("kills", "stream_kills", "resumes", "random_dags", "concurrent_runs")
 
 
 def main(names: list[str]) -> int:

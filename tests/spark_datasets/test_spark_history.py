@@ -19,7 +19,7 @@ from sparkpipe.datasets.spark.maintaining import (
     restore,
     vacuum,
 )
-from sparkpipe.errors import DataSetError
+from sparkpipe.errors import DataSetError, RunFailedError
 from sparkpipe.events import RunDescription, describing
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
@@ -35,14 +35,8 @@ pytestmark = pytest.mark.delta
 @pytest.fixture
 def classic(spark: SparkSession) -> Iterator[SparkSession]:
     """The session of the tests, which data sets of the test use."""
-    # By itself a vacuum lists files in ten thousand tasks.
-    tasks = "spark.sql.sources.parallelPartitionDiscovery.parallelism"
-    spark.conf.set(tasks, "2")
-    try:
-        with activated(SparkProvider(session=spark)):
-            yield spark
-    finally:
-        spark.conf.unset(tasks)
+    with activated(SparkProvider(session=spark)):
+        yield spark
 
 
 def make_catalog(folder: Path) -> DataCatalog:
@@ -120,3 +114,53 @@ def test_a_save_of_a_run_has_no_effect_when_it_is_made_again(
         DeltaTableDataSet(str(added), save_args=wanted).save(classic.range(0))
     assert "it is not clustered, not by id (cluster_by)" in caplog.text
     assert "it lacks the constraint few (id < 9)" in caplog.text
+
+
+def test_a_node_reads_what_has_changed_since_it_last_ran_well(
+    classic: SparkSession, tmp_path: Path
+) -> None:
+    catalog = make_catalog(tmp_path)
+    added = str(tmp_path / "added")
+    catalog.save("added", classic.range(1))
+    catalog.save("added", classic.range(1, 2))
+    seen: list[list[tuple[int, str]]] = []
+
+    def look(news: DataFrame) -> None:
+        seen.append([tuple(row) for row in news.select("id", "_change_type").collect()])  # type: ignore[misc]
+
+    def read(before: dict[str, str]) -> None:
+        pipe = pipeline([node(look, "news", None, name="look")])
+        with describing(RunDescription(read_before={"look": before})):
+            SequentialRunner().run(pipe, catalog, session_id="run")
+
+    last = versions(Path(added))[-1]
+    for before in ({}, {added: str(last - 1)}, {added: str(last)}):
+        read(before)
+    assert [sorted(one) for one in seen] == [
+        [(0, "insert"), (1, "insert")],
+        [(1, "insert")],
+        [],
+    ]
+    with pytest.raises(RunFailedError, match=r"has read version 9.*made anew"):
+        read({added: "9"})
+    classic.range(1).write.format("delta").save(f"{tmp_path}/plain")
+    off = DeltaTableDataSet(f"{tmp_path}/plain", load_args={"changes": {"since": 0}})
+    with pytest.raises(DataSetError, match=r"change data feed is off\. Turn it on: ALTER TABLE"):
+        off.load()
+
+
+def test_a_version_that_vacuum_has_taken_is_refused_before_any_job(
+    classic: SparkSession, tmp_path: Path
+) -> None:
+    table = DeltaTableDataSet(str(tmp_path / "t"))
+    table.save(classic.range(3))
+    table.save(classic.range(4))
+    first = DeltaTableDataSet(str(tmp_path / "t"), load_args={"version": 0})
+    assert first.load().count() == 3
+    (found,) = find_tables(DataCatalog({"t": table}), ["t"])
+    vacuum(classic, found, 0, below=True, dry_run=False)
+    with pytest.raises(DataSetError, match=r"vacuum has removed \d of its \d files"):
+        first.load()
+    assert table.load().count() == 4
+    with pytest.raises(DataSetError, match="no table of Delta in the catalog is called 'x\\*'"):
+        find_tables(DataCatalog({"t": table}), ["x*"])

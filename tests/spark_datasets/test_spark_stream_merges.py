@@ -88,3 +88,5 @@ def test_a_stream_is_merged_batch_by_batch_and_goes_on_after_a_failure(
     assert (mark["run"], mark["node"]) == ("r", "take")
     with pytest.raises(RunFailedError, match="it is that of node 'take', and is 'other' now"):
         run(lambda new: new, "other")
+    with pytest.raises(RunFailedError, match="its state was that of: nothing, and is 'Deduplicate"):
+        run(lambda new: new.dropDuplicates(["id"]))

@@ -1,4 +1,4 @@
-"""Functions that count the flights of a month."""
+"""Functions that look at the flights of a month."""
 
 from __future__ import annotations
 
@@ -31,3 +31,17 @@ def delays_by_day(flights: DataFrame, month: date, late_minutes: int) -> DataFra
         )
         .withColumn("month", F.lit(f"{month:%Y-%m}"))
     )
+
+
+def planes_seen(flights: DataFrame, month: date) -> DataFrame:
+    """Return for each plane the last day of the month on which it flew, and where from.
+
+    Args:
+        flights: One row for each flight of the year.
+        month: The first day of the month that is looked at.
+    """
+    from pyspark.sql import functions as F
+
+    flown = flights.where((F.trunc("date", "month") == F.lit(month)) & F.col("tailnum").isNotNull())
+    last = F.max_by("origin", F.struct("date", "time_hour", "origin"))
+    return flown.groupBy("tailnum").agg(F.max("date").alias("last_day"), last.alias("origin"))

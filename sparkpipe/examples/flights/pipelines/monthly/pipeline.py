@@ -1,6 +1,6 @@
-"""One node that runs for each month, and replaces the part of this month in a Delta table."""
+"""Nodes that run for each month: one replaces its part of a Delta table, one merges into it."""
 
-from sparkpipe.examples.flights.pipelines.monthly.nodes import delays_by_day
+from sparkpipe.examples.flights.pipelines.monthly.nodes import delays_by_day, planes_seen
 from sparkpipe.pipeline import Pipeline, node, pipeline
 
 
@@ -12,7 +12,8 @@ def create_pipeline() -> Pipeline:
                 delays_by_day,
                 ["flights", "slice:month", "params:late_minutes"],
                 "delays_by_day",
-            )
+            ),
+            node(planes_seen, ["flights", "slice:month"], "planes_seen"),
         ],
         tags="monthly",
     )

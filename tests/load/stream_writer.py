@@ -1,0 +1,49 @@
+"""A run of a stream that takes what is new, over and over: to be killed.
+
+``python -m tests.load.stream_writer FOLDER`` prints a line after each run that ended well.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from sparkpipe.io import DataCatalog
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner
+from sparkpipe.spark.session import SparkProvider, activated, get_spark
+from tests.load.kill_writer import SETTINGS
+
+
+def entries(folder: str) -> dict[str, dict[str, object]]:
+    """Return the entries of the catalog."""
+    stream = {"type": "spark.SparkStreamingDataSet"}
+    return {
+        "numbers": {
+            **stream,
+            "filepath": f"{folder}/in",
+            "file_format": "json",
+            "load_args": {"schema": "n LONG", "maxFilesPerTrigger": 1},
+        },
+        "taken": {
+            **stream,
+            "filepath": f"{folder}/out",
+            "file_format": "delta",
+            "save_args": {"checkpoint": f"{folder}/checkpoint"},
+        },
+    }
+
+
+def main(folder: str) -> None:
+    logging.getLogger("sparkpipe").setLevel("ERROR")
+    pipe = pipeline([node(lambda numbers: numbers, "numbers", "taken", name="take")])
+    with activated(SparkProvider(SETTINGS)):
+        get_spark()
+        print("ready", flush=True)
+        while True:
+            SequentialRunner().run(pipe, DataCatalog.from_config(entries(folder)))
+            print("ran", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
