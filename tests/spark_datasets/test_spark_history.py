@@ -35,8 +35,14 @@ pytestmark = pytest.mark.delta
 @pytest.fixture
 def classic(spark: SparkSession) -> Iterator[SparkSession]:
     """The session of the tests, which data sets of the test use."""
-    with activated(SparkProvider(session=spark)):
-        yield spark
+    # By itself a vacuum lists files in ten thousand tasks.
+    tasks = "spark.sql.sources.parallelPartitionDiscovery.parallelism"
+    spark.conf.set(tasks, "2")
+    try:
+        with activated(SparkProvider(session=spark)):
+            yield spark
+    finally:
+        spark.conf.unset(tasks)
 
 
 def make_catalog(folder: Path) -> DataCatalog:
