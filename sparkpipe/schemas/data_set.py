@@ -154,10 +154,12 @@ class SchemaDataSet(DelegatingDataSet):
             )
 
     def _problems(self) -> list[str]:
-        wrong = schema_problems(self._given)
+        inner = super()._problems()
         if self.known_schema is not None:
-            wrong = format_problems(self.known_schema, unwrapped(self._dataset))
-        return [*wrong, *super()._problems()]
+            return [*format_problems(self.known_schema, unwrapped(self._dataset)), *inner]
+        if self._selects and any("schema" in one for one in inner):
+            return inner  # the class inside has told it of the same schema
+        return [*schema_problems(self._given), *inner]
 
 
 def _call_and_fit(data_set: SchemaDataSet, part: Any) -> Any:

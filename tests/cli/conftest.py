@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,11 @@ from cli_project import ShopProject, make_shop
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> ShopProject:
-    return make_shop(tmp_path / "shop project")
+def shop(tmp_path: Path) -> Iterator[ShopProject]:
+    yield make_shop(tmp_path / "shop project")
+    # Of a session in this process: the next test has another package of this name.
+    for name in [one for one in sys.modules if one.partition(".")[0] == "shop"]:
+        del sys.modules[name]
 
 
 @pytest.fixture

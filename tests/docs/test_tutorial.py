@@ -192,6 +192,7 @@ def copy_of_checkout(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.timeout(1500)  # three sessions, and a cluster
 def test_the_tutorial_runs_as_written_in_a_fresh_environment(newcomer: Newcomer) -> None:
     for program in ("sparkpipe", "python", "pytest"):
         assert "/environment/bin/" in newcomer.program(f"command -v {program}").stdout

@@ -27,22 +27,23 @@ from sparkpipe.plan import make_plan
 from sparkpipe.report.runs.watching import watch_run
 
 PLAN = make_plan(pipeline([node(len, "xs", "n", name="count"), node(abs, "n", "m", name="size")]))
-NOW = time.time()
-STARTED = RunStarted("r1", PLAN, pipeline="shop", time=NOW)
-EVENTS: list[Event] = [
-    NodeStarted("r1", "count", NOW),
-    NodeEnded("r1", "count", "done", NOW, NOW + 2),
-    NodeStarted("r1", "size", NOW + 2),
-    NodeEnded(
-        "r1",
-        "size",
-        "failed",
-        NOW + 2,
-        NOW + 3,
-        error=ErrorReport("ValueError", "ValueError: no", "nodes.py:3 in size"),
-    ),
-    RunEnded("r1", "failed", {"done": 1, "failed": 1}, 3.0),
-]
+
+
+def started() -> RunStarted:
+    return RunStarted("r1", PLAN, pipeline="shop")
+
+
+def events() -> list[Event]:
+    """Return what happens to the nodes of a run that begins now."""
+    now = time.time()
+    error = ErrorReport("ValueError", "ValueError: no", "nodes.py:3 in size")
+    return [
+        NodeStarted("r1", "count", now),
+        NodeEnded("r1", "count", "done", now, now + 2),
+        NodeStarted("r1", "size", now + 2),
+        NodeEnded("r1", "size", "failed", now + 2, now + 3, error=error),
+        RunEnded("r1", "failed", {"done": 1, "failed": 1}, 3.0),
+    ]
 
 
 def watch(
@@ -63,11 +64,11 @@ def watch(
 def test_nodes_are_told_as_they_end_until_the_run_has_ended(tmp_path: Path, place: str) -> None:
     path = str(tmp_path) if place == "folder" else f"memory://{tmp_path}"
     writer = JournalWriter(path)
-    writer.on_event(STARTED)
-    writer.on_event(EVENTS[0])
+    writer.on_event(started())
+    first, *left = events()
+    writer.on_event(first)
     while place == "address" and not Journal(path).names():
         time.sleep(0.001)  # a thread writes there
-    left = EVENTS[1:]
 
     def go_on(line: str) -> None:
         for event in left[:2]:
@@ -113,7 +114,7 @@ def test_a_run_that_died_is_told_to_have_died(tmp_path: Path) -> None:
 def test_silence_is_death_only_where_nobody_can_tell(tmp_path: Path) -> None:
     path = f"memory://{tmp_path}"
     writer = JournalWriter(path)
-    writer.on_event(STARTED)
+    writer.on_event(started())
     while not Journal(path).names():
         time.sleep(0.001)
 
@@ -123,6 +124,6 @@ def test_silence_is_death_only_where_nobody_can_tell(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_removed_meanwhile_ends_the_watch(tmp_path: Path) -> None:
-    JournalWriter(str(tmp_path)).on_event(STARTED)
+    JournalWriter(str(tmp_path)).on_event(started())
     with pytest.raises(RunNotFoundError):
         watch(str(tmp_path), lambda line: Journal(str(tmp_path)).remove("r1"))

@@ -65,6 +65,7 @@ def test_what_spark_takes_is_no_problem(entry: dict[str, Any]) -> None:
     assert _problems(**entry) == []
 
 
+FIELD = {"name": "day", "type": "date", "nullable": True, "metadata": {}}
 TABLE = {"type": "spark.SparkTableDataSet", "table": "sales.orders"}
 JDBC = {"type": "spark.SparkJDBCDataSet", "url": "jdbc:derby:db", "table": "orders"}
 STREAM = {"type": "spark.SparkStreamingDataSet", "filepath": "in", "file_format": "json"}
@@ -78,7 +79,8 @@ HIVE = {"type": "spark.SparkHiveDataSet", "database": "sales", "table": "orders"
             {**TABLE, "write_mode": "upsrt"},
             "write_mode 'upsrt' is not known. Did you mean 'upsert'?",
         ),
-        ({**TABLE, "write_mode": "merge"}, "It is one of overwrite, append, ignore"),
+        ({**TABLE, "write_mode": "zzz"}, "It is one of overwrite, append, ignore"),
+        ({**TABLE, "write_mode": "merge"}, "a merge needs the columns by which rows are told"),
         ({**TABLE, "write_mode": "upsert"}, "upsert needs the columns by which rows are told"),
         (
             {**TABLE, "write_mode": "upsert", "primary_key": "id", "file_format": "parquet"},
@@ -122,7 +124,7 @@ def test_what_is_wrong_with_other_types_is_told(entry: dict[str, Any], told: str
     "entry",
     [
         {**TABLE, "write_mode": "UPSERT", "primary_key": ["a", "b"], "versioned": True},
-        {**TABLE, "schema": {"type": "struct", "fields": []}, "partition_columns": ["day"]},
+        {**TABLE, "schema": {"type": "struct", "fields": [FIELD]}, "partition_columns": ["day"]},
         {**TABLE, "type": "databricks.ManagedTableDataset", "owner_group": "sales"},
         {**HIVE, "write_mode": "upsert", "table_pk": ["id"], "save_args": {"format": "parquet"}},
         {**JDBC, "load_args": {"predicates": ["a = 1"], "properties": {"fetchsize": 5}}},
