@@ -422,10 +422,11 @@ class RunDescription:
         slices: The slice that the run is of, by the names of its dimensions.
         resumes: The run that this one continues; empty if it is a run of its own.
         options: What else it was asked for, as far as it was: ``load_versions``, ``defer``,
-            ``only_missing``, ``changed`` and ``job_run_id``.
+            ``only_missing``, ``changed``, ``force`` and ``job_run_id``.
         identities: What makes each node what it is, by its name; see :class:`RunStarted`.
         origin: The first of the runs that it continues, one after the other; empty if it is a run
             of its own.
+        anew: The nodes of which saves count as this run's own, whatever it continues.
         read_before: By the names of nodes, which version of each input by its location a node has
             read when it last ran well.
     """
@@ -441,6 +442,7 @@ class RunDescription:
     options: Mapping[str, Any] = field(default_factory=dict)
     identities: Mapping[str, Any] = field(default_factory=dict)
     origin: str = ""
+    anew: frozenset[str] = frozenset()
     read_before: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 

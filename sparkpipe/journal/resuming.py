@@ -11,7 +11,13 @@ from typing import Any
 
 from sparkpipe.errors import SparkpipeError
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.declared import save_effect, saves_once, state_of
+from sparkpipe.io.declared import (
+    is_memory_only,
+    save_effect,
+    saves_once,
+    state_of,
+    state_to_load,
+)
 from sparkpipe.io.presence import is_known_present
 from sparkpipe.journal.identity import NodeIdentity
 from sparkpipe.journal.reading import Journal, RunNotFoundError
@@ -37,7 +43,8 @@ class Continued:
         begun: What they did last with nodes that started, and did not end well.
         planned: The nodes that the first of them was to run, where it left out what was there; None
             where it was to run all that were selected.
-        origin: The name of the first of them.
+        origin: The name of the first of them, or of the last that ran again what had changed: those
+            since then count as one, whose saves have an effect once.
     """
 
     run: RunRecord
@@ -76,7 +83,7 @@ class Continued:
         begun: dict[str, NodeRecord] = {}
         planned: frozenset[str] | None = None
         one: RunRecord | None = run
-        origin = run.run_id
+        origin, is_origin_known = run.run_id, False
         for _ in range(_MOST_RUNS):
             if one is None:
                 break
@@ -87,8 +94,10 @@ class Continued:
                     finished[name] = record
                 elif record.started:
                     begun[name] = record
-            # What it knew may be forgotten, but not its name.
-            origin = one.resumes or one.run_id
+            if not is_origin_known:
+                is_origin_known = bool(one.options.get("changed") or one.options.get("force"))
+                # What it knew may be forgotten, but not its name.
+                origin = one.run_id if is_origin_known else one.resumes or one.run_id
             planned = frozenset(one.nodes) if one.options.get("only_missing") else None
             one = _continued_by(journal, one)
         return cls(run, finished, begun, planned, origin)
@@ -157,12 +166,44 @@ def _continued_by(journal: Journal, run: RunRecord) -> RunRecord | None:
         return None
 
 
+def find_anew(nodes: Iterable[Node], catalog: DataCatalog, continued: Continued) -> frozenset[str]:
+    """Return the nodes whose saves must not count as those that the continued run has begun.
+
+    Args:
+        nodes: Those that are to run.
+        catalog: Where their data is.
+        continued: The run that is continued; of nodes that it has finished it is known that their
+            inputs are what they were.
+
+    Returns:
+        The names of those that had begun, and of which an input is not known to be the same.
+    """
+    return frozenset(
+        node.name
+        for node in nodes
+        if (record := continued.begun.get(node.name)) is not None
+        and not all(_is_as_read(name, catalog, record) for name in node.input_names)
+    )
+
+
+def _is_as_read(name: str, catalog: DataCatalog, record: NodeRecord) -> bool:
+    if name not in catalog or is_memory_only(catalog[name]):
+        return True  # made by nodes, or a parameter, which is part of the identity
+    loaded = record.loaded.get(name)
+    return (
+        loaded is not None
+        and loaded.state is not None
+        and loaded.state == state_to_load(catalog[name])
+    )
+
+
 def find_doubled(
     nodes: Iterable[Node],
     catalog: DataCatalog,
     continued: Continued,
     last_good: Mapping[str, NodeRecord],
     identities: Mapping[str, NodeIdentity],
+    anew: frozenset[str] | None,
 ) -> list[str]:
     """Tell outputs to which a node may have added already what it would add again.
 
@@ -176,6 +217,7 @@ def find_doubled(
         continued: The run that is continued.
         last_good: What nodes did when they last ran well.
         identities: What makes nodes what they are now.
+        anew: As of :func:`find_anew`; None if no save counts as one of the continued run.
     """
     told = []
     for node in nodes:
@@ -183,7 +225,8 @@ def find_doubled(
         if record is None:
             continue
         added = _added_to(node, catalog)
-        if _is_same(record, identities.get(node.name)):
+        counts_once = anew is not None and node.name not in anew
+        if counts_once and _is_same(record, identities.get(node.name)):
             added = [name for name in added if not saves_once(catalog[name])]
         if node.name in continued.finished:  # needed for what it makes in memory
             how = "has finished, and what it adds is there"

@@ -15,7 +15,7 @@ from sparkpipe.events import RunDescription
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.journal.pruning import Pruning
-from sparkpipe.journal.resuming import Continued, claimed
+from sparkpipe.journal.resuming import Continued, claimed, find_anew
 from sparkpipe.logging import checked_logging_config
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import Plan, make_plan
@@ -234,6 +234,8 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
         name: list(names) for name, names in selection.filters().items() if name != "node_namespace"
     }
     env = parts.environment
+    # What runs again because it has changed saves anew.
+    is_anew = request.relation.changed or request.relation.force
     return PreparedRun(
         plan,
         pipeline,
@@ -265,7 +267,10 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
             resumes="" if continued is None else continued.run.run_id,
             options=_options_of(session, request, continued),
             identities={name: one.as_dict() for name, one in parts.memory.identities.items()},
-            origin="" if continued is None else continued.origin,
+            origin="" if continued is None or is_anew else continued.origin,
+            anew=frozenset()
+            if continued is None
+            else find_anew(pipeline.nodes, catalog, continued),
             read_before=parts.memory.versions_read(),
         ),
         (

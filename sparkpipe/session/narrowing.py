@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sparkpipe.errors import PreflightError
 from sparkpipe.io import DataCatalog
 from sparkpipe.journal.changes import DataFlow, Decision, decide
-from sparkpipe.journal.resuming import Continued, find_doubled
+from sparkpipe.journal.resuming import Continued, find_anew, find_doubled
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import make_plan
 from sparkpipe.plan.missing import Decisions, find_missing
@@ -66,8 +66,10 @@ def narrow(
     narrowed = _left_of(continued, selected, catalog, changes, with_changed=relation.changed)
     if not relation.force:
         problems = [] if relation.changed else _differences(continued, changes)
+        nodes = narrowed.pipeline.nodes
+        anew = None if relation.changed else find_anew(nodes, catalog, continued)
         problems += find_doubled(
-            narrowed.pipeline.nodes, catalog, continued, memory.last_good, memory.identities
+            nodes, catalog, continued, memory.last_good, memory.identities, anew
         )
         if problems:
             raise PreflightError(

@@ -74,6 +74,9 @@ def names_of(given: str | Iterable[str] | None) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given or ())
 
 
+_WRITTEN_DOWN = ("changed", "force", "only_missing", "job_run_id")
+
+
 @dataclass(frozen=True)
 class Relation:
     """How a run stands to earlier ones.
@@ -103,7 +106,7 @@ class Relation:
 
     def options(self) -> dict[str, Any]:
         """Return what of it is written down, as far as it was asked for."""
-        told = {name: getattr(self, name) for name in ("changed", "only_missing", "job_run_id")}
+        told = {name: getattr(self, name) for name in _WRITTEN_DOWN}
         return {name: value for name, value in told.items() if value}
 
     @classmethod

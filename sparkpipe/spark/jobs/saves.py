@@ -100,7 +100,8 @@ class Saves:
             self._tried.add((node, target, number))
         key = ""
         if identity:
-            origin = about.origin or self._run_id
+            origin = "" if node in about.anew else about.origin
+            origin = origin or self._run_id
             key = _digest([origin, node, target, dict(about.slices), identity])
         code = _digest(identity.get("code")) if identity else ""
         yield SaveMark(self._run_id, node, about.slices, code, number, key, is_first)
