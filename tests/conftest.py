@@ -51,6 +51,9 @@ SPARK_SETTINGS = {
     "spark.sql.ansi.enabled": True,
     # Tests are many small jobs: they end before the second compiler has paid for itself.
     "spark.profile": "dev",
+    # What Spark and Delta keep of hundreds of tests fills the gigabyte that is the default, and then
+    # each job waits for the garbage collector.
+    "spark.driver.memory": "4g",
 }
 
 
