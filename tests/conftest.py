@@ -51,7 +51,7 @@ SPARK_SETTINGS = {
     "spark.sql.ansi.enabled": True,
     # Tests are many small jobs: they end before the second compiler has paid for itself.
     "spark.profile": "dev",
-    # What Spark and Delta keep of hundreds of tests fills the gigabyte that is the default, and then
+    # What Spark and Delta keep of hundreds of tests fills the gigabyte that is the default: then
     # each job waits for the garbage collector.
     "spark.driver.memory": "4g",
 }
