@@ -11,8 +11,7 @@ from sparkpipe.schemas.comparing import fits
 from sparkpipe.schemas.model import Column, DataType, Schema
 from sparkpipe.schemas.reading import read_schema
 
-# By the names of NumPy and of pandas' own types.
-_PANDAS = {
+_SAME = {
     "bool": "boolean",
     "int8": "tinyint",
     "int16": "smallint",
@@ -21,20 +20,17 @@ _PANDAS = {
     "uint8": "smallint",
     "uint16": "int",
     "uint32": "bigint",
+}
+# By the names of NumPy and of pandas' own types.
+_PANDAS = {
+    **_SAME,
     "float16": "float",
     "float32": "float",
     "float64": "double",
     "str": "string",
 }
 _ARROW = {
-    "bool": "boolean",
-    "int8": "tinyint",
-    "int16": "smallint",
-    "int32": "int",
-    "int64": "bigint",
-    "uint8": "smallint",
-    "uint16": "int",
-    "uint32": "bigint",
+    **_SAME,
     "halffloat": "float",
     "float": "float",
     "double": "double",

@@ -269,7 +269,7 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
             identities={name: one.as_dict() for name, one in parts.memory.identities.items()},
             origin="" if continued is None or is_anew else continued.origin,
             anew=frozenset()
-            if continued is None
+            if continued is None or is_anew
             else find_anew(pipeline.nodes, catalog, continued),
             read_before=parts.memory.versions_read(),
         ),

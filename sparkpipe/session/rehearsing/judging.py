@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterator
 from typing import Any
 
 from sparkpipe.errors import PipelineError
@@ -15,6 +14,7 @@ from sparkpipe.schemas import Schema
 from sparkpipe.schemas.formats import format_problems
 from sparkpipe.schemas.frames import is_pandas_frame
 from sparkpipe.schemas.policy import SchemaError
+from sparkpipe.spark.failures.judging import causes_of
 
 # Raised whatever the data is.
 _OF_CODE = (ImportError, NameError, NotImplementedError, PipelineError, SchemaError, SyntaxError)
@@ -28,7 +28,7 @@ def is_wrong(exc: BaseException) -> bool:
     Args:
         exc: What it has raised on data without rows.
     """
-    return any(map(_tells_of_code, _causes(exc)))
+    return any(map(_tells_of_code, causes_of(exc)))
 
 
 def _tells_of_code(exc: BaseException) -> bool:
@@ -48,15 +48,6 @@ def _tells_of_code(exc: BaseException) -> bool:
 def _of_analysis() -> tuple[type[BaseException], ...]:
     found = getattr(sys.modules.get("pyspark.errors"), "AnalysisException", None)
     return (found,) if isinstance(found, type) else ()
-
-
-def _causes(exc: BaseException) -> Iterator[BaseException]:
-    seen: list[BaseException] = []
-    link: BaseException | None = exc
-    while link is not None and link not in seen:
-        seen.append(link)
-        yield link
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
 
 
 def _is_frame(value: Any) -> bool:

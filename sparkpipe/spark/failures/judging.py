@@ -91,7 +91,7 @@ def is_cancellation(exc: BaseException) -> bool:
     return any(
         isinstance(error, (NodeStopped, NodeCancelledError))
         or any(map(is_cancelled, failure_links(error)))
-        for error in _chain(exc)
+        for error in causes_of(exc)
     )
 
 
@@ -164,7 +164,8 @@ def _causes(exc: BaseException) -> Iterator[BaseException]:
         link = link.__cause__
 
 
-def _chain(exc: BaseException) -> Iterator[BaseException]:
+def causes_of(exc: BaseException) -> Iterator[BaseException]:
+    """Give an error, what caused it or was handled when it was raised, and so on."""
     seen: list[BaseException] = []
     link: BaseException | None = exc
     while link is not None and link not in seen:
