@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -64,6 +65,22 @@ def test_an_append_that_fails_adds_nothing(spark: SparkSession, tmp_path: Path) 
     data_set.save(read_before.selectExpr("id + 10 AS id"))
     assert numbers(data_set) == [0, 1, 10, 11]
     assert [p.name for p in tmp_path.iterdir()] == ["t"]
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "json"])
+def test_a_task_that_ends_late_leaves_nothing_of_a_save_that_failed(
+    spark: SparkSession, tmp_path: Path, file_format: str
+) -> None:
+    # Neither an interrupt nor a cancelled job ends the fold over a long array in a row.
+    late = "aggregate(sequence(0, 800000), id, (sum, x) -> sum + length(sha2(string(x), 256)))"
+    rows = spark.range(0, 2, 1, 2).where(f"if(id = 0, raise_error('lost'), {late}) > 0")
+    with pytest.raises(DataSetError, match="lost"):
+        SparkDataSet(str(tmp_path / "t"), file_format).save(rows)
+    assert [*tmp_path.iterdir()] == []
+    executors: Any = spark.sparkContext._jsc.sc().statusStore()
+    while executors.executorList(True).head().activeTasks():
+        time.sleep(0.05)
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_an_append_to_a_file_leaves_it(spark: SparkSession, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sparkpipe.datasets.spark.delta_log import Commit, read_commit, versions
 from sparkpipe.datasets.spark.names import TableName
 from sparkpipe.datasets.spark.paths import local_path
+from sparkpipe.datasets.spark.tagged import TaggedJobs
 from sparkpipe.io.facts import is_asked, note
 from sparkpipe.spark.active import is_connect
 
@@ -40,7 +41,6 @@ _TELLING = ("parquet", "csv", "json", "orc", "text", "avro", "xml", "delta", "hi
 _NO_DATA = (".", "_")
 # Spark's store learns of the end of a job a moment after the thread that waits for it.
 _LATE_SECONDS = 2.0
-_STEP_SECONDS = 0.002
 
 
 @dataclass
@@ -218,19 +218,17 @@ class _Tasks:
 
     def __init__(self, frame: DataFrame) -> None:
         self.frame = frame
-        self._context = frame.sparkSession.sparkContext
-        self._scala_context: Any = self._context._jsc.sc()
-        self._tag = f"sparkpipe-save-{os.urandom(8).hex()}"
-        self._context.addJobTag(self._tag)
+        self._jobs = TaggedJobs(frame.sparkSession)
+        self._store: Any = frame.sparkSession.sparkContext._jsc.sc().statusStore()
 
     def close(self) -> None:
-        self._context.removeJobTag(self._tag)
+        self._jobs.close()
 
     def written(self, file_format: str) -> Written:
         written = self._told()
         if written is not None and not written.rows and not written.bytes:
             # Nothing was written, or of no job has been told yet.
-            self._scala_context.listenerBus().waitUntilEmpty(int(_LATE_SECONDS * 1000))
+            self._jobs.wait_for_news(_LATE_SECONDS)
             written = self._told()
         if written is None:
             return Written()
@@ -242,31 +240,17 @@ class _Tasks:
 
     def _told(self) -> Written | None:
         """Return what the store has of the jobs by now; None if it cannot be right."""
-        tracker, store = self._scala_context.statusTracker(), self._scala_context.statusStore()
-        ends = time.monotonic() + _LATE_SECONDS
         rows = size = 0
-        for number in tracker.getJobIdsForTag(self._tag):
-            stages = list(_ended(tracker, number, ends).stageIds())
+        for stages in self._jobs.ended(time.monotonic() + _LATE_SECONDS):
             if not stages:  # a job over no partition
                 continue
             # Only the last stage of a job gives its rows away.
-            stage = store.lastStageAttempt(max(stages))
+            stage = self._store.lastStageAttempt(max(stages))
             if stage.attemptId() > 0:  # the tasks that went well before are not of this attempt
                 return None
             rows += stage.outputRecords()
             size += stage.outputBytes()
         return Written(rows, size)
-
-
-def _ended(tracker: Any, number: int, ends: float) -> Any:
-    """Return what is known of a job when its end is known."""
-    while True:
-        job = tracker.getJobInfo(number).get()
-        if str(job.status()) != "RUNNING":
-            return job
-        if time.monotonic() > ends:
-            raise TimeoutError(f"Spark has not told the end of job {number}.")
-        time.sleep(_STEP_SECONDS)
 
 
 class _Observed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -45,6 +46,7 @@ from sparkpipe.datasets.spark.paths import (
 from sparkpipe.datasets.spark.pinned import note_write, reads_changes, version_of
 from sparkpipe.datasets.spark.reading import Place, load_table
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
+from sparkpipe.datasets.spark.tagged import without_late_tasks
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractVersionedDataSet, SaveEffect, Version, glob_paths
 from sparkpipe.io.declared import location_of
@@ -228,14 +230,16 @@ class SparkDataSet(AbstractVersionedDataSet):
 
     def _save_directly(self, data: DataFrame, path: PurePosixPath) -> None:
         find = partial(self._local, path) if self._is_delta else None
+        is_removed = self._version is not None  # what is not complete is no version
         try:
             with (
+                without_late_tasks(data.sparkSession) if is_removed else nullcontext(),
                 marked(self._own_target(path)) as mark,
                 accounting(data, self._file_format, find_delta=find) as account,
             ):
                 self._write(account.frame, self._for_spark(path), mark)
         except BaseException:
-            if self._version is not None:  # what is not complete is no version
+            if is_removed:
                 remove(self._for_spark(path.parent))
             raise
 
@@ -243,6 +247,7 @@ class SparkDataSet(AbstractVersionedDataSet):
         home = None if self._version is None else self._local(self._filepath)
         with (
             replacing_folder(target, home, self._meeting(data)) as staging,
+            without_late_tasks(data.sparkSession),
             accounting(data, self._file_format, folder=staging) as account,
         ):
             self._write(account.frame, spark_path(staging.as_posix()))
