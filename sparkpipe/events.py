@@ -73,6 +73,8 @@ class DataSetReport:
             its ``state()``; None where that cannot be told cheaply.
         lag: How many records or files of its source a stream had still to take when it ended; None
             where nobody tells.
+        columns: Names and types of the first columns of a frame that was saved, by the words of its
+            library; empty where that is not known at no cost.
     """
 
     name: str
@@ -86,6 +88,7 @@ class DataSetReport:
     is_lazy: bool = False
     state: str | None = None
     lag: int | None = None
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,12 @@ def is_spark_frame(data: Any) -> bool:
     return isinstance(frame, type) and isinstance(data, frame)
 
 
+def is_pandas_frame(data: Any) -> bool:
+    """Whether ``data`` is a frame of pandas; never imports it."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(data, pandas.DataFrame)
+
+
 def is_pandas_on_spark(data: Any) -> bool:
     """Whether ``data`` is of pandas' API on Spark: like a frame of pandas, but in Spark."""
     return type(data).__module__.startswith("pyspark.pandas.")

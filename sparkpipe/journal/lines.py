@@ -105,6 +105,8 @@ def _report(one: DataSetReport) -> str:
         told += f', "state": {_text(str(one.state))}'
     if one.lag is not None:
         told += f', "lag": {int(one.lag)}'
+    if one.columns:
+        told += f', "columns": {_dumps(one.columns)}'
     return f"{told}}}"
 
 
@@ -150,9 +152,15 @@ def data_sets_of(told: Mapping[str, Any]) -> tuple[DataSetReport, ...]:
     """Return what was loaded and saved, of which a line tells."""
     plain = {"name": "", "type": "", "location": "", "direction": "load", "seconds": 0.0}
     return tuple(
-        DataSetReport(**{name: value for name, value in (plain | one).items() if name in _REPORT})
+        DataSetReport(
+            **{name: _fixed(value) for name, value in (plain | one).items() if name in _REPORT}
+        )
         for one in told.get("data_sets", ())
     )
+
+
+def _fixed(value: Any) -> Any:
+    return tuple(map(_fixed, value)) if isinstance(value, list) else value
 
 
 def checks_of(told: Mapping[str, Any]) -> tuple[CheckReport, ...]:

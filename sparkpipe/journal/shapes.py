@@ -46,6 +46,10 @@ def _list_of(check: Check) -> Check:
     return lambda value: isinstance(value, list) and all(map(check, value))
 
 
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_text, value))
+
+
 def _record(required: tuple[str, ...], checks: Mapping[str, Check]) -> Check:
     def check(value: Any) -> bool:
         return _is_mapping(value) and all(one in value for one in required) and _fits(value, checks)
@@ -65,6 +69,7 @@ _DATA_SET: dict[str, Check] = {
     **dict.fromkeys(("rows", "bytes", "lag"), _or_none(_is_count)),
     "seconds": _is_number,
     "is_lazy": _is_flag,
+    "columns": _list_of(_is_pair),
 }
 _CHECK: dict[str, Check] = {
     **dict.fromkeys(("data_set", "check", "direction", "outcome", "told", "quarantine"), _is_text),

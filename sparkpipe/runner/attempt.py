@@ -22,6 +22,7 @@ from sparkpipe.errors import (
     first_line,
 )
 from sparkpipe.events import CheckReport, DataSetReport, Direction, observing_only
+from sparkpipe.io.columns import columns_of
 from sparkpipe.io.core import is_spark_frame, reason_of
 from sparkpipe.io.declared import is_memory_only, location_of, state_of, state_to_load, unwrapped
 from sparkpipe.io.facts import gathering
@@ -357,7 +358,7 @@ class Attempt:
             if self._reports is None:
                 self._catalog.save(name, data)
             else:
-                self._account("save", name, partial(self._catalog.save, name, data))
+                self._account("save", name, partial(self._catalog.save, name, data), data)
             if may_there_be_frames():
                 self._keep(name, data)
         except Exception as exc:
@@ -370,7 +371,9 @@ class Attempt:
         if hook is not None:
             hook.after_dataset_saved(dataset_name=name, data=data, node=self._node)
 
-    def _account(self, direction: Direction, name: str, call: Callable[[], Any]) -> Any:
+    def _account(
+        self, direction: Direction, name: str, call: Callable[[], Any], saved: Any = None
+    ) -> Any:
         """Load or save, and keep what is to be told of it."""
         assert self._reports is not None
         data_set = self._catalog[name]
@@ -400,6 +403,7 @@ class Attempt:
             facts.version,
             state=state,
             lag=facts.lag,
+            columns=() if in_memory else columns_of(saved),
         )
         return result
 
@@ -421,7 +425,8 @@ class Attempt:
         if self._run is not None and self._run.frames.is_computed(name):
             return
         report = self._reports[direction, name]
-        self._reports[direction, name] = replace(report, is_lazy=True)
+        columns = columns_of(data) if direction == "save" else ()
+        self._reports[direction, name] = replace(report, is_lazy=True, columns=columns)
 
     def _persist(self, name: str) -> bool | str | None:
         """Return what the catalog says of persisting frames."""

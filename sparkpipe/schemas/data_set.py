@@ -9,10 +9,10 @@ from typing import Any
 from sparkpipe.io import foreign
 from sparkpipe.io.declared import unwrapped
 from sparkpipe.io.delegating import DelegatingDataSet
-from sparkpipe.io.kinds import is_pandas_on_spark, is_spark_frame
+from sparkpipe.io.kinds import is_pandas_frame, is_pandas_on_spark, is_spark_frame
 from sparkpipe.schemas.comparing import Difference, compare, fits, is_wider
 from sparkpipe.schemas.formats import format_problems
-from sparkpipe.schemas.frames import fits_outside_of_spark, is_pandas_frame, schema_of
+from sparkpipe.schemas.frames import fits_outside_of_spark, schema_of
 from sparkpipe.schemas.model import Schema, twice
 from sparkpipe.schemas.policy import SchemaError, refuse, refused
 from sparkpipe.schemas.reading import path_of, read_schema, schema_problems

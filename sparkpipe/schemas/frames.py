@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from sparkpipe.io.kinds import is_pandas_on_spark, is_spark_frame
+from sparkpipe.io.kinds import is_pandas_frame, is_pandas_on_spark, is_spark_frame
 from sparkpipe.schemas.comparing import fits
 from sparkpipe.schemas.model import Column, DataType, Schema
 from sparkpipe.schemas.reading import read_schema
@@ -69,12 +69,6 @@ def schema_of(data: Any) -> Schema | None:
     if _is_arrow(data):
         return _of_arrow(data)
     return None
-
-
-def is_pandas_frame(data: Any) -> bool:
-    """Whether data is a frame of pandas; never imports it."""
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(data, pandas.DataFrame)
 
 
 def _is_arrow(data: Any) -> bool:

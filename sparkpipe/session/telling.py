@@ -13,7 +13,7 @@ from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import target_of
 from sparkpipe.project.context import configuration
 from sparkpipe.redaction import redacted_text
-from sparkpipe.session.rehearsing.inputs import declared_schema
+from sparkpipe.schemas.declared import declared_schema
 from sparkpipe.session.remembering import secrets_of
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pandas as pd
 import pytest
 import runner_nodes as nodes
 from jsonschema import Draft202012Validator
@@ -28,6 +29,7 @@ from sparkpipe.events import NodeEnded, RunDescription, describing, observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.journal import Journal, JournalWriter
 from sparkpipe.pipeline import Pipeline, node, pipeline
+from sparkpipe.report.runs.differing import Differences
 from sparkpipe.runner import (
     AbstractRunner,
     HybridRunner,
@@ -433,6 +435,31 @@ def test_no_secret_enters(tmp_path: Path) -> None:
     with describing(description), pytest.raises(RunFailedError):
         written(tmp_path / "runs", SequentialRunner(), pipe, catalog)
     assert "geheim" not in (tmp_path / "runs" / "run 1.jsonl").read_text()
+
+
+def test_the_columns_of_what_was_saved_are_written_and_those_that_differ_are_told(
+    tmp_path: Path,
+) -> None:
+    def make(run_id: str, **columns: list[Any]) -> None:
+        make_frame = node(lambda: pd.DataFrame(columns), None, "x", name="make")
+        wide = node(lambda: pd.DataFrame([range(300)]), None, "wide", name="widen")
+        catalog = DataCatalog({n: CSVDataSet(str(tmp_path / f"{n}.csv")) for n in ("x", "wide")})
+        with observing(JournalWriter(str(tmp_path / "runs"))):
+            SequentialRunner().run(pipeline([make_frame, wide]), catalog, session_id=run_id)
+
+    make("run 1", id=[1], price=[1], old=["a"])
+    make("run 2", price=[0.5], id=[2], new=[True])
+    validator = Draft202012Validator(SCHEMA)
+    for line in (tmp_path / "runs" / "run 1.jsonl").read_text().splitlines():
+        validator.validate(json.loads(line))
+    one, other = (Journal(str(tmp_path / "runs")).run(name) for name in ("run 1", "run 2"))
+    assert one.nodes["make"].saved["x"].columns[:2] == (("id", "int64"), ("price", "int64"))
+    assert len(one.nodes["widen"].saved["wide"].columns) == 200
+    (schema,) = (d for d in Differences(one, other) if d.kind == "schema")
+    assert schema.where == "x"
+    assert schema.before.startswith("price int64, old ")
+    assert schema.after == "price float64, new bool"
+    assert not [d for d in Differences(one, one) if d.kind == "schema"]
 
 
 def test_what_is_no_json_is_written_as_its_text(tmp_path: Path) -> None:

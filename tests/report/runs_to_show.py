@@ -13,7 +13,13 @@ HOSTILE = "</script><script>window.hacked=1</script><!--<img src=x onerror=windo
 
 def saved(name: str, rows: int) -> DataSetReport:
     place = "s3://me:geheim@bucket/x"
-    return DataSetReport(name, "pandas.CSVDataSet", place, "save", 0.1, rows=rows, bytes=rows * 9)
+    kind = "int64" if rows < 20 else "float64"
+    return DataSetReport(
+        *(name, "pandas.CSVDataSet", place, "save", 0.1),
+        rows=rows,
+        bytes=rows * 9,
+        columns=(("id", "int64"), ("price", kind)),
+    )
 
 
 def make_run(run_id: str = "b", rows: int = 20, started: float = 1000.0) -> RunRecord:
@@ -47,7 +53,9 @@ def make_run(run_id: str = "b", rows: int = 20, started: float = 1000.0) -> RunR
 def make_hostile() -> RunRecord:
     """Return a run with what would be markup and script in every field."""
     bad = HOSTILE
-    report = DataSetReport(*[bad] * 3, "save", 0.1, rows=3, version=bad, state=bad)
+    report = DataSetReport(
+        *[bad] * 3, "save", 0.1, rows=3, version=bad, state=bad, columns=((bad, bad),)
+    )
     failed = NodeRecord(
         *(bad, f"{bad}.one", (bad, f"params:{bad}"), (f"{bad}2",), "failed", 1.0, 3.0),
         error=ErrorReport(bad, bad, bad),

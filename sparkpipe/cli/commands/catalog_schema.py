@@ -70,7 +70,7 @@ def show_schema(
 
 
 def _declared(session: Session, name: str) -> Schema | None:
-    from sparkpipe.session.rehearsing.inputs import declared_schema
+    from sparkpipe.schemas.declared import declared_schema
 
     return declared_schema(session.catalog[name])
 

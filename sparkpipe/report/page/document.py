@@ -2,7 +2,8 @@
 
 It is made of a journal or a plan alone. What is not known is not in it. Its keys:
 
-- ``schema``, ``kind`` (``run`` or ``plan``), ``title``;
+- ``schema``, ``kind`` (``run`` or ``plan``), ``title``, ``most_columns`` (that are told of a data
+  set);
 - ``run``: the facts of a run or a plan, as text or plain values, ``problems`` and ``notes``;
 - ``nodes``: each with ``name``, ``state``, ``kind``, ``inputs``, ``outputs``, ``params``, and where
   known ``namespace``, ``layer``, ``tags``, ``reasons``, ``start`` (seconds since the run began),
@@ -11,7 +12,9 @@ It is made of a journal or a plan alone. What is not known is not in it. Its key
 - ``edges``: triples of two positions in ``nodes``, and the name of the data set between them;
 - ``lanes``: how many; ``path``: the nodes that decided how long the run took, and after what;
 - ``data_sets``: each with ``name``, ``type``, ``place``, ``writer`` and ``readers`` (positions),
-  ``rows``, ``bytes``, ``version``, and ``earlier`` with rows and bytes of the runs before;
+  ``rows``, ``bytes``, ``version``, ``columns`` (names and types), ``declared`` (columns of its
+  entry), ``as_of`` (the run before that wrote it, where this one did not), and ``earlier`` with
+  rows and bytes of the runs before;
 - ``earlier``: those runs, the oldest first;
 - ``comparison``: a run, how it differs, and the seconds of its nodes.
 """
@@ -22,6 +25,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sparkpipe.events import DataSetReport
+from sparkpipe.io.columns import MOST_COLUMNS
 from sparkpipe.journal import NodeRecord, RunRecord
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.transcoding import strip_transcoding
@@ -116,7 +120,7 @@ def document_of_plan(
 
 
 def _head(kind: str, title: str) -> dict[str, Any]:
-    return {"schema": SCHEMA, "kind": kind, "title": title}
+    return {"schema": SCHEMA, "kind": kind, "title": title, "most_columns": MOST_COLUMNS}
 
 
 def _spans(record: RunRecord) -> list[Span]:
@@ -288,6 +292,7 @@ def _of_report(one: DataSetReport) -> dict[str, Any]:
         "bytes": one.bytes,
         "version": one.version,
         "lazy": one.is_lazy,
+        "columns": one.columns,
     }
 
 
@@ -304,20 +309,25 @@ def _data_sets(
     told: dict[str, dict[str, Any]] = {}
 
     def tell(name: str) -> dict[str, Any]:
-        empty = {"name": name, "readers": [], "layer": project.layer_of(name)}
-        return told.setdefault(name, {**empty, **known.get(name, {})})
+        if name not in told:
+            of_entry = {"layer": project.layer_of(name), "declared": project.columns_of(name)}
+            told[name] = {"name": name, "readers": [], **of_entry, **known.get(name, {})}
+        return told[name]
 
     for position, node in enumerate(nodes):
         for name in node.get("inputs", ()):
             tell(name)["readers"].append(position)
         for name in node.get("outputs", ()):
             tell(name)["writer"] = position
+    written = {name for name in told if told[name].get("columns")}
     for record in before:
         reported = _reported(record)
         for name in told.keys() & reported.keys():
             facts = {what: reported[name][what] for what in ("rows", "bytes")}
             if any(value is not None for value in facts.values()):
                 told[name].setdefault("earlier", []).append({"run": record.run_id, **facts})
+            if reported[name]["columns"] and name not in written:
+                told[name] |= {"columns": reported[name]["columns"], "as_of": record.run_id}
     return [{k: v for k, v in one.items() if v or v == 0} for one in told.values()]
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from sparkpipe.io import DataCatalog
+from sparkpipe.io.columns import MOST_COLUMNS
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
 from sparkpipe.redaction import redacted_text
+from sparkpipe.schemas import Column
+from sparkpipe.schemas.declared import declared_schema
 
 # More of a function nobody reads on a page.
 _LONGEST_CODE = 8_000
@@ -54,18 +58,41 @@ class Project:
         told = {"namespace": node.namespace, "tags": sorted(node.tags)} | code_of(node.func)
         return {key: value for key, value in told.items() if value}
 
+    def columns_of(self, data_set: str) -> list[dict[str, str]]:
+        """Return the columns that the entry of a data set declares; none where it declares none.
+
+        Args:
+            data_set: Its name.
+        """
+        config = self._entry(data_set)
+        if "schema" not in config and "schema" not in (config.get("load_args") or ()):
+            return []  # no data set is made to learn that
+        with suppress(Exception):  # a run is shown whatever has become of the catalog since
+            schema = None if self.catalog is None else declared_schema(self.catalog.get(data_set))
+            return [_column(one) for one in schema.columns[:MOST_COLUMNS]] if schema else []
+        return []
+
     def layer_of(self, data_set: str) -> str:
         """Return the layer that the entry of a data set names; empty where it names none.
 
         Args:
             data_set: Its name.
         """
-        config = self.catalog.config_of(data_set) if self.catalog is not None else None
-        metadata = (config or {}).get("metadata")
+        config = self._entry(data_set)
+        metadata = config.get("metadata")
         metadata = metadata if isinstance(metadata, Mapping) else {}
         viz = metadata.get("kedro-viz")
         named = (viz if isinstance(viz, Mapping) else metadata).get("layer")
-        return str(named or (config or {}).get("layer") or "")
+        return str(named or config.get("layer") or "")
+
+    def _entry(self, data_set: str) -> Mapping[str, Any]:
+        config = self.catalog.config_of(data_set) if self.catalog is not None else None
+        return config or {}
+
+
+def _column(one: Column) -> dict[str, str]:
+    kind = f"{one.type}{'' if one.nullable else ' NOT NULL'}"
+    return {"name": one.name, "type": kind, "comment": one.comment}
 
 
 def code_of(func: Callable[..., Any]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from sparkpipe.html.grid import headline, scrolling, table
 from sparkpipe.journal import NodeRecord, RunRecord
@@ -13,6 +13,11 @@ from sparkpipe.report.text import aligned, duration, printable
 # A time that differs by less than this, or by less than this share, tells nothing.
 _LEAST_SECONDS = 1.0
 _LEAST_SHARE = 0.2
+
+# More of them are only counted.
+_MOST_COLUMNS = 20
+
+Columns: TypeAlias = tuple[tuple[str, str], ...]
 
 _TITLES = ("What", "Where", "Before", "After")
 
@@ -23,7 +28,7 @@ class Difference:
 
     Attributes:
         kind: ``outcome``, ``node``, ``code``, ``parameter``, ``input``, ``options``, ``rows``,
-            ``state`` or ``time``.
+            ``schema``, ``state`` or ``time``.
         where: The node, data set or parameter.
         before: What it was.
         after: What it is.
@@ -103,10 +108,23 @@ def _of_nodes(one: NodeRecord, other: NodeRecord, told: set[str]) -> Iterator[Di
         )
     for name in sorted(one.saved.keys() & other.saved.keys()):
         yield from _if_other("rows", name, one.saved[name].rows, other.saved[name].rows)
+        yield from _of_columns(name, one.saved[name].columns, other.saved[name].columns)
     if one.ended and other.ended:
         apart = abs(one.seconds - other.seconds)
         if apart >= max(_LEAST_SECONDS, _LEAST_SHARE * max(one.seconds, other.seconds)):
             yield Difference("time", one.node, duration(one.seconds), duration(other.seconds))
+
+
+def _of_columns(name: str, before: Columns, after: Columns) -> Iterator[Difference]:
+    """Give the columns that differ of a data set, where both runs have told them."""
+    if before and after and {*before} != {*after}:
+        yield Difference("schema", name, _only(before, after), _only(after, before))
+
+
+def _only(columns: Columns, others: Columns) -> str:
+    told = [f"{name} {kind}" for name, kind in columns if (name, kind) not in others]
+    more = len(told) - _MOST_COLUMNS
+    return ", ".join(told[:_MOST_COLUMNS] + [f"and {more} more"] * (more > 0)) or "-"
 
 
 def _is_told(name: str, told: set[str]) -> bool:

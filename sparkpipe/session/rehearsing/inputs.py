@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,11 +11,11 @@ from typing import Any
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import foreign
 from sparkpipe.io.declared import gives_handle, is_memory_only, is_single_process, unwrapped
-from sparkpipe.io.kinds import is_read_once, is_spark_frame
+from sparkpipe.io.kinds import is_pandas_frame, is_read_once, is_spark_frame
 from sparkpipe.io.messages import as_shown
-from sparkpipe.schemas import Schema, read_schema, schema_of
+from sparkpipe.schemas import Schema, schema_of
+from sparkpipe.schemas.declared import declared_schema
 from sparkpipe.schemas.empty import empty_pandas, empty_spark
-from sparkpipe.schemas.frames import is_pandas_frame
 from sparkpipe.spark.session import get_spark
 
 # What pandas reads of a file to tell its types where no rows are asked for.
@@ -32,17 +31,6 @@ class Unknown:
     """
 
     reason: str
-
-
-def declared_schema(data_set: Any) -> Schema | None:
-    """Return the schema that an entry declares, also for its reader alone; None without one."""
-    found = foreign.attribute(data_set, "declared_schema")
-    if isinstance(found, Schema):
-        return found
-    given = foreign.attribute(unwrapped(data_set), "_schema")
-    with suppress(DataSetError):
-        return read_schema(given) if given is not None else None
-    return None
 
 
 def empty_for(data_set: Any, schema: Schema) -> Any:

@@ -9,10 +9,9 @@ from typing import Any
 from sparkpipe.errors import PipelineError
 from sparkpipe.io import foreign
 from sparkpipe.io.declared import unwrapped
-from sparkpipe.io.kinds import is_spark_frame
+from sparkpipe.io.kinds import is_pandas_frame, is_spark_frame
 from sparkpipe.schemas import Schema
 from sparkpipe.schemas.formats import format_problems
-from sparkpipe.schemas.frames import is_pandas_frame
 from sparkpipe.schemas.policy import SchemaError
 from sparkpipe.spark.failures.judging import causes_of
 

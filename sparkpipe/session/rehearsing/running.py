@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError, PreflightError, refusing_exits
 from sparkpipe.io import DataCatalog, foreign
-from sparkpipe.io.kinds import is_spark_frame
+from sparkpipe.io.kinds import is_pandas_frame, is_spark_frame
 from sparkpipe.io.messages import describe_data_set
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.node import Node
@@ -18,13 +18,12 @@ from sparkpipe.pipeline.transcoding import strip_transcoding as _bare
 from sparkpipe.runner.failure import node_failure
 from sparkpipe.schemas import schema_of
 from sparkpipe.schemas.data_set import SchemaDataSet
-from sparkpipe.schemas.frames import is_pandas_frame
+from sparkpipe.schemas.declared import declared_schema
 from sparkpipe.schemas.policy import SchemaError
 from sparkpipe.session.overlay import temporary_catalog
 from sparkpipe.session.problems import attempt, choose, find_unread_params
 from sparkpipe.session.rehearsing.inputs import (
     Unknown,
-    declared_schema,
     empty_for,
     first_rows,
     take_input,

@@ -91,7 +91,11 @@ def test_a_plan_has_the_same_form_and_the_code_that_is_here() -> None:
     catalog = DataCatalog.from_config(
         {
             "shop.x": {"type": "MemoryDataSet"},
-            "taxed": {"type": "MemoryDataSet", "metadata": {"layer": "gold"}},
+            "taxed": {
+                "type": "MemoryDataSet",
+                "metadata": {"layer": "gold"},
+                "schema": "price INT",
+            },
         }
     )
     planned = PlannedRun(
@@ -106,6 +110,8 @@ def test_a_plan_has_the_same_form_and_the_code_that_is_here() -> None:
     assert told["params"] == {"params:rate": 0.1}
     assert "return [price * (1 + rate) for price in prices]" in told["code"]
     assert document["run"]["problems"] == ("no",)
+    declared = by_name(document["data_sets"])["taxed"]["declared"]
+    assert declared == [{"name": "price", "type": "int", "comment": ""}]
     assert document.keys() == document_of_run(make_run()).keys()
 
 
@@ -141,3 +147,29 @@ def test_a_page_asks_nobody_and_nothing_in_it_ends_its_data() -> None:
         r"\b(?:src|href)=",
         page.replace(html.escape(HOSTILE), "").split("<script>")[0].replace(told, ""),
     )
+
+
+def test_columns_are_those_that_were_written_and_those_that_the_entry_declares() -> None:
+    entry = {"type": "pandas.CSVDataSet", "filepath": "t.csv"}
+    schema = "id BIGINT NOT NULL COMMENT 'of the order', price DOUBLE"
+    catalog = DataCatalog.from_config({"taxed": {**entry, "schema": schema}, "noise": entry})
+    project = Project.of((), catalog)
+    data = by_name(document_of_run(make_run(), project=project)["data_sets"])
+    assert data["taxed"]["columns"] == (("id", "int64"), ("price", "float64"))
+    assert data["taxed"]["declared"] == [
+        {"name": "id", "type": "bigint NOT NULL", "comment": "of the order"},
+        {"name": "price", "type": "double", "comment": ""},
+    ]
+    assert "declared" not in data["noise"]
+
+
+def test_columns_of_what_was_not_written_are_those_of_the_run_that_wrote_it() -> None:
+    run, before = make_run(), make_run("a", 10, started=500.0)
+    nodes = {**run.nodes, "other": replace(run.nodes["other"], data_sets=())}
+    data = by_name(document_of_run(replace(run, nodes=nodes), earlier=[before])["data_sets"])
+    assert (data["noise"]["columns"], data["noise"]["as_of"]) == (
+        (("id", "int64"), ("price", "int64")),
+        "a",
+    )
+    assert data["taxed"]["columns"] == (("id", "int64"), ("price", "float64"))
+    assert "as_of" not in data["taxed"]

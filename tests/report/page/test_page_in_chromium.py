@@ -64,13 +64,14 @@ def test_a_reader_finds_what_failed_and_why(open_page: Any, size: Size) -> None:
         ".find(b => b.innerText === 'taxed').click()"
     )
     told = page.text(".details")
-    for word in ("20", "Written by", "shop.tax", "Made from", "read"):
+    for word in ("20", "Columns (2)", "price\tfloat64", "Written by", "shop.tax", "Made from"):
         assert word in told
     page.click(".close")
     page.click("#tab-comparison")
     rows = page.text("#panel-comparison tbody")
     assert "taxed" in rows
     assert "10\t20" in rows
+    assert "schema\tprice int64\tprice float64" in rows
     page.click("#tab-timeline")
     assert page.run("document.querySelectorAll('.timeline .bar').length") == 4
     assert page.run("document.querySelectorAll('.timeline .bar.decides').length") == 3

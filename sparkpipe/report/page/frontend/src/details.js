@@ -86,6 +86,28 @@ function aboutNode(model, node, actions) {
   ];
 }
 
+/** Columns as they were written, as their entry declares them, and what it says of them. */
+function columnsOf(data, model) {
+  const declared = new Map(data.declared.map((one) => [one.name, one]));
+  const written = new Map(data.columns);
+  const names = [...new Set([...written.keys(), ...declared.keys()])];
+  if (!names.length) return null;
+  const rows = names.map((name) => ({ name, type: written.get(name), declared: declared.get(name)?.type, comment: declared.get(name)?.comment }));
+  const most = data.columns.length === model.doc.most_columns;
+  return section(most ? `Columns, the first ${data.columns.length}` : `Columns (${names.length})`,
+    data.as_of && h("p", { class: "quiet" }, `As ${data.as_of} wrote them.`),
+    smallTable("Columns", [
+      ["Column", (row) => row.name],
+      ["Type", (row) => row.type ?? "", written.size],
+      ["Declared", (row) => row.declared ?? "", declared.size],
+      ["Comment", (row) => row.comment ?? "", rows.some((row) => row.comment)],
+    ].filter(([, , has]) => has !== 0 && has !== false), rows));
+}
+
+const smallTable = (about, columns, rows) => h("div", { class: "scrolling small", tabindex: "0", role: "region", "aria-label": about },
+  h("table", null, h("thead", null, h("tr", null, columns.map(([title]) => h("th", { scope: "col" }, title)))),
+    h("tbody", null, rows.map((row) => h("tr", null, columns.map(([, cell], at) => h(at === 0 ? "th" : "td", { scope: at === 0 ? "row" : null }, cell(row))))))));
+
 function aboutData(model, data, actions) {
   const values = (what) => [...data.earlier.map((run) => run[what]), data[what]].filter((one) => one !== undefined && one !== null);
   const told = (what, say) => h("span", null, say(data[what]), " ", spark(values(what), `${what} over the last runs`, say));
@@ -98,12 +120,12 @@ function aboutData(model, data, actions) {
       ["Version", data.version], ["Place", data.place && h("span", { class: "place" }, data.place)],
       ["Layer", data.layer], ["Note", data.note],
     ]),
+    columnsOf(data, model),
     section("Written by", data.writer === undefined ? h("p", { class: "quiet" }, "No node of this run: it comes from outside.") : nodeList(model, [data.writer], actions)),
     data.readers.length > 0 && section("Read by", nodeList(model, data.readers, actions)),
     data.writer !== undefined && model.nodes[data.writer].inputs.length > 0 && section("Made from", dataList(model, model.nodes[data.writer].inputs, actions)),
-    data.earlier.length > 0 && section("Earlier runs", h("table", null,
-      h("thead", null, h("tr", null, ["Run", "Rows", "Size"].map((one) => h("th", { scope: "col" }, one)))),
-      h("tbody", null, [...data.earlier].reverse().map((run) => h("tr", null, h("td", null, run.run), h("td", { class: "number" }, count(run.rows)), h("td", { class: "number" }, size(run.bytes))))))),
+    data.earlier.length > 0 && section("Earlier runs", smallTable("Earlier runs",
+      [["Run", (run) => run.run], ["Rows", (run) => count(run.rows)], ["Size", (run) => size(run.bytes)]], [...data.earlier].reverse())),
   ];
 }
 

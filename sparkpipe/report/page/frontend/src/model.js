@@ -4,7 +4,7 @@ export function modelOf(doc) {
   const nodes = doc.nodes.map((node, at) => ({
     inputs: [], outputs: [], params: {}, reasons: [], tags: [], earlier: [], checks: [], ...node, at,
   }));
-  const data = doc.data_sets.map((one) => ({ readers: [], earlier: [], ...one }));
+  const data = doc.data_sets.map((one) => ({ readers: [], earlier: [], columns: [], declared: [], ...one }));
   const byName = new Map(data.map((one) => [one.name, one]));
   const steps = new Map(doc.path.map((step, at) => [step.node, { ...step, at }]));
   const parents = nodes.map(() => []);
