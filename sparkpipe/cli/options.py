@@ -322,3 +322,14 @@ def pipeline_option(about: str, **settings: Any) -> Callable[[F], F]:
     return click.option(
         "--pipeline", "-p", shell_complete=project_names.pipeline_names, help=about, **settings
     )
+
+
+def format_option(*formats: str, about: str = "How it is written [text].") -> Callable[[F], F]:
+    """Return the option that gives the format of what is printed: text, JSON, and ``formats``."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(("text", "json", *formats)),
+        default="text",
+        help=about,
+    )

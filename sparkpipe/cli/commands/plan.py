@@ -10,6 +10,7 @@ import click
 from sparkpipe.cli.files import shown
 from sparkpipe.cli.options import (
     defer_option,
+    format_option,
     parameters,
     relation_options,
     selection_options,
@@ -25,13 +26,7 @@ from sparkpipe.streams import tell_work_done
 @selection_options
 @relation_options
 @slice_option
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("text", "json", "mermaid", "dot")),
-    default="text",
-    help="How the plan is written [text].",
-)
+@format_option("mermaid", "dot", about="How the plan is written [text].")
 @defer_option
 @project_options
 def plan(

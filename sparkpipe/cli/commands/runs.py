@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sparkpipe.cli.groups import Group
+from sparkpipe.cli.options import format_option
 from sparkpipe.cli.project_command import (
     ProjectCommand,
     echo_table,
@@ -22,20 +22,8 @@ from sparkpipe.errors import ConfigError
 if TYPE_CHECKING:
     from sparkpipe.report.runs import Runs
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 _LISTED = 20
 _SILENCE_SECONDS = 3600.0
-
-
-def _form(command: F) -> F:
-    return click.option(
-        "--format",
-        "form",
-        type=click.Choice(("text", "json")),
-        default="text",
-        help="How it is written [text].",
-    )(command)
 
 
 def _runs(env: str | None, conf_source: str | None) -> Runs:
@@ -53,7 +41,7 @@ def runs() -> None:
 
 @runs.command("list", cls=ProjectCommand)
 @click.option("--limit", type=click.IntRange(min=1), default=_LISTED, help="How many [20].")
-@_form
+@format_option()
 @project_options
 def list_runs(
     *, limit: int, form: str, env: str | None, conf_source: str | None, verbose: bool
@@ -75,7 +63,7 @@ def list_runs(
 
 @runs.command("show", cls=ProjectCommand)
 @click.argument("run_id", default="last")
-@_form
+@format_option()
 @project_options
 def show_run(
     *, run_id: str, form: str, env: str | None, conf_source: str | None, verbose: bool
@@ -127,7 +115,7 @@ def watch_runs(
 @runs.command("diff", cls=ProjectCommand)
 @click.argument("earlier", default="")
 @click.argument("later", default="last")
-@_form
+@format_option()
 @project_options
 def diff_runs(
     *,

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from sparkpipe.cli.options import parameters, params_option, pipeline_option
+from sparkpipe.cli.options import format_option, parameters, params_option, pipeline_option
 from sparkpipe.cli.project_command import ProjectCommand, open_session, project_options
 from sparkpipe.cli.slicing import slice_option
 from sparkpipe.cli.streams import echo
@@ -27,13 +27,7 @@ _SHOWN = 31
     default=_SHOWN,
     help="How many are shown as text, the last ones [31].",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("text", "json")),
-    default="text",
-    help="How it is written [text].",
-)
+@format_option()
 @project_options
 def slices(
     *,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from sparkpipe.cli.groups import Group
+from sparkpipe.cli.options import format_option
 from sparkpipe.cli.project_command import (
     ProjectCommand,
     echo_table,
@@ -66,13 +67,7 @@ def tables() -> None:
 @tables.command(cls=ProjectCommand)
 @click.argument("name")
 @click.option("--limit", type=click.IntRange(min=1), default=20, help="How many versions [20].")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("text", "json")),
-    default="text",
-    help="How it is written [text].",
-)
+@format_option()
 @project_options
 def history(
     *, name: str, limit: int, form: str, env: str | None, conf_source: str | None, verbose: bool
