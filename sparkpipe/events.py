@@ -28,6 +28,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
 from sparkpipe.errors import first_line
+from sparkpipe.spark_jobs import SparkJob
 
 if TYPE_CHECKING:
     from sparkpipe.plan import Plan
@@ -222,6 +223,10 @@ class NodeEnded:
         reason: Why it did not start, in words; empty if it did, or where that is plain.
         since: The run in which an unchanged node last ran.
         checks: What the checks of its data sets have found.
+        jobs: What Spark has run for it in all attempts, as far as Spark tells: classic Spark does,
+            Spark Connect does not. Of more than 200 jobs or 400 stages, the longest jobs.
+        jobs_left_out: How many of its jobs are not in ``jobs``.
+        cores: How many tasks Spark could run at once; None where it has run none, or does not tell.
     """
 
     kind: ClassVar[str] = "node_ended"
@@ -241,6 +246,9 @@ class NodeEnded:
     reason: str = ""
     since: str = ""
     checks: tuple[CheckReport, ...] = ()
+    jobs: tuple[SparkJob, ...] = ()
+    jobs_left_out: int = 0
+    cores: int | None = None
 
     @property
     def seconds(self) -> float:

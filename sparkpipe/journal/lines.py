@@ -22,6 +22,7 @@ from sparkpipe.events import (
     as_dict,
 )
 from sparkpipe.journal.shapes import check_line
+from sparkpipe.spark_jobs import SparkJob, job_of, plain_job
 
 #: The version of what is written; readers pass over what is newer.
 SCHEMA = 1
@@ -79,6 +80,12 @@ def _ended(event: NodeEnded) -> str:
         parts.append(f', "data_sets": [{", ".join(reports)}]')
     if event.checks:
         parts.append(f', "checks": {_dumps([_said(one) for one in event.checks])}')
+    if event.jobs:
+        parts.append(f', "jobs": {_dumps([plain_job(one) for one in event.jobs])}')
+    if event.jobs_left_out:
+        parts.append(f', "jobs_left_out": {event.jobs_left_out}')
+    if event.cores is not None:
+        parts.append(f', "cores": {event.cores}')
     if event.reason:
         parts.append(f', "reason": {_text(event.reason)}')
     if event.since:
@@ -170,3 +177,8 @@ def checks_of(told: Mapping[str, Any]) -> tuple[CheckReport, ...]:
         CheckReport(**{name: value for name, value in (plain | one).items() if name in _CHECK})
         for one in told.get("checks", ())
     )
+
+
+def jobs_of(told: Mapping[str, Any]) -> tuple[SparkJob, ...]:
+    """Return what Spark has run, of which a line tells."""
+    return tuple(job_of(one) for one in told.get("jobs", ()))

@@ -7,8 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sparkpipe.events import CheckReport, DataSetReport, ErrorReport, NodeStatus
-from sparkpipe.journal.lines import SCHEMA, checks_of, data_sets_of, decode, error_of, parse
+from sparkpipe.journal.lines import (
+    SCHEMA,
+    checks_of,
+    data_sets_of,
+    decode,
+    error_of,
+    jobs_of,
+    parse,
+)
 from sparkpipe.journal.shapes import check_line
+from sparkpipe.spark_jobs import SparkJob
 
 #: How a run ended; ``running``: it has not; ``died``: its process ended without a word;
 #: ``unfinished``: one of the two, but its place does not tell which.
@@ -17,7 +26,7 @@ Outcome = Literal["done", "failed", "interrupted", "running", "died", "unfinishe
 # What the end of a node tells under the names of its record.
 _ENDED = (
     *("status", "started", "ended", "attempts", "load_seconds", "function_seconds"),
-    *("save_seconds", "spark_seconds", "reason", "since"),
+    *("save_seconds", "spark_seconds", "reason", "since", "jobs_left_out", "cores"),
 )
 
 
@@ -48,6 +57,9 @@ class NodeRecord:
         reason: Why it did not run, in words.
         since: The run in which an unchanged node last ran.
         checks: What the checks of its data sets have found.
+        jobs: What Spark has run for it; see :class:`sparkpipe.events.NodeEnded`.
+        jobs_left_out: How many of its jobs are not in ``jobs``.
+        cores: How many tasks Spark could run at once; None if not known.
         identity: What makes it what it is; empty if nobody has worked it out.
     """
 
@@ -68,6 +80,9 @@ class NodeRecord:
     reason: str = ""
     since: str = ""
     checks: tuple[CheckReport, ...] = ()
+    jobs: tuple[SparkJob, ...] = ()
+    jobs_left_out: int = 0
+    cores: int | None = None
     identity: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -221,5 +236,5 @@ def _facts_of(told: Mapping[str, Any]) -> dict[str, Any]:
     if told["kind"] != "node_ended":
         return {}
     plain = {name: told[name] for name in _ENDED if name in told}
-    found = {"data_sets": data_sets_of(told), "checks": checks_of(told)}
+    found = {"data_sets": data_sets_of(told), "checks": checks_of(told), "jobs": jobs_of(told)}
     return {**plain, "error": error_of(told), **found}

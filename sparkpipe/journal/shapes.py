@@ -75,10 +75,28 @@ _CHECK: dict[str, Check] = {
     **dict.fromkeys(("data_set", "check", "direction", "outcome", "told", "quarantine"), _is_text),
     **dict.fromkeys(("failed", "rows"), _or_none(_is_count)),
 }
+_STAGE: dict[str, Check] = {
+    **dict.fromkeys(("name", "status"), _is_text),
+    **dict.fromkeys(("id", "attempts", "tasks", "failed_tasks", "first_rdd"), _is_count),
+    **dict.fromkeys(("started", "ended", "task_seconds"), _is_number),
+    **dict.fromkeys(("longest_task", "median_task"), _or_none(_is_number)),
+    **dict.fromkeys(("input_rows", "input_bytes", "output_rows", "output_bytes"), _is_count),
+    **dict.fromkeys(("shuffle_read_rows", "shuffle_read_bytes"), _is_count),
+    **dict.fromkeys(("shuffle_written_rows", "shuffle_written_bytes"), _is_count),
+    **dict.fromkeys(("spilled_bytes", "result_bytes"), _is_count),
+}
+_JOB: dict[str, Check] = {
+    "id": _is_count,
+    **dict.fromkeys(("description", "status"), _is_text),
+    **dict.fromkeys(("started", "ended"), _is_number),
+    "stages": _list_of(_record(("id",), _STAGE)),
+}
 _LINE: dict[str, Check] = {
     **dict.fromkeys(("run_id", "node", "status", "reason", "since", "outcome"), _is_text),
     **dict.fromkeys(("project", "pipeline", "runner", "resumes", "host"), _is_text),
-    **dict.fromkeys(("schema", "attempt", "attempts"), _is_count),
+    **dict.fromkeys(("schema", "attempt", "attempts", "jobs_left_out"), _is_count),
+    "cores": _or_none(_is_count),
+    "jobs": _list_of(_record(("id",), _JOB)),
     **dict.fromkeys(("time", "started", "ended", "seconds"), _is_number),
     **dict.fromkeys(("load_seconds", "function_seconds", "save_seconds"), _is_number),
     **dict.fromkeys(("selection", "options", "params", "extra_params"), _is_mapping),

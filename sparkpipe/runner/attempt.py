@@ -34,6 +34,7 @@ from sparkpipe.runner.checks import with_checks_of
 from sparkpipe.runner.failure import node_failure
 from sparkpipe.runner.progress import Held, Progress
 from sparkpipe.spark.failures import NodeStopped
+from sparkpipe.spark.jobs.done import SparkWork
 from sparkpipe.spark.jobs.run import NodeJobs, SparkRun
 from sparkpipe.spark.jobs.values import may_there_be_frames
 
@@ -104,11 +105,11 @@ class Attempt:
         names += [("save", name) for name in self._node.output_names]
         return tuple(reports[name] for name in names if name in reports)
 
-    def spark_seconds(self, since: float) -> float | None:
-        """Return how long jobs of the node ran, in all its attempts; None if that is not known."""
+    def spark_work(self, since: float) -> SparkWork:
+        """Return what Spark has done for the node, in all its attempts, as far as it is known."""
         if self._run is None or self._jobs is None:
-            return None
-        return self._run.progress.spark_seconds(self._jobs.names.group, since=since)
+            return SparkWork()
+        return self._run.progress.work(self._jobs.names.group, since=since)
 
     def make(self) -> NodeRunError | None:
         """Load, call, save; return why that failed, or None."""

@@ -140,20 +140,25 @@ def perform(
         retries.append(retried)
     if not is_watched:
         return _DONE if failure is None else NodeOutcome((), failure)
+    ended_at = time.time()
+    work = attempt.spark_work(started)
     ended = NodeEnded(
         run_id,
         node.name,
         status_of(failure),
         started,
-        time.time(),
+        ended_at,
         len(retries) + 1,
         None if failure is None else report_of(failure),
         times[LOAD],
         times[FUNCTION],
         times[SAVE],
-        attempt.spark_seconds(started),
+        work.seconds,
         attempt.data_set_reports(),
         checks=attempt.checks,
+        jobs=work.jobs,
+        jobs_left_out=work.jobs_left_out,
+        cores=work.cores,
     )
     return NodeOutcome((*retries, ended), failure)
 

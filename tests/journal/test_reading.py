@@ -267,6 +267,9 @@ def test_a_start_of_other_values_is_no_run(
         '[{"name": "y", "type": "T", "direction": "save", "rows": "many"}]}',
         '{"kind": "node_ended", "node": "b", "status": "done", "data_sets": '
         '[{"name": "y", "type": "T", "direction": "save", "columns": [["id", 3]]}]}',
+        '{"kind": "node_ended", "node": "b", "status": "done", "jobs": [{"id": 1, "stages": '
+        '[{"id": 1, "tasks": "many"}]}]}',
+        '{"kind": "node_ended", "node": "b", "status": "done", "jobs": [{"stages": []}]}',
     ],
 )
 def test_a_line_of_other_values_is_left_out(tmp_path: Path, line: str) -> None:

@@ -25,9 +25,11 @@ from jsonschema import Draft202012Validator
 from sparkpipe.datasets.json import JSONDataSet
 from sparkpipe.datasets.pandas import CSVDataSet
 from sparkpipe.errors import RunFailedError
-from sparkpipe.events import NodeEnded, RunDescription, describing, observing
+from sparkpipe.events import NodeEnded, RunDescription, RunStarted, describing, observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.journal import Journal, JournalWriter
+from sparkpipe.journal.lines import line_of
+from sparkpipe.journal.records import read_record
 from sparkpipe.pipeline import Pipeline, node, pipeline
 from sparkpipe.report.runs.differing import Differences
 from sparkpipe.runner import (
@@ -37,6 +39,7 @@ from sparkpipe.runner import (
     SequentialRunner,
     ThreadRunner,
 )
+from sparkpipe.spark_jobs import SparkJob, SparkStage
 
 RUNNERS = [SequentialRunner, ThreadRunner, ParallelRunner, HybridRunner]
 SCHEMA = json.loads(files("sparkpipe.journal").joinpath("run.schema.json").read_text())
@@ -460,6 +463,20 @@ def test_the_columns_of_what_was_saved_are_written_and_those_that_differ_are_tol
     assert schema.before.startswith("price int64, old ")
     assert schema.after == "price float64, new bool"
     assert not [d for d in Differences(one, one) if d.kind == "schema"]
+
+
+def test_spark_jobs_are_written_as_the_schema_says_and_read_as_they_were() -> None:
+    stages = (
+        SparkStage(7, "collect", started=1.25, ended=3.5, tasks=4, longest_task=2.0, first_rdd=3),
+        SparkStage(9, "collect", "failed", attempts=2, spilled_bytes=5, task_seconds=0.125),
+    )
+    jobs = (SparkJob(0), SparkJob(4, "clean · load\n", "failed", 1.0, 4.0, stages))
+    plan = SequentialRunner().plan(CHAIN, in_memory(xs=[1]))
+    ended = NodeEnded("r", "first", "done", 1.0, 5.0, jobs=jobs, jobs_left_out=3, cores=8)
+    lines = [line_of(RunStarted("r", plan)), line_of(ended)]
+    Draft202012Validator(SCHEMA).validate(json.loads(lines[1]))
+    record = read_record(lines).nodes["first"]
+    assert (record.jobs, record.jobs_left_out, record.cores) == (jobs, 3, 8)
 
 
 def test_what_is_no_json_is_written_as_its_text(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sparkpipe.spark.jobs import done
 from sparkpipe.spark.jobs.progress import SparkProgress, TaskCounts
 
 if TYPE_CHECKING:
@@ -177,8 +178,8 @@ def test_jobs_side_by_side_count_once_and_python_between_them_not_at_all(
     work.run(group, tasks=1, milliseconds=500)
 
     ended = time.time()
-    seconds = work.progress.spark_seconds(group)
-    late = work.progress.spark_seconds(group, since=middle)
+    seconds = work.progress.work(group).seconds
+    late = work.progress.work(group, since=middle).seconds
     assert seconds is not None
     assert late is not None
     # Two jobs side by side may start a moment apart on a busy machine, but never one after another.
@@ -187,17 +188,51 @@ def test_jobs_side_by_side_count_once_and_python_between_them_not_at_all(
 
 
 @pytest.mark.classic("job groups are of SparkContext")
-def test_time_of_many_jobs_is_that_of_each(spark: SparkSession) -> None:
+def test_time_of_many_jobs_is_that_of_each_and_the_longest_are_told(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(done, "_MOST_JOBS", 30)
     work = ClassicWork(spark, SparkProgress(lambda: spark))
     group = f"{time.time()}/many"
     started = time.time()
     for _ in range(40):
         work.run(group, tasks=1, milliseconds=10)
 
-    seconds = work.progress.spark_seconds(group)
-    assert seconds is not None
-    assert 0.4 <= seconds <= time.time() - started
-    assert work.progress.spark_seconds(f"{group}/other") == 0.0
+    told = work.progress.work(group)
+    assert told.seconds is not None
+    assert 0.4 <= told.seconds <= time.time() - started
+    assert (len(told.jobs), told.jobs_left_out) == (30, 10)
+    assert [job.id for job in told.jobs] == sorted(job.id for job in told.jobs)
+    assert work.progress.work(f"{group}/other").seconds == 0.0
+
+
+@pytest.mark.classic("Spark Connect tells of no jobs")
+def test_stages_are_told_with_their_longest_task_and_what_they_read_and_wrote(
+    spark: SparkSession,
+) -> None:
+    work = ClassicWork(spark, SparkProgress(lambda: spark))
+    group, started = f"{time.time()}/skewed", time.time()
+    work.name_thread(group)
+    rows = spark.sql(
+        "SELECT sum(id), count(slept) FROM (SELECT id, reflect('java.lang.Thread', 'sleep', "
+        "CAST(IF(id = 0, 1500, 1) AS BIGINT)) AS slept FROM range(0, 5, 1, 5)) GROUP BY id % 2"
+    ).collect()
+    spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
+    assert len(rows) == 2
+
+    told = work.progress.work(group)
+    assert told.cores == spark.sparkContext.defaultParallelism
+    assert {(job.description, job.status) for job in told.jobs} == {("a test", "succeeded")}
+    assert all(started - 1 <= job.started <= job.ended <= time.time() for job in told.jobs)
+    first, *_, last = (stage for job in told.jobs for stage in job.stages)
+    assert (first.tasks, first.status, first.attempts) == (5, "complete", 1)
+    assert first.longest_task is not None
+    assert first.median_task is not None
+    assert first.longest_task >= 1.5
+    assert first.longest_task > first.median_task
+    assert (first.shuffle_written_rows, last.shuffle_read_rows) == (5, 5)
+    assert last.result_bytes > 0
+    assert last.longest_task is None
 
 
 def test_time_on_connect_is_told_within_the_report_interval(connect: SparkSession) -> None:
@@ -209,8 +244,10 @@ def test_time_on_connect_is_told_within_the_report_interval(connect: SparkSessio
     work.run(group, tasks=1, milliseconds=2500)
     wall = time.time() - started
 
-    seconds = progress.spark_seconds(group, since=started)
+    told = progress.work(group, since=started)
     progress.close()
+    seconds = told.seconds
+    assert told.jobs == ()
     assert seconds is not None
     assert 2.0 <= seconds <= wall
 
@@ -226,10 +263,11 @@ def test_closed_progress_leaves_no_handler_on_a_connect_session(connect: SparkSe
 def test_without_a_session_nothing_is_known_and_nothing_is_started(tmp_path: Path) -> None:
     code = """
 import sys
+from sparkpipe.spark.jobs import done
 from sparkpipe.spark.jobs.progress import SparkProgress
 progress = SparkProgress(lambda: None)
 progress.watch()
-print(progress.task_counts(["run/a"]), progress.spark_seconds("run/a"))
+print(progress.task_counts(["run/a"]), progress.work("run/a").seconds)
 progress.close()
 print("pyspark" in sys.modules)
 """
@@ -251,5 +289,5 @@ def test_a_session_that_gives_no_answers_breaks_nothing() -> None:
     progress.watch()
 
     assert progress.task_counts(["run/a"]) == {}
-    assert progress.spark_seconds("run/a") is None
+    assert progress.work("run/a").seconds is None
     progress.close()

@@ -149,7 +149,7 @@ def test_a_session_that_a_node_is_the_first_to_ask_for_is_watched(connect: Spark
     def look(x: int) -> int:
         run = current_run()
         assert run is not None
-        told.append(run.progress.spark_seconds("watched/work"))
+        told.append(run.progress.work("watched/work").seconds)
         return x
 
     pipe = pipeline([node(work, None, "x", name="work"), node(look, "x", "y", name="look")])

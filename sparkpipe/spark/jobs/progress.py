@@ -18,21 +18,17 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sparkpipe.spark.active import is_connect
+from sparkpipe.spark.jobs.done import DoneJobs, SparkWork, union
 from sparkpipe.spark.jobs.scope import as_tag
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _logger = logging.getLogger(__name__)
-
-# How Spark's JSON writes a time: '2026-01-31T12:00:00.123GMT'.
-_TIME = "%Y-%m-%dT%H:%M:%S.%fGMT"
-# From so many jobs on, all of the store in one call are cheaper than each one in a call of its own.
-_MANY_JOBS = 30
 
 
 @dataclass(frozen=True)
@@ -80,22 +76,22 @@ class SparkProgress:
             _logger.debug("Spark tells nothing of its tasks: %s", exc)
             return {}
 
-    def spark_seconds(self, group: str, since: float = 0.0) -> float | None:
-        """Return for how long at least one job of a group ran; None if that is not known.
+    def work(self, group: str, since: float = 0.0) -> SparkWork:
+        """Return what the jobs of a group have done, as far as that is known.
 
-        On Spark Connect it is accurate to the report interval of the server for each query, by
-        default two seconds.
+        On Spark Connect that is how long they ran, accurate to the report interval of the server
+        for each query, by default two seconds.
 
         Args:
             group: The job group.
-            since: Seconds since the epoch; what ran before is not counted.
+            since: Seconds since the epoch; what ran before is not told.
         """
         try:
             source = self._find()
-            return None if source is None else source.spark_seconds(group, since)
+            return SparkWork() if source is None else source.work(group, since)
         except Exception as exc:
             _logger.debug("Spark tells nothing of its jobs: %s", exc)
-            return None
+            return SparkWork()
 
     def close(self) -> None:
         """Stop listening."""
@@ -120,7 +116,7 @@ class SparkProgress:
 class _Source(Protocol):
     def task_counts(self, groups: Collection[str]) -> dict[str, TaskCounts]: ...
 
-    def spark_seconds(self, group: str, since: float) -> float | None: ...
+    def work(self, group: str, since: float) -> SparkWork: ...
 
     def close(self) -> None: ...
 
@@ -133,6 +129,7 @@ class _Jobs:
         jvm = context._jvm
         self._store = context._jsc.sc().statusStore()
         self._groups_jobs = context._jsc.sc().statusTracker().getJobIdsForGroup
+        self._session = session
         # What Spark's REST API writes its answers with.
         self._json = jvm.org.apache.spark.status.api.v1.JacksonMessageWriter().mapper()
         self._statuses = jvm.java.util.ArrayList()
@@ -165,20 +162,13 @@ class _Jobs:
             total = done if has_ended else max(done, job["numTasks"] - job["numSkippedTasks"])
             self._seen.setdefault(job["jobGroup"], {})[job["jobId"]] = (done, total)
 
-    def spark_seconds(self, group: str, since: float) -> float | None:
+    def work(self, group: str, since: float) -> SparkWork:
         numbers = self._ask(self._groups_jobs(group))
-        if len(numbers) > _MANY_JOBS:
-            jobs = [job for job in self._ask(self._store.jobsList(None)) if job["jobId"] in numbers]
-        else:
-            jobs = [self._ask(self._store.job(number)) for number in numbers]
-        now = time.time()
-        # The store learns of the end of a job a moment after the node does.
-        spans = [
-            (_seconds(job["submissionTime"]), _seconds(job.get("completionTime")) or now)
-            for job in jobs
-            if job.get("submissionTime")
-        ]
-        return _union(spans, since)
+        return self._done.work(numbers, since) if numbers else SparkWork(0.0)
+
+    @cached_property
+    def _done(self) -> DoneJobs:
+        return DoneJobs(self._session)
 
     def _ask(self, answer: Any) -> Any:
         return json.loads(self._json.writeValueAsString(answer))
@@ -261,13 +251,13 @@ class _Queries:
                     )
             return counts
 
-    def spark_seconds(self, group: str, since: float) -> float | None:
+    def work(self, group: str, since: float) -> SparkWork:
         if self._interval <= 0:  # the server tells nothing
-            return None
+            return SparkWork()
         now = time.time()
         with self._lock:
             spans = [(q.started, q.ended or now) for node in self._of(group) for q in node.queries]
-        return _union(spans, since)
+        return SparkWork(union(spans, since))
 
     def _of(self, group: str) -> list[_Node]:
         """Return what is known by the tag of a group, with or without the token of its run."""
@@ -287,19 +277,3 @@ def _interval(session: Any) -> float:
         return int(match[1]) * units[match[2]] if match else 2.0
     except Exception:  # an older server has no such setting
         return 2.0
-
-
-def _seconds(time_text: str | None) -> float | None:
-    if time_text is None:
-        return None
-    return datetime.strptime(time_text, _TIME).replace(tzinfo=timezone.utc).timestamp()
-
-
-def _union(spans: Iterable[tuple[float | None, float]], since: float) -> float:
-    """Return for how long at least one of some spans of time was on."""
-    seconds, until = 0.0, since
-    for start, end in sorted((start or 0.0, end) for start, end in spans):
-        if end > until:
-            seconds += end - max(start, until)
-            until = end
-    return seconds
