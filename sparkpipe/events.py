@@ -76,6 +76,8 @@ class DataSetReport:
             where nobody tells.
         columns: Names and types of the first columns of a frame that was saved, by the words of its
             library; empty where that is not known at no cost.
+        preview: Names of columns, then a few rows of what was saved as texts, secrets hidden; empty
+            unless its entry says ``preview``.
     """
 
     name: str
@@ -90,6 +92,7 @@ class DataSetReport:
     state: str | None = None
     lag: int | None = None
     columns: tuple[tuple[str, str], ...] = ()
+    preview: tuple[tuple[str | None, ...], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,15 @@ def _words(name: str) -> list[str]:
     return [word.lower() for word in _WORDS.findall(name)]
 
 
+def is_secret_column(name: str) -> bool:
+    """Whether values of a column are never shown; a key is none, as those of tables are its values.
+
+    >>> is_secret_column("api_key"), is_secret_column("customer_key"), is_secret_column("key")
+    (True, False, False)
+    """
+    return _is_certain(name)
+
+
 def redacted(value: Any, *, names_credentials: bool = False) -> Any:
     """Return configuration, or what a data set tells of itself, with its secrets hidden.
 

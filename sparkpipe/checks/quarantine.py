@@ -11,6 +11,7 @@ from typing import Any
 
 from sparkpipe.io.declared import location_of
 from sparkpipe.io.factory import build_data_set, find_class
+from sparkpipe.io.facts import gathering
 from sparkpipe.io.kinds import is_spark_frame
 from sparkpipe.io.lending import lent_catalog
 from sparkpipe.io.partitioned import PartitionedDataSet
@@ -32,7 +33,7 @@ _OF_SAVES = frozenset(
 _OF_ENTRY = frozenset(
     (
         *("checks", "quarantine", "validator", "versioned", "layer", "warn_below", "changed_by"),
-        *("schema", "schema_change", "metadata", "changes", "load_as"),
+        *("schema", "schema_change", "metadata", "changes", "load_as", "preview"),
     )
 )
 
@@ -139,8 +140,8 @@ def put(rows: Any, where: Any) -> str:
         rows = rows.assign(**dict(zip(ADDED[1:], (*work, now), strict=True)))
     if isinstance(where, PartitionedDataSet):
         named = re.sub(r"[^\w.-]+", "-", f"{now:%Y-%m-%dT%H.%M.%S}-{work.node}").strip("-")
-        where.save({f"{named}-{os.urandom(3).hex()}": rows})
-    else:
+        rows = {f"{named}-{os.urandom(3).hex()}": rows}
+    with gathering():  # its rows and bytes are not those of the data set that is judged
         where.save(rows)
     return location_of(where)
 

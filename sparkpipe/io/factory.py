@@ -67,7 +67,10 @@ _JUDGING = _CATALOG_KEYS[-3:]
 # Keys of an entry that put something around its data set, by the module that does it, from the
 # inside out: its ``fit_arguments(cls, config, arguments)`` returns what is left for the class, and
 # its ``put_around(data_set, config)`` the wrapper. Each is imported where an entry has its keys.
-_AROUND = {"sparkpipe.schemas.entry": ("schema", "schema_change")}
+_AROUND = {
+    "sparkpipe.schemas.entry": ("schema", "schema_change"),
+    "sparkpipe.io.preview": ("preview",),
+}
 
 
 def find_class(type_name: Any) -> Any:

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from sparkpipe.events import CheckReport
+from sparkpipe.io.excerpt import Excerpt
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Facts:
         version: The version that was read or written.
         checks: What the checks of the data set have found.
         lag: How many records or files of its source a stream has still to take.
+        preview: A few rows of what was saved, as of :mod:`sparkpipe.io.excerpt`.
     """
 
     rows: int | None = None
@@ -31,6 +33,7 @@ class Facts:
     version: str | None = None
     checks: tuple[CheckReport, ...] = ()
     lag: int | None = None
+    preview: Excerpt = ()
 
 
 _facts: ContextVar[Facts | None] = ContextVar("_facts", default=None)
@@ -43,13 +46,18 @@ class gathering:  # noqa: N801 - it is used like a function
 
         with gathering() as facts:
             data_set.load()
+
+    Args:
+        preview: The rows that are known already, of which no others are looked for.
     """
 
     # Each load and save of a run enters one: a generator takes three times as long.
     __slots__ = ("_facts", "_token")
 
+    def __init__(self, preview: Excerpt = ()) -> None:
+        self._facts = Facts(preview=preview)
+
     def __enter__(self) -> Facts:
-        self._facts = Facts()
         self._token = _facts.set(self._facts)
         return self._facts
 
@@ -62,12 +70,19 @@ def is_asked() -> bool:
     return _facts.get() is not None
 
 
+def is_preview_asked() -> bool:
+    """Whether somebody gathers facts of what this thread saves, and has no rows of it yet."""
+    facts = _facts.get()
+    return facts is not None and not facts.preview
+
+
 def note(
     *,
     rows: int | None = None,
     bytes: int | None = None,  # noqa: A002 - as the attribute is called
     version: str | None = None,
     lag: int | None = None,
+    preview: Excerpt = (),
 ) -> None:
     """Tell what was learned; rows and bytes of several parts add up.
 
@@ -76,6 +91,7 @@ def note(
         bytes: Bytes read or written.
         version: The version read or written.
         lag: What a stream has still to take.
+        preview: A few rows of what was saved.
     """
     facts = _facts.get()
     if facts is None:
@@ -88,6 +104,8 @@ def note(
         facts.version = version
     if lag is not None:
         facts.lag = lag
+    if preview:
+        facts.preview = preview
 
 
 def note_checks(reports: Iterable[CheckReport]) -> None:

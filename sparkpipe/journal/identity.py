@@ -25,7 +25,7 @@ from sparkpipe.pipeline.node import Node
 from sparkpipe.redaction import HIDDEN, redacted, redacted_text
 
 #: What an entry of the catalog says for people and other tools.
-_WITHOUT_EFFECT = frozenset({"credentials", "metadata", "layer", "warn_below"})
+_WITHOUT_EFFECT = frozenset({"credentials", "metadata", "layer", "warn_below", "preview"})
 
 # Of longer values, and of more of one parameter, only the digest is kept.
 _LONGEST = 60

@@ -74,7 +74,7 @@ def _ended(event: NodeEnded) -> str:
     reports = [
         _report(one)
         for one in event.data_sets
-        if one.location or one.is_lazy or one.state or one.version
+        if one.location or one.is_lazy or one.state or one.version or one.preview
     ]
     if reports:
         parts.append(f', "data_sets": [{", ".join(reports)}]')
@@ -114,6 +114,8 @@ def _report(one: DataSetReport) -> str:
         told += f', "lag": {int(one.lag)}'
     if one.columns:
         told += f', "columns": {_dumps(one.columns)}'
+    if one.preview:
+        told += f', "preview": {_dumps(one.preview)}'
     return f"{told}}}"
 
 

@@ -70,6 +70,7 @@ _DATA_SET: dict[str, Check] = {
     "seconds": _is_number,
     "is_lazy": _is_flag,
     "columns": _list_of(_is_pair),
+    "preview": _list_of(_list_of(_or_none(_is_text))),
 }
 _CHECK: dict[str, Check] = {
     **dict.fromkeys(("data_set", "check", "direction", "outcome", "told", "quarantine"), _is_text),

@@ -382,7 +382,8 @@ class Attempt:
         # Before a load: what others write meanwhile must not pass for what was read.
         state = state_to_load(data_set) if direction == "load" and not in_memory else None
         started = time.perf_counter()
-        with gathering() as facts:
+        earlier = self._reports.get((direction, name))
+        with gathering(() if earlier is None else earlier.preview) as facts:
             try:
                 result = call()
             finally:
@@ -391,7 +392,6 @@ class Attempt:
         seconds = time.perf_counter() - started
         if direction == "save" and not in_memory:
             state = state_of(data_set)
-        earlier = self._reports.get((direction, name))
         self._reports[direction, name] = DataSetReport(
             name,
             kind_of(data_set),
@@ -405,6 +405,7 @@ class Attempt:
             state=state,
             lag=facts.lag,
             columns=() if in_memory else columns_of(saved),
+            preview=facts.preview,
         )
         return result
 

@@ -33,9 +33,11 @@ pytestmark = pytest.mark.usefixtures("own_rules")
 class Told(RunObserver):
     def __init__(self) -> None:
         self.checks: dict[str, CheckReport] = {}
+        self.rows: dict[str, int | None] = {}
 
     def on_node_ended(self, event: NodeEnded) -> None:
         self.checks |= {one.check: one for one in event.checks}
+        self.rows |= {one.name: one.rows for one in event.data_sets}
 
 
 def save(
@@ -93,6 +95,17 @@ def test_rows_are_dropped_or_kept_apart_and_none_is_lost(tmp_path: Path) -> None
     assert row["id"] == 2
     assert row["failed_checks"] == "fare; not_null status"
     assert (row["rejected_by_run"], row["rejected_by_node"]) == ("run-1", "make")
+
+
+def test_rows_of_the_quarantine_are_not_counted_as_saved(tmp_path: Path) -> None:
+    checks = [{"check": "fare >= 0", "on_fail": "quarantine"}]
+    place = {"type": "pandas.CSVDataSet", "filepath": f"{tmp_path}/trips.csv", "checks": checks}
+    told = Told()
+    with observing(told):
+        make = node(lambda: TRIPS, None, "trips", name="make")
+        catalog = DataCatalog.from_config({"trips": place})
+        SequentialRunner().run(pipeline([make]), catalog, session_id="run-1")
+    assert told.rows == {"trips": 3}
 
 
 def test_a_quarantine_may_be_a_data_set_of_the_catalog(tmp_path: Path) -> None:

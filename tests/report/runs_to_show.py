@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from sparkpipe.events import DataSetReport, ErrorReport
+from sparkpipe.events import CheckReport, DataSetReport, ErrorReport
 from sparkpipe.journal import NodeRecord, RunRecord
 
 HOSTILE = "</script><script>window.hacked=1</script><!--<img src=x onerror=window.hacked=1>x\u202ey"
@@ -53,15 +53,16 @@ def make_run(run_id: str = "b", rows: int = 20, started: float = 1000.0) -> RunR
 def make_hostile() -> RunRecord:
     """Return a run with what would be markup and script in every field."""
     bad = HOSTILE
-    report = DataSetReport(
-        *[bad] * 3, "save", 0.1, rows=3, version=bad, state=bad, columns=((bad, bad),)
-    )
+    report = DataSetReport(*[bad] * 3, "save", 0.1, rows=3, version=bad, state=bad)
+    report = replace(report, columns=((bad, bad),), preview=((bad,), (bad,), (None,)))
+    check = CheckReport(bad, bad, "save", "quarantined", 1, 2, bad, bad)
     failed = NodeRecord(
         *(bad, f"{bad}.one", (bad, f"params:{bad}"), (f"{bad}2",), "failed", 1.0, 3.0),
         error=ErrorReport(bad, bad, bad),
         data_sets=(report, replace(report, name=f"{bad}2")),
         reason=bad,
         identity={"code": {bad: [bad, bad]}},
+        checks=(check,),
     )
     skipped = NodeRecord(bad, bad, (f"{bad}2",), (), "skipped", reason=bad, since=bad)
     return RunRecord(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
+from copy import copy
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -64,6 +65,9 @@ if TYPE_CHECKING:
 
 # Folders whose files are written anew with each change of a table.
 _LOGS = {"iceberg": "metadata", "hudi": ".hoodie"}
+
+# To know the columns of these, all of the files are read.
+_UNTYPED = ("csv", "json", "xml")
 
 #: Options that are read here, and arguments that are no options.
 _OURS_IN_LOAD = ("schema", "format", "path")
@@ -186,6 +190,19 @@ class SparkDataSet(AbstractVersionedDataSet):
             if empty is None:
                 raise no_files(self._address(path)) from exc
             return empty
+
+    def load_like(self, data: DataFrame) -> DataFrame:
+        """Load what was saved of a frame: its columns need not be sought in all of the files.
+
+        Args:
+            data: The frame that was saved.
+        """
+        reader = self
+        if self._schema is None and self._file_format.lower() in _UNTYPED:
+            reader = copy(self)
+            reader._schema = data.schema
+        frame: DataFrame = reader.load()
+        return frame
 
     def _read(self, path: PurePosixPath, options: Mapping[str, Any]) -> DataFrame:
         reader = get_spark().read.format(self._file_format).options(**options)

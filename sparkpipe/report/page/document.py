@@ -12,9 +12,9 @@ It is made of a journal or a plan alone. What is not known is not in it. Its key
 - ``edges``: triples of two positions in ``nodes``, and the name of the data set between them;
 - ``lanes``: how many; ``path``: the nodes that decided how long the run took, and after what;
 - ``data_sets``: each with ``name``, ``type``, ``place``, ``writer`` and ``readers`` (positions),
-  ``rows``, ``bytes``, ``version``, ``columns`` (names and types), ``declared`` (columns of its
-  entry), ``as_of`` (the run before that wrote it, where this one did not), and ``earlier`` with
-  rows and bytes of the runs before;
+  ``rows``, ``bytes``, ``version``, ``columns`` (names and types), ``preview`` (names, then
+  rows), ``declared`` (columns of its entry), ``as_of`` (the run before that wrote it, where this
+  one did not), and ``earlier`` with rows and bytes of the runs before;
 - ``earlier``: those runs, the oldest first;
 - ``comparison``: a run, how it differs, and the seconds of its nodes.
 """
@@ -293,6 +293,7 @@ def _of_report(one: DataSetReport) -> dict[str, Any]:
         "version": one.version,
         "lazy": one.is_lazy,
         "columns": one.columns,
+        "preview": one.preview,
     }
 
 
@@ -319,15 +320,16 @@ def _data_sets(
             tell(name)["readers"].append(position)
         for name in node.get("outputs", ()):
             tell(name)["writer"] = position
-    written = {name for name in told if told[name].get("columns")}
+    written = {name for name, one in told.items() if one.get("columns") or one.get("preview")}
     for record in before:
         reported = _reported(record)
         for name in told.keys() & reported.keys():
             facts = {what: reported[name][what] for what in ("rows", "bytes")}
             if any(value is not None for value in facts.values()):
                 told[name].setdefault("earlier", []).append({"run": record.run_id, **facts})
-            if reported[name]["columns"] and name not in written:
-                told[name] |= {"columns": reported[name]["columns"], "as_of": record.run_id}
+            looks = {what: reported[name][what] for what in ("columns", "preview")}
+            if any(looks.values()) and name not in written:
+                told[name] |= {**looks, "as_of": record.run_id}
     return [{k: v for k, v in one.items() if v or v == 0} for one in told.values()]
 
 

@@ -10,11 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from chromium import DESKTOP, MISSING, PHONE, PROGRAM, Chromium, Size, chromium
 from runs_to_show import HOSTILE, make_chain, make_hostile, make_run
 
+from sparkpipe.events import observing
+from sparkpipe.io import DataCatalog
+from sparkpipe.journal import Journal, JournalWriter
+from sparkpipe.pipeline import node, pipeline
 from sparkpipe.report.page import document_of_run, page_of
+from sparkpipe.runner import SequentialRunner
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -106,6 +112,37 @@ def test_search_dims_what_does_not_fit_and_folding_makes_one_box(
 
 
 @in_browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_what_checks_found_and_a_few_rows_are_on_the_page(
+    open_page: Any, tmp_path: Path, size: Size
+) -> None:
+    frame = pd.DataFrame({"id": [1, 2], "price": [5.0, -2.0], "token": ["geheim"] * 2})
+    entry = {"type": "pandas.CSVDataSet", "filepath": f"{tmp_path}/orders.csv", "preview": True}
+    checks = [{"not_null": "id"}, {"check": "price >= 0", "name": "price", "on_fail": "quarantine"}]
+    catalog = DataCatalog.from_config({"orders": {**entry, "checks": checks}})
+    with observing(JournalWriter(str(tmp_path / "runs"))):
+        make = node(lambda: frame, None, "orders", name="make")
+        SequentialRunner().run(pipeline([make]), catalog, session_id="r")
+    document = document_of_run(Journal(str(tmp_path / "runs")).run())
+    assert "geheim" not in json.dumps(document)
+    page = open_page(document, size)
+    assert "1 of 2 checks did not pass" in page.text(".answers")
+    page.run("[...document.querySelectorAll('.answers button')].at(-1).click()")
+    told = page.text(".details")
+    for word in ("passed not_null id", "quarantined price", "1 of 2 rows did not pass", "rejected"):
+        assert word in told
+    assert page.text(".details .rows tbody") == "1\t5.0\t***"
+    page.click(".close")
+    page.run(
+        "(() => { const by = document.querySelector('select[aria-label=\"Colour by\"]');"
+        " by.value = 'checks'; by.dispatchEvent(new Event('change')); })()"
+    )
+    assert page.run(f"document.querySelector('{box('make')}').matches('.checks-quarantined')")
+    page.click("#tab-data")
+    assert "quarantined" in page.text("#panel-data")
+
+
+@in_browser
 def test_the_graph_is_walked_and_opened_by_keys(open_page: Any) -> None:
     page = open_page(document_of_run(make_run()))
     page.run("document.querySelector('.graph .box[tabindex=\"0\"]').focus()")
@@ -140,6 +177,10 @@ def test_hostile_names_values_and_errors_are_text(open_page: Any, size: Size) ->
     )
     page.run("document.querySelector('.answers .bad button').click()")
     assert HOSTILE in page.text(".details")
+    page.click("#tab-data")
+    page.run("document.querySelector('#panel-data .link').click()")
+    assert HOSTILE in page.text(".details .rows tbody")
+    assert page.run("document.querySelectorAll('.details :is(script, img, b)').length") == 0
     assert page.run("window.hacked") is None
     assert page.run("document.title").endswith("x\u202ey")
 

@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { count, duration, moment, percent, plain, plural, size, stateOf } from "./format.js";
 import { groupsOf, mostOf } from "./model.js";
-import { link, spark, stateMark } from "./tables.js";
+import { checkMark, link, spark, stateMark } from "./tables.js";
 
 const section = (title, ...content) => h("section", null, h("h3", null, title), ...content);
 
@@ -69,9 +69,7 @@ function aboutNode(model, node, actions) {
     differences.length > 0 && section("Changed", h("ul", { class: "list" }, differences.map((one) =>
       h("li", null, h("span", { class: `badge what-${one.kind}` }, one.kind), ` ${one.where === node.name ? "" : one.where} `,
         h("span", { class: "value" }, one.before), " → ", h("span", { class: "value" }, one.after))))),
-    node.checks.length > 0 && section("Checks", h("ul", { class: "list" }, node.checks.map((one) =>
-      h("li", null, h("span", { class: `badge checks-${one.outcome}` }, one.outcome), ` ${one.data_set}: ${one.check}`,
-        one.told && h("div", { class: "quiet" }, one.told))))),
+    node.checks.length > 0 && section("Checks", checkList(node.checks, (one) => `${one.data_set}: ${one.check}`)),
     node.outputs.length > 0 && section("Writes", dataList(model, node.outputs, actions)),
     node.inputs.length > 0 && section("Reads", dataList(model, node.inputs, actions)),
     Object.keys(node.params).length > 0 && section("Parameters", facts(Object.entries(node.params).map(([name, value]) =>
@@ -85,6 +83,11 @@ function aboutNode(model, node, actions) {
     groups.length > 0 && h("p", null, groups.map((group) => h("button", { type: "button", onclick: () => actions.fold(group) }, `Fold ${group}`))),
   ];
 }
+
+const checkList = (checks, say) => h("ul", { class: "list" }, checks.map((one) =>
+  h("li", null, checkMark(one.outcome), ` ${say(one)}`,
+    one.told && h("div", { class: "quiet" }, one.told),
+    one.quarantine && h("div", { class: "place" }, `They are in ${one.quarantine}`))));
 
 /** Columns as they were written, as their entry declares them, and what it says of them. */
 function columnsOf(data, model) {
@@ -104,7 +107,15 @@ function columnsOf(data, model) {
     ].filter(([, , has]) => has !== 0 && has !== false), rows));
 }
 
-const smallTable = (about, columns, rows) => h("div", { class: "scrolling small", tabindex: "0", role: "region", "aria-label": about },
+function previewOf(data) {
+  const [names, ...rows] = data.preview;
+  if (!names) return null;
+  const cell = (at) => (row) => (row[at] === null ? h("span", { class: "quiet" }, "null") : row[at]);
+  return section("A few rows", !data.columns.length && data.as_of && h("p", { class: "quiet" }, `As ${data.as_of} wrote them.`),
+    rows.length ? smallTable("A few rows", names.map((name, at) => [name, cell(at)]), rows, "rows") : h("p", { class: "quiet" }, "It has none."));
+}
+
+const smallTable = (about, columns, rows, name) => h("div", { class: `scrolling small ${name ?? ""}`, tabindex: "0", role: "region", "aria-label": about },
   h("table", null, h("thead", null, h("tr", null, columns.map(([title]) => h("th", { scope: "col" }, title)))),
     h("tbody", null, rows.map((row) => h("tr", null, columns.map(([, cell], at) => h(at === 0 ? "th" : "td", { scope: at === 0 ? "row" : null }, cell(row))))))));
 
@@ -120,7 +131,9 @@ function aboutData(model, data, actions) {
       ["Version", data.version], ["Place", data.place && h("span", { class: "place" }, data.place)],
       ["Layer", data.layer], ["Note", data.note],
     ]),
+    data.checks.length > 0 && section("Checks", checkList(data.checks, (one) => one.check)),
     columnsOf(data, model),
+    previewOf(data),
     section("Written by", data.writer === undefined ? h("p", { class: "quiet" }, "No node of this run: it comes from outside.") : nodeList(model, [data.writer], actions)),
     data.readers.length > 0 && section("Read by", nodeList(model, data.readers, actions)),
     data.writer !== undefined && model.nodes[data.writer].inputs.length > 0 && section("Made from", dataList(model, model.nodes[data.writer].inputs, actions)),
@@ -163,6 +176,8 @@ export function answers(model, actions) {
   }
   const skipped = nodes.filter((node) => ["skipped", "unchanged"].includes(node.state));
   if (skipped.length) add("Did not run", plural(skipped.length, "node"), `${skipped[0].name}: ${skipped[0].reasons[0] ?? stateOf(skipped[0].state).word}`, () => actions.open("nodes", skipped.every((one) => one.state === skipped[0].state) ? skipped[0].state : ""));
+  const found = model.checks.filter((one) => one.outcome !== "passed");
+  if (found.length) add("Checks", `${found.length} of ${plural(model.checks.length, "check")} did not pass`, `${found[0].data_set}, ${found[0].check}: ${found[0].told}`, () => actions.choose({ data: model.byName.get(found[0].data_set) ?? { name: found[0].data_set } }));
   if (doc.comparison) add("Changed", plural(doc.comparison.differences.length, "difference"), `${doc.comparison.is_later ? "to the later run" : "since"} ${doc.comparison.run_id}`, () => actions.open("comparison"));
   return h("ul", { class: "answers", "aria-label": "In short" }, told.map(({ title, text, more, act }) => {
     const inside = [h("span", { class: "title" }, title), h("strong", null, text), h("span", { class: "more" }, more)];

@@ -78,10 +78,7 @@ function colourOf(box, by, model) {
   if (box.data) return "data";
   if (by === "time") return `heat${heatOf(box.seconds, model.longest)}`;
   if (by === "kind") return `kind-${box.nodes[0].kind}`;
-  if (by === "checks") {
-    const found = box.nodes.map(checksOf);
-    return `checks-${["failed", "dropped", "warned", "passed"].find((one) => found.includes(one)) ?? "none"}`;
-  }
+  if (by === "checks") return `checks-${checksOf({ checks: box.nodes.flatMap((node) => node.checks) })}`;
   return `state-${box.state}`;
 }
 

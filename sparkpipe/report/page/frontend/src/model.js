@@ -4,8 +4,12 @@ export function modelOf(doc) {
   const nodes = doc.nodes.map((node, at) => ({
     inputs: [], outputs: [], params: {}, reasons: [], tags: [], earlier: [], checks: [], ...node, at,
   }));
-  const data = doc.data_sets.map((one) => ({ readers: [], earlier: [], columns: [], declared: [], ...one }));
+  const checks = nodes.flatMap((node) => node.checks);
+  const data = doc.data_sets.map((one) => ({
+    readers: [], earlier: [], columns: [], declared: [], preview: [], checks: [], ...one,
+  }));
   const byName = new Map(data.map((one) => [one.name, one]));
+  checks.forEach((check) => byName.get(check.data_set)?.checks.push(check));
   const steps = new Map(doc.path.map((step, at) => [step.node, { ...step, at }]));
   const parents = nodes.map(() => []);
   const children = nodes.map(() => []);
@@ -14,7 +18,7 @@ export function modelOf(doc) {
     if (!parents[b].includes(a)) parents[b].push(a);
   }
   const longest = Math.max(0, ...nodes.map((node) => node.seconds ?? 0));
-  return { doc, run: doc.run, nodes, data, byName, steps, parents, children, longest };
+  return { doc, run: doc.run, nodes, checks, data, byName, steps, parents, children, longest };
 }
 
 /** Where most of a node's time went, in words. */
@@ -24,12 +28,11 @@ export function mostOf(node) {
   return { word, seconds };
 }
 
-export const CHECKS = { failed: 4, quarantined: 3, dropped: 3, warned: 2, passed: 1 };
+const CHECKS = ["none", "passed", "warned", "dropped", "quarantined", "failed"];
 
-export function checksOf(node) {
-  const worst = node.checks.reduce((found, one) => Math.max(found, CHECKS[one.outcome] ?? 0), 0);
-  return ["none", "passed", "warned", "dropped", "failed"][worst];
-}
+/** The worst that checks of a node or a data set have found. */
+export const checksOf = ({ checks }) =>
+  CHECKS[checks.reduce((worst, one) => Math.max(worst, CHECKS.indexOf(one.outcome)), 0)];
 
 /** The heat of a time from 0 to 4, by its share of the longest. */
 export function heatOf(seconds, longest) {

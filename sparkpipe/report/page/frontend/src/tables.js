@@ -22,6 +22,8 @@ export function spark(values, about, told) {
 export const stateMark = (name) =>
   h("span", { class: `badge state-${name}` }, h("span", { "aria-hidden": "true" }, stateOf(name).mark), ` ${stateOf(name).word}`);
 
+export const checkMark = (outcome) => h("span", { class: `badge checks-${outcome}` }, outcome);
+
 export const link = (text, onclick) => h("button", { type: "button", class: "link", onclick }, text);
 
 function table(about, columns, rows, view, again) {
@@ -78,7 +80,7 @@ export function nodesTable(model, view, actions) {
       { title: "Save", number: true, value: (n) => n.save, has: (n) => n.save, cell: (n) => n.save ? duration(n.save) : "" },
       { title: "Spark", number: true, value: (n) => n.spark, has: (n) => n.spark, cell: (n) => n.spark ? duration(n.spark) : "" },
       { title: "Attempts", number: true, value: (n) => n.attempts, has: (n) => n.attempts > 1, cell: (n) => n.attempts ?? "" },
-      { title: "Checks", has: (n) => n.checks.length, cell: (n) => n.checks.length ? checksOf(n) : "" },
+      { title: "Checks", has: (n) => n.checks.length, value: checksOf, cell: (n) => n.checks.length ? checkMark(checksOf(n)) : "" },
       { title: "Why", has: (n) => n.error || n.reasons.length, cell: (n) => n.error ? `${n.error.type}: ${n.error.message.split("\n")[0]}` : n.reasons.join("; ") },
     ], rows, view, again);
   });
@@ -95,6 +97,7 @@ export function dataTable(model, view, actions) {
       { title: "Rows", number: true, value: (d) => d.rows, has: (d) => d.rows !== undefined, cell: (d) => count(d.rows) },
       { title: "Rows over time", has: (d) => values(d, "rows").filter((n) => n !== undefined && n !== null).length > 1, cell: (d) => spark(values(d, "rows"), "Rows over the last runs", count) },
       { title: "Size", number: true, value: (d) => d.bytes, has: (d) => d.bytes !== undefined, cell: (d) => size(d.bytes) },
+      { title: "Checks", value: checksOf, has: (d) => d.checks.length, cell: (d) => d.checks.length ? checkMark(checksOf(d)) : "" },
       { title: "Version", value: (d) => d.version, has: (d) => d.version, cell: (d) => d.version ?? "" },
       { title: "Written by", value: (d) => model.nodes[d.writer]?.name ?? "", cell: (d) => d.writer === undefined ? "" : link(model.nodes[d.writer].name, () => actions.choose({ node: model.nodes[d.writer] })) },
       { title: "Read by", cell: (d) => d.readers.map((at, n) => [n ? ", " : "", link(model.nodes[at].name, () => actions.choose({ node: model.nodes[at] }))]) },
