@@ -85,8 +85,7 @@ class Attempt:
             "session_id": run_id or None,  # what Kedro calls it
         }
         self._jobs: NodeJobs | None = None
-        self._is_loaded = False
-        self._is_in_chunks = False
+        self._is_loaded = self._is_in_chunks = False
         self._timed_out = threading.Event() if node.timeout is not None else None
         self._times = times
         self._step = LOAD

@@ -7,6 +7,7 @@ from random import Random
 
 from sparkpipe.events import CheckReport, DataSetReport, ErrorReport
 from sparkpipe.journal import NodeRecord, RunRecord
+from sparkpipe.spark_jobs import SparkJob, SparkStage
 
 HOSTILE = "</script><script>window.hacked=1</script><!--<img src=x onerror=window.hacked=1>x\u202ey"
 
@@ -20,6 +21,22 @@ def saved(name: str, rows: int) -> DataSetReport:
         bytes=rows * 9,
         columns=(("id", "int64"), ("price", kind)),
     )
+
+
+def jobs(count: int, start: float, seconds: float, text: str = "save") -> tuple[SparkJob, ...]:
+    """Return jobs one after the other, each with two stages."""
+    each = seconds / count
+    found = []
+    for number in range(count):
+        at = start + number * each
+        facts = {"input_rows": 9, "input_bytes": 90, "shuffle_written_bytes": 70}
+        more = {"longest_task": each, "median_task": each / 9, "spilled_bytes": 5000, "tasks": 8}
+        stages = (
+            SparkStage(2 * number, text, started=at, ended=at + each / 2, **facts),
+            SparkStage(2 * number + 1, text, started=at + each / 2, ended=at + each, **more),
+        )
+        found.append(SparkJob(number, f"{text} {number}", "succeeded", at, at + each, stages))
+    return tuple(found)
 
 
 def make_run(run_id: str = "b", rows: int = 20, started: float = 1000.0) -> RunRecord:
@@ -42,6 +59,7 @@ def make_run(run_id: str = "b", rows: int = 20, started: float = 1000.0) -> RunR
         ),
         NodeRecord(run_id, "tell", ("total",), (), "skipped", reason="'total' failed"),
     ]
+    nodes[1] = replace(nodes[1], spark_seconds=2.0, jobs=jobs(2, started + 2.5, 2.0))
     return RunRecord(
         *(run_id, "failed", started, 6.5, "shop", "daily"),
         runner="ThreadRunner",
@@ -63,6 +81,7 @@ def make_hostile() -> RunRecord:
         reason=bad,
         identity={"code": {bad: [bad, bad]}},
         checks=(check,),
+        jobs=(replace(jobs(1, 1.0, 1.0, bad)[0], status=bad),),
     )
     skipped = NodeRecord(bad, bad, (f"{bad}2",), (), "skipped", reason=bad, since=bad)
     return RunRecord(
@@ -86,5 +105,6 @@ def make_chain(count: int, run_id: str = "b") -> RunRecord:
         nodes[name] = NodeRecord(
             *(run_id, name, tuple(sorted(reads)), (f"t{number}",), "done", at, at + 1),
             data_sets=(saved(f"t{number}", number),),
+            jobs=jobs(30, at, 1.0),
         )
     return RunRecord(run_id, "done", 1000.0, count / 4 + 1, "p", "long", nodes=nodes)

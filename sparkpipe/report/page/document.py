@@ -8,7 +8,8 @@ It is made of a journal or a plan alone. What is not known is not in it. Its key
 - ``nodes``: each with ``name``, ``state``, ``kind``, ``inputs``, ``outputs``, ``params``, and where
   known ``namespace``, ``layer``, ``tags``, ``reasons``, ``start`` (seconds since the run began),
   ``seconds``, ``load``, ``function``, ``save``, ``spark``, ``attempts``, ``error``, ``lane``,
-  ``code``, ``code_at``, ``earlier`` (seconds in the runs before), ``checks``;
+  ``code``, ``code_at``, ``earlier`` (seconds in the runs before), ``checks``, ``jobs`` (of
+  Spark, each with ``start``, ``seconds`` and ``stages``), ``jobs_left_out``;
 - ``edges``: triples of two positions in ``nodes``, and the name of the data set between them;
 - ``lanes``: how many; ``path``: the nodes that decided how long the run took, and after what;
 - ``data_sets``: each with ``name``, ``type``, ``place``, ``writer`` and ``readers`` (positions),
@@ -30,6 +31,7 @@ from sparkpipe.journal import NodeRecord, RunRecord
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.redaction import redacted, redacted_text
+from sparkpipe.report.page.jobs import jobs_of, stages_for_each
 from sparkpipe.report.page.knowing import Project
 from sparkpipe.report.planned import PlannedDataSet, PlannedNode, PlannedRun
 from sparkpipe.report.runs.differing import Differences
@@ -164,6 +166,8 @@ def _ran(
         }
     if one.spark_seconds is not None:
         told["spark"] = one.spark_seconds
+    if one.jobs:
+        told |= jobs_of(one, record.started, stages_for_each(record))
     if one.error is not None:
         told["error"] = {name: redacted_text(str(text)) for name, text in vars(one.error).items()}
     return _without_nothing(told)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from runs_to_show import HOSTILE, make_hostile, make_run
+from runs_to_show import HOSTILE, jobs, make_hostile, make_run
 
 from sparkpipe.events import ErrorReport
 from sparkpipe.io import DataCatalog
@@ -173,3 +173,22 @@ def test_columns_of_what_was_not_written_are_those_of_the_run_that_wrote_it() ->
     )
     assert data["taxed"]["columns"] == (("id", "int64"), ("price", "float64"))
     assert "as_of" not in data["taxed"]
+
+
+def test_spark_jobs_are_told_from_the_beginning_of_the_run_and_the_longest_stay() -> None:
+    run = make_run()
+    tax = by_name(document_of_run(run)["nodes"])["shop.tax"]
+    assert [(job["id"], job["start"], job["seconds"]) for job in tax["jobs"]] == [
+        (0, 2.5, 1.0),
+        (1, 3.5, 1.0),
+    ]
+    assert tax["jobs"][0]["stages"][1]["spilled_bytes"] == 5000
+    assert "jobs_left_out" not in tax
+    many = jobs(2000, 1002.5, 2.0)
+    longest = replace(many[1000], ended=many[1000].started + 1)
+    many = (*many[:1000], longest, *many[1001:])
+    nodes = {**run.nodes, "shop.tax": replace(run.nodes["shop.tax"], jobs=many, jobs_left_out=7)}
+    tax = by_name(document_of_run(replace(run, nodes=nodes))["nodes"])["shop.tax"]
+    assert len(tax["jobs"]) == 750
+    assert tax["jobs_left_out"] == 2000 - 750 + 7
+    assert max(tax["jobs"], key=lambda job: job["seconds"])["id"] == 1000

@@ -143,6 +143,30 @@ def test_what_checks_found_and_a_few_rows_are_on_the_page(
 
 
 @in_browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_spark_jobs_and_stages_are_in_the_timeline_and_with_their_node(
+    open_page: Any, size: Size
+) -> None:
+    page = open_page(document_of_run(make_run()), size)
+    page.click("#tab-timeline")
+    bar = '.timeline .bar[aria-label^="node shop.tax,"]'
+    inside = {what: f"document.querySelectorAll('{bar} .{what}')" for what in ("job", "stage")}
+    assert [page.run(f"{inside[what]}.length") for what in inside] == [2, 4]
+    assert page.run(f"{inside['job']}[1].textContent") == "Job 1: save 1, 1.0 s"
+    share = page.run(
+        f"(() => {{ const whole = document.querySelector('{bar} .whole').getBoundingClientRect();"
+        f" const job = {inside['job']}[1].getBoundingClientRect();"
+        " return [(job.left - whole.left) / whole.width, job.width / whole.width]; })()"
+    )
+    assert share == pytest.approx([1.49 / 2.99, 1 / 2.99], abs=0.03)
+    page.click(bar)
+    told = page.text(".details .told")
+    for word in ("2 Spark jobs", "Job 0, 1.0 s · save 0", "9 rows, 90 B", "5.0 kB", "111 ms"):
+        assert word in told
+    assert page.run("document.querySelectorAll('.told details[open]').length") == 1
+
+
+@in_browser
 def test_the_graph_is_walked_and_opened_by_keys(open_page: Any) -> None:
     page = open_page(document_of_run(make_run()))
     page.run("document.querySelector('.graph .box[tabindex=\"0\"]').focus()")

@@ -31,6 +31,36 @@ function times(node) {
     node.spark !== undefined && h("li", null, `in Spark jobs ${duration(node.spark)}`)));
 }
 
+const read = (rows, bytes) => [rows && plural(rows, "row"), size(bytes)].filter(Boolean).join(", ");
+
+/** The Spark jobs of a node, each with its stages; the longest is open. */
+function jobsOf(node) {
+  const longest = node.jobs.reduce((best, job) => ((job.seconds ?? 0) > (best.seconds ?? 0) ? job : best));
+  const left = node.jobs_left_out ? ` and ${count(node.jobs_left_out)} shorter ones` : "";
+  return section(`${plural(node.jobs.length, "Spark job")}${left}`, node.jobs.map((job) =>
+    h("details", { open: job === longest },
+      h("summary", null, `Job ${job.id}, `, h("strong", null, duration(job.seconds ?? 0)), job.description && ` · ${job.description}`,
+        job.status && [" ", h("span", { class: `badge state-${job.status}` }, job.status)]),
+      job.stages.length > 0 && stageTable(job))));
+}
+
+function stageTable(job) {
+  const columns = [
+    ["Stage", (stage) => h("span", { title: stage.name }, String(stage.id), stage.attempts > 1 && ` (attempt ${stage.attempts})`, ["failed", "active"].includes(stage.status) && ` ${stage.status}`)],
+    ["Took", (stage) => duration(stage.seconds)],
+    ["Tasks", (stage) => `${count(stage.tasks)}${stage.failed_tasks ? `, ${stage.failed_tasks} failed` : ""}`],
+    ["Longest task", (stage) => duration(stage.longest_task)],
+    ["Median", (stage) => duration(stage.median_task)],
+    ["Read", (stage) => read(stage.input_rows, stage.input_bytes)],
+    ["Shuffle read", (stage) => size(stage.shuffle_read_bytes)],
+    ["Shuffle written", (stage) => size(stage.shuffle_written_bytes)],
+    ["Spilled", (stage) => size(stage.spilled_bytes)],
+    ["Written", (stage) => read(stage.output_rows, stage.output_bytes)],
+    ["What", (stage) => stage.name ?? ""],
+  ];
+  return smallTable(`Stages of job ${job.id}`, columns.filter(([title, cell]) => title === "Stage" || job.stages.some(cell)), job.stages);
+}
+
 function dataList(model, names, actions) {
   return h("ul", { class: "list" }, names.map((name) => {
     const data = model.byName.get(name);
@@ -70,6 +100,7 @@ function aboutNode(model, node, actions) {
       h("li", null, h("span", { class: `badge what-${one.kind}` }, one.kind), ` ${one.where === node.name ? "" : one.where} `,
         h("span", { class: "value" }, one.before), " → ", h("span", { class: "value" }, one.after))))),
     node.checks.length > 0 && section("Checks", checkList(node.checks, (one) => `${one.data_set}: ${one.check}`)),
+    node.jobs.length > 0 && jobsOf(node),
     node.outputs.length > 0 && section("Writes", dataList(model, node.outputs, actions)),
     node.inputs.length > 0 && section("Reads", dataList(model, node.inputs, actions)),
     Object.keys(node.params).length > 0 && section("Parameters", facts(Object.entries(node.params).map(([name, value]) =>

@@ -189,7 +189,7 @@ function graphPanel() {
 function timelinePanel() {
   const stretch = (factor) => { view.stretch = Math.min(64, Math.max(1, view.stretch * factor)); parts.timeline.draw(); };
   return [parts.timeline.element, h("div", { class: "under" },
-    h("p", { class: "quiet" }, "Striped: idle. Foot of a bar: loading to the left, saving to the right. ◆ Outlined: what decided how long the run took."),
+    h("p", { class: "quiet" }, "Striped: idle. Foot of a bar: loading to the left, saving to the right. ◆ Outlined: what decided how long the run took.", model.nodes.some((node) => node.jobs.length) && " Inside: Spark jobs, and below them their stages."),
     h("span", null, h("button", { type: "button", "aria-label": "Stretch the time", onclick: () => stretch(2) }, "+"), h("button", { type: "button", "aria-label": "Shrink the time", onclick: () => stretch(0.5) }, "−")))];
 }
 

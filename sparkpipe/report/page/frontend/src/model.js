@@ -2,7 +2,7 @@
 
 export function modelOf(doc) {
   const nodes = doc.nodes.map((node, at) => ({
-    inputs: [], outputs: [], params: {}, reasons: [], tags: [], earlier: [], checks: [], ...node, at,
+    inputs: [], outputs: [], params: {}, reasons: [], tags: [], earlier: [], checks: [], jobs: [], ...node, at,
   }));
   const checks = nodes.flatMap((node) => node.checks);
   const data = doc.data_sets.map((one) => ({
