@@ -120,6 +120,15 @@ def test_run_and_nodes_are_told_with_their_data_sets(tmp_path: Path) -> None:
     assert (column["name"], column["type"]) == ("id", "bigint")
 
 
+def test_columns_are_those_of_the_frame_where_the_entry_declares_none(tmp_path: Path) -> None:
+    report = saved("n", columns=(("id", "int64"),))
+    ended = NodeEnded("r1", "count", "done", NOW, NOW + 2, data_sets=(report,))
+    events = tell(tmp_path / "events.jsonl", [EVENTS[0], ended, EVENTS[-1]])
+    (made,) = events[1]["outputs"]
+    (column,) = made["facets"]["schema"]["fields"]
+    assert (column["name"], column["type"]) == ("id", "int64")
+
+
 def test_who_runs_it_again_finds_the_same_ids(tmp_path: Path) -> None:
     one, other = (tell(tmp_path / name, EVENTS) for name in ("one", "other"))
 

@@ -239,7 +239,7 @@ class Builder:
 
     def _facets(self, report: DataSetReport) -> dict[str, DatasetFacet]:
         facets: dict[str, DatasetFacet] = {}
-        columns = self._knows(report.name).columns
+        columns = self._knows(report.name).columns or report.columns
         if columns:
             facets["schema"] = schema_dataset.SchemaDatasetFacet(
                 [schema_dataset.SchemaDatasetFacetFields(name, kind) for name, kind in columns]
