@@ -238,6 +238,7 @@ class SparkpipeMagics(Magics):
             summary.seconds,
             summary.reports,
             result_rows(prepared, outputs, summary.reports),
+            summary.advice,
         )
 
     def _progress(self) -> Any:

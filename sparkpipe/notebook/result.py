@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.html.grid import headline, scrolling, table
+from sparkpipe.html.grid import headline, remark, scrolling, table
 from sparkpipe.redaction import redacted
+from sparkpipe.report.advice import told_advice
 from sparkpipe.report.lanes import timeline_of
 from sparkpipe.report.summary import most_telling_first
 from sparkpipe.report.text import duration
 
 if TYPE_CHECKING:
     from sparkpipe.events import NodeEnded
+    from sparkpipe.report.advice import Advice
 
 _TITLES = ("Node", "Status", "Total", "Load", "Function", "Save", "Spark")
 
@@ -26,11 +28,13 @@ class RunResult(dict[str, Any]):
         seconds: How long it took.
         reports: How each node ended.
         made: Name, type and place of what the run has made.
+        advice: What to do about what it has lost in Spark.
 
     Attributes:
         pipeline_name: The pipeline that has run.
         seconds: How long it took.
         reports: How each node ended.
+        advice: What to do about what it has lost in Spark.
     """
 
     def __init__(
@@ -40,11 +44,13 @@ class RunResult(dict[str, Any]):
         seconds: float,
         reports: Sequence[NodeEnded],
         made: Sequence[tuple[str, str, str]],
+        advice: Sequence[Advice] = (),
     ) -> None:
         super().__init__(outputs)
         self.pipeline_name = pipeline_name
         self.seconds = seconds
         self.reports = tuple(reports)
+        self.advice = tuple(advice)
         self._made = tuple(made)
 
     def _title(self) -> str:
@@ -75,4 +81,5 @@ class RunResult(dict[str, Any]):
                 table(_TITLES, rows), "Times of the nodes"
             )
             parts.append(f"<details><summary>Where the time went</summary>{times}</details>")
+        parts += map(remark, told_advice(self.advice))
         return "".join(parts)

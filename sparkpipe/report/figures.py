@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sparkpipe.errors import first_line
 from sparkpipe.pipeline.transcoding import strip_transcoding
+from sparkpipe.report.advice import find_advice, told_advice
 from sparkpipe.report.checks import told_checks
 from sparkpipe.report.text import amount, duration, printable, size
 
@@ -110,6 +111,7 @@ def figure_lines(flow: Flow, reports: Sequence[Ran], seconds: float) -> list[str
         *_lane_lines(find_lanes(reports, seconds)),
         *_written_lines(reports),
         *_check_lines(reports),
+        *told_advice(find_advice(flow, reports)),
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sparkpipe.events import RunObserver
+from sparkpipe.report.advice import Advice, find_advice
 from sparkpipe.report.checks import told_failures
 from sparkpipe.report.figures import figure_lines
 from sparkpipe.report.text import duration, fitted, printable, width_of
@@ -49,6 +50,11 @@ class RunSummary(RunObserver):
     def on_run_ended(self, event: RunEnded) -> None:
         """Keep how long it took."""
         self.seconds += event.seconds
+
+    @property
+    def advice(self) -> tuple[Advice, ...]:
+        """What to do about what the run has lost in Spark."""
+        return find_advice(self._flow, self.reports)
 
     def lines(self, verbose: bool = False) -> list[str]:
         """Return the table, and what the run comes to.

@@ -8,6 +8,7 @@ from typing import Any
 
 from sparkpipe.html.grid import headline, remark, scrolling, table
 from sparkpipe.journal import Journal, RunRecord
+from sparkpipe.report.advice import Advice, find_advice, told_advice
 from sparkpipe.report.checks import CHECK_TITLES, check_rows
 from sparkpipe.report.lanes import timeline_of
 from sparkpipe.report.runs.cells import (
@@ -76,7 +77,15 @@ class ShownRun:
 
     def __str__(self) -> str:
         rows = without_empty([[*NODE_TITLES], *map(cells_of_node, self.record.nodes.values())])
-        return "\n".join([*self._head(), *aligned(rows), *self._failed_checks()])
+        parts = [*self._head(), *aligned(rows), *self._failed_checks()]
+        return "\n".join([*parts, *told_advice(self.advice)])
+
+    @property
+    def advice(self) -> tuple[Advice, ...]:
+        """What to do about what it has lost in Spark; see :mod:`sparkpipe.report.advice`."""
+        nodes = self.record.nodes
+        flow = {name: (one.inputs, one.outputs) for name, one in nodes.items()}
+        return find_advice(flow, nodes.values())
 
     def _failed_checks(self) -> list[str]:
         checks = {name: record.checks for name, record in self.record.nodes.items()}
@@ -93,6 +102,7 @@ class ShownRun:
         """Return it as plain values."""
         told = asdict(self.record)
         told["nodes"] = [*told["nodes"].values()]
+        told["advice"] = [asdict(piece) for piece in self.advice]
         return told
 
     def _head(self) -> list[str]:
@@ -114,6 +124,7 @@ class ShownRun:
         title, *rest = self._head()
         parts = [headline(title), *map(remark, rest)]
         parts.append(timeline_of(self.record.nodes.values()))
+        parts += map(remark, told_advice(self.advice))
         return "".join([*parts, scrolling(table(NODE_TITLES, rows), "Nodes")])
 
 
