@@ -23,6 +23,7 @@ from sparkpipe.journal.digests import digest_of_text
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.node import Node
 from sparkpipe.redaction import HIDDEN, redacted, redacted_text
+from sparkpipe.schemas.reading import content_of
 
 #: What an entry of the catalog says for people and other tools.
 _WITHOUT_EFFECT = frozenset({"credentials", "metadata", "layer", "warn_below", "preview"})
@@ -152,6 +153,9 @@ class _Identifier:
         config = {key: value for key, value in config.items() if key not in _WITHOUT_EFFECT}
         # Only a digest of it leaves: what looks like a secret counts, too.
         told = self._relative(without_keys(config, "credentials"))
+        files = _schema_files(config)
+        if files:
+            told["content of schema"] = files
         functions = data_set.functions() if isinstance(data_set, LambdaDataSet) else None
         # What it wraps, and of what its partitions are.
         inner = (type(unwrapped(data_set)), attribute(data_set, "_class"))
@@ -176,6 +180,13 @@ class _Identifier:
             except importlib.metadata.PackageNotFoundError:
                 self._packages[package] = ""
         return self._packages[package]
+
+
+def _schema_files(config: Mapping[str, Any]) -> list[str]:
+    """Return what the files say that hold schemas of an entry."""
+    reading = config.get("load_args")
+    given = [config.get("schema"), reading.get("schema") if isinstance(reading, Mapping) else None]
+    return [text for one in given if (text := content_of(one)) is not None]
 
 
 def _described(data_set: Any) -> Any:

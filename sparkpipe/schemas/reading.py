@@ -66,6 +66,23 @@ def path_of(given: Any) -> str:
     return ""
 
 
+def content_of(given: Any, credentials: Mapping[str, Any] | None = None) -> str | None:
+    """Return what the file of a schema says; None if it is in no file, or that cannot be read.
+
+    Args:
+        given: What an entry says; see :func:`read_schema`.
+        credentials: For the file system of the file.
+    """
+    path = path_of(given)
+    if not path:
+        return None
+    own = given.get("credentials") if isinstance(given, Mapping) else None
+    try:
+        return _text_of(path, own if isinstance(own, Mapping) else credentials or {})
+    except DataSetError:  # told where it is read
+        return None
+
+
 def _checked(schema: Schema) -> Schema:
     if not schema.columns:
         raise DataSetError("the schema has no columns.")

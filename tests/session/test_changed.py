@@ -60,6 +60,39 @@ def report(total, number):
     return {"mean": total / number}
 """
 
+FARES = """
+from sparkpipe.io import AbstractDataSet
+
+
+class Fares(AbstractDataSet):
+    def __init__(self, load_args):
+        pass
+
+    def _load(self):
+        return [1]
+
+    def _save(self, data):
+        pass
+
+    def _describe(self):
+        return {}
+
+    def state(self):
+        return "1"
+"""
+
+CONTRACT = """
+apiVersion: v3.0.2
+kind: DataContract
+id: fares
+version: 1.0.0
+status: active
+schema:
+  - name: fares
+    properties:
+      - {{name: fare, logicalType: {kind}}}
+"""
+
 ALL = ["clean", "count", "halve", "report", "total"]
 
 
@@ -213,6 +246,44 @@ def test_the_plan_says_why_a_node_runs(trips: Trips, change: Any, reasons: dict[
     for node, reason in reasons.items():
         assert reason.format(package=trips.package) in told[node], told
     assert "never run" not in str(told)
+
+
+@pytest.mark.parametrize("place", ["entry", "load_args", "contract"])
+def test_what_the_file_of_a_schema_says_counts(trips: Trips, place: str) -> None:
+    pytest.importorskip("pandas")
+    trips.write(
+        f"{trips.package}/pipeline_registry.py",
+        """
+        from sparkpipe.pipeline import node, pipeline
+
+        def register_pipelines():
+            return {"__default__": pipeline([node(len, "fares", "rows", name="count")])}
+        """,
+    )
+    ending = "yaml" if place == "contract" else "json"
+    schema = {"filepath": f"conf/fares.{ending}"}
+    entry: dict[str, Any] = {"type": "pandas.CSVDataSet", "filepath": "data/fares.csv"}
+    if place == "load_args":  # the class need not know it: another one of Spark does
+        entry = {"type": f"{trips.package}.Fares", "load_args": {"schema": schema}}
+        trips.write(f"{trips.package}/__init__.py", FARES)
+    else:
+        entry["schema"] = schema
+    number = {"type": "json.JSONDataSet", "filepath": "data/rows.json"}
+    trips.write("conf/base/catalog.yml", json.dumps({"fares": entry, "rows": number}))
+    trips.write("data/fares.csv", "fare\n1\n")
+
+    def say(kind: str) -> None:
+        text = json.dumps({"fare": kind})
+        if place == "contract":
+            text = CONTRACT.format(kind=kind)
+        trips.write(f"conf/fares.{ending}", text)
+
+    say("integer" if place == "contract" else "bigint")
+    assert trips.run() == ["count"]
+    assert trips.run() == []
+    say("number" if place == "contract" else "double")
+    assert trips.why() == {"count": ("options of fares changed",)}
+    assert trips.run() == ["count"]
 
 
 def test_comments_and_formatting_are_no_change(trips: Trips) -> None:
