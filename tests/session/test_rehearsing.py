@@ -172,6 +172,31 @@ def test_the_command_tells_all_and_ends_with_1(make: Make) -> None:
     assert call("sparkpipe", ["rehearse", "--nodes", "tax"], project, {}).status == 0
 
 
+def test_inputs_may_be_those_of_another_environment(make: Make) -> None:
+    project = make(orders=csv("orders"))
+    for env, folder in (("dev", "none"), ("prod", "real")):
+        (project / "conf" / env).mkdir()
+        entries = {name: csv(f"{folder}/{name}") for name in ("orders", "totals")}
+        text = yaml.safe_dump(entries)
+        (project / "conf" / env / "catalog.yml").write_text(text)
+    (project / "data/real").mkdir(parents=True)
+    ORDERS.to_csv(project / "data/real/orders.csv", index=False)
+    for options in (["--rows", "1"], []):
+        command = ["rehearse", "--env", "dev", "--nodes", "tax", *options]
+        alone = call("sparkpipe", command, project, {})
+        assert "1 unjudged" in alone.out
+        deferring = call("sparkpipe", [*command, "--defer", "prod"], project, {})
+        assert (deferring.status, "1 good" in deferring.out) == (0, True)
+    assert [one.name for one in (project / "data").rglob("*.*")] == ["orders.csv"]
+
+
+def test_a_runner_is_refused_with_what_to_do_instead(make: Make) -> None:
+    ended = call("sparkpipe", ["rehearse", "--runner", "ThreadRunner"], make(), {})
+    assert ended.status == 2
+    assert "one after the other" in ended.err
+    assert "sparkpipe check --runner ThreadRunner" in ended.err
+
+
 def test_the_schema_of_data_is_shown_and_saved(make: Make) -> None:
     project = make(orders=csv("orders", schema="id INT NOT NULL COMMENT 'number', country STRING"))
     (project / "data").mkdir()

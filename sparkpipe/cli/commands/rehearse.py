@@ -7,10 +7,18 @@ from typing import Any
 
 import click
 
-from sparkpipe.cli.options import filter_options, parameters
+from sparkpipe.cli.options import defer_option, filter_options, parameters
 from sparkpipe.cli.project_command import ProjectCommand, open_session, project_options
 from sparkpipe.cli.streams import echo
 from sparkpipe.streams import tell_work_done
+
+
+def _refuse_runner(ctx: click.Context, param: click.Parameter, given: str | None) -> None:
+    if given is not None:
+        raise click.UsageError(
+            "nodes are rehearsed one after the other, in this process, whatever the runner. Leave "
+            f"out --runner; 'sparkpipe check --runner {given}' tells whether it suits a pipeline."
+        )
 
 
 @click.command(cls=ProjectCommand)
@@ -29,6 +37,14 @@ from sparkpipe.streams import tell_work_done
     metavar="NAME=SLICE",
     help="As of this slice, where nodes depend on slices: day=2024-01-31.",
 )
+@click.option(
+    "--runner",
+    "-r",
+    expose_value=False,
+    callback=_refuse_runner,
+    help="Refused: nodes are rehearsed one after the other, in this process.",
+)
+@defer_option
 @project_options
 def rehearse(
     *,
@@ -38,6 +54,7 @@ def rehearse(
     load_versions: dict[str, str],
     config: str | None,
     slices: tuple[str, ...],
+    defer: str | None,
     env: str | None,
     conf_source: str | None,
     verbose: bool,
@@ -52,7 +69,7 @@ def rehearse(
     from sparkpipe.cli.logs import configure_logging
 
     configure_logging(None, verbose=verbose)
-    with open_session(env, conf_source, parameters(params)) as session:
+    with open_session(env, conf_source, parameters(params), defer) as session:
         chosen = session.with_slices(*slices) if slices else session
         found = chosen.rehearse(pipeline, rows=rows, load_versions=load_versions, **filters)
     tell_work_done()

@@ -20,8 +20,9 @@ from sparkpipe.schemas import schema_of
 from sparkpipe.schemas.data_set import SchemaDataSet
 from sparkpipe.schemas.declared import declared_schema
 from sparkpipe.schemas.policy import SchemaError
+from sparkpipe.session.deferring import defer_inputs, make_catalogs
 from sparkpipe.session.overlay import temporary_catalog
-from sparkpipe.session.problems import attempt, choose, find_unread_params
+from sparkpipe.session.problems import choose, find_unread_params
 from sparkpipe.session.rehearsing.inputs import (
     Unknown,
     empty_for,
@@ -62,10 +63,10 @@ def rehearse(
     """
     problems: list[str] = list(session.settings_problems)
     whole, pipeline = choose(session.registry, selection, problems)
-    catalog: DataCatalog | None = attempt(
-        problems, lambda: session.create_catalog(load_versions or {})
-    )
+    catalog, other = make_catalogs(session, load_versions or {}, None, problems)
     if pipeline is not None and catalog is not None:
+        if other is not None:
+            problems += defer_inputs(pipeline, catalog, other)
         problems += catalog.problems(sorted(pipeline.data_sets()))
         problems += find_unchosen(pipeline, catalog)
         problems += find_unread_params(session, whole)
