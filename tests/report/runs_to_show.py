@@ -39,6 +39,10 @@ def jobs(count: int, start: float, seconds: float, text: str = "save") -> tuple[
     return tuple(found)
 
 
+def skewed(stage: SparkStage) -> SparkStage:
+    return replace(stage, tasks=8, longest_task=90.0, median_task=1.0)
+
+
 def make_run(run_id: str = "b", rows: int = 20, started: float = 1000.0) -> RunRecord:
     def ran(name: str, inputs: str, output: str, start: float, end: float) -> NodeRecord:
         return NodeRecord(
@@ -73,6 +77,7 @@ def make_hostile() -> RunRecord:
     bad = HOSTILE
     report = DataSetReport(*[bad] * 3, "save", 0.1, rows=3, version=bad, state=bad)
     report = replace(report, columns=((bad, bad),), preview=((bad,), (bad,), (None,)))
+    (job,) = jobs(1, 1.0, 1.0, bad)
     check = CheckReport(bad, bad, "save", "quarantined", 1, 2, bad, bad)
     failed = NodeRecord(
         *(bad, f"{bad}.one", (bad, f"params:{bad}"), (f"{bad}2",), "failed", 1.0, 3.0),
@@ -81,7 +86,7 @@ def make_hostile() -> RunRecord:
         reason=bad,
         identity={"code": {bad: [bad, bad]}},
         checks=(check,),
-        jobs=(replace(jobs(1, 1.0, 1.0, bad)[0], status=bad),),
+        jobs=(replace(job, status=bad, stages=(skewed(job.stages[0]),)),),
     )
     skipped = NodeRecord(bad, bad, (f"{bad}2",), (), "skipped", reason=bad, since=bad)
     return RunRecord(

@@ -11,6 +11,7 @@ It is made of a journal or a plan alone. What is not known is not in it. Its key
   ``code``, ``code_at``, ``earlier`` (seconds in the runs before), ``checks``, ``jobs`` (of
   Spark, each with ``start``, ``seconds`` and ``stages``), ``jobs_left_out``;
 - ``edges``: triples of two positions in ``nodes``, and the name of the data set between them;
+- ``advice``: of what Spark has measured, each with ``kind``, ``node``, ``figure``, ``remedy``;
 - ``lanes``: how many; ``path``: the nodes that decided how long the run took, and after what;
 - ``data_sets``: each with ``name``, ``type``, ``place``, ``writer`` and ``readers`` (positions),
   ``rows``, ``bytes``, ``version``, ``columns`` (names and types), ``preview`` (names, then
@@ -31,9 +32,11 @@ from sparkpipe.journal import NodeRecord, RunRecord
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.redaction import redacted, redacted_text
+from sparkpipe.report.advice import Advice
 from sparkpipe.report.page.jobs import jobs_of, stages_for_each
 from sparkpipe.report.page.knowing import Project
 from sparkpipe.report.planned import PlannedDataSet, PlannedNode, PlannedRun
+from sparkpipe.report.runs import ShownRun
 from sparkpipe.report.runs.differing import Differences
 from sparkpipe.report.timing import Span, deciding_path, lanes_of
 
@@ -77,6 +80,7 @@ def document_of_run(
         "edges": edges,
         "lanes": max(lanes.values(), default=-1) + 1,
         "path": [vars(step) for step in deciding_path(spans, parents)],
+        "advice": [_advised(one) for one in ShownRun(record).advice],
         "data_sets": _data_sets(nodes, _reported(record), before, project),
         "earlier": [_run_in_short(one) for one in before],
         "comparison": None if compared is None else _comparison(compared, record),
@@ -113,6 +117,7 @@ def document_of_plan(
         "edges": _edges(nodes)[0],
         "lanes": 0,
         "path": [],
+        "advice": [],
         "data_sets": _data_sets(
             nodes, {name: _of_plan(one) for name, one in known.items()}, before, project
         ),
@@ -123,6 +128,11 @@ def document_of_plan(
 
 def _head(kind: str, title: str) -> dict[str, Any]:
     return {"schema": SCHEMA, "kind": kind, "title": title, "most_columns": MOST_COLUMNS}
+
+
+def _advised(one: Advice) -> dict[str, str]:
+    told = {"kind": one.kind, "node": one.node, "figure": one.figure, "remedy": one.remedy}
+    return {key: redacted_text(text) for key, text in told.items()}
 
 
 def _spans(record: RunRecord) -> list[Span]:

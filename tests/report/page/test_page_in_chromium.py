@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from chromium import DESKTOP, MISSING, PHONE, PROGRAM, Chromium, Size, chromium
-from runs_to_show import HOSTILE, make_chain, make_hostile, make_run
+from runs_to_show import HOSTILE, make_chain, make_hostile, make_run, skewed
 
 from sparkpipe.events import observing
 from sparkpipe.io import DataCatalog
@@ -164,6 +164,24 @@ def test_spark_jobs_and_stages_are_in_the_timeline_and_with_their_node(
     for word in ("2 Spark jobs", "Job 0, 1.0 s · save 0", "9 rows, 90 B", "5.0 kB", "111 ms"):
         assert word in told
     assert page.run("document.querySelectorAll('.told details[open]').length") == 1
+
+
+@in_browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_advice_is_in_the_head_and_leads_to_its_node(open_page: Any, size: Size) -> None:
+    run = make_run()
+    tax = run.nodes["shop.tax"]
+    job = replace(tax.jobs[0], stages=(skewed(tax.jobs[0].stages[0]),))
+    nodes = {**run.nodes, "shop.tax": replace(tax, jobs=(job,))}
+    page = open_page(document_of_run(replace(run, nodes=nodes)), size)
+    page.run(
+        "[...document.querySelectorAll('.answers button')]"
+        ".find(one => one.innerText.startsWith('Advice')).click()"
+    )
+    assert page.text(".details h2") == "shop.tax"
+    told = page.text(".details .advice")
+    assert "skew: the longest of 8 tasks of stage 0 took 1 min 30 s" in told
+    assert "One value of the key holds most rows" in told or "One part of what is read" in told
 
 
 @in_browser

@@ -88,6 +88,8 @@ function aboutNode(model, node, actions) {
     node.since && h("p", { class: "quiet" }, `It last ran in ${node.since}.`),
     node.error && h("section", { class: "error" }, h("h3", null, node.error.type),
       h("pre", null, node.error.message), node.error.location && h("p", { class: "place" }, `at ${node.error.location}`)),
+    model.doc.advice.filter((one) => one.node === node.name).map((one) =>
+      h("p", { class: "onpath advice" }, h("strong", null, "Advice: "), `${one.figure} ${one.remedy}`)),
     step && h("p", { class: "onpath" }, h("strong", null, `◆ Step ${step.at + 1} of ${model.steps.size} of the path that decided how long the run took. `), why[step.after] ?? ""),
     node.seconds !== undefined && section("Time", times(node), facts([
       ["Started", node.start === undefined ? "" : `${duration(node.start)} after the run began (${moment(model.run.started + node.start)})`],
@@ -207,6 +209,10 @@ export function answers(model, actions) {
   }
   const skipped = nodes.filter((node) => ["skipped", "unchanged"].includes(node.state));
   if (skipped.length) add("Did not run", plural(skipped.length, "node"), `${skipped[0].name}: ${skipped[0].reasons[0] ?? stateOf(skipped[0].state).word}`, () => actions.open("nodes", skipped.every((one) => one.state === skipped[0].state) ? skipped[0].state : ""));
+  for (const one of doc.advice) {
+    const node = nodes.find((other) => other.name === one.node);
+    add("Advice", one.node, one.figure, node && (() => actions.choose({ node })));
+  }
   const found = model.checks.filter((one) => one.outcome !== "passed");
   if (found.length) add("Checks", `${found.length} of ${plural(model.checks.length, "check")} did not pass`, `${found[0].data_set}, ${found[0].check}: ${found[0].told}`, () => actions.choose({ data: model.byName.get(found[0].data_set) ?? { name: found[0].data_set } }));
   if (doc.comparison) add("Changed", plural(doc.comparison.differences.length, "difference"), `${doc.comparison.is_later ? "to the later run" : "since"} ${doc.comparison.run_id}`, () => actions.open("comparison"));
