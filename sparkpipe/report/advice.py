@@ -294,10 +294,12 @@ def _idle(ran: Sequence[Ran], limits: Limits) -> Iterator[Advice]:
             continue
         spans = _merged(spans)
         seconds = sum(end - start for start, end in spans)
+        if seconds < limits.idle_seconds:
+            continue
         # Tasks of other nodes that ran meanwhile were at work, too.
         busy = sum(stage.task_seconds * _share(stage, spans) for stage in everything)
-        used = busy / one.cores / seconds if seconds else 1.0
-        if seconds >= limits.idle_seconds and used <= 1 - limits.idle_share:
+        used = busy / one.cores / seconds
+        if used <= 1 - limits.idle_share:
             yield Advice(
                 "idle",
                 one.node,
