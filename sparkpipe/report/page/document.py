@@ -267,7 +267,9 @@ def _earlier_seconds(name: str, before: Iterable[RunRecord]) -> list[float]:
 
 
 def _without_nothing(told: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in told.items() if value or key in ("start", "lane")}
+    return {
+        key: value for key, value in told.items() if value or key in ("start", "seconds", "lane")
+    }
 
 
 def _edges(

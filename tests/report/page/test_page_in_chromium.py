@@ -243,13 +243,17 @@ def test_a_followed_page_shows_what_has_happened_since(browser: Chromium) -> Non
     from sparkpipe.report.page.serving import PageServer
 
     run = make_run()
-    waiting = replace(run.nodes["total"], status="running", error=None, ended=0.0)
-    now = [replace(run, outcome="running", nodes={**run.nodes, "total": waiting})]
+    begun = replace(run.nodes["total"], status="running", error=None, ended=0.0)
+    # What has just begun has taken no time yet.
+    begun = replace(begun, started=run.started + run.seconds)
+    now = [replace(run, outcome="running", nodes={**run.nodes, "total": begun})]
     browser.errors.clear()
     with PageServer(lambda: document_of_run(now[0]), follows=True) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         browser.open(server.address)
         assert browser.text(".live") == "live"
+        browser.click("#tab-timeline")
+        assert browser.run("document.querySelectorAll('.timeline .bar').length") == 4
         now[0] = run
         browser.wait("!!document.querySelector('.answers .bad')")
         server.shutdown()

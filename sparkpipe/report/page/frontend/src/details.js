@@ -39,7 +39,7 @@ function jobsOf(node) {
   const left = node.jobs_left_out ? ` and ${count(node.jobs_left_out)} shorter ones` : "";
   return section(`${plural(node.jobs.length, "Spark job")}${left}`, node.jobs.map((job) =>
     h("details", { open: job === longest },
-      h("summary", null, `Job ${job.id}, `, h("strong", null, duration(job.seconds ?? 0)), job.description && ` · ${job.description}`,
+      h("summary", null, `Job ${job.id}, `, h("strong", null, duration(job.seconds ?? 0)), job.description && ` · ${job.description.split(`${node.name} · `).at(-1)}`,
         job.status && [" ", h("span", { class: `badge state-${job.status}` }, job.status)]),
       job.stages.length > 0 && stageTable(job))));
 }
