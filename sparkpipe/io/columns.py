@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from sparkpipe.io.kinds import is_pandas_frame, is_spark_frame
+from sparkpipe.spark.active import is_connect
 
 #: Of more columns of a frame nothing is told.
 MOST_COLUMNS = 200
@@ -34,6 +35,16 @@ def columns_of(data: Any) -> tuple[tuple[str, str], ...]:
         if is_pandas_frame(data):
             return _told(zip(data.columns, data.dtypes, strict=True))
     return ()
+
+
+def columns_of_lazy(frame: Any) -> tuple[tuple[str, str], ...]:
+    """Return names and types of the first columns of a frame that nobody has computed yet.
+
+    Args:
+        frame: A Spark frame. One of Connect tells none: its server would analyse the whole plan for
+            that, and again with each node of a chain.
+    """
+    return () if is_connect(frame) else columns_of(frame)
 
 
 def _told(columns: Iterable[tuple[Any, Any]]) -> tuple[tuple[str, str], ...]:

@@ -22,7 +22,7 @@ from sparkpipe.errors import (
     first_line,
 )
 from sparkpipe.events import CheckReport, DataSetReport, Direction, observing_only
-from sparkpipe.io.columns import columns_of
+from sparkpipe.io.columns import columns_of, columns_of_lazy
 from sparkpipe.io.core import is_spark_frame, reason_of
 from sparkpipe.io.declared import is_memory_only, location_of, state_of, state_to_load, unwrapped
 from sparkpipe.io.facts import gathering
@@ -426,7 +426,7 @@ class Attempt:
         if self._run is not None and self._run.frames.is_computed(name):
             return
         report = self._reports[direction, name]
-        columns = columns_of(data) if direction == "save" else ()
+        columns = columns_of_lazy(data) if direction == "save" else ()
         self._reports[direction, name] = replace(report, is_lazy=True, columns=columns)
 
     def _persist(self, name: str) -> bool | str | None:
