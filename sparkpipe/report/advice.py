@@ -49,6 +49,7 @@ class Limits:
         repeated_rows: With fewer rows, two stages may look the same by chance.
         idle_seconds: So long jobs of a node ran: those of shorter ones are mostly their start.
         idle_share: So much of the cores' time nothing ran in it.
+        idle_cores: So many cores that was: those of a laptop have Spark itself to run.
     """
 
     skew_seconds: float = 10.0
@@ -63,6 +64,7 @@ class Limits:
     repeated_rows: int = 1000
     idle_seconds: float = 30.0
     idle_share: float = 0.75
+    idle_cores: float = 2.0
 
 
 _LIMITS = Limits()
@@ -299,7 +301,8 @@ def _idle(ran: Sequence[Ran], limits: Limits) -> Iterator[Advice]:
         # Tasks of other nodes that ran meanwhile were at work, too.
         busy = sum(stage.task_seconds * _share(stage, spans) for stage in everything)
         used = busy / one.cores / seconds
-        if used <= 1 - limits.idle_share:
+        unused = one.cores * (1 - used)
+        if used <= 1 - limits.idle_share and unused >= limits.idle_cores:
             yield Advice(
                 "idle",
                 one.node,

@@ -129,6 +129,7 @@ def test_cores_that_work_for_another_node_or_wait_for_the_longest_task_are_not_t
     assert kinds(ran(waiting), ran(other, name="other")) == []
     assert kinds(ran(replace(waiting, longest_task=99.0))) == ["skew"]
     assert kinds(ran(waiting, cores=None)) == []
+    assert kinds(ran(replace(waiting, task_seconds=1.0), cores=2)) == []
     assert kinds(ran(waiting, jobs_left_out=1)) == []
     assert kinds(ran(replace(waiting, ended=1029.0, task_seconds=1.0))) == []
 

@@ -33,7 +33,7 @@ LOW = Limits(
 # What hangs on times is judged only where the node makes them: any node of a busy machine waits.
 OF_TIMES = {
     "skew": replace(LOW, skew_seconds=0.5, skew_times=1.2),
-    "idle": replace(LOW, idle_seconds=1.0, idle_share=0.4),
+    "idle": replace(LOW, idle_seconds=1.0, idle_share=0.4, idle_cores=0.5),
 }
 SLEEP = "reflect('java.lang.Thread', 'sleep', CAST({} AS BIGINT)) AS slept"
 
