@@ -174,6 +174,19 @@ class _State:
     ended: Counter[NodeStatus] = field(default_factory=Counter)
 
 
+def stream_words(rows: int, lag: int | None) -> str:
+    """Say how far a stream has come.
+
+    >>> stream_words(12000, 3)
+    '12,000 rows taken, 3 behind'
+
+    Args:
+        rows: How many rows it has taken.
+        lag: How many records or files it has still to take; None if nobody tells.
+    """
+    return f"{rows:,} rows taken" + ("" if lag is None else f", {lag:,} behind")
+
+
 def make_view(stream: TextIO, tell: Callable[[str], None] | None = None) -> View:
     """Return a live view for a terminal that can show one, else one of plain lines.
 
@@ -232,6 +245,8 @@ class PlainView:
 
 def _told(node: RunningNode) -> str:
     tasks = ""
-    if node.tasks is not None and node.tasks.total:
+    if node.tasks is not None and node.tasks.rows is not None:
+        tasks = f", {stream_words(node.tasks.rows, node.tasks.lag)}"
+    elif node.tasks is not None and node.tasks.total:
         tasks = f", Spark: {node.tasks.done} of {node.tasks.total} tasks"
     return f"'{printable(node.name)}' ({duration(int(node.seconds))}{tasks})"

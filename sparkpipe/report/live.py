@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.segment import Segment
 from rich.text import Text
 
+from sparkpipe.report.display import stream_words
 from sparkpipe.report.text import clock, fitted, printable, width_of
 
 if TYPE_CHECKING:
@@ -131,6 +132,8 @@ def _head(snapshot: Snapshot, width: int) -> Text:
 
 def _row(node: RunningNode, name_width: int, width: int, is_ascii: bool) -> Text:
     line = Text(f"  {fitted(printable(node.name), name_width)} {clock(node.seconds):>7}")
+    if node.tasks is not None and node.tasks.rows is not None:
+        return _cut(line.append(f"  {stream_words(node.tasks.rows, node.tasks.lag)}"), width)
     if node.tasks is None or not node.tasks.total:
         return _cut(line, width)
     done, total = node.tasks.done, node.tasks.total

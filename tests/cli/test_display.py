@@ -197,6 +197,15 @@ def test_bars_are_left_out_where_there_is_no_room_or_nothing_known() -> None:
         assert _drawn(_snapshot(RunningNode("join", 62.0, tasks)))[1] == "  join    1:02"
 
 
+def test_a_stream_is_shown_by_its_rows_and_its_lag() -> None:
+    for lag, behind in ((3, ", 3 behind"), (None, "")):
+        node = RunningNode("take", 62.0, TaskCounts(1, 2, 1, 12000, lag))
+        assert _drawn(_snapshot(node))[1] == f"  take    1:02  12,000 rows taken{behind}"
+        told: list[str] = []
+        PlainView(told.append).show(_snapshot(node))
+        assert told == [f"Still running: 'take' (1 min 02 s, 12,000 rows taken{behind})"]
+
+
 def test_bars_can_do_without_unicode() -> None:
     node = RunningNode("join", 62.0, TaskCounts(1, 2, 1))
 

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,17 +33,21 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TaskCounts:
-    """Tasks of the jobs of a group.
+    """Tasks of the jobs of a group; and how far its stream has come, if it saves one.
 
     Attributes:
         done: Tasks that are done.
         total: Tasks known so far; adaptive execution finds more on its way.
         active_jobs: Jobs (on Spark Connect: queries) that run now.
+        rows: How many rows the stream has taken; None without one.
+        lag: How many records or files it has still to take; None where its source does not tell.
     """
 
     done: int
     total: int
     active_jobs: int
+    rows: int | None = None
+    lag: int | None = None
 
 
 class SparkProgress:
@@ -58,6 +62,7 @@ class SparkProgress:
         self._source: _Source | None = None
         self._of: SparkSession | None = None
         self._lock = threading.Lock()
+        self._streams: dict[str, tuple[int, int | None]] = {}
 
     def watch(self) -> None:
         """Listen from now on, if there is a session: Spark Connect tells only who listens."""
@@ -71,10 +76,26 @@ class SparkProgress:
         """
         try:
             source = self._find()
-            return {} if source is None else source.task_counts(groups)
+            counts = {} if source is None else source.task_counts(groups)
         except Exception as exc:  # Spark may be gone, or going, or guard its inside
             _logger.debug("Spark tells nothing of its tasks: %s", exc)
-            return {}
+            counts = {}
+        for group in groups:
+            rows, lag = self._streams.get(group, (None, None))
+            if rows is not None:
+                tasks = counts.get(group, TaskCounts(0, 0, 0))
+                counts[group] = replace(tasks, rows=rows, lag=lag)
+        return counts
+
+    def tell_stream(self, group: str, rows: int, lag: int | None) -> None:
+        """Take note of how far the stream of a node has come.
+
+        Args:
+            group: The job group of the node; the jobs of its stream are of another.
+            rows: How many rows it has taken.
+            lag: What it has still to take; None if nobody tells.
+        """
+        self._streams[group] = rows, lag
 
     def work(self, group: str, since: float = 0.0) -> SparkWork:
         """Return what the jobs of a group have done, as far as that is known.
