@@ -25,12 +25,14 @@ from sparkpipe.checks.words import (
 from sparkpipe.errors import CheckFailedError, DataSetError, did_you_mean
 from sparkpipe.events import CheckReport, Direction
 from sparkpipe.io.declared import (
+    has_batches,
     is_memory_only,
     is_single_process,
     is_stream,
     is_whole_or_nothing,
     location_of,
     save_effect,
+    saves_once,
     target_of,
 )
 from sparkpipe.io.delegating import DelegatingDataSet
@@ -124,6 +126,7 @@ class CheckedDataSet(DelegatingDataSet):
         self._rows_before: int | None = None
         self._judges_loads = False
         self._is_saved_elsewhere = False
+        self._unsaved = "nothing was saved"
 
     def learn(self, rows_before: int | None = None, is_saved_elsewhere: bool = False) -> None:
         """Take note of what the session of a run knows of the data set.
@@ -187,6 +190,8 @@ class CheckedDataSet(DelegatingDataSet):
         if not self.checks:
             return "validated"
         told = f"{len(self.checks)} check{'s' * (len(self.checks) != 1)}"
+        if is_stream(self._dataset):
+            return f"{told}, judged as the stream goes by, or batch by batch"
         if not is_single_process(self._dataset) or self._can_ride():
             return told  # frames of pandas are in memory
         wholes = [check.word for check in self.checks if not check.is_of_rows]
@@ -213,12 +218,37 @@ class CheckedDataSet(DelegatingDataSet):
 
     def _save_spark(self, frame: Any) -> None:
         if frame.isStreaming:
-            self._dataset.save(self._stream(frame))
+            self._save_stream(frame)
         elif self._can_ride():
             self._save_riding(frame)
         else:
             with self._judged_spark(frame, "save") as good:
                 self._dataset.save(good)
+
+    def _save_stream(self, frame: Any) -> None:
+        from sparkpipe.checks import on_streams
+        from sparkpipe.spark.active import is_connect
+
+        problems = self._stream_problems()
+        if problems:
+            raise DataSetError(" ".join(problems))
+        is_merged = save_effect(self._dataset) == "merge"
+        on_connect = is_connect(frame.sparkSession)
+        if not on_streams.rides(self.checks, is_merged=is_merged, is_connect=on_connect):
+            on_streams.save_by_batches(partial(self._dataset.save, frame), self._save_batch)
+            return
+        is_counted = not is_merged and has_batches(self._dataset)
+        ride = on_streams.ride_on(frame, self.checks, is_counted=is_counted)
+        self._settle_ride(*ride.save(self._dataset.save))
+
+    def _save_batch(self, batch: Any, write: Callable[[Any], None]) -> None:
+        """Judge and save a batch of a stream as the frame of a batch node."""
+        from sparkpipe.checks.on_streams import BatchOf
+
+        of_batch = copy(self)
+        of_batch._dataset = BatchOf(self._dataset, write)
+        of_batch._unsaved = "nothing of its batch was saved"
+        of_batch._save_spark(batch)
 
     def _save_riding(self, frame: Any) -> None:
         from sparkpipe.checks.on_spark import flag
@@ -230,6 +260,9 @@ class CheckedDataSet(DelegatingDataSet):
         rows = next((one.rows for one in findings if one.rows is not None), None)
         if rows is not None:
             findings += tuple(self._of_count(rows))
+        self._settle_ride(findings, failure)
+
+    def _settle_ride(self, findings: tuple[Finding, ...], failure: Exception | None) -> None:
         try:
             self._settle_findings(findings, "save")
         except CheckFailedError as exc:
@@ -258,21 +291,10 @@ class CheckedDataSet(DelegatingDataSet):
         is_of_rows = check.is_of_rows or isinstance(check, Function)
         return is_of_rows and check.on_fail != "quarantine"
 
-    def _stream(self, frame: Any) -> Any:
-        from sparkpipe.checks.on_spark import flag
-
-        problems = self._stream_problems()
-        if problems:
-            raise DataSetError(" ".join(problems))
-        return self._asserted(flag(frame, self.checks))
-
     def _stream_problems(self) -> list[str]:
-        return [
-            f"check '{check.name}': of a stream, each row is judged by itself, and must pass or is "
-            f"dropped: not '{check.word}' with on_fail: {check.on_fail}."
-            for check in self.checks
-            if not check.is_of_rows or check.on_fail not in ("fail", "drop")
-        ]
+        from sparkpipe.checks import on_streams
+
+        return on_streams.problems(self.checks, self._dataset)
 
     # Loading
 
@@ -293,12 +315,20 @@ class CheckedDataSet(DelegatingDataSet):
         from sparkpipe.checks.on_spark import flag
 
         if frame.isStreaming:
-            return self._stream(frame)
+            return self._loaded_stream(frame)
         if all(check.is_of_rows and check.on_fail == "fail" for check in self.checks):
             note_checks(CheckReport(self._name, check.name, "load") for check in self.checks)
             return self._asserted(flag(frame, self.checks))
         with self._judged_spark(frame, "load", is_lent=True) as good:
             return good
+
+    def _loaded_stream(self, frame: Any) -> Any:
+        from sparkpipe.checks.on_spark import flag
+        from sparkpipe.checks.on_streams import refuse_to_read
+
+        refuse_to_read(self.checks)
+        note_checks(CheckReport(self._name, check.name, "load") for check in self.checks)
+        return self._asserted(flag(frame, self.checks))
 
     def _asserted(self, flagged: Any) -> Any:
         """Return a frame that fails where a row does not pass, in whatever job reads it."""
@@ -355,7 +385,7 @@ class CheckedDataSet(DelegatingDataSet):
             if rows is not None:  # before the good ones: whatever happens then, none is lost
                 where = quarantine.put(rows, self.quarantine)
         note_checks(one.report(self._name, direction, where, stops) for one in findings)
-        refuse(findings, "nothing was saved" if direction == "save" else "nothing was read")
+        refuse(findings, self._unsaved if direction == "save" else "nothing was read")
         for one in findings:
             if one.told:
                 self._tell(one, where)
@@ -422,6 +452,11 @@ class CheckedDataSet(DelegatingDataSet):
             return ["it has no place for a quarantine beside it. Name a data set: quarantine: x."]
         if target_of(where) and target_of(where) == target_of(self._dataset):
             return [f"its quarantine is the data set itself ({location_of(where)})."]
+        if is_stream(self._dataset) and not saves_once(where):
+            return [
+                f"its quarantine is no Delta table ({location_of(where)}): a batch of a stream may "
+                "come again, and its rows would be there twice. Name a Delta table: quarantine: x."
+            ]
         return []
 
     def _warnings(self) -> list[str]:

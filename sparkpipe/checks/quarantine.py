@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -27,7 +27,15 @@ _OF_SAVES = frozenset(
     (
         *("mode", "partitionby", "partition_by", "cluster_by", "replacewhere", "overwriteschema"),
         *("partitionoverwritemode", "keys", "update_when", "delete_when", "insert", "sequence_by"),
-        *("scd", "columns", "schema_change", "if_exists"),
+        *("scd", "columns", "schema_change", "if_exists", "table_properties", "constraints"),
+        *("generated", "identity"),
+    )
+)
+# What it says of the query of a stream.
+_OF_QUERIES = frozenset(
+    (
+        *("checkpoint", "checkpointlocation", "output_mode", "outputmode", "trigger"),
+        *("queryname", "retention"),
     )
 )
 _OF_ENTRY = frozenset(
@@ -78,6 +86,10 @@ def beside(
     plain = PurePosixPath(kept[place].removeprefix(protocol).rstrip("/"))
     moved = f"{protocol}{plain.with_name(given or plain.stem + _SUFFIX)}"
     if is_of_spark:
+        if getattr(find_class(config.get("type")), "_IS_STREAM", False) is True:
+            # Rows of each batch are added to a table by a save of their own.
+            kept = {"type": "spark.SparkDataSet", **_without(kept, ("type", "load_args"))}
+            saving = _without(saving, _OF_QUERIES)
         if "delta" in (str(kept["type"]) + str(kept.get("file_format", ""))).lower():
             saving["mergeSchema"] = True
         return build_data_set(
@@ -100,6 +112,10 @@ def beside(
         **({} if shared is None else {"credentials": shared}),
     }
     return build_data_set(entry, credentials)
+
+
+def _without(options: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if str(name).lower() not in names}
 
 
 def _is_of_spark(config: Mapping[str, Any]) -> bool:

@@ -179,6 +179,17 @@ def checkpoint_of(data_set: Any) -> str:
     return told if isinstance(told, str) else foreign.checkpoint(data_set)
 
 
+def has_batches(data_set: Any) -> bool:
+    """Whether a stream is saved batch by batch; most are."""
+    return _called(unwrapped(data_set), "has_batches") is not False
+
+
+def why_no_batches(data_set: Any) -> str:
+    """Say why the batches of a stream cannot be judged one by one; empty if they can."""
+    told = _called(unwrapped(data_set), "why_no_batches")
+    return told if isinstance(told, str) else "this type of data set does not give them"
+
+
 def confirm_target(data_set: Any) -> str:
     """Return what a confirm writes, alike for all that share it; empty if nobody knows."""
     for one in _chain(data_set):

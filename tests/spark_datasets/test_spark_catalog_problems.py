@@ -111,6 +111,7 @@ HIVE = {"type": "spark.SparkHiveDataSet", "database": "sales", "table": "orders"
         ({**STREAM, "save_args": {"trigger": 5}}, "5 is no trigger"),
         ({**STREAM, "save_args": {"trigger": "processingTime"}}, "'processingTime' needs a time"),
         ({**STREAM, "save_args": {"checkpiont": "c"}}, "Did you mean 'checkpoint'?"),
+        ({**STREAM, "save_args": {"partition_by": "a"}}, "are of tables of Delta: give filepath"),
         ({**STREAM, "load_args": {"maxFilesPerTriger": 1}}, "Did you mean 'maxFilesPerTrigger'?"),
     ],
 )

@@ -58,7 +58,12 @@ def test_a_stream_is_merged_batch_by_batch_and_goes_on_after_a_failure(
     sink = SparkStreamingDataSet(
         str(tmp_path / "out"),
         "delta",
-        save_args={**merge, "checkpoint": str(tmp_path / "checkpoint")},
+        save_args={
+            **merge,
+            "checkpoint": str(tmp_path / "checkpoint"),
+            "partition_by": "id",
+            "generated": {"day": "ts DIV 10"},
+        },
     )
     catalog = DataCatalog({"in": source, "out": sink})
     kept = Kept()
@@ -70,7 +75,9 @@ def test_a_stream_is_merged_batch_by_batch_and_goes_on_after_a_failure(
             )
 
     def rows() -> list[tuple[Any, ...]]:
-        return sorted(map(tuple, DeltaTableDataSet(str(tmp_path / "out")).load().collect()))
+        table = DeltaTableDataSet(str(tmp_path / "out")).load()
+        assert table.columns == ["id", "ts", "day"]
+        return sorted(map(tuple, table.select("id", "ts").collect()))
 
     write(tmp_path / "in", "a", (1, 1), (2, 5))
     write(tmp_path / "in", "b", (1, 2), (2, 4))
@@ -83,6 +90,7 @@ def test_a_stream_is_merged_batch_by_batch_and_goes_on_after_a_failure(
     assert rows() == [(1, 2), (2, 5), (3, 9)]
     (saved,) = (one for one in kept.ended[-1].data_sets if one.direction == "save")
     assert saved.rows == 1
+    assert (tmp_path / "out/id=3").is_dir()
     log = sorted((tmp_path / "out/_delta_log").glob("*.json"))[-1].read_text()
     mark = json.loads(json.loads(log.splitlines()[0])["commitInfo"]["userMetadata"])
     assert (mark["run"], mark["node"]) == ("r", "take")

@@ -14,6 +14,7 @@ from sparkpipe.errors import DataSetError, PreflightError, RunFailedError
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import Pipeline, node, pipeline
 from sparkpipe.runner import SequentialRunner, ThreadRunner
+from sparkpipe.spark.jobs.run import current_run, current_task_counts
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -46,7 +47,8 @@ def test_a_save_has_all_and_the_next_one_goes_on(
     session: SparkSession, tmp_path: Path, file_format: str
 ) -> None:
     write(tmp_path / "in", "a", 1, 2)
-    out = sink(tmp_path, file_format)
+    made = {"partition_by": "name", "generated": {"twice": "id * 2"}}
+    out = sink(tmp_path, file_format, **(made if file_format == "delta" else {}))
     assert out.exists() is False
     stream = source(tmp_path, maxFilesPerTrigger=1)
     assert stream.exists() is True
@@ -60,6 +62,9 @@ def test_a_save_has_all_and_the_next_one_goes_on(
     assert ids(batch) == [1, 2, 3, 4]
     out.save(stream.load())
     assert ids(batch) == [1, 2, 3, 4]
+    if file_format == "delta":
+        assert (tmp_path / "out/name=n3").is_dir()
+        assert sorted(row.twice for row in batch.load().collect()) == [2, 4, 6, 8]
 
 
 def test_in_a_run_the_nodes_after_it_find_what_it_has_saved(
@@ -159,11 +164,16 @@ def test_a_query_that_goes_on_ends_with_the_run(session: SparkSession, tmp_path:
     write(tmp_path / "in", "a", 1)
     endless = sink(tmp_path, trigger={"processingTime": "1 second"})
 
+    shown: list[int | None] = []
+
     def fail_later(x: int) -> None:
-        ends = time.monotonic() + 60
-        committed = tmp_path / "out" / "_spark_metadata" / "0"
-        while not committed.exists() and time.monotonic() < ends:
+        ends, run = time.monotonic() + 60, current_run()
+        assert run is not None
+        group = f"{run.run_id}/stream"
+        while not any(shown) and time.monotonic() < ends:
             time.sleep(0.1)
+            counts = current_task_counts()([group])  # as the live display asks
+            shown.append(counts[group].rows if group in counts else None)
         raise ValueError("the other node failed")
 
     catalog = DataCatalog({"in": source(tmp_path), "out": endless}, feed_dict={"x": 1})
@@ -176,6 +186,7 @@ def test_a_query_that_goes_on_ends_with_the_run(session: SparkSession, tmp_path:
     with pytest.raises(RunFailedError, match="the other node failed"):
         ThreadRunner(max_workers=2).run(pipe, catalog)
     assert session.streams.active == []
+    assert shown[-1] == 1
     assert ids(SparkDataSet(str(tmp_path / "out"))) == [1]
 
 

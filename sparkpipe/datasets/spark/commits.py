@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.jobs.run import current_jobs, current_run
-from sparkpipe.spark.jobs.saves import SaveMark
+from sparkpipe.spark.jobs.saves import SaveMark, batch_mark
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -23,12 +23,18 @@ _MOST_COMMITS = 1000
 
 @contextmanager
 def marked(target: str) -> Iterator[SaveMark | None]:
-    """Give the mark of a save within it; None where no node of a run saves.
+    """Give the mark of a save within it; None where neither a node of a run nor a stream saves.
 
     Args:
         target: The table, in one spelling for all that share it.
     """
     run, jobs = current_run(), current_jobs()
+    of_stream = batch_mark(
+        "" if run is None else run.run_id or "", "" if jobs is None else jobs.node, target
+    )
+    if of_stream is not None:
+        yield of_stream
+        return
     if run is None or jobs is None or not run.run_id:
         yield None
         return

@@ -8,11 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sparkpipe.datasets.spark.batches import BatchWriter, append_batch, asked_of_batches
 from sparkpipe.datasets.spark.checkpoints import owned
-from sparkpipe.datasets.spark.commits import marked
+from sparkpipe.datasets.spark.commits import is_delta_table, marked
+from sparkpipe.datasets.spark.creation import (
+    CREATION_WORDS,
+    Creation,
+    make_or_compare,
+    take_creation,
+)
 from sparkpipe.datasets.spark.frames import need_frame
 from sparkpipe.datasets.spark.listing import is_there
-from sparkpipe.datasets.spark.merging.saving import merge_batch
+from sparkpipe.datasets.spark.merging.saving import Merging, merge_batch
 from sparkpipe.datasets.spark.merging.words import take_merge
 from sparkpipe.datasets.spark.names import quoted
 from sparkpipe.datasets.spark.options import (
@@ -25,7 +32,7 @@ from sparkpipe.datasets.spark.options import (
 )
 from sparkpipe.datasets.spark.paths import is_glob, local_path, path_problems, spark_path
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
-from sparkpipe.datasets.spark.stream_progress import note_progress
+from sparkpipe.datasets.spark.stream_progress import StreamProgress
 from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import AbstractDataSet, SaveEffect
 from sparkpipe.io.target import path_target
@@ -33,7 +40,6 @@ from sparkpipe.redaction import redacted_text
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.failures import NodeStopped
 from sparkpipe.spark.jobs.run import current_jobs
-from sparkpipe.spark.jobs.saves import SaveMark
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
@@ -52,6 +58,9 @@ _READER = (
     *("failOnDataLoss", "schemaTrackingLocation", "withEventTimeOrder"),
 )
 _WRITER = ("checkpoint", "output_mode", "trigger", "partitionBy", "queryName", "retention")
+#: Options of a query, not of what writes a batch of it.
+_OF_QUERY = ("checkpointLocation", "queryName", "retention")
+_OF_STREAM = ("checkpoint", "output_mode", "trigger", *_OF_QUERY)
 _CHECKPOINTS = "spark.sql.streaming.checkpointLocation"
 _FORMATS = ("kafka", "rate", "socket", "console", "memory", "noop", "kinesis", "pubsub")
 
@@ -72,7 +81,8 @@ class SparkStreamingDataSet(AbstractDataSet):
             (default), ``complete`` or ``update``. ``trigger`` is ``availableNow`` (default),
             ``once``, or ``{processingTime: 10 seconds}``, which continues until it is cancelled.
             Everything else is passed to the writer as options. With ``mode: merge`` and the options
-            of a merge each batch is merged into the Delta table at ``filepath``.
+            of a merge each batch is merged into the Delta table at ``filepath``; a new one is made
+            with ``partition_by``, ``cluster_by``, ``table_properties`` and the like.
         load_args: Options of the reader; for ``schema`` see ``spark.SparkDataSet``. Streams of
             files need one.
         credentials: More options of reader and writer, which are never shown (Kafka's
@@ -99,6 +109,7 @@ class SparkStreamingDataSet(AbstractDataSet):
         given = in_known_case(load_args or {}, ("schema",))
         self._load_args = {**self.DEFAULT_LOAD_ARGS, **given}
         self._merge, others = take_merge(_in_our_words(save_args or {}))
+        self._creation, others = take_creation(others)
         self._save_args = {**self.DEFAULT_SAVE_ARGS, **others}
         self._schema = self._load_args.pop("schema", None)
         self._credentials = dict(credentials or {})
@@ -142,33 +153,100 @@ class SparkStreamingDataSet(AbstractDataSet):
             )
         folder = local_path(str(checkpoint)) if checkpoint else None
         with owned(folder, frame, self._owner(mode)), marked(self._target()) as mark:
-            start = self._start_of(frame, trigger, mode, options, mark)
-            # On Connect an interrupted start may leave its query, and an interrupted query ends as
-            # if it had all: there it is only ever stopped. Elsewhere it takes this thread's pool.
-            query = _apart(start) if is_connect(frame.sparkSession) else start()
-            try:
-                _wait_for(query, ends=not trigger.keys().isdisjoint(_ENDS))
-            finally:
-                note_progress(query)
+            self._make_table(frame)
+            metadata = "" if mark is None else mark.metadata()
+            writer = self._batch_writer(frame, options, metadata)
+            start: Callable[[], Any]
+            if writer is None:
+                if self._is_delta and metadata:
+                    options = {"userMetadata": metadata, **options}
+                start = partial(
+                    frame.writeStream.trigger(**trigger).start,
+                    *(self._path, self._file_format or None, mode),
+                    **options,
+                )
+            else:
+                of_query = {name: options[name] for name in _OF_QUERY if name in options}
+                query_writer = frame.writeStream.trigger(**trigger).outputMode(mode)
+                start = query_writer.options(**of_query).foreachBatch(writer).start
+            self._run(frame, start, ends=not trigger.keys().isdisjoint(_ENDS), writer=writer)
 
-    def _start_of(
-        self,
-        frame: DataFrame,
-        trigger: Mapping[str, Any],
-        mode: str,
-        options: dict[str, Any],
-        mark: SaveMark | None,
-    ) -> Callable[[], Any]:
-        """Return what starts the query."""
-        writer = frame.writeStream.trigger(**trigger)
-        if self._merge is None:
-            if self._file_format.lower() == "delta" and mark is not None:
-                options = {"userMetadata": mark.metadata(), **options}
-            return partial(writer.start, self._path, self._file_format or None, mode, **options)
-        metadata = "" if mark is None else mark.metadata()
-        table = f"delta.{quoted(str(self._path))}"
-        batch = partial(merge_batch, table, self._merge, metadata)
-        return writer.outputMode(mode).options(**options).foreachBatch(batch).start
+    def _make_table(self, frame: DataFrame) -> None:
+        """Make a table of which the entry says more than a sink of Spark takes, before it runs."""
+        if self._creation.is_plain:
+            return
+        is_there = is_delta_table(frame.sparkSession, self._table)
+        if self._merge is not None:
+            Merging(frame, self._table, self._merge, self._creation).prepare(is_there=is_there)
+        else:
+            make_or_compare(
+                frame.sparkSession, self._table, self._creation, frame, is_there=is_there
+            )
+
+    def _run(self, frame: DataFrame, start: Callable[[], Any], *, ends: bool, writer: Any) -> None:
+        """Run a query until it ends, or is stopped."""
+        # On Connect an interrupted start may leave its query, and an interrupted query ends as
+        # if it had all: there it is only ever stopped. Elsewhere it takes this thread's pool.
+        query = _apart(start) if is_connect(frame.sparkSession) else start()
+        progress = StreamProgress(query, asked_of_batches().tell)
+        try:
+            _wait_for(query, ends=ends, look=progress.look)
+        except Exception as exc:
+            if isinstance(writer, BatchWriter) and writer.failure is not None:
+                raise writer.failure from exc
+            raise
+        finally:
+            progress.note_end()
+
+    def _batch_writer(
+        self, frame: DataFrame, options: Mapping[str, Any], metadata: str
+    ) -> Callable[[DataFrame, int], None] | None:
+        """Return what saves each batch; None where Spark's own sink does."""
+        if self._merge is None and asked_of_batches().save is None:
+            return None
+        # The table is there; of its columns a batch lacks those that Delta fills.
+        filled = Creation(generated=self._creation.generated, identity=self._creation.identity)
+        if is_connect(frame.sparkSession):  # there a process of the server calls it
+            assert self._merge is not None
+            return partial(merge_batch, self._table, self._merge, filled, metadata)
+        if self._merge is not None:
+            merge = self._merge
+
+            def write(batch: DataFrame, query: str, number: int) -> None:
+                merge_batch(self._table, merge, filled, metadata, batch, number)
+
+            return BatchWriter(write)
+        given = {name: value for name, value in options.items() if name not in _OF_QUERY}
+        told = {"userMetadata": metadata} if metadata else {}
+        return BatchWriter(partial(append_batch, str(self._path), {**told, **given}))
+
+    def has_batches(self) -> bool:
+        """Return whether it is saved batch by batch, as its trigger says."""
+        trigger = _trigger_of(self._save_args.get("trigger", _ENDS[0]))
+        return not trigger.keys().isdisjoint((*_ENDS, "processingTime"))
+
+    def why_no_batches(self) -> str:
+        """Say why the batches of a save cannot be judged one by one; empty if they can."""
+        if not self.has_batches():
+            return "its trigger makes none"
+        if not (self._is_delta and self._path):
+            return "it is saved to no Delta table (file_format: delta)"
+        mode = self._save_args.get("output_mode", "append")
+        if self._merge is None and mode != "append":
+            return f"its output mode is '{mode}'"
+        return ""
+
+    def is_whole_or_nothing(self) -> bool:
+        """Return whether a batch that fails leaves what was there, as one of Delta does."""
+        return self._is_delta
+
+    @property
+    def _is_delta(self) -> bool:
+        return self._file_format.lower() == "delta"
+
+    @property
+    def _table(self) -> str:
+        return f"delta.{quoted(str(self._path))}"
 
     def _owner(self, mode: str) -> dict[str, str]:
         jobs = current_jobs()
@@ -209,8 +287,13 @@ class SparkStreamingDataSet(AbstractDataSet):
         missing = missing_for(self._file_format)
         if missing:
             return missing
-        if self._merge is not None and not (self._path and self._file_format.lower() == "delta"):
+        if self._merge is not None and not (self._path and self._is_delta):
             return ["a stream is merged into a Delta table: give filepath and file_format: delta."]
+        if not (self._creation.is_plain or (self._path and self._is_delta)):
+            return [
+                f"save_args: {', '.join(CREATION_WORDS)} are of tables of Delta: give filepath and "
+                "file_format: delta. For other files there is partitionBy."
+            ]
         problems = format_problems(self._file_format, _FORMATS) if self._file_format else []
         problems += path_problems(self._given)
         problems += option_problems("load_args", self._file_format, self._load_args, _READER)
@@ -228,6 +311,9 @@ class SparkStreamingDataSet(AbstractDataSet):
 
     def _warnings(self) -> list[str]:
         told = option_warnings("load_args", self._file_format, self._load_args, _READER)
+        if self._merge is not None:
+            others = [name for name in self._save_args if name not in _OF_STREAM]
+            told += [f"save_args: '{name}' has no effect on a merge." for name in others]
         return told + option_warnings("save_args", self._file_format, self._save_args, _WRITER)
 
     def _describe(self) -> dict[str, Any]:
@@ -280,12 +366,13 @@ def _trigger_of(given: Any) -> dict[str, Any]:
     return {name: value}
 
 
-def _wait_for(query: Any, ends: bool) -> None:
+def _wait_for(query: Any, ends: bool, look: Callable[[], None]) -> None:
     """Wait until a query has ended; stop it where its node is cancelled or this thread interrupted.
 
     Args:
         query: What runs.
         ends: Whether it ends by itself.
+        look: Called now and then.
 
     Raises:
         NodeStopped: Its node was cancelled.
@@ -297,6 +384,7 @@ def _wait_for(query: Any, ends: bool) -> None:
     try:
         while not has_ended:
             has_ended = query.awaitTermination(_POLL_SECONDS)
+            look()
             # Asked at its end too: it may be the cancelling that has ended it.
             if jobs is not None and jobs.cancel_requested:
                 raise NodeStopped("its query was stopped, as its node was.")

@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,6 +108,40 @@ class Saves:
         yield SaveMark(self._run_id, node, about.slices, code, number, key, is_first)
         with self._lock:
             self._made[node, target] = number + 1
+
+
+_batch: ContextVar[tuple[str, int] | None] = ContextVar("_batch", default=None)
+
+
+@contextmanager
+def of_batch(query: str, number: int) -> Iterator[None]:
+    """Let saves within it be told by a batch of a stream: it may come again in another run.
+
+    Args:
+        query: The id of the query, which its checkpoint keeps.
+        number: The number of the batch.
+    """
+    token = _batch.set((query, number))
+    try:
+        yield
+    finally:
+        _batch.reset(token)
+
+
+def batch_mark(run: str, node: str, target: str) -> SaveMark | None:
+    """Return the mark of a save of a batch; None where none is saved.
+
+    Args:
+        run: The run; may be empty.
+        node: The node; may be empty.
+        target: The table, in one spelling for all that share it.
+    """
+    batch = _batch.get()
+    if batch is None:
+        return None
+    query, number = batch
+    key = _digest([query, target])
+    return SaveMark(run, node, number=number, key=key, is_first=False)
 
 
 def _digest(value: Any) -> str:

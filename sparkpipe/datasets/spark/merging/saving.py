@@ -57,18 +57,21 @@ def merge_into(
         account.result = merging.run(mark)
 
 
-def merge_batch(table: str, merge: Merge, metadata: str, batch: DataFrame, number: int) -> None:
+def merge_batch(
+    table: str, merge: Merge, creation: Creation, metadata: str, batch: DataFrame, number: int
+) -> None:
     """Merge a batch of a stream into a table; one that comes again changes nothing.
 
     Args:
         table: The name of the table in SQL.
         merge: How its rows are merged.
+        creation: What a table is made with that is not there.
         metadata: What the commit keeps.
         batch: The rows.
         number: The number of the batch.
     """
     session = batch.sparkSession
-    merging = Merging(batch, table, merge, Creation())
+    merging = Merging(batch, table, merge, creation)
     merging.prepare(is_there=is_delta_table(session, table))
     merging.run(None, metadata)
 

@@ -1,0 +1,207 @@
+"""Streams that are judged: as they go by, and batch by batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sparkpipe.errors import DataSetError, RunFailedError
+from sparkpipe.events import CheckReport, NodeEnded, RunObserver, observing
+from sparkpipe.io import DataCatalog
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner
+from sparkpipe.spark.session import SparkProvider, activated
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.delta
+
+QUARANTINE = {"check": "fare >= 0", "name": "fare", "on_fail": "quarantine"}
+UNIQUE = {"unique": "id", "on_fail": "warn"}
+
+
+class Project:
+    """A stream of JSON files into a table, judged by checks.
+
+    Args:
+        folder: Where all of it lies.
+        checks: The checks of the table.
+        more: What else its entry says.
+        save_args: More of them.
+    """
+
+    def __init__(
+        self, folder: Path, checks: list[Any], *, save_args: Any = None, **more: Any
+    ) -> None:
+        self._folder = folder
+        (folder / "in").mkdir(exist_ok=True)
+        self.entries: dict[str, Any] = {
+            "in": {
+                "type": "spark.SparkStreamingDataSet",
+                "filepath": str(folder / "in"),
+                "file_format": "json",
+                "load_args": {"schema": "id INT, fare DOUBLE", "maxFilesPerTrigger": 1},
+            },
+            "out": {
+                "type": "spark.SparkStreamingDataSet",
+                "filepath": str(folder / "out"),
+                "file_format": "delta",
+                "save_args": {"checkpoint": str(folder / "checkpoint"), **(save_args or {})},
+                "checks": checks,
+                **more,
+            },
+            "known": {"type": "spark.SparkDataSet", "filepath": str(folder / "known")},
+        }
+
+    def write(self, name: str, *rows: tuple[int, float]) -> None:
+        text = "\n".join(json.dumps({"id": key, "fare": fare}) for key, fare in rows)
+        (self._folder / "in" / f"{name}.json").write_text(text)
+
+    def run(self) -> dict[str, CheckReport]:
+        """Take what is new, and return what the checks have found, also where it fails."""
+        kept = _Kept()
+        catalog = DataCatalog.from_config(self.entries)
+        with observing(kept):
+            SequentialRunner().run(
+                pipeline([node(lambda new: new, "in", "out", name="take")]), catalog
+            )
+        return kept.reports()
+
+    def rows(self, name: str) -> list[tuple[Any, ...]]:
+        """Return the ids and fares of a table."""
+        entry = {"type": "spark.SparkDataSet", "file_format": "delta"}
+        entry["filepath"] = str(self._folder / name)
+        found = DataCatalog.from_config({"t": entry}).load("t").select("id", "fare").collect()
+        return sorted(map(tuple, found))
+
+    def forget_last_batch(self) -> None:
+        """Make the checkpoint what a kill leaves after a batch is saved, and before Spark knows."""
+        commits = sorted((self._folder / "checkpoint/commits").glob("[0-9]*"))
+        commits[-1].unlink()
+        (commits[-1].parent / f".{commits[-1].name}.crc").unlink(missing_ok=True)
+
+
+class _Kept(RunObserver):
+    def __init__(self) -> None:
+        self._ended: list[NodeEnded] = []
+
+    def on_node_ended(self, event: NodeEnded) -> None:
+        self._ended.append(event)
+
+    def reports(self) -> dict[str, CheckReport]:
+        return {one.check: one for one in self._ended[-1].checks}
+
+
+@pytest.fixture
+def classic(spark: SparkSession) -> Iterator[SparkSession]:
+    with activated(SparkProvider(session=spark)):
+        yield spark
+
+
+def test_each_batch_is_judged_like_a_save_and_a_batch_that_comes_again_is_not_there_twice(
+    classic: SparkSession, tmp_path: Path
+) -> None:
+    classic.range(3).selectExpr("CAST(id AS INT) AS id").write.parquet(str(tmp_path / "known"))
+    project = Project(
+        tmp_path,
+        [
+            QUARANTINE,
+            UNIQUE,
+            {"rows": {"min": 1, "max": 3}},
+            {"refers": {"id": "known.id"}, "on_fail": "warn"},
+        ],
+    )
+    project.write("a", (1, 5.0), (1, 6.0), (2, -1.0))
+    project.write("b", (1, 7.0), (9, -8.0))
+    found = project.run()
+    saved = project.rows("out"), project.rows("out_rejected")
+    assert saved == ([(1, 5.0), (1, 6.0), (1, 7.0)], [(2, -1.0), (9, -8.0)])
+    assert {name: (one.outcome, one.failed, one.rows) for name, one in found.items()} == {
+        "fare": ("quarantined", 2, 5),
+        "unique id": ("warned", 2, 5),
+        "rows": ("passed", None, 5),
+        "refers id": ("warned", 1, 5),
+    }
+    told = "in 1 of 2 batches, in the last of them: 2 of 3 rows did not pass: id is unique"
+    assert found["unique id"].told == told
+    assert found["fare"].quarantine.endswith("out_rejected")
+
+    project.forget_last_batch()
+    assert project.run()["fare"].failed == 1
+    assert (project.rows("out"), project.rows("out_rejected")) == saved
+
+
+def test_a_batch_that_fails_leaves_nothing_and_is_told_with_its_rows(
+    classic: SparkSession, tmp_path: Path
+) -> None:
+    project = Project(tmp_path, [{**UNIQUE, "on_fail": "fail"}, QUARANTINE])
+    project.write("a", (2, 1.0), (2, -3.0))
+    with pytest.raises(RunFailedError, match=r"'unique id' failed, and nothing of its batch "):
+        project.run()
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out_rejected").exists()
+
+
+def test_rows_of_a_stream_are_judged_as_they_go_by(session: SparkSession, tmp_path: Path) -> None:
+    project = Project(
+        tmp_path,
+        [
+            {"check": "id > 0", "name": "positive"},
+            {"not_null": "fare", "on_fail": "warn"},
+            {"between": {"fare": [0, 10]}, "on_fail": "drop"},
+        ],
+        file_format="parquet",
+    )
+    project.write("a", (1, 5.0), (2, 11.0))
+    project.write("b", (3, float("nan")), (4, 12.0))
+    found = project.run()
+    assert {name: (one.outcome, one.failed, one.rows) for name, one in found.items()} == {
+        "positive": ("passed", 0, 4),
+        "not_null fare": ("warned", 1, 4),
+        "between fare": ("dropped", 2, 4),
+    }
+    project.write("c", (-7, 1.0))
+    with pytest.raises(RunFailedError, match=r"check 'positive' failed[\s\S]*id=-7"):
+        project.run()
+    kept = session.read.parquet(str(tmp_path / "out")).select("id").collect()
+    assert sorted(row.id for row in kept) == [1, 3]
+
+
+def test_merged_batches_are_judged(classic: SparkSession, tmp_path: Path) -> None:
+    merge = {"mode": "merge", "keys": "id"}
+    project = Project(tmp_path, [QUARANTINE, {"unique": "id"}], save_args=merge)
+    project.write("a", (1, 6.0), (2, -1.0))
+    assert project.run()["fare"].failed == 1
+    assert project.rows("out") == [(1, 6.0)]
+    assert project.rows("out_rejected") == [(2, -1.0)]
+
+
+@pytest.mark.parametrize(
+    ("checks", "more", "told"),
+    [
+        ([{"rows": {"change": 0.1}}], {}, "not compared with an earlier run"),
+        (
+            [UNIQUE],
+            {"file_format": "parquet"},
+            "each batch of a stream, which cannot be: it is",
+        ),
+        ([QUARANTINE], {"save_args": {"output_mode": "complete"}}, "its output mode is 'complete'"),
+        (
+            [{"not_null": "id", "on_fail": "warn"}],
+            {"save_args": {"trigger": {"continuous": "1 second"}}},
+            "its trigger makes none",
+        ),
+        ([QUARANTINE], {"quarantine": "known"}, "its quarantine is no Delta table"),
+    ],
+)
+def test_what_has_no_meaning_for_a_stream_is_refused_before_it_starts(
+    tmp_path: Path, checks: list[Any], more: dict[str, Any], told: str
+) -> None:
+    project = Project(tmp_path, checks, **more)
+    with pytest.raises(DataSetError, match=told):
+        project.run()
