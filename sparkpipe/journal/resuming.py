@@ -178,23 +178,35 @@ def find_anew(nodes: Iterable[Node], catalog: DataCatalog, continued: Continued)
     Returns:
         The names of those that had begun, and of which an input is not known to be the same.
     """
+    left = {
+        name: saved.state
+        for record in continued.finished.values()
+        for name, saved in record.saved.items()
+    }
     return frozenset(
         node.name
         for node in nodes
         if (record := continued.begun.get(node.name)) is not None
-        and not all(_is_as_read(name, catalog, record) for name in node.input_names)
+        and not all(_is_as_read(name, catalog, record, left) for name in node.input_names)
     )
 
 
-def _is_as_read(name: str, catalog: DataCatalog, record: NodeRecord) -> bool:
+def _is_as_read(
+    name: str, catalog: DataCatalog, record: NodeRecord, left: Mapping[str, str | None]
+) -> bool:
+    """Whether an input is what a node has read, which one that was killed has not told.
+
+    Args:
+        name: The input.
+        catalog: Where it is.
+        record: What the node did.
+        left: In which state nodes have left data that the run has made before.
+    """
     if name not in catalog or is_memory_only(catalog[name]):
         return True  # made by nodes, or a parameter, which is part of the identity
     loaded = record.loaded.get(name)
-    return (
-        loaded is not None
-        and loaded.state is not None
-        and loaded.state == state_to_load(catalog[name])
-    )
+    state = left.get(name) if loaded is None else loaded.state
+    return state is not None and state == state_to_load(catalog[name])
 
 
 def find_doubled(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 import textwrap
 from pathlib import Path
@@ -109,6 +110,32 @@ class Trips:
         assert {one.status for one in nodes} <= {"done", "unchanged"}
         return [one.node for one in nodes if one.status == "done"]
 
+    def let_append(self, name: str) -> None:
+        """Let an output be a table of Delta to which rows are added."""
+        path = self.folder / "conf/base/catalog.yml"
+        entry = (
+            f"{{type: spark.DeltaTableDataSet, filepath: data/{name}, save_args: {{mode: append}}}}"
+        )
+        lines = path.read_text().splitlines()
+        changed = [f"{name}: {entry}" if one.startswith(f"{name}:") else one for one in lines]
+        path.write_text("\n".join(changed))
+
+    def forget_from(self, node: str) -> None:
+        """Make the journal what a kill leaves after a node has saved, and before it is told."""
+        (file,) = (self.folder / ".sparkpipe/runs").glob("2*.jsonl")
+        lines = file.read_text().splitlines(keepends=True)
+        events = [json.loads(line) for line in lines]
+        ended = next(
+            number
+            for number, event in enumerate(events)
+            if event["kind"] == "node_ended" and event["node"] == node
+        )
+        file.write_text("".join(lines[:ended]))
+
+    def rows(self, name: str) -> list[tuple[Any, ...]]:
+        found = self.spark.read.format("delta").load(self.place(name)).collect()
+        return sorted(map(tuple, found))
+
 
 @pytest.fixture
 def trips(tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Trips:
@@ -179,3 +206,30 @@ def test_a_run_whose_tables_have_changed_is_not_continued_unseen(trips: Trips) -
     assert "Add --changed to run what has changed, too" in str(failed.value)
     assert trips.run(resume="last", changed=True) == ["clean", "total", "report"]
     assert trips.session().catalog.load("summary") == {"days": 3}
+
+
+def test_a_node_that_was_killed_after_its_save_adds_nothing_twice(trips: Trips) -> None:
+    trips.let_append("totals")
+    trips.edit('sum("fare")', 'sum("fare").toDF("day", "fare")')
+    trips.run(runner="SequentialRunner")
+    saved = trips.rows("totals")
+    trips.forget_from("total")
+    # What it has read is what the node before it has left: its save is known to Delta.
+    assert trips.run(resume="last") == ["total", "report"]
+    assert trips.rows("totals") == saved == [(1, 5.0), (2, 7.0)]
+
+
+def test_a_node_that_was_killed_and_whose_input_has_changed_adds_only_by_force(
+    trips: Trips,
+) -> None:
+    trips.let_append("cleaned")
+    trips.run(runner="SequentialRunner")
+    trips.forget_from("clean")
+    trips.add("trips", (3, 8.0))
+    for options in ({}, {"changed": True}):
+        with pytest.raises(PreflightError, match="'clean' adds to 'cleaned': it had begun"):
+            trips.run(resume="last", **options)
+    assert trips.rows("cleaned") == [(1, 5.0), (2, 7.0)]
+    # Its save is one of its own, which Delta does not pass over as that of the killed run.
+    assert trips.run(resume="last", force=True) == ["clean", "total", "report"]
+    assert trips.rows("cleaned") == [(1, 5.0), (1, 5.0), (2, 7.0), (2, 7.0), (3, 8.0)]
