@@ -98,7 +98,6 @@ def test_ctrl_c_stops_a_stream_that_goes_on_and_the_next_run_loses_nothing(
     told, _ = process.communicate(timeout=120)
     assert taken.exists(), told
     assert process.returncode == 130, told
-    assert "Traceback" not in told
 
     catalog = DataCatalog.from_config(entries(tmp_path, "availableNow"))
     take = node(lambda new: new, "in", "out", name="take")

@@ -38,9 +38,10 @@ class StreamProgress:
         self._query = query
         self._tell = tell
         self._last: tuple[Any, Any] | None = None
+        self._run, self._jobs = current_run(), current_jobs()
 
     def look(self) -> None:
-        """Take note of what has been told since the last look; never fails."""
+        """Take note of what has been told since the last look, on any thread; never fails."""
         try:
             news = [*_news(self._query, self._last)]
         except Exception as exc:  # Spark may be gone, or this thread interrupted
@@ -53,9 +54,8 @@ class StreamProgress:
             self.batches += rows > 0
             self.lag = lag_of(one)
             self._tell(one.get("observedMetrics") or {})
-        run, jobs = current_run(), current_jobs()
-        if run is not None and jobs is not None:
-            run.progress.tell_stream(jobs.names.group, self.rows, self.lag)
+        if self._run is not None and self._jobs is not None:
+            self._run.progress.tell_stream(self._jobs.names.group, self.rows, self.lag)
 
     def note_end(self) -> None:
         """Note rows and lag of a query that has ended, and log them."""

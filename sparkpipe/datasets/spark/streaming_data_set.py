@@ -190,7 +190,8 @@ class SparkStreamingDataSet(AbstractDataSet):
         query = _apart(start) if is_connect(frame.sparkSession) else start()
         progress = StreamProgress(query, asked_of_batches().tell)
         try:
-            _wait_for(query, ends=ends, look=progress.look)
+            # Objects of Java that end on this thread could swallow a Ctrl-C.
+            _wait_for(query, ends=ends, look=partial(_apart, progress.look))
         except Exception as exc:
             if isinstance(writer, BatchWriter) and writer.failure is not None:
                 raise writer.failure from exc
