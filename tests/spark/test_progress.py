@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sparkpipe.spark.jobs import done
+from sparkpipe.spark.jobs.done import SparkWork
 from sparkpipe.spark.jobs.progress import SparkProgress, TaskCounts
 
 if TYPE_CHECKING:
@@ -220,7 +221,11 @@ def test_stages_are_told_with_their_longest_task_and_what_they_read_and_wrote(
     spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
     assert len(rows) == 2
 
-    told = work.progress.work(group)
+    def told_of_all() -> SparkWork | None:
+        told = work.progress.work(group)
+        return told if all(job.ended for job in told.jobs) else None
+
+    told = _until(told_of_all)
     assert told.cores == spark.sparkContext.defaultParallelism
     assert {(job.description, job.status) for job in told.jobs} == {("a test", "succeeded")}
     assert all(started - 1 <= job.started <= job.ended <= time.time() for job in told.jobs)
@@ -264,6 +269,7 @@ def test_without_a_session_nothing_is_known_and_nothing_is_started(tmp_path: Pat
     code = """
 import sys
 from sparkpipe.spark.jobs import done
+from sparkpipe.spark.jobs.done import SparkWork
 from sparkpipe.spark.jobs.progress import SparkProgress
 progress = SparkProgress(lambda: None)
 progress.watch()

@@ -26,7 +26,8 @@ _STAGES_AT_ONCE = 10
 # Tasks of shorter stages are not asked for: whatever they are, nobody waits for them.
 _LONG_STAGE_SECONDS = 1.0
 _MOST_ASKED = 20
-_LATE_MILLISECONDS = 100
+# As long as a save waits for the same; it is some milliseconds where Spark is not flooded.
+_LATE_MILLISECONDS = 2000
 
 # How Spark's JSON writes a time: '2026-01-31T12:00:00.123GMT'.
 _TIME = "%Y-%m-%dT%H:%M:%S.%fGMT"
