@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
+from typing import Literal
 
 from tests.report.chromium import DESKTOP, MISSING, PROGRAM, Chromium, Size, chromium
 
@@ -24,7 +25,8 @@ _RUN = ("run", "--runner=ThreadRunner")
 
 _TERMINAL = """<!doctype html><html data-ready="yes"><meta charset="utf-8"><style>
 body {{ margin: 0; background: #16191d; color: #e6e8eb; display: inline-block; }}
-pre {{ margin: 0; padding: 22px 26px; font: 14px/1.5 ui-monospace, monospace; }}
+pre {{ margin: 0; padding: 22px 26px; font: 14px/1.5 ui-monospace, monospace;
+  max-width: 110ch; white-space: pre-wrap; }}
 </style><pre>{}</pre></html>"""
 
 
@@ -35,7 +37,9 @@ def main(arguments: list[str]) -> int:
     if "--again" not in arguments:
         _sparkpipe(*_RUN, "--params", "late_minutes:20")
         SUMMARY.parent.mkdir(parents=True, exist_ok=True)
-        SUMMARY.write_text(_sparkpipe(*_RUN), encoding="utf-8")
+        # The log, which is told beside the results, ends with the summary.
+        log = _sparkpipe(*_RUN, stream="stderr")
+        SUMMARY.write_text(log.partition("Run completed in")[2].partition("\n")[2], "utf-8")
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         run, plan, summary = (Path(folder, f"{name}.html") for name in ("run", "plan", "summary"))
         _sparkpipe("report", "-o", str(run))
@@ -47,14 +51,15 @@ def main(arguments: list[str]) -> int:
         summary.write_text(_TERMINAL.format(escape(f"$ sparkpipe {' '.join(_RUN)}\n{told}")))
         _take(browser, run, "report-graph", _choose_longest)
         _take(browser, run, "report-timeline", _opening("timeline"))
+        _take(browser, run, "report-data", _choose_planes)
         _take(browser, run, "report-comparison", _opening("comparison"))
         _take(browser, plan, "report-plan", lambda _: None)
         _take_summary(browser, summary)
     return 0
 
 
-def _sparkpipe(*arguments: str) -> str:
-    """Run a command in the repository, which is the flights example; return what it prints."""
+def _sparkpipe(*arguments: str, stream: Literal["stdout", "stderr"] = "stdout") -> str:
+    """Run a command in the repository, which is the flights example; return what it tells."""
     env = {**os.environ, "NO_COLOR": "1", "COLUMNS": "110"}
     ended = subprocess.run(
         [sys.executable, "-m", "sparkpipe", *arguments],
@@ -62,9 +67,9 @@ def _sparkpipe(*arguments: str) -> str:
         env=env,
         text=True,
         check=True,
-        stdout=subprocess.PIPE,
+        **{stream: subprocess.PIPE},
     )
-    return ended.stdout
+    return str(getattr(ended, stream))
 
 
 def _take(
@@ -88,6 +93,14 @@ def _choose_longest(browser: Chromium) -> None:
         ".find(one => one.innerText.startsWith('Took longest')).click()"
     )
     browser.run("new Promise(done => setTimeout(done, 100))")
+
+
+def _choose_planes(browser: Chromium) -> None:
+    browser.click("#tab-data")
+    browser.run(
+        "[...document.querySelectorAll('#panel-data .link')]"
+        ".find(one => one.innerText === 'planes').click()"
+    )
 
 
 def _take_summary(browser: Chromium, page: Path) -> None:

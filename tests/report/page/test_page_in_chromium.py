@@ -245,7 +245,8 @@ def test_a_followed_page_shows_what_has_happened_since(browser: Chromium) -> Non
     run = make_run()
     begun = replace(run.nodes["total"], status="running", error=None, ended=0.0)
     # What has just begun has taken no time yet.
-    begun = replace(begun, started=run.started + run.seconds)
+    begun = replace(begun, started=run.started + run.seconds, load_seconds=0.0)
+    begun = replace(begun, function_seconds=0.0, save_seconds=0.0)
     now = [replace(run, outcome="running", nodes={**run.nodes, "total": begun})]
     browser.errors.clear()
     with PageServer(lambda: document_of_run(now[0]), follows=True) as server:
@@ -253,6 +254,9 @@ def test_a_followed_page_shows_what_has_happened_since(browser: Chromium) -> Non
         browser.open(server.address)
         assert browser.text(".live") == "live"
         browser.click("#tab-timeline")
+        browser.run("document.querySelector('.timeline .bar[aria-label^=\"node total,\"]').focus()")
+        browser.press("Enter")
+        assert "Most of it" not in browser.text(".details")
         assert browser.run("document.querySelectorAll('.timeline .bar').length") == 4
         now[0] = run
         browser.wait("!!document.querySelector('.answers .bad')")

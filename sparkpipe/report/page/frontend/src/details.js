@@ -93,7 +93,7 @@ function aboutNode(model, node, actions) {
     step && h("p", { class: "onpath" }, h("strong", null, `◆ Step ${step.at + 1} of ${model.steps.size} of the path that decided how long the run took. `), why[step.after] ?? ""),
     node.seconds !== undefined && section("Time", times(node), facts([
       ["Started", node.start === undefined ? "" : `${duration(node.start)} after the run began (${moment(model.run.started + node.start)})`],
-      ["Most of it", `${mostOf(node).word}, ${percent(mostOf(node).seconds / (node.seconds || 1))}`],
+      ["Most of it", mostOf(node).seconds ? `${mostOf(node).word}, ${percent(mostOf(node).seconds / (node.seconds || 1))}` : ""],
       ["Share of the run", model.run.seconds ? percent(node.seconds / model.run.seconds) : ""],
       ["In the compared run", before === undefined ? "" : duration(before)],
       ["Earlier runs", node.earlier.length > 1 ? spark([...node.earlier, node.seconds], "Seconds over the last runs", duration) : ""],
@@ -196,7 +196,7 @@ export function answers(model, actions) {
   const ran = nodes.filter((node) => node.seconds !== undefined).sort((a, b) => b.seconds - a.seconds);
   if (ran.length) {
     const most = mostOf(ran[0]);
-    add("Took longest", ran[0].name, `${duration(ran[0].seconds)}, ${percent(most.seconds / (ran[0].seconds || 1))} in ${most.word}`, () => actions.choose({ node: ran[0] }));
+    add("Took longest", ran[0].name, `${duration(ran[0].seconds)}${most.seconds ? `, ${percent(most.seconds / ran[0].seconds)} in ${most.word}` : " so far"}`, () => actions.choose({ node: ran[0] }));
   }
   if (doc.path.length > 1) {
     const waits = doc.path.filter((step) => step.after === "lane").length;
