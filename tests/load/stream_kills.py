@@ -1,4 +1,6 @@
-"""A stream that is killed at random moments: each row is in the Delta table once.
+"""Streams that are killed at random moments: each row is in the Delta table once.
+
+Of a stream that is judged, each row is once in the table or in the quarantine.
 
 ``python -m tests.load stream_kills``; ``KILLS`` (20) says how often it is killed, ``SEED`` repeats
 the moments of an earlier run.
@@ -20,8 +22,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from sparkpipe.datasets.spark.delta_log import versions
+from tests.load.stream_writer import REJECTED
 
 _FILES_A_KILL = 4
+_JUDGED = ("judged", "judged_rejected")
 
 
 class Writer:
@@ -67,8 +71,14 @@ def run() -> int:
         last = Writer(folder)
         last.wait_for("ran")
         last.kill()
-        found = Counter(_rows(folder / "out"))
-    wrong = [number for number in range(written) if found[number] != 1]
+        found = {name: Counter(_rows(folder / name)) for name in ("out", *_JUDGED)}
+    wrong = [
+        number
+        for number in range(written)
+        if found["out"][number] != 1
+        or [found[name][number] for name in _JUDGED]
+        != [bool(number % REJECTED), not number % REJECTED]
+    ]
     print(f"stream_kills (seed {seed}): {kills} kills, {written} rows, {len(wrong)} not there once")
     return len(wrong)
 

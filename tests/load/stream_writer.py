@@ -1,4 +1,4 @@
-"""A run of a stream that takes what is new, over and over: to be killed.
+"""A run of streams that take what is new, over and over: to be killed.
 
 ``python -m tests.load.stream_writer FOLDER`` prints a line after each run that ended well.
 """
@@ -13,6 +13,9 @@ from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import SequentialRunner
 from sparkpipe.spark.session import SparkProvider, activated, get_spark
 from tests.load.kill_writer import SETTINGS
+
+#: Of so many rows one is rejected by the stream that is judged.
+REJECTED = 3
 
 
 def entries(folder: str) -> dict[str, dict[str, object]]:
@@ -31,12 +34,24 @@ def entries(folder: str) -> dict[str, dict[str, object]]:
             "file_format": "delta",
             "save_args": {"checkpoint": f"{folder}/checkpoint"},
         },
+        "judged": {
+            **stream,
+            "filepath": f"{folder}/judged",
+            "file_format": "delta",
+            "save_args": {"checkpoint": f"{folder}/checkpoint_judged"},
+            "checks": [{"check": f"n % {REJECTED} <> 0", "on_fail": "quarantine"}],
+        },
     }
 
 
 def main(folder: str) -> None:
     logging.getLogger("sparkpipe").setLevel("ERROR")
-    pipe = pipeline([node(lambda numbers: numbers, "numbers", "taken", name="take")])
+    pipe = pipeline(
+        [
+            node(lambda numbers: numbers, "numbers", "judged", name="judge"),
+            node(lambda numbers: numbers, "numbers", "taken", name="take"),
+        ]
+    )
     with activated(SparkProvider(SETTINGS)):
         get_spark()
         print("ready", flush=True)
