@@ -41,6 +41,7 @@ from sparkpipe.io.for_run import of_run
 from sparkpipe.io.kinds import is_spark_frame
 from sparkpipe.io.lending import lending, lent_catalog
 from sparkpipe.io.wrapper import WrapperDataSet
+from sparkpipe.spark.jobs.saves import by_verdict
 
 _logger = logging.getLogger(__name__)
 
@@ -383,7 +384,8 @@ class CheckedDataSet(DelegatingDataSet):
         if not stops and any(one.told and one.check.on_fail == "quarantine" for one in findings):
             rows = rejected()
             if rows is not None:  # before the good ones: whatever happens then, none is lost
-                where = quarantine.put(rows, self.quarantine)
+                with by_verdict(repr(self.checks)):
+                    where = quarantine.put(rows, self.quarantine)
         note_checks(one.report(self._name, direction, where, stops) for one in findings)
         refuse(findings, self._unsaved if direction == "save" else "nothing was read")
         for one in findings:

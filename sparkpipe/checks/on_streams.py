@@ -8,6 +8,7 @@ transaction ids of its query, so that a batch that comes again is not there twic
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.checks.findings import Finding, of_rows
 from sparkpipe.checks.on_spark import flag
 from sparkpipe.checks.riding import asserted, asserting
-from sparkpipe.checks.words import Check, Rows
+from sparkpipe.checks.words import Check, Expression, Rows
 from sparkpipe.datasets.spark.batches import BatchesAsked, SaveBatch, asking
 from sparkpipe.errors import DataSetError
 from sparkpipe.events import CheckReport
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _RIDING = ("fail", "drop", "warn")
+# Functions that judge a row differently when its batch comes again after a kill.
+_UNSTEADY = re.compile(
+    r"\b(current_(timestamp|date|time)|localtimestamp|curdate|now\s*\(|rand[n]?\s*\(|random\s*\("
+    r"|uuid\s*\(|unix_timestamp\s*\(\s*\))",
+    re.IGNORECASE,
+)
 
 
 def goes_by(check: Check) -> bool:
@@ -47,6 +54,15 @@ def problems(checks: Sequence[Check], data_set: Any) -> list[str]:
         "Give min and max, which hold for each batch."
         for check in checks
         if isinstance(check, Rows) and check.change is not None
+    ]
+    told += [
+        f"check '{check.name}': '{check.sql}' may judge a row differently when its batch comes "
+        "again, and the row would then be neither saved nor kept apart. Compare with a column of "
+        "the stream; or give on_fail: drop."
+        for check in checks
+        if isinstance(check, Expression)
+        and check.on_fail == "quarantine"
+        and _UNSTEADY.search(check.sql)
     ]
     why = why_no_batches(data_set)
     return told + [

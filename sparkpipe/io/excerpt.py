@@ -84,7 +84,7 @@ def _text(value: Any, deep: int) -> str:
     if isinstance(value, str):
         return value[:_LOOKED_AT]
     if isinstance(value, (bytes, bytearray)):
-        return repr(bytes(value[:_LONGEST]))
+        return repr(bytes(value[:_LOOKED_AT]))
     if isinstance(value, tuple) and hasattr(value, "asDict"):  # a struct of Spark
         value = value.asDict()
     if isinstance(value, Mapping):

@@ -175,6 +175,8 @@ def _spill(node: str, stages: Sequence[SparkStage], limits: Limits) -> Iterator[
 
 
 def _shuffle(node: str, stages: Sequence[SparkStage], limits: Limits) -> Iterator[Advice]:
+    if any(stage.input_rows and not stage.input_bytes for stage in stages):
+        return  # a source that tells rows only, such as a database
     read = sum(stage.input_bytes for stage in stages)
     shuffled = max((stage.shuffle_written_bytes for stage in stages), default=0)
     # Of what is made in memory Spark tells no bytes.
@@ -196,8 +198,8 @@ def _files(node: str, stages: Iterable[SparkStage], limits: Limits) -> Iterator[
             yield Advice(
                 "files",
                 node,
-                f"tiny files: {amount(stage.tasks)} tasks, each with files of its own, wrote "
-                f"{size(stage.output_bytes)}.",
+                f"tiny files: {amount(stage.tasks)} tasks, each with files of its own if it has "
+                f"rows, wrote {size(stage.output_bytes)}.",
                 "coalesce() what is saved to a few parts; whoever reads it opens every file.",
                 stage.tasks * _FILE_SECONDS,
             )
@@ -242,9 +244,12 @@ def _repeated_by_readers(flow: Flow, ran: Sequence[Ran], limits: Limits) -> Iter
     for name, nodes in readers.items():
         if len(nodes) > 1:
             owner = {stage.id: one.node for one in nodes for stage in _stages(one)}
+            others = {one.node: _sources(one) - {name} for one in nodes}
             for same in _same((stage for one in nodes for stage in _stages(one)), limits):
                 by = {owner[stage.id] for stage in same}
-                if len(by) > 1 and name in lazy:
+                # What they have read besides may be what they have in common.
+                is_of_it = not set.intersection(*(others[node] for node in by))
+                if len(by) > 1 and name in lazy and is_of_it:
                     yield _told_again(
                         lazy[name],
                         f" of '{name}', by {', '.join(sorted(by))}",
@@ -253,13 +258,24 @@ def _repeated_by_readers(flow: Flow, ran: Sequence[Ran], limits: Limits) -> Iter
                     )
 
 
+def _sources(one: Ran) -> set[str]:
+    """Return what a node has read that Spark may have had to read or compute."""
+    return {
+        data.name
+        for data in one.data_sets
+        if data.direction == "load" and (data.location or data.is_lazy)
+    }
+
+
 def _same(stages: Iterable[SparkStage], limits: Limits) -> Iterator[list[SparkStage]]:
     """Give stages that have read the same and made the same of it, of which nothing was shared."""
     alike: dict[tuple[int, ...], list[SparkStage]] = defaultdict(list)
     for stage in stages:
         read = (stage.input_rows, stage.shuffle_read_rows)
         rows = (*read, stage.shuffle_written_rows, stage.output_rows)
-        if stage.status == "complete" and max(rows) >= limits.repeated_rows:
+        # What reads only shuffles may be the next step of a loop: what is done again reads again.
+        is_first = stage.status == "complete" and stage.input_rows > 0
+        if is_first and max(rows) >= limits.repeated_rows:
             key = (*rows, stage.input_bytes)
             alike[key].append(stage)
     for same in alike.values():

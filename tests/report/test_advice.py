@@ -82,6 +82,10 @@ def test_a_word_is_said_from_the_limit_on(
 def test_a_small_shuffle_and_one_of_what_is_made_in_memory_are_passed_over() -> None:
     assert kinds(ran(replace(FINE, input_bytes=1000, shuffle_written_bytes=10**9 - 1))) == []
     assert kinds(ran(replace(FINE, input_bytes=0))) == []
+    of_a_database = replace(FINE, id=2, input_bytes=0, shuffle_written_bytes=0)
+    small = replace(FINE, input_bytes=4000, input_rows=9, shuffle_written_bytes=3 * 10**9)
+    assert kinds(ran(small)) == ["shuffle"]
+    assert kinds(ran(small, of_a_database)) == []
 
 
 def test_rows_that_are_computed_again_in_one_node_are_told() -> None:
@@ -105,6 +109,11 @@ def test_what_is_only_like_it_is_not_computed_again(second: SparkStage) -> None:
     assert kinds(ran(FINE, second)) == []
 
 
+def test_rounds_of_a_loop_are_not_computed_again() -> None:
+    rounds = replace(FINE, input_rows=0, input_bytes=0, shuffle_read_rows=10**7)
+    assert kinds(ran(rounds, again(rounds, 1), again(rounds, 2))) == []
+
+
 def test_another_attempt_at_a_node_computes_again_what_it_must() -> None:
     assert kinds(ran(FINE, again(FINE, 1), attempts=2)) == []
 
@@ -120,6 +129,10 @@ def test_a_frame_that_its_readers_compute_is_told_of_who_makes_it() -> None:
     # Nodes that read something else may do the same.
     assert kinds(made, one, replace(other, node="c"), flow=flow) == []
     assert kinds(replace(made, data_sets=()), one, other, flow=flow) == []
+    # What both have read besides may be what both have computed.
+    orders = (DataSetReport("orders", "SparkDataSet", "orders", "load", 0.0),)
+    one, other = (replace(report, data_sets=orders) for report in (one, other))
+    assert kinds(made, one, other, flow=flow) == []
 
 
 def test_cores_that_work_for_another_node_or_wait_for_the_longest_task_are_not_told_idle() -> None:

@@ -171,6 +171,7 @@ def test_jobs_side_by_side_count_once_and_python_between_them_not_at_all(
 ) -> None:
     work = ClassicWork(spark, SparkProgress(lambda: spark))
     group = f"{time.time()}/join"
+    began = time.time()
     work.start(group, tasks=1, milliseconds=1500)
     work.start(group, tasks=1, milliseconds=1500)
     work.wait()
@@ -179,12 +180,13 @@ def test_jobs_side_by_side_count_once_and_python_between_them_not_at_all(
     work.run(group, tasks=1, milliseconds=500)
 
     ended = time.time()
-    seconds = work.progress.work(group).seconds
+    told = work.progress.work(group)
     late = work.progress.work(group, since=middle).seconds
-    assert seconds is not None
+    assert told.seconds is not None
     assert late is not None
-    # Two jobs side by side may start a moment apart on a busy machine, but never one after another.
-    assert 2.0 <= seconds < 3.4
+    # On a busy machine two jobs side by side may start a moment apart, and take longer.
+    assert 2.0 <= told.seconds < ended - began - 1.9
+    assert told.seconds < sum(job.ended - job.started for job in told.jobs)
     assert 0.5 <= late < ended - middle - 1.9
 
 
@@ -223,7 +225,8 @@ def test_stages_are_told_with_their_longest_task_and_what_they_read_and_wrote(
 
     def told_of_all() -> SparkWork | None:
         told = work.progress.work(group)
-        return told if all(job.ended for job in told.jobs) else None
+        stages = [stage for job in told.jobs for stage in job.stages]
+        return told if len(stages) > 1 and all(job.ended for job in told.jobs) else None
 
     told = _until(told_of_all)
     assert told.cores == spark.sparkContext.defaultParallelism

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from sparkpipe.datasets.spark import SparkDataSet
+from sparkpipe.datasets.spark import SparkDataSet, tagged
 from sparkpipe.datasets.spark.options import FORMATS
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog, Version
@@ -69,10 +69,11 @@ def test_an_append_that_fails_adds_nothing(spark: SparkSession, tmp_path: Path) 
 
 @pytest.mark.parametrize("file_format", ["parquet", "json"])
 def test_a_task_that_ends_late_leaves_nothing_of_a_save_that_failed(
-    spark: SparkSession, tmp_path: Path, file_format: str
+    spark: SparkSession, tmp_path: Path, file_format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tagged, "_LAST_TASKS_SECONDS", 300.0)  # a machine may be very slow
     # Neither an interrupt nor a cancelled job ends the fold over a long array in a row.
-    late = "aggregate(sequence(0, 800000), id, (sum, x) -> sum + length(sha2(string(x), 256)))"
+    late = "aggregate(sequence(0, 150000), id, (sum, x) -> sum + length(sha2(string(x), 256)))"
     rows = spark.range(0, 2, 1, 2).where(f"if(id = 0, raise_error('lost'), {late}) > 0")
     with pytest.raises(DataSetError, match="lost"):
         SparkDataSet(str(tmp_path / "t"), file_format).save(rows)

@@ -85,6 +85,17 @@ class Project:
         commits[-1].unlink()
         (commits[-1].parent / f".{commits[-1].name}.crc").unlink(missing_ok=True)
 
+    def forget_last_commit(self, name: str) -> None:
+        """Make a table what it is if its last save had not been."""
+        from pyspark.sql import SparkSession
+
+        commits = sorted((self._folder / name / "_delta_log").glob("[0-9]*.json"))
+        for path in commits[-1].parent.glob(f"*{commits[-1].stem}*"):
+            path.unlink()
+        session = SparkSession.getActiveSession()
+        assert session is not None
+        session._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
 
 class _Kept(RunObserver):
     def __init__(self) -> None:
@@ -136,6 +147,35 @@ def test_each_batch_is_judged_like_a_save_and_a_batch_that_comes_again_is_not_th
     assert (project.rows("out"), project.rows("out_rejected")) == saved
 
 
+def test_a_batch_that_comes_again_is_judged_by_what_its_checks_say_then(
+    classic: SparkSession, tmp_path: Path
+) -> None:
+    project = Project(tmp_path, [QUARANTINE])
+    project.write("a", (1, 5.0))
+    project.run()  # the table is there
+    project.write("b", (2, -1.0), (3, 900.0))
+    project.run()
+    project.forget_last_batch()
+    project.forget_last_commit("out")
+    high = {"check": "fare < 100", "name": "high", "on_fail": "quarantine"}
+    project.entries["out"]["checks"] = [QUARANTINE, high]
+    assert project.run()["high"].failed == 1
+    saved = {*project.rows("out"), *project.rows("out_rejected")}
+    assert saved == {(1, 5.0), (2, -1.0), (3, 900.0)}
+
+
+def test_rows_of_a_table_with_columns_of_its_own_are_counted(
+    classic: SparkSession, tmp_path: Path
+) -> None:
+    dropping = {"check": "fare >= 0", "name": "fare", "on_fail": "drop"}
+    save_args = {"generated": {"cents": "CAST(fare * 100 AS INT)"}}
+    project = Project(tmp_path, [dropping], save_args=save_args)
+    project.write("a", (1, 5.0), (2, -1.0))
+    found = project.run()["fare"]
+    assert (found.failed, found.rows) == (1, 2)
+    assert project.rows("out") == [(1, 5.0)]
+
+
 def test_a_batch_that_fails_leaves_nothing_and_is_told_with_its_rows(
     classic: SparkSession, tmp_path: Path
 ) -> None:
@@ -185,6 +225,11 @@ def test_merged_batches_are_judged(classic: SparkSession, tmp_path: Path) -> Non
     ("checks", "more", "told"),
     [
         ([{"rows": {"change": 0.1}}], {}, "not compared with an earlier run"),
+        (
+            [{"check": "fare < hour(now())", "name": "clock", "on_fail": "quarantine"}],
+            {},
+            "may judge a row differently when its batch comes again",
+        ),
         (
             [UNIQUE],
             {"file_format": "parquet"},

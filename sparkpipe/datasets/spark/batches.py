@@ -8,6 +8,7 @@ from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sparkpipe.errors import DataSetError
 from sparkpipe.spark.jobs.saves import of_batch
 
 if TYPE_CHECKING:
@@ -76,7 +77,12 @@ class BatchWriter:
             raise
 
     def _save_batch(self, batch: DataFrame, number: int) -> None:
-        query = str(batch.sparkSession.sparkContext.getLocalProperty(_QUERY))
+        query = batch.sparkSession.sparkContext.getLocalProperty(_QUERY)
+        if not query:
+            raise DataSetError(
+                "Spark does not tell of which query a batch is, and so not whether it is saved.",
+                hint="Leave PYSPARK_PIN_THREAD as it is by default: true.",
+            )
 
         def write(rows: DataFrame) -> None:
             self._write(rows, query, number)

@@ -104,6 +104,9 @@ class SparkJDBCDataSet(AbstractDataSet):
             lambda: analysed(read(self._url, self._table, properties=properties, **arguments))
         )
 
+    def load_like(self, data: DataFrame) -> None:
+        """Load nothing: many drivers fetch the whole table to show a few of its rows."""
+
     def _save(self, data: DataFrame) -> None:
         frame = need_frame(data)
         arguments, properties = self._parted(self._save_args, _WRITER)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.datasets.spark.delta_log import latest_version
 from sparkpipe.spark.jobs.run import current_run
+from sparkpipe.spark.jobs.saves import is_of_batch
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -51,7 +52,8 @@ def load_pinned(
     """
     if chooses_version(options) or reads_changes(options):
         return load(options), options
-    run = current_run()
+    # A batch of a stream, which may go on for days, is judged by what is there by then.
+    run = None if is_of_batch() else current_run()
     version = find() if run is None else run.pins.version(target, find)
     if version is None:
         return load(options), options

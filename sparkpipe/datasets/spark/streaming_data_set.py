@@ -203,7 +203,9 @@ class SparkStreamingDataSet(AbstractDataSet):
         self, frame: DataFrame, options: Mapping[str, Any], metadata: str
     ) -> Callable[[DataFrame, int], None] | None:
         """Return what saves each batch; None where Spark's own sink does."""
-        if self._merge is None and asked_of_batches().save is None:
+        # Where Delta fills columns, its own sink runs another plan than the one that Spark counts
+        # the rows of: they would be told, and judged, as none.
+        if self._merge is None and (is_connect(frame.sparkSession) or self.why_no_batches()):
             return None
         # The table is there; of its columns a batch lacks those that Delta fills.
         filled = Creation(generated=self._creation.generated, identity=self._creation.identity)

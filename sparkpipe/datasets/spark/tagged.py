@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.spark.active import is_connect
@@ -19,6 +20,9 @@ _logger = logging.getLogger(__name__)
 _STEP_SECONDS = 0.002
 # A Python worker that does not stop is killed after two (spark.python.task.killTimeout).
 _LAST_TASKS_SECONDS = 10.0
+# Less than the time in which a command has to end.
+_INTERRUPTED_SECONDS = 1.0
+_NEWS_SECONDS = 2.0
 
 
 class TaggedJobs:
@@ -59,7 +63,27 @@ class TaggedJobs:
                 job = tracker.getJobInfo(number).get()
             yield tuple(job.stageIds())
 
-    def wait_for_last_tasks(self, ends: float) -> None:
+    def end(self, seconds: float) -> None:
+        """Cancel the jobs; see :meth:`settle`."""
+        with suppress(Exception):
+            self._context.cancelJobsWithTag(self._tag)
+        self.settle(seconds)
+
+    def settle(self, seconds: float) -> None:
+        """Wait until no task of the jobs runs, where Spark tells; raises nothing.
+
+        Args:
+            seconds: For so long at most.
+        """
+        ends = time.monotonic() + seconds
+        try:
+            with suppress(Exception):  # a job that failed at once may not even be listed
+                self.wait_for_news(min(seconds, _NEWS_SECONDS))
+            self._wait_for_last_tasks(ends)
+        except Exception as exc:  # Spark has stopped, or a task does not end
+            _logger.debug("What the last tasks of a failed save do is not known: %s", exc)
+
+    def _wait_for_last_tasks(self, ends: float) -> None:
         """Wait until no task of the jobs runs: those of a job that failed do so for a while.
 
         Args:
@@ -99,11 +123,14 @@ def without_late_tasks(session: SparkSession) -> Iterator[None]:
         return
     try:
         yield
-    except BaseException:
-        try:
-            jobs.wait_for_last_tasks(time.monotonic() + _LAST_TASKS_SECONDS)
-        except Exception as exc:  # Spark has stopped, or a task does not end
-            _logger.debug("What the last tasks of a failed save do is not known: %s", exc)
+    except Exception:
+        jobs.settle(_LAST_TASKS_SECONDS)
+        raise
+    except BaseException:  # a Ctrl-C: whoever cancels the node's jobs comes after this
+        # It has interrupted this thread's connection to the JVM, too.
+        ending = threading.Thread(target=jobs.end, args=(_INTERRUPTED_SECONDS,), daemon=True)
+        ending.start()
+        ending.join(_INTERRUPTED_SECONDS)
         raise
     finally:
         try:

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from sparkpipe.redaction import redacted_text
 from sparkpipe.spark_jobs import SparkJob, SparkStage
 
 # So much of a node is told: a page of a thousand nodes with it can still be opened.
 _MOST_JOBS = 200
 _MOST_STAGES = 400
 _LONGEST_TEXT = 200
+_LOOKED_AT = 2000
 # An answer about so many is below the eight kilobytes from which it is slow.
 _JOBS_AT_ONCE = 16
 _STAGES_AT_ONCE = 10
@@ -125,8 +127,13 @@ class DoneJobs:
             union(spans, since),
             tuple(_job(job, stages) for job in told),
             len(numbers) - len(told),
-            int(self._context.defaultParallelism),
+            self._cores(),
         )
+
+    def _cores(self) -> int | None:
+        # Where it is set, it says nothing of cores.
+        is_set = self._context.getConf().contains("spark.default.parallelism")
+        return None if is_set else int(self._context.defaultParallelism)
 
     def _jobs(self, numbers: list[int]) -> list[dict[str, Any]]:
         wanted = {*numbers}
@@ -230,7 +237,7 @@ def _longest(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _job(job: Mapping[str, Any], stages: Mapping[int, SparkStage]) -> SparkJob:
     return SparkJob(
         job.get("jobId", 0),
-        str(job.get("description") or job.get("name", ""))[:_LONGEST_TEXT],
+        _brief(job.get("description") or job.get("name", "")),
         str(job.get("status", "UNKNOWN")).lower(),
         seconds_of(job.get("submissionTime")) or 0.0,
         seconds_of(job.get("completionTime")) or 0.0,
@@ -241,7 +248,7 @@ def _job(job: Mapping[str, Any], stages: Mapping[int, SparkStage]) -> SparkJob:
 def _stage(info: Mapping[str, Any]) -> SparkStage:
     return SparkStage(
         info.get("stageId", 0),
-        str(info.get("name", ""))[:_LONGEST_TEXT],
+        _brief(info.get("name", "")),
         str(info.get("status", "ACTIVE")).lower(),
         info.get("attemptId", 0) + 1,
         seconds_of(info.get("submissionTime")) or 0.0,
@@ -251,6 +258,11 @@ def _stage(info: Mapping[str, Any]) -> SparkStage:
         first_rdd=min(info.get("rddIds", ()), default=0),
         **{name: info.get(told, 0) for name, told in _COUNTED.items()},
     )
+
+
+def _brief(text: Any) -> str:
+    """Return the first of a text, which the user's code may have given, without passwords."""
+    return redacted_text(str(text)[:_LOOKED_AT])[:_LONGEST_TEXT]
 
 
 def seconds_of(time_text: str | None) -> float | None:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
+# With other nodes at work the store is never without news for long; a few are no reason to wait.
+_LATE_MILLISECONDS = 100
+
 
 @dataclass(frozen=True)
 class TaskCounts:
@@ -150,6 +153,7 @@ class _Jobs:
         jvm = context._jvm
         self._store = context._jsc.sc().statusStore()
         self._groups_jobs = context._jsc.sc().statusTracker().getJobIdsForGroup
+        self._bus = context._jsc.sc().listenerBus()
         self._session = session
         # What Spark's REST API writes its answers with.
         self._json = jvm.org.apache.spark.status.api.v1.JacksonMessageWriter().mapper()
@@ -184,6 +188,8 @@ class _Jobs:
             self._seen.setdefault(job["jobGroup"], {})[job["jobId"]] = (done, total)
 
     def work(self, group: str, since: float) -> SparkWork:
+        with suppress(Exception):  # of a short job that has just ended nothing may be listed yet
+            self._bus.waitUntilEmpty(_LATE_MILLISECONDS)
         numbers = self._ask(self._groups_jobs(group))
         return self._done.work(numbers, since) if numbers else SparkWork(0.0)
 

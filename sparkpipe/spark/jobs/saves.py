@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sparkpipe.events import RunDescription
@@ -110,7 +110,14 @@ class Saves:
             self._made[node, target] = number + 1
 
 
-_batch: ContextVar[tuple[str, int] | None] = ContextVar("_batch", default=None)
+@dataclass(frozen=True)
+class _Batch:
+    query: str
+    number: int
+    verdict: str = ""
+
+
+_batch: ContextVar[_Batch | None] = ContextVar("_batch", default=None)
 
 
 @contextmanager
@@ -121,11 +128,34 @@ def of_batch(query: str, number: int) -> Iterator[None]:
         query: The id of the query, which its checkpoint keeps.
         number: The number of the batch.
     """
-    token = _batch.set((query, number))
+    token = _batch.set(_Batch(query, number))
     try:
         yield
     finally:
         _batch.reset(token)
+
+
+@contextmanager
+def by_verdict(checks: str) -> Iterator[None]:
+    """Let saves of a batch within it be others than those that other checks have led to.
+
+    A batch may come again after its checks were changed. What they reject then is not what was
+    rejected, and would be lost if it counted as saved.
+
+    Args:
+        checks: What has judged it, the same in each process.
+    """
+    batch = _batch.get()
+    token = _batch.set(None if batch is None else replace(batch, verdict=checks))
+    try:
+        yield
+    finally:
+        _batch.reset(token)
+
+
+def is_of_batch() -> bool:
+    """Whether the present work is for a batch of a stream."""
+    return _batch.get() is not None
 
 
 def batch_mark(run: str, node: str, target: str) -> SaveMark | None:
@@ -139,9 +169,9 @@ def batch_mark(run: str, node: str, target: str) -> SaveMark | None:
     batch = _batch.get()
     if batch is None:
         return None
-    query, number = batch
-    key = _digest([query, target])
-    return SaveMark(run, node, number=number, key=key, is_first=False)
+    told = [batch.query, target, batch.verdict]
+    key = _digest(told if batch.verdict else told[:2])
+    return SaveMark(run, node, number=batch.number, key=key, is_first=False)
 
 
 def _digest(value: Any) -> str:
