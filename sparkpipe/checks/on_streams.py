@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.checks.findings import Finding, of_rows
 from sparkpipe.checks.on_spark import flag
-from sparkpipe.checks.riding import asserted, asserting
+from sparkpipe.checks.riding import asserted, letting_good_by
 from sparkpipe.checks.words import Check, Expression, Rows
 from sparkpipe.datasets.spark.batches import BatchesAsked, SaveBatch, asking
 from sparkpipe.errors import DataSetError
@@ -190,13 +190,8 @@ def ride_on(frame: DataFrame, checks: Sequence[Check], *, is_counted: bool) -> S
     name = f"sparkpipe-checks-{os.urandom(8).hex()}" if is_counted else ""
     if is_counted:
         made = made.observe(name, *flagged.counts(flagged.flags_of("warn", "drop")))
-    marker = f"sparkpipe-check-{os.urandom(6).hex()}"
-    numbers = [str(number) for number, _ in enumerate(flagged.flags_of("fail"))]
-    made = asserting(made, flagged, f"{marker}:", numbers)
-    dropped = flagged.any_of("drop")
-    if dropped is not None:
-        made = made.where(~dropped)
-    return StreamRide(flagged.own(made), flagged.flags, name, marker)
+    good, marker = letting_good_by(made, flagged)
+    return StreamRide(good, flagged.flags, name, marker)
 
 
 def save_by_batches(

@@ -124,13 +124,28 @@ def ride(flagged: Flagged) -> Ride:
     # Spark moves no filter below what is observed: below a join, an assertion would judge rows
     # that the join leaves out.
     frame = flagged.frame.observe(observation, *counts)
+    good, marker = letting_good_by(frame, flagged)
+    return Ride(good, flagged, observation, marker)
+
+
+def letting_good_by(frame: DataFrame, flagged: Flagged) -> tuple[DataFrame, str]:
+    """Return a frame that fails at a row that has to pass, and leaves out what is dropped.
+
+    Args:
+        frame: A frame with the columns of the checks.
+        flagged: The checks.
+
+    Returns:
+        The frame, without the columns of the checks; and what stands in a failure, for
+        :func:`asserted`.
+    """
     marker = f"sparkpipe-check-{os.urandom(6).hex()}"
     numbers = [str(number) for number, _ in enumerate(flagged.flags_of("fail"))]
     frame = asserting(frame, flagged, f"{marker}:", numbers)
     dropped = flagged.any_of("drop")
     if dropped is not None:
         frame = frame.where(~dropped)
-    return Ride(flagged.own(frame), flagged, observation, marker)
+    return flagged.own(frame), marker
 
 
 def asserting(

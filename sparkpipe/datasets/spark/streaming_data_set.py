@@ -156,19 +156,18 @@ class SparkStreamingDataSet(AbstractDataSet):
             self._make_table(frame)
             metadata = "" if mark is None else mark.metadata()
             writer = self._batch_writer(frame, options, metadata)
+            query_writer = frame.writeStream.trigger(**trigger)
             start: Callable[[], Any]
             if writer is None:
                 if self._is_delta and metadata:
                     options = {"userMetadata": metadata, **options}
                 start = partial(
-                    frame.writeStream.trigger(**trigger).start,
-                    *(self._path, self._file_format or None, mode),
-                    **options,
+                    query_writer.start, self._path, self._file_format or None, mode, **options
                 )
             else:
                 of_query = {name: options[name] for name in _OF_QUERY if name in options}
-                query_writer = frame.writeStream.trigger(**trigger).outputMode(mode)
-                start = query_writer.options(**of_query).foreachBatch(writer).start
+                query_writer = query_writer.outputMode(mode).options(**of_query)
+                start = query_writer.foreachBatch(writer).start
             self._run(frame, start, ends=not trigger.keys().isdisjoint(_ENDS), writer=writer)
 
     def _make_table(self, frame: DataFrame) -> None:
