@@ -16,7 +16,7 @@ import pytest
 
 pytest.importorskip("openlineage.client")
 
-from openlineage_standard import check_event
+from openlineage_standard import FORMS, check_event, form_of_class, simplified
 
 from sparkpipe.errors import ConfigError, PreflightError, RunFailedError
 from sparkpipe.events import (
@@ -118,6 +118,59 @@ def test_run_and_nodes_are_told_with_their_data_sets(tmp_path: Path) -> None:
     assert (warned["success"], warned["severity"]) == (False, "warn")
     (column,) = made["facets"]["schema"]["fields"]
     assert (column["name"], column["type"]) == ("id", "bigint")
+
+
+STATISTICS = "outputs.0.outputFacets.outputStatistics"
+SQL = "https://openlineage.io/spec/facets/1-1-0/SQLJobFacet.json#/$defs/SQLJobFacet"
+UNKNOWN = SQL.replace("1-1-0", "9-9-9")
+QUERY = {"_producer": "https://pypi.org/project/sparkpipe", "_schemaURL": SQL, "query": "select 1"}
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "told"),
+    [
+        ("run.runId", None, "event.run: 'runId' is a required property"),
+        ("run.runId", "run 1", "'run 1' is not a 'uuid'"),
+        ("run.facets.parent.run.runId", "run 1", "parent.run.runId: 'run 1' is not a 'uuid'"),
+        ("eventType", "DONE", "'DONE' is not one of"),
+        ("eventTime", "yesterday", "is not a 'date-time'"),
+        ("eventTime", "2026-09-21T14:13:22", "is not a 'date-time'"),
+        ("producer", "sparkpipe", "is not a 'uri'"),
+        ("job.facets.sql", {}, "'_producer' is a required property"),
+        ("job.facets.query", QUERY, "query is .*SQLJobFacet"),
+        (f"{STATISTICS}._producer", None, "'_producer' is a required property"),
+        (f"{STATISTICS}._schemaURL", UNKNOWN, "does not tell .*9-9-9"),
+        (f"{STATISTICS}.rowCount", "3", "outputStatistics.rowCount: '3' is not of type 'integer'"),
+        (f"{STATISTICS}.rowcount", 3, "'rowcount' was unexpected"),
+        ("inputs.0.facet", {}, "'facet' was unexpected"),
+        ("outputs.0.facets.schema.fields.0.kind", "int", "'kind' was unexpected"),
+        ("outputs.0.facets.schema.fields.0.name", None, "'name' is a required property"),
+    ],
+)
+def test_what_is_no_event_of_the_standard_is_found(
+    tmp_path: Path, where: str, value: Any, told: str
+) -> None:
+    known = Known("/data/n.csv", (("id", "bigint"),))
+    event = tell(tmp_path / "events.jsonl", EVENTS, ask=lambda name: known)[2]
+    place: Any = event
+    *way, last = where.split(".")
+    for step in way:
+        place = place[int(step) if isinstance(place, list) else step]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+
+    with pytest.raises(AssertionError, match=told):
+        check_event(event)
+
+
+# The client fills in by itself what these two need.
+@pytest.mark.parametrize(
+    "address", [one for one in FORMS if not one.endswith(("/BaseEvent", "/BaseFacet"))]
+)
+def test_the_form_that_events_are_held_against_is_that_of_the_client(address: str) -> None:
+    assert simplified(FORMS[address]) == form_of_class(address)
 
 
 def test_columns_are_those_of_the_frame_where_the_entry_declares_none(tmp_path: Path) -> None:
