@@ -80,6 +80,7 @@ $(BENCH)/.set-up: $(STAMP) Makefile
 	$(PYTHON) -m venv --clear $(BENCH)
 	$(BENCH_INSTALL) "tpchgen-cli==4.0.0" || echo "tpchgen-cli cannot be installed: no TPC-H."
 	$(BENCH_INSTALL) "kedro==1.7.0" "pyspark==4.2.0" || echo "Kedro cannot be installed: no comparison."
+	$(BENCH_INSTALL) "databricks-labs-dqx==0.17.0" || echo "DQX cannot be installed: no comparison."
 	@touch $@
 
 # uv itself and what builds packages come first, by pip with hashes; then everything else by uv.

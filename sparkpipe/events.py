@@ -78,6 +78,9 @@ class DataSetReport:
             library; empty where that is not known at no cost.
         preview: Names of columns, then a few rows of what was saved as texts, secrets hidden; empty
             unless its entry says ``preview``.
+        origins: For the columns of a Spark frame that was saved, the inputs of the node and their
+            columns that they are made of; empty unless an observer has ``wants_origins``, and
+            where that is not known (:func:`sparkpipe.io.origins.trace_origins`).
     """
 
     name: str
@@ -93,6 +96,7 @@ class DataSetReport:
     lag: int | None = None
     columns: tuple[tuple[str, str], ...] = ()
     preview: tuple[tuple[str | None, ...], ...] = ()
+    origins: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -322,7 +326,11 @@ def _as_plain(value: Any) -> Any:
 
 
 class Observer(Protocol):
-    """Whoever is told of runs. It is called by one thread for each run."""
+    """Whoever is told of runs. It is called by one thread for each run.
+
+    One with an attribute ``wants_origins`` that is true is told what the columns of saved frames
+    are made of, too.
+    """
 
     def on_event(self, event: Event) -> None:
         """Take note of an event."""
@@ -360,6 +368,7 @@ class _Guarded:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
         self._has_failed = False
+        self.wants_origins = bool(getattr(observer, "wants_origins", False))
 
     def on_event(self, event: Event) -> None:
         try:
@@ -420,6 +429,11 @@ def observing_only(*observers: Observer) -> Iterator[None]:
 def current_observers() -> tuple[Observer, ...]:
     """Return who watches a run that is started here; their methods raise nothing."""
     return _observers.get()
+
+
+def want_origins(observers: Iterable[Observer]) -> bool:
+    """Return whether one of the observers wants to be told what columns are made of."""
+    return any(getattr(one, "wants_origins", False) for one in observers)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from sparkpipe.io.declared import is_memory_only, location_of, state_of, state_t
 from sparkpipe.io.facts import gathering
 from sparkpipe.io.for_run import forget
 from sparkpipe.io.messages import as_shown, describe_data_set, kind_of
+from sparkpipe.io.origins import Origins, trace_origins
 from sparkpipe.io.working import working_for
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.checks import with_checks_of
@@ -65,6 +66,7 @@ class Attempt:
         run: SparkRun | None,
         times: list[float],
         is_watched: bool,
+        is_traced: bool = False,
         progress: Progress | None = None,
         seconds_left: float | None = None,
     ) -> None:
@@ -94,6 +96,9 @@ class Attempt:
         self._reports: dict[tuple[Direction, str], DataSetReport] | None = (
             {} if is_watched else None
         )
+        # The inputs as the function was given them, and what outputs are made of, if that is asked.
+        self._given: dict[str, Any] | None = {} if is_traced else None
+        self._origins: dict[str, Origins] = {}
         #: What checks have found, for what was loaded or saved in chunks of all of it.
         self.checks: tuple[CheckReport, ...] = ()
 
@@ -182,6 +187,8 @@ class Attempt:
         if hook is not None:
             for replaced in hook.before_node_run(inputs=inputs, **self._context):
                 inputs.update(_checked_replacement(replaced, node))
+        if self._given is not None and may_there_be_frames():
+            self._given = {**inputs}
         self._check()
         return self._call(inputs, describe)
 
@@ -333,6 +340,8 @@ class Attempt:
 
     def _save_outputs(self, outputs: dict[str, Any], describe: Callable[[str], None]) -> None:
         run = self._run
+        if self._given:  # before a frame is cut off from what it was made of
+            self._origins = {n: trace_origins(data, self._given) for n, data in outputs.items()}
         if run is not None and may_there_be_frames():  # before any of them is saved
             outputs = {n: run.cut_off(n, data, self._persist(n)) for n, data in outputs.items()}
         if self._is_async and len(outputs) > 1:
@@ -405,6 +414,7 @@ class Attempt:
             lag=facts.lag,
             columns=() if in_memory else columns_of(saved),
             preview=facts.preview,
+            origins=self._origins.get(name, ()) if direction == "save" else (),
         )
         return result
 

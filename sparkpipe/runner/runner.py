@@ -25,6 +25,7 @@ from sparkpipe.events import (
     current_description,
     current_observers,
     observing_only,
+    want_origins,
 )
 from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
 from sparkpipe.io.core import generate_timestamp
@@ -230,8 +231,16 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
     ) -> None:
         """Run the nodes of a plan; every data set of theirs is in the catalog."""
         with self._exchange.open(plan, catalog) as shared:
-            watched = bool(current_observers())
-            work = Work(plan, shared, hook_manager, run_id, self._is_async, watched)
+            observers = current_observers()
+            work = Work(
+                plan,
+                shared,
+                hook_manager,
+                run_id,
+                self._is_async,
+                bool(observers),
+                want_origins(observers),
+            )
             with self._pool(work) as pool:
                 run_plan(
                     plan,
@@ -317,6 +326,7 @@ class _Teller:
     def __init__(self, observers: tuple[Observer, ...]) -> None:
         self.counts: Counter[NodeStatus] = Counter()
         self._observers = observers
+        self.wants_origins = want_origins(observers)
 
     def on_event(self, event: Event) -> None:
         if isinstance(event, NodeEnded):

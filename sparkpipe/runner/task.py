@@ -14,6 +14,7 @@ from sparkpipe.events import (
     NodeStarted,
     NodeStatus,
     current_observers,
+    want_origins,
 )
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.attempt import FUNCTION, LOAD, SAVE, Attempt
@@ -78,7 +79,13 @@ def run_node(
     for observer in observers:
         observer.on_event(NodeStarted(run_id, node.name))
     outcome = perform(
-        node, catalog, hook_manager, is_async, run_id=run_id, is_watched=bool(observers)
+        node,
+        catalog,
+        hook_manager,
+        is_async,
+        run_id=run_id,
+        is_watched=bool(observers),
+        is_traced=want_origins(observers),
     )
     for event in outcome.events:
         for observer in observers:
@@ -96,6 +103,7 @@ def perform(
     *,
     run_id: str = "",
     is_watched: bool = False,
+    is_traced: bool = False,
 ) -> NodeOutcome:
     """Run one node; again if it has retries and its failure may pass.
 
@@ -106,6 +114,7 @@ def perform(
         is_async: Load the inputs side by side, and save the outputs side by side.
         run_id: The run, for hooks and events.
         is_watched: Whether anybody is told of the node; otherwise no event is made.
+        is_traced: Whether it is to be told what columns are made of.
 
     Returns:
         How it went, failures included.
@@ -121,7 +130,17 @@ def perform(
     until = None if left is None else time.monotonic() + left
     while True:
         attempt = Attempt(
-            node, catalog, hook, is_async, run_id, run, times, is_watched, progress, left
+            node,
+            catalog,
+            hook,
+            is_async,
+            run_id,
+            run,
+            times,
+            is_watched,
+            is_traced,
+            progress,
+            left,
         )
         with within_span_of(node.name):
             failure = attempt.make()

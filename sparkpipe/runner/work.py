@@ -25,6 +25,7 @@ class Work:
         run_id: The name of the run.
         is_async: Load the inputs of a node side by side, and save its outputs side by side.
         is_watched: Whether anybody is told of the nodes.
+        is_traced: Whether it is to be told what columns are made of.
     """
 
     plan: Plan
@@ -33,6 +34,7 @@ class Work:
     run_id: str
     is_async: bool
     is_watched: bool
+    is_traced: bool = False
 
     def perform(self, node: Node) -> NodeOutcome:
         """Run a node on the present thread, and return how it went."""
@@ -43,4 +45,5 @@ class Work:
             self.is_async,
             run_id=self.run_id,
             is_watched=self.is_watched,
+            is_traced=self.is_traced,
         )

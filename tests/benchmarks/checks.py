@@ -12,12 +12,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock
 
 from tests.benchmarks.child import Answer, Child, serve
+from tests.benchmarks.environment import DQX_PACKAGES
 from tests.benchmarks.report import Report
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 ROWS = 10_000_000
 TURNS = 3
@@ -71,7 +73,13 @@ def ways(spark: SparkSession, folder: Path) -> dict[str, Callable[[], object]]:
     }
     if find_spec("pandera") is not None:
         made["pandera"] = lambda: (_pandera().validate(frame).pandera.errors, save([]))
+    if DQX_PACKAGES:
+        made["DQX"] = lambda: _write(_dqx(frame), f"{folder}/table")
     return made
+
+
+def _write(frame: DataFrame, path: str) -> None:
+    frame.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(path)
 
 
 def _as_sql() -> list[str]:
@@ -109,10 +117,43 @@ def _pandera() -> Any:
     )
 
 
+def _dqx(frame: DataFrame) -> DataFrame:
+    """Return the frame as DQX judges it by the 20 checks, with its columns of results."""
+    from databricks.labs.dqx import check_funcs
+    from databricks.labs.dqx.engine import DQEngine
+    from databricks.labs.dqx.rule import DQRowRule
+
+    def rule(one: dict[str, Any]) -> Any:
+        level = "warn" if one.get("on_fail") == "warn" else "error"
+        if "check" in one:
+            told = {"expression": one["check"]}
+            return DQRowRule(
+                criticality=level, check_func=check_funcs.sql_expression, check_func_kwargs=told
+            )
+        if "not_null" in one:
+            (name,) = one["not_null"]
+            return DQRowRule(criticality=level, check_func=check_funcs.is_not_null, column=name)
+        ((name, (low, high)),) = one["between"].items()
+        return DQRowRule(
+            criticality=level,
+            check_func=check_funcs.is_in_range,
+            column=name,
+            check_func_kwargs={"min_limit": low, "max_limit": high},
+        )
+
+    # It wants a workspace, of which it asks only whether it is there.
+    engine = DQEngine(MagicMock(), frame.sparkSession)
+    judged = engine.apply_checks(frame, [rule(one) for one in CHECKS])
+    assert not isinstance(judged, tuple)
+    return judged
+
+
 @contextmanager
 def prepared(folder: str) -> Iterator[Answer]:
     from sparkpipe.spark.session import SparkProvider
 
+    if DQX_PACKAGES:
+        sys.path.append(DQX_PACKAGES)  # behind our own, which both share
     logging.disable(logging.WARNING)
     spark = SparkProvider(SETTINGS, log_file=Path(folder, "spark.log")).get()
     spark.range(ROWS).selectExpr(*_COLUMNS).write.parquet(f"{folder}/source")
@@ -151,6 +192,10 @@ def run(report: Report) -> None:
         report.line("pandera before the write", of["pandera"] / of["0"], "x")
     else:
         print("pandera is not installed: no comparison.")
+    if "DQX" in of:
+        report.line("DQX on the way to the write", of["DQX"] / of["0"], "x")
+    else:
+        print("DQX is not installed: no comparison.")
 
 
 if __name__ == "__main__":

@@ -22,3 +22,8 @@ TPCHGEN = (
     or shutil.which("tpchgen-cli", path=str(Path(sys.executable).parent))
     or ""
 )
+
+#: The folder of packages that has DQX.
+DQX_PACKAGES = next(
+    (str(one.parents[2]) for one in _BIN.parent.glob("lib/*/site-packages/databricks/labs/dqx")), ""
+)

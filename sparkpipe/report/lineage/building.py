@@ -51,7 +51,7 @@ from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.node import Node
 from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.redaction import redacted_text, without
-from sparkpipe.report.lineage.known import Ask, Known, origins_of, query_of
+from sparkpipe.report.lineage.known import Ask, Known, Origins, origins_of, query_of
 from sparkpipe.report.lineage.names import DataSetName, name_of
 from sparkpipe.report.lineage.settings import LineageSettings
 
@@ -155,7 +155,7 @@ class Builder:
             for one in told
             if one.direction == "save" and ended.status == "done"
         ]
-        self._add_columns(ended.node, event.outputs)
+        self._add_columns(ended, event.outputs)
         return event
 
     def _event(self, state: RunState, when: float, run: Run, job: Job) -> RunEvent:
@@ -248,21 +248,27 @@ class Builder:
             facets["version"] = dataset_version_dataset.DatasetVersionDatasetFacet(report.version)
         return facets
 
-    def _add_columns(self, name: str, outputs: list[OutputDataset]) -> None:
-        """Add to the one output of a node what its columns are made of."""
-        node = self._nodes.get(name)
-        if node is None or len(outputs) != 1:
-            return
-        fields = {
-            column: column_lineage_dataset.Fields(
-                [column_lineage_dataset.InputField(*self._name(of), it) for of, it in origins]
-            )
-            for column, origins in origins_of(node, self._knows).items()
-            if origins
-        }
-        facets = outputs[0].facets
-        if fields and facets is not None:
-            facets["columnLineage"] = column_lineage_dataset.ColumnLineageDatasetFacet(fields)
+    def _add_columns(self, ended: NodeEnded, outputs: list[OutputDataset]) -> None:
+        """Add to the outputs of a node what their columns are made of."""
+        node = self._nodes.get(ended.node)
+        saved = [
+            one for one in ended.data_sets if one.direction == "save" and not is_parameter(one.name)
+        ]
+        for output, report in zip(outputs, saved, strict=False):
+            origins: Origins = dict(report.origins)
+            if not origins and node is not None and len(outputs) == 1:
+                origins = origins_of(node, self._knows)
+            fields = {
+                column: column_lineage_dataset.Fields(
+                    [column_lineage_dataset.InputField(*self._name(of), it) for of, it in made_of]
+                )
+                for column, made_of in origins.items()
+                if made_of
+            }
+            if fields and output.facets is not None:
+                output.facets["columnLineage"] = column_lineage_dataset.ColumnLineageDatasetFacet(
+                    fields
+                )
 
 
 def _assertions(

@@ -20,6 +20,8 @@ class LineageObserver:
         secrets: Gives what no error may tell; called when there is one.
     """
 
+    wants_origins = True
+
     def __init__(
         self,
         settings: LineageSettings,

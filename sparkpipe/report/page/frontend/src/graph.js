@@ -14,6 +14,10 @@ const MOST_TRIED = 800;
 // Of more, only those in the frame have their names drawn.
 const MOST_NAMED = 250;
 const REST = 140; // milliseconds
+// How far a picture is enlarged or made smaller before another is drawn, and by how many pixels it
+// goes beyond its frame on each side, as the style says, too.
+const MOST_SCALED = 2;
+const BEYOND = 300;
 // Below it names are not drawn.
 const READABLE = 0.42;
 const pen = document.createElement("canvas").getContext("2d");
@@ -139,42 +143,50 @@ export function drawGraph(model, view, actions) {
     const scene = s("g", null,
       s("g", { class: "edges" }, lines(placed.paths.filter((one) => !isDeciding(one)))),
       s("g", { class: "edges deciding" }, lines(placed.paths.filter(isDeciding))), near, groups);
-    const svg = s("svg", { class: "graph", role: "group", "aria-label": "Graph of the pipeline; arrow keys walk along it" }, scene);
+    const isLarge = boxes.length > MOST_NAMED;
+    const svg = s("svg", { class: isLarge ? "graph large" : "graph", role: "group", "aria-label": "Graph of the pipeline; arrow keys walk along it" }, scene);
+    const sizeOfFrame = () => [frame.clientWidth || wide, frame.clientHeight || high];
     const behaviour = zoom().scaleExtent([0.02, 3])
-      .extent(() => [[0, 0], [frame.clientWidth || wide, frame.clientHeight || high]])
+      .extent(() => [[0, 0], sizeOfFrame()])
       .on("zoom", ({ transform }) => {
-      scene.style.transform = `translate(${transform.x}px, ${transform.y}px) scale(${transform.k})`;
-      view.zoom = transform;
-      if (boxes.length <= MOST_NAMED || !svg.isConnected) settle();
-      else {
-        // While it moves it is a picture that the browser only shifts; names come when it rests.
-        svg.classList.add("moving");
+        view.zoom = transform;
+        const k = transform.k / settled.k;
+        if (!isLarge || !svg.isConnected || k > MOST_SCALED || k < 1 / MOST_SCALED) return settle();
+        // While it moves it is a picture that the browser only shifts; it is drawn when it rests.
+        svg.style.transform = `translate(${transform.x - settled.x * k}px, ${transform.y - settled.y * k}px) scale(${k})`;
         clearTimeout(resting);
         resting = setTimeout(settle, REST);
-      }
-    });
+      });
     let resting = 0;
+    let settled = zoomIdentity;
     const settle = () => {
-      svg.classList.remove("moving");
-      svg.classList.toggle("far", view.zoom.k < READABLE);
-      if (boxes.length > MOST_NAMED) cull(view.zoom);
+      clearTimeout(resting);
+      settled = view.zoom;
+      const more = isLarge ? BEYOND : 0;
+      const { k, x, y } = settled;
+      svg.style.transform = "";
+      svg.style.transformOrigin = `${more}px ${more}px`;
+      scene.style.transform = `translate(${x + more}px, ${y + more}px) scale(${k})`;
+      svg.classList.toggle("far", k < READABLE);
+      if (isLarge) cull(settled);
     };
     // Texts are most of the work of drawing, and of many only a few are in the frame.
     const cull = ({ k, x, y }) => {
       if (k < READABLE) return;
-      const [right, down] = [(frame.clientWidth || wide) + 40, (frame.clientHeight || high) + 40];
+      const [w, t] = sizeOfFrame();
       for (const box of boxes) {
         const [a, b] = placed.at.get(box.key);
-        const half = (box.width / 2) * k;
-        const out = a * k + x + half < -40 || a * k + x - half > right || b * k + y < -60 || b * k + y > down + 20;
+        const [half, high] = [(box.width / 2) * k, (HEIGHT / 2) * k];
+        const out = a * k + x + half < -BEYOND || a * k + x - half > w + BEYOND
+          || b * k + y + high < -BEYOND || b * k + y - high > t + BEYOND;
         if (out !== box.out) box.element.classList.toggle("out", out);
         box.out = out;
       }
     };
     // A page is scrolled over the graph; with Ctrl, or a pinch, it is zoomed.
-    const area = select(svg).call(behaviour).on("dblclick.zoom", null);
+    const area = select(frame).call(behaviour).on("dblclick.zoom", null);
     const fit = () => {
-      const [w, t] = [frame.clientWidth || wide, frame.clientHeight || high];
+      const [w, t] = sizeOfFrame();
       if (Math.min((w - 32) / placed.width, (t - 32) / placed.height) >= READABLE) return whole();
       // What would be too small to read begins where something failed or goes on, or at its beginning.
       area.call(behaviour.transform, zoomIdentity.scale(across ? 0.8 : READABLE + 0.08));
@@ -186,7 +198,7 @@ export function drawGraph(model, view, actions) {
     };
     const by = (factor) => area.call(behaviour.scaleBy, factor);
     const whole = () => {
-      const [w, t] = [frame.clientWidth || wide, frame.clientHeight || high];
+      const [w, t] = sizeOfFrame();
       const k = Math.min(1.15, (w - 32) / (placed.width || 1), (t - 32) / (placed.height || 1));
       area.call(behaviour.transform, zoomIdentity
         .translate((w - placed.width * k) / 2, (t - placed.height * k) / 2).scale(k));
