@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -36,7 +37,7 @@ from sparkpipe.io.declared import (
     target_of,
 )
 from sparkpipe.io.delegating import DelegatingDataSet
-from sparkpipe.io.facts import note_checks
+from sparkpipe.io.facts import note_checks, noted_rows
 from sparkpipe.io.for_run import of_run
 from sparkpipe.io.kinds import is_spark_frame
 from sparkpipe.io.lending import lending, lent_catalog
@@ -257,10 +258,14 @@ class CheckedDataSet(DelegatingDataSet):
 
         flagged = flag(frame, self.checks)
         self._settle_findings(flagged.counted, "save", only_if_stopping=True)
-        findings, failure = ride(flagged).save(self._dataset.save)
+        counts_rows = any(isinstance(check, Rows) for check in self.checks)
+        before = noted_rows()
+        findings, failure = ride(flagged, counts_rows=counts_rows).save(self._dataset.save)
         rows = next((one.rows for one in findings if one.rows is not None), None)
         if rows is not None:
             findings += tuple(self._of_count(rows))
+        elif failure is None and (noted := noted_rows()) is not None:  # all were written
+            findings = tuple(replace(one, rows=noted - (before or 0)) for one in findings)
         self._settle_ride(findings, failure)
 
     def _settle_ride(self, findings: tuple[Finding, ...], failure: Exception | None) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.checks import own
@@ -21,6 +21,7 @@ from sparkpipe.checks.words import (
 )
 from sparkpipe.datasets.spark.names import quoted
 from sparkpipe.errors import DataSetError
+from sparkpipe.io.importing import missing_packages
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.failures.judging import spark_reason
 
@@ -69,32 +70,53 @@ class Flagged:
         columns: The names of its own columns.
         flags: The checks of rows, each with the name of its column.
         counted: What functions of the user's have counted.
+        apart: The columns of checks once more, by their names, where they can be worked out of the
+            frame's own columns alone.
     """
 
     frame: DataFrame
     columns: tuple[str, ...]
     flags: tuple[tuple[Check, str], ...]
     counted: tuple[Finding, ...] = ()
+    apart: Mapping[str, Column] = field(default_factory=dict)
 
     def flags_of(self, *ways: str) -> list[tuple[Check, str]]:
         """Return the checks of which ``on_fail`` is one of these, with their columns."""
         return [(check, flag) for check, flag in self.flags if check.on_fail in ways]
 
-    def any_of(self, *ways: str) -> Column | None:
-        """Return a column that is true where a row does not pass one of these; None without any."""
-        functions = functions_for(self.frame)
+    def any_of(self, *ways: str, columns: Mapping[str, Column] | None = None) -> Column | None:
+        """Return a column that is true where a row does not pass one of these; None without any.
+
+        Args:
+            ways: What ``on_fail`` of the checks is.
+            columns: Their columns by name; by default those of the frame.
+        """
         any_flag = None
         for _, flag in self.flags_of(*ways):
-            column = functions.col(flag)
+            column = self._column(flag, columns)
             any_flag = column if any_flag is None else any_flag | column
         return any_flag
 
-    def counts(self, checks: Sequence[tuple[Check, str]]) -> list[Column]:
-        """Return aggregates: how many rows there are, and how many do not pass each check."""
+    def counts(
+        self, checks: Sequence[tuple[Check, str]], columns: Mapping[str, Column] | None = None
+    ) -> list[Column]:
+        """Return aggregates: how many rows there are, and how many do not pass each check.
+
+        Args:
+            checks: The checks, with the names of their columns.
+            columns: Their columns by name; by default those of the frame.
+        """
         functions = functions_for(self.frame)
-        ones = [functions.when(functions.col(flag), 1).otherwise(0) for _, flag in checks]
-        sums = [functions.sum(one).alias(flag) for one, (_, flag) in zip(ones, checks, strict=True)]
-        return [functions.count(functions.lit(1)).alias("rows"), *sums]
+        # Not by 'count_if': for it Spark would put a column beside each row, and take it away.
+        counts = [
+            functions.count(functions.when(self._column(flag, columns), 1)).alias(flag)
+            for _, flag in checks
+        ]
+        return [functions.count(functions.lit(1)).alias("rows"), *counts]
+
+    def _column(self, flag: str, columns: Mapping[str, Column] | None) -> Column:
+        found: Column = functions_for(self.frame).col(flag) if columns is None else columns[flag]
+        return found
 
     def own(self, frame: DataFrame) -> DataFrame:
         """Return a frame without the columns of the checks."""
@@ -126,23 +148,31 @@ def flag(frame: DataFrame, checks: Sequence[Check]) -> Flagged:
         elif found is not None:
             columns.append((check, found))
     try:
-        made = _with_flags(frame, columns)
+        made, is_apart = _with_flags(frame, columns)
         _ = made.schema  # Connect looks at it only when asked
     except Exception as exc:
         _tell_impossible(frame, columns)
         raise DataSetError(f"the checks are not possible: {spark_reason(exc)}") from exc
     names = [f"{_FLAG}{number}" for number in range(len(columns))]
     flags = tuple((check, name) for (check, _), name in zip(columns, names, strict=True))
-    return Flagged(made, tuple(frame.columns), flags, tuple(counted))
+    apart = {
+        name: column
+        for name, (check, column) in zip(names, columns, strict=True)
+        if is_apart[check.name]
+    }
+    return Flagged(made, tuple(frame.columns), flags, tuple(counted), apart)
 
 
-def _with_flags(frame: DataFrame, columns: Sequence[tuple[Check, Any]]) -> DataFrame:
+def _with_flags(
+    frame: DataFrame, columns: Sequence[tuple[Check, Any]]
+) -> tuple[DataFrame, dict[str, bool]]:
+    """Return a frame with flags, and which of them need nothing but its own columns, by check."""
     functions = functions_for(frame)
     flags = [column.alias(f"{_FLAG}{n}") for n, (_, column) in enumerate(columns)]
-    floats = [name for name, kind in frame.dtypes if kind in _FLOATS]
-    reads_any = any(isinstance(check, Expression) for check, _ in columns)
-    if not floats or not reads_any:
-        return frame.select("*", *flags)
+    floats = {name.lower() for name, kind in frame.dtypes if kind in _FLOATS}
+    reads = {check.name: _may_read(check, floats) for check, _ in columns}
+    if not any(reads.values()):
+        return frame.select("*", *flags), dict.fromkeys(reads, True)
     # An expression names columns as they are called: under these names it gets null for NaN, and
     # the row goes by beside it. Spark's optimizer takes both apart again.
     own_columns = [functions.col(quoted(name)) for name in frame.columns]
@@ -153,14 +183,34 @@ def _with_flags(frame: DataFrame, columns: Sequence[tuple[Check, Any]]) -> DataF
         for name, kind in frame.dtypes
     ]
     beside = frame.select(functions.struct(*own_columns).alias(_ROW), *cleaned)
-    return beside.select(f"{_ROW}.*", *flags)
+    is_apart = {
+        # A function's column may be bound to the frame as it was.
+        check.name: not reads[check.name] and not isinstance(check, Function)
+        for check, _ in columns
+    }
+    return beside.select(f"{_ROW}.*", *flags), is_apart
+
+
+def _may_read(check: Check, columns: Collection[str]) -> bool:
+    """Return whether an expression reads one of these columns, as far as can be told."""
+    if not isinstance(check, Expression) or not columns:
+        return False
+    if missing_packages(("sqlglot",)):
+        return True
+    from sparkpipe.checks.sql_on_pandas import columns_of, reads_all
+
+    try:
+        return reads_all(check.sql) or any(one.lower() in columns for one in columns_of(check.sql))
+    except DataSetError:  # what Spark alone can read
+        return True
 
 
 def _tell_impossible(frame: DataFrame, columns: Sequence[tuple[Check, Any]]) -> None:
     """Find the check for which a frame cannot be made."""
     for check, column in columns:
         try:
-            _ = _with_flags(frame, [(check, column)]).schema
+            made, _ = _with_flags(frame, [(check, column)])
+            _ = made.schema
         except Exception as exc:
             reason = spark_reason(exc) or str(exc)
             raise DataSetError(f"check '{check.name}' is not possible: {reason}") from exc

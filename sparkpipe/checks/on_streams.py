@@ -186,11 +186,8 @@ def ride_on(frame: DataFrame, checks: Sequence[Check], *, is_counted: bool) -> S
         is_counted: Whether what does not pass can be counted: each row goes by once.
     """
     flagged = flag(frame, checks)
-    made = flagged.frame
     name = f"sparkpipe-checks-{os.urandom(8).hex()}" if is_counted else ""
-    if is_counted:
-        made = made.observe(name, *flagged.counts(flagged.flags_of("warn", "drop")))
-    good, marker = letting_good_by(made, flagged)
+    good, marker = letting_good_by(flagged, name or None)
     return StreamRide(good, flagged.flags, name, marker)
 
 

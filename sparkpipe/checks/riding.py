@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _LONGEST_ROW = 600
+# Java compiles no method that is very long: with the cells of a wide table this one would be.
+_MOST_CELLS = 30
 # Spark tells of the end of a query a moment after the thread that waits for it.
 _LATE_SECONDS = 2.0
 _STEP_SECONDS = 0.01
@@ -43,7 +45,7 @@ class Ride:
     Attributes:
         frame: What to write.
         flagged: The checks.
-        observation: Counts what goes by.
+        observation: Counts what goes by; None where nothing is to be counted.
         marker: What stands in the failure of a row that does not pass.
     """
 
@@ -78,9 +80,9 @@ class Ride:
 
     def _counted(self) -> tuple[Finding, ...]:
         others = self.flagged.flags_of("warn", "drop")
-        counts = observed(self.observation, self.flagged.frame.sparkSession)
-        if counts is None and not others:  # then all passed
+        if self.observation is None:  # then all passed
             return (*self.flagged.counted, *(of_rows(c, 0, None) for c, _ in self._must_hold))
+        counts = observed(self.observation, self.flagged.frame.sparkSession)
         if counts is None:
             _logger.debug("Spark has not told what went by; it is counted again.")
             row = self.flagged.frame.agg(*self.flagged.counts(others)).first()
@@ -113,27 +115,26 @@ class Ride:
         return (*flagged.counted, *findings)
 
 
-def ride(flagged: Flagged) -> Ride:
+def ride(flagged: Flagged, *, counts_rows: bool = False) -> Ride:
     """Return a frame that judges itself as it is written.
 
     Args:
         flagged: The frame, with its checks of rows.
+        counts_rows: Whether rows are counted where all of them must pass, too.
     """
-    observation = _observation(flagged.frame)
-    counts = flagged.counts(flagged.flags_of("warn", "drop"))
-    # Spark moves no filter below what is observed: below a join, an assertion would judge rows
-    # that the join leaves out.
-    frame = flagged.frame.observe(observation, *counts)
-    good, marker = letting_good_by(frame, flagged)
+    is_counted = counts_rows or bool(flagged.flags_of("warn", "drop"))
+    observation = _observation(flagged.frame) if is_counted else None
+    good, marker = letting_good_by(flagged, observation)
     return Ride(good, flagged, observation, marker)
 
 
-def letting_good_by(frame: DataFrame, flagged: Flagged) -> tuple[DataFrame, str]:
+def letting_good_by(flagged: Flagged, observation: Any = None) -> tuple[DataFrame, str]:
     """Return a frame that fails at a row that has to pass, and leaves out what is dropped.
 
     Args:
-        frame: A frame with the columns of the checks.
-        flagged: The checks.
+        flagged: The frame, with its checks.
+        observation: Counts rows, and those that do not pass what is warned of or dropped; an
+            observation, or the name of one. None if nothing is to be counted.
 
     Returns:
         The frame, without the columns of the checks; and what stands in a failure, for
@@ -141,15 +142,29 @@ def letting_good_by(frame: DataFrame, flagged: Flagged) -> tuple[DataFrame, str]
     """
     marker = f"sparkpipe-check-{os.urandom(6).hex()}"
     numbers = [str(number) for number, _ in enumerate(flagged.flags_of("fail"))]
-    frame = asserting(frame, flagged, f"{marker}:", numbers)
-    dropped = flagged.any_of("drop")
+    # First of all: so it is one step with the reading of a row. To count is another one, for
+    # which each row is put together.
+    frame = asserting(flagged.frame, flagged, f"{marker}:", numbers, stays=True)
+    others = flagged.flags_of("warn", "drop")
+    # Columns for the counts alone would make each row once more.
+    columns = flagged.apart if all(flag in flagged.apart for _, flag in others) else None
+    if columns is not None:
+        frame = flagged.own(frame)
+    if observation is not None:
+        frame = frame.observe(observation, *flagged.counts(others, columns))
+    dropped = flagged.any_of("drop", columns=columns)
     if dropped is not None:
         frame = frame.where(~dropped)
-    return flagged.own(frame), marker
+    return frame if columns is not None else flagged.own(frame), marker
 
 
 def asserting(
-    frame: DataFrame, flagged: Flagged, beginning: str, labels: Sequence[str]
+    frame: DataFrame,
+    flagged: Flagged,
+    beginning: str,
+    labels: Sequence[str],
+    *,
+    stays: bool = False,
 ) -> DataFrame:
     """Return a frame that fails at a row that does not pass what must hold.
 
@@ -158,6 +173,8 @@ def asserting(
         flagged: The checks.
         beginning: What the message begins with; then come a label, a colon, and the row.
         labels: What stands for each check that must hold.
+        stays: Whether Spark may move it to no other place. Below a join it would judge rows that
+            the join leaves out.
     """
     bad = flagged.any_of("fail")
     if bad is None:
@@ -166,11 +183,14 @@ def asserting(
     which = functions.lit("")
     for label, (_, flag) in zip(labels, flagged.flags_of("fail"), strict=True):
         which = functions.when(functions.col(flag), label).otherwise(which)
-    cells = [_cell(functions, name, kind) for name, kind in frame.dtypes if name in flagged.columns]
+    own = [(name, kind) for name, kind in frame.dtypes if name in flagged.columns]
+    cells = [_cell(functions, name, kind) for name, kind in own[:_MOST_CELLS]]
     row = functions.substring(functions.to_json(functions.struct(*cells)), 1, _LONGEST_ROW)
     message = functions.concat(functions.lit(beginning), which, functions.lit(":"), row)
     failure = functions.raise_error(message).cast("boolean")
-    return frame.where(functions.when(bad, failure).otherwise(True))
+    # Spark moves no condition that it does not know to be the same each time.
+    passed = functions.spark_partition_id() >= 0 if stays else functions.lit(True)
+    return frame.where(functions.when(bad, failure).otherwise(passed))
 
 
 def _cell(functions: Any, name: str, kind: str) -> Any:

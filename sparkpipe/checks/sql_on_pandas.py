@@ -37,6 +37,17 @@ def columns_of(sql: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def reads_all(sql: str) -> bool:
+    """Return whether an expression reads all columns, as ``struct(*)`` does.
+
+    Raises:
+        DataSetError: It cannot be parsed.
+    """
+    from sqlglot import exp
+
+    return _parsed(sql).find(exp.Star) is not None
+
+
 def violations(sql: str, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     """Return which rows of a frame make an expression false; null is not false.
 

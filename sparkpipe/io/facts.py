@@ -70,6 +70,12 @@ def is_asked() -> bool:
     return _facts.get() is not None
 
 
+def noted_rows() -> int | None:
+    """Return how many rows were noted so far on this thread; None where nobody told, or gathers."""
+    facts = _facts.get()
+    return None if facts is None else facts.rows
+
+
 def is_preview_asked() -> bool:
     """Whether somebody gathers facts of what this thread saves, and has no rows of it yet."""
     facts = _facts.get()
