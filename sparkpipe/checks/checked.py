@@ -42,7 +42,6 @@ from sparkpipe.io.for_run import of_run
 from sparkpipe.io.kinds import is_spark_frame
 from sparkpipe.io.lending import lending, lent_catalog
 from sparkpipe.io.wrapper import WrapperDataSet
-from sparkpipe.spark.jobs.saves import by_verdict
 
 _logger = logging.getLogger(__name__)
 
@@ -129,6 +128,7 @@ class CheckedDataSet(DelegatingDataSet):
         self._judges_loads = False
         self._is_saved_elsewhere = False
         self._unsaved = "nothing was saved"
+        self._kept_apart: Any = None  # rows of a batch that are in the quarantine already
 
     def learn(self, rows_before: int | None = None, is_saved_elsewhere: bool = False) -> None:
         """Take note of what the session of a run knows of the data set.
@@ -237,7 +237,8 @@ class CheckedDataSet(DelegatingDataSet):
         is_merged = save_effect(self._dataset) == "merge"
         on_connect = is_connect(frame.sparkSession)
         if not on_streams.rides(self.checks, is_merged=is_merged, is_connect=on_connect):
-            on_streams.save_by_batches(partial(self._dataset.save, frame), self._save_batch)
+            save = partial(self._dataset.save, frame)
+            on_streams.save_by_batches(save, self._save_batch, repr(self.checks))
             return
         is_counted = not is_merged and has_batches(self._dataset)
         ride = on_streams.ride_on(frame, self.checks, is_counted=is_counted)
@@ -250,6 +251,8 @@ class CheckedDataSet(DelegatingDataSet):
         of_batch = copy(self)
         of_batch._dataset = BatchOf(self._dataset, write)
         of_batch._unsaved = "nothing of its batch was saved"
+        if any(check.on_fail == "quarantine" for check in self.checks):
+            of_batch._kept_apart = quarantine.rejected_before(batch, self.quarantine)
         of_batch._save_spark(batch)
 
     def _save_riding(self, frame: Any) -> None:
@@ -370,6 +373,8 @@ class CheckedDataSet(DelegatingDataSet):
 
         with keeping(frame, is_lent or is_memory_only(self._dataset)) as kept:
             judged = self._judge(kept)
+            if self._kept_apart is not None:
+                judged = judged.without(self._kept_apart)
             self._settle_findings(judged.findings, direction, judged.rejected)
             yield judged.good
 
@@ -389,8 +394,7 @@ class CheckedDataSet(DelegatingDataSet):
         if not stops and any(one.told and one.check.on_fail == "quarantine" for one in findings):
             rows = rejected()
             if rows is not None:  # before the good ones: whatever happens then, none is lost
-                with by_verdict(repr(self.checks)):
-                    where = quarantine.put(rows, self.quarantine)
+                where = quarantine.put(rows, self.quarantine)
         note_checks(one.report(self._name, direction, where, stops) for one in findings)
         refuse(findings, self._unsaved if direction == "save" else "nothing was read")
         for one in findings:
@@ -463,6 +467,11 @@ class CheckedDataSet(DelegatingDataSet):
             return [
                 f"its quarantine is no Delta table ({location_of(where)}): a batch of a stream may "
                 "come again, and its rows would be there twice. Name a Delta table: quarantine: x."
+            ]
+        if is_stream(self._dataset) and save_effect(where) not in ("append", "merge"):
+            return [
+                f"its quarantine ({location_of(where)}) does not keep the rows of each batch "
+                "of the stream. Let it append."
             ]
         return []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _logger = logging.getLogger(__name__)
+
+_NOT_COMPARED = re.compile(r"\b(map|variant)\b")
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,47 @@ class Kept:
         own_columns = map(quoted, self.flagged.columns)
         return self.flagged.frame.where(bad).select(*own_columns, failed)
 
+    def without(self, rows: DataFrame) -> Kept:
+        """Return the same without rows that were rejected before, by other checks.
+
+        Args:
+            rows: They; columns that they lack are not compared.
+        """
+        frame = rows_not_in(self.flagged.frame, rows, self.flagged.columns)
+        return replace(self, flagged=replace(self.flagged, frame=frame))
+
     def _of(self, way: str) -> list[Finding]:
         return [one for one in self.findings if one.check.on_fail == way]
+
+
+def rows_not_in(frame: DataFrame, others: DataFrame, columns: Sequence[str]) -> DataFrame:
+    """Return the rows of a frame that are not among others: nulls are alike, and so are NaNs.
+
+    Args:
+        frame: The frame.
+        others: The other rows.
+        columns: The columns by which rows are told; those that the others lack are left out.
+    """
+    functions = functions_for(frame)
+    there = {name.lower(): name for name in others.columns}
+    shared = [name for name in columns if name.lower() in there]
+    if not shared:
+        return frame
+    kinds = dict(frame.dtypes)
+
+    def comparable(name: str, kind: str) -> Any:
+        column = functions.col(quoted(name))
+        # Spark compares no maps and variants.
+        return functions.to_json(functions.struct(column)) if _NOT_COMPARED.search(kind) else column
+
+    named = {f"__sparkpipe_before_{number}": name for number, name in enumerate(shared)}
+    before = others.select(
+        *(comparable(there[n.lower()], kinds[n]).alias(one) for one, n in named.items())
+    )
+    is_there = functions.lit(True)
+    for one, name in named.items():
+        is_there = is_there & comparable(name, kinds[name]).eqNullSafe(functions.col(one))
+    return frame.join(before, is_there, "left_anti")
 
 
 @contextmanager

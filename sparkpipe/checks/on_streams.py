@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _RIDING = ("fail", "drop", "warn")
+#: How many batches there were of which Spark has not told what went by.
+_NOT_TOLD = "not told"
 # Functions that judge a row differently when its batch comes again after a kill.
 _UNSTEADY = re.compile(
     r"\b(current_(timestamp|date|time)|localtimestamp|curdate|now\s*\(|rand[n]?\s*\(|random\s*\("
@@ -136,8 +138,11 @@ class StreamRide:
     marker: str
     counts: Counter[str] = field(default_factory=Counter)
 
-    def tell(self, observed: Mapping[str, Mapping[str, Any]]) -> None:
-        """Take note of what was observed in a batch."""
+    def tell(self, observed: Mapping[str, Mapping[str, Any]] | None) -> None:
+        """Take note of what was observed in a batch; None where Spark has not told it."""
+        if observed is None:
+            self.counts[_NOT_TOLD] += 1
+            return
         found = observed.get(self.name, {})
         self.counts.update({name: int(count or 0) for name, count in found.items()})
 
@@ -161,9 +166,12 @@ class StreamRide:
         return self._findings(failure), failure
 
     def _findings(self, failure: Exception | None) -> tuple[Finding, ...]:
-        rows = self.counts["rows"] if self.name else None
+        if failure is not None and not self.counts and asserted(failure, self.marker) is None:
+            return ()  # no row has gone by
+        is_counted = bool(self.name) and not self.counts[_NOT_TOLD]
+        rows = self.counts["rows"] if is_counted else None
         found = [
-            Finding(check) if rows is None else of_rows(check, self.counts[column], rows)
+            _uncounted(check) if rows is None else of_rows(check, self.counts[column], rows)
             for check, column in self.checks
         ]
         failed = None if failure is None else asserted(failure, self.marker)
@@ -191,14 +199,22 @@ def ride_on(frame: DataFrame, checks: Sequence[Check], *, is_counted: bool) -> S
     return StreamRide(good, flagged.flags, name, marker)
 
 
+def _uncounted(check: Check) -> Finding:
+    """Return the finding of a check of which it is not known how many rows did not pass."""
+    if check.on_fail == "fail":  # then the query would have failed
+        return Finding(check)
+    return Finding(check, told=f"Spark has not told how many rows did not pass: {check.says}")
+
+
 def save_by_batches(
-    save: Callable[[], None], save_batch: Callable[[DataFrame, SaveBatch], None]
+    save: Callable[[], None], save_batch: Callable[[DataFrame, SaveBatch], None], checks: str
 ) -> None:
     """Save a stream whose batches are judged one by one, and tell what was found in all of them.
 
     Args:
         save: Saves the stream.
         save_batch: Judges a batch, and saves it by the function that it is given.
+        checks: What judges it, the same in each process.
     """
     totals: dict[str, _Total] = {}
 
@@ -210,7 +226,7 @@ def save_by_batches(
                 _add(totals, facts.checks)
 
     try:
-        with asking(BatchesAsked(judge)):
+        with asking(BatchesAsked(judge, checks=checks)):
             save()
     finally:
         note_checks(total.report() for total in totals.values())

@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from sparkpipe.io.declared import location_of
+from sparkpipe.io import foreign
+from sparkpipe.io.declared import location_of, unwrapped
 from sparkpipe.io.factory import build_data_set, find_class
 from sparkpipe.io.facts import gathering
 from sparkpipe.io.kinds import is_spark_frame
@@ -17,6 +18,7 @@ from sparkpipe.io.lending import lent_catalog
 from sparkpipe.io.partitioned import PartitionedDataSet
 from sparkpipe.io.working import current_work
 from sparkpipe.redaction import HIDDEN, is_secret
+from sparkpipe.spark.jobs.saves import rejected_at
 
 #: The columns that rejected rows have beside their own.
 ADDED = ("failed_checks", "rejected_by_run", "rejected_by_node", "rejected_at")
@@ -70,7 +72,16 @@ def beside(
         if str(option).lower() not in _OF_SAVES
     }
     is_of_spark = _is_of_spark(config)
+    is_stream = getattr(find_class(config.get("type")), "_IS_STREAM", False) is True
+    if is_stream and is_of_spark:
+        # Rows of each batch are added to a table by a save of their own.
+        by_name = "spark.SparkTableDataSet" if "table" in kept else "spark.SparkDataSet"
+        kept = {"type": by_name, **_without(kept, ("type", "load_args"))}
+        saving = _without(saving, _OF_QUERIES)
     if "table" in kept and is_of_spark:
+        if is_stream:
+            kept = _without(kept, ("filepath", "credentials"))  # a table by its name has none
+            saving["mergeSchema"] = True
         kept = {key: v for key, v in kept.items() if key not in ("primary_key", "write_mode")}
         kept["table"] = given or f"{kept['table']}{_SUFFIX}"
         kept["write_mode"] = "append"
@@ -86,10 +97,6 @@ def beside(
     plain = PurePosixPath(kept[place].removeprefix(protocol).rstrip("/"))
     moved = f"{protocol}{plain.with_name(given or plain.stem + _SUFFIX)}"
     if is_of_spark:
-        if getattr(find_class(config.get("type")), "_IS_STREAM", False) is True:
-            # Rows of each batch are added to a table by a save of their own.
-            kept = {"type": "spark.SparkDataSet", **_without(kept, ("type", "load_args"))}
-            saving = _without(saving, _OF_QUERIES)
         if "delta" in (str(kept["type"]) + str(kept.get("file_format", ""))).lower():
             saving["mergeSchema"] = True
         return build_data_set(
@@ -144,12 +151,13 @@ def put(rows: Any, where: Any) -> str:
         where: The data set that takes it.
     """
     work, now = current_work(), dt.datetime.now(dt.timezone.utc)
+    time = now.isoformat(sep=" ")
     if is_spark_frame(rows):
         from sparkpipe.checks.on_spark import functions_for
 
         functions = functions_for(rows)
         values = (functions.lit(work.run_id), functions.lit(work.node))
-        at = functions.expr(f"TIMESTAMP '{now.isoformat(sep=' ')}'")
+        at = functions.expr(f"TIMESTAMP '{time}'")
         for name, value in zip(ADDED[1:], (*values, at), strict=True):
             rows = rows.withColumn(name, value)
     else:
@@ -157,9 +165,32 @@ def put(rows: Any, where: Any) -> str:
     if isinstance(where, PartitionedDataSet):
         named = re.sub(r"[^\w.-]+", "-", f"{now:%Y-%m-%dT%H.%M.%S}-{work.node}").strip("-")
         rows = {f"{named}-{os.urandom(3).hex()}": rows}
-    with gathering():  # its rows and bytes are not those of the data set that is judged
+    # Its rows and bytes are not those of the data set that is judged.
+    with gathering(), rejected_at(time):
         where.save(rows)
     return location_of(where)
+
+
+def rejected_before(batch: Any, where: Any) -> Any:
+    """Return the rows of a batch that other checks had put into a quarantine; None without any.
+
+    Args:
+        batch: A batch of a stream, which may come again after its checks were changed.
+        where: The data set that takes rejected rows: a Delta table.
+    """
+    from sparkpipe.checks.on_spark import functions_for
+    from sparkpipe.datasets.spark.commits import saves_by_other_checks
+
+    name_in_sql = foreign.attribute(unwrapped(where), "name_in_sql")
+    if not callable(name_in_sql):  # a class of the user's
+        return None
+    table = name_in_sql()
+    marks = saves_by_other_checks(batch.sparkSession, table)
+    times = [f"TIMESTAMP '{mark['rejected_at']}'" for mark in marks if mark.get("rejected_at")]
+    if not times:
+        return None
+    is_of_batch = functions_for(batch).expr(f"rejected_at IN ({', '.join(times)})")
+    return batch.sparkSession.read.table(table).where(is_of_batch)
 
 
 def rejected_rows(where: Any, most: int) -> tuple[str, list[dict[str, Any]]]:

@@ -20,22 +20,24 @@ def names_tables(config_loader: AbstractConfigLoader) -> bool:
         entries = configuration(config_loader, "catalog")
     except SparkpipeError:  # told before a run, with all else that is wrong
         return False
-    types = {name for entry in entries.values() for name in _types_in(entry)}
-    return any(map(_is_by_name, types))
+    found = {one for entry in entries.values() for one in _types_in(entry)}
+    return any(_is_by_name(name, has_table) for name, has_table in found)
 
 
-def _types_in(entry: Any) -> Iterator[Any]:
-    """Give the type of an entry, and those of entries within it."""
+def _types_in(entry: Any) -> Iterator[tuple[Any, bool]]:
+    """Give the type of an entry, and whether it has a table, and those of entries within it."""
     if isinstance(entry, Mapping):
         given = entry.get("type")
         if isinstance(given, str) and given.split(".")[0] not in _OTHERS:
-            yield given
+            yield given, bool(entry.get("table"))
         for key in ("dataset", "data_set"):
             yield from _types_in(entry.get(key))
 
 
-def _is_by_name(type_name: str) -> bool:
+def _is_by_name(type_name: str, has_table: bool) -> bool:
     try:
-        return getattr(find_class(type_name), "_IS_BY_NAME", False) is True
+        kind = find_class(type_name)
     except SparkpipeError:
         return False
+    is_stream = getattr(kind, "_IS_STREAM", False) is True
+    return getattr(kind, "_IS_BY_NAME", False) is True or (is_stream and has_table)

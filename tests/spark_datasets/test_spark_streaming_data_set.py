@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sparkpipe.datasets.spark import SparkDataSet, SparkStreamingDataSet
+from sparkpipe.datasets.spark import SparkDataSet, SparkStreamingDataSet, SparkTableDataSet
 from sparkpipe.errors import DataSetError, PreflightError, RunFailedError
 from sparkpipe.io import DataCatalog
+from sparkpipe.io.declared import location_of, problems_of, target_of
 from sparkpipe.pipeline import Pipeline, node, pipeline
 from sparkpipe.runner import SequentialRunner, ThreadRunner
 from sparkpipe.spark.jobs.run import current_run, current_task_counts
@@ -65,6 +66,74 @@ def test_a_save_has_all_and_the_next_one_goes_on(
     if file_format == "delta":
         assert (tmp_path / "out/name=n3").is_dir()
         assert sorted(row.twice for row in batch.load().collect()) == [2, 4, 6, 8]
+
+
+@pytest.mark.delta
+def test_a_table_is_written_and_read_by_its_name(
+    session: SparkSession, tmp_path: Path, database: str
+) -> None:
+    write(tmp_path / "in", "a", 1, 2)
+    checkpoint = {"checkpoint": str(tmp_path / "checkpoint"), "partition_by": "name"}
+    out = SparkStreamingDataSet(table=f"{database}.out", save_args=checkpoint)
+    assert out.exists() is False
+    out.save(source(tmp_path).load())
+    assert out.exists() is True
+    table = SparkTableDataSet(f"{database}.out")
+    assert ids(table) == [1, 2]
+    copied = sink(tmp_path / "copy", "delta")
+    copied.save(out.load())
+    assert ids(SparkDataSet(str(tmp_path / "copy/out"), "delta")) == [1, 2]
+    assert location_of(out) == f"{database}.out"
+    assert target_of(out) == target_of(table)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"table": "shop.out", "filepath": "out"}, "without filepath"),
+        ({"table": "shop.out", "file_format": "parquet"}, "is one of Delta"),
+        ({"filepath": "out", "save_args": {"output_mode": "update"}}, "is not possible for a Del"),
+        ({"save_args": {"path": "out"}}, "Give filepath in its place"),
+    ],
+)
+def test_what_cannot_be_saved_is_told_before_a_run(arguments: Any, told: str) -> None:
+    (problem,) = problems_of(SparkStreamingDataSet(**{"file_format": "delta", **arguments}))
+    assert told in problem
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"type": "spark.SparkDataSet", "filepath": "out"},
+        {
+            "type": "spark.DeltaTableDataSet",
+            "filepath": "out",
+            "save_args": {"mode": "append", "generated": {"twice": "id * 2"}},
+        },
+        {
+            "type": "spark.DeltaTableDataSet",
+            "filepath": "out",
+            "save_args": {"mode": "merge", "keys": "id"},
+        },
+        {
+            "type": "spark.SparkTableDataSet",
+            "table": "out_of_a_stream",
+            "write_mode": "append",
+            "save_args": {"generated": {"twice": "id * 2"}},
+        },
+    ],
+)
+@pytest.mark.delta
+def test_a_stream_is_refused_by_what_saves_frames_before_anything_is_made(
+    session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: dict[str, Any]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "in", "a", 1)
+    catalog = DataCatalog.from_config({"out": entry})
+    with pytest.raises(DataSetError, match=r"a stream cannot be saved.*SparkStreamingDataSet"):
+        catalog.save("out", source(tmp_path).load())
+    assert not (tmp_path / "out").exists()
+    assert not session.catalog.tableExists("out_of_a_stream")
 
 
 def test_in_a_run_the_nodes_after_it_find_what_it_has_saved(

@@ -31,6 +31,7 @@ _STATE = re.compile(
     rf"^[\s:+!~-]*({'|'.join(_STATEFUL)}|\w*(?:GroupsWith|TransformWith)State)\b(.*)"
 )
 _SOURCE = re.compile(r"\bStreaming(?:Execution)?Relation")
+_NO_STATE = "nothing"
 _WORDS = {
     "node": "it is that of node '{}'",
     "target": "it is that of a stream into {}",
@@ -72,6 +73,15 @@ def owned(folder: Path | None, frame: DataFrame, owner: Mapping[str, str]) -> It
     yield
 
 
+def keeps_state(frame: DataFrame) -> bool:
+    """Return whether a stream keeps state from batch to batch; true where nobody tells.
+
+    Args:
+        frame: The stream.
+    """
+    return _of_query(frame).get("state") != _NO_STATE
+
+
 def _of_query(frame: DataFrame) -> dict[str, str]:
     """Return what of a query Spark's own state depends on; empty where nobody tells."""
     if is_connect(frame.sparkSession):
@@ -96,7 +106,7 @@ def query_of(plan: str) -> dict[str, str]:
     # A join with what is no stream keeps none.
     found = [match for line in lines if (match := _STATE.match(line))]
     state = [f"{one[1]}{one[2]}".strip() for one in found if one[1] != "Join" or sources > 1]
-    return {"sources": str(sources), "state": "; ".join(state) or "nothing"}
+    return {"sources": str(sources), "state": "; ".join(state) or _NO_STATE}
 
 
 def _read(folder: Path) -> Mapping[str, Any]:

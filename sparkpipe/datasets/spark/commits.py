@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.jobs.run import current_jobs, current_run
-from sparkpipe.spark.jobs.saves import SaveMark, batch_mark
+from sparkpipe.spark.jobs.saves import SaveMark, batch_mark, judged_otherwise, may_have_come
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+# Of a statement what the options txnAppId and txnVersion are of a writer.
+_APP = "spark.databricks.delta.write.txnAppId"
+_NUMBER = "spark.databricks.delta.write.txnVersion"
 # A run that is continued was there not so long ago.
 _MOST_COMMITS = 1000
 
@@ -70,8 +73,24 @@ def was_made(session: SparkSession, table: str, mark: SaveMark | None) -> bool:
     """
     if mark is None or mark.is_first or not mark.key:
         return False
+    return any(map(mark.made, _kept_in(session, table)))
+
+
+def saves_by_other_checks(session: SparkSession, table: str) -> list[dict[str, Any]]:
+    """Return what is known of saves of the present batch that other checks have led to.
+
+    Args:
+        session: Who is asked.
+        table: The name of the table in SQL.
+    """
+    if not may_have_come() or not is_delta_table(session, table):
+        return []
+    return judged_otherwise(_kept_in(session, table))
+
+
+def _kept_in(session: SparkSession, table: str) -> Iterator[str | None]:
     told = session.sql(f"DESCRIBE HISTORY {table} LIMIT {_MOST_COMMITS}").select("userMetadata")
-    return any(mark.made(row[0]) for row in told.collect())
+    return (row[0] for row in told.collect())
 
 
 def is_delta_table(session: SparkSession, table: str) -> bool:
@@ -84,49 +103,57 @@ def is_delta_table(session: SparkSession, table: str) -> bool:
     return True
 
 
-def sql_with_metadata(session: SparkSession, text: str, metadata: str) -> DataFrame:
+def sql_with_metadata(
+    session: SparkSession, text: str, metadata: str, once: tuple[str, int] | None = None
+) -> DataFrame:
     """Run a statement whose commit keeps some metadata, and return what it returns.
 
     Args:
         session: The session, whose settings stay as they are for all others.
         text: The statement.
         metadata: What is kept; empty for nothing.
+        once: Whose statement it is, and its number: where the table has it, nothing is done.
     """
-    if not metadata:
+    settings = {_METADATA: metadata} if metadata else {}
+    if once is not None:
+        settings |= {_APP: once[0], _NUMBER: str(once[1])}
+    if not settings:
         return session.sql(text)
-    own = None if is_connect(session) else _own_settings(session, metadata)
+    own = None if is_connect(session) else _own_settings(session, settings)
     if own is not None:
         from pyspark.sql import DataFrame as ClassicFrame
 
         return ClassicFrame(own.sql(text), session)
     run = current_run()
     with nullcontext() if run is None else run.saves.settings_lock:
-        return _with_setting(session, text, metadata)
+        return _with_settings(session, text, settings)
 
 
-def _own_settings(session: Any, metadata: str) -> Any | None:
+def _own_settings(session: Any, settings: Mapping[str, str]) -> Any | None:
     """Return a session of Java with the views of this one, and settings of its own."""
     try:
         own = session._jsparkSession.cloneSession()
-        own.conf().set(_METADATA, metadata)
+        for name, value in settings.items():
+            own.conf().set(name, value)
     except Exception as exc:  # a cluster that guards the JVM
         _logger.debug("The session cannot be cloned: %s", exc)
         return None
     return own
 
 
-def _with_setting(session: SparkSession, text: str, metadata: str) -> DataFrame:
-    before = session.conf.get(_METADATA, None)
+def _with_settings(session: SparkSession, text: str, settings: Mapping[str, str]) -> DataFrame:
+    before = {name: session.conf.get(name, None) for name in settings}
     try:
-        session.conf.set(_METADATA, metadata)
-    except Exception as exc:  # serverless compute takes few settings
-        _logger.debug("A commit cannot be marked here: %s", exc)
-        return session.sql(text)
-    try:
+        try:
+            for name, value in settings.items():
+                session.conf.set(name, value)
+        except Exception as exc:  # serverless compute takes few settings
+            _logger.debug("A commit cannot be marked here: %s", exc)
         return session.sql(text)
     finally:
-        with suppress(Exception):
-            if before is None:
-                session.conf.unset(_METADATA)
-            else:
-                session.conf.set(_METADATA, before)
+        for name, old in before.items():
+            with suppress(Exception):
+                if old is None:
+                    session.conf.unset(name)
+                else:
+                    session.conf.set(name, old)

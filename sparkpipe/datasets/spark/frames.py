@@ -14,9 +14,17 @@ if TYPE_CHECKING:
 
 
 def need_frame(
-    data: Any, hint: str = "Make one by spark.createDataFrame(data), or use a data set of pandas."
+    data: Any,
+    hint: str = "Make one by spark.createDataFrame(data), or use a data set of pandas.",
+    *,
+    is_stream: bool = False,
 ) -> DataFrame:
     """Return ``data`` if it is a Spark DataFrame.
+
+    Args:
+        data: What is to be saved.
+        hint: What to do where it is none.
+        is_stream: Whether it must be a stream; else it must not.
 
     Raises:
         DataSetError: It is something else.
@@ -34,7 +42,17 @@ def need_frame(
             hint=hint,
         )
     frame: DataFrame = data
-    return frame
+    if frame.isStreaming == is_stream:
+        return frame
+    if is_stream:
+        raise DataSetError(
+            "a streaming DataFrame is needed, and this one is none.",
+            hint="Load it by a SparkStreamingDataSet, or save it by spark.SparkDataSet.",
+        )
+    raise DataSetError(
+        "a stream cannot be saved by this type of data set.",
+        hint="Save it by spark.SparkStreamingDataSet, which takes filepath or table.",
+    )
 
 
 def as_spark_frame(data: Any, session: SparkSession) -> DataFrame:

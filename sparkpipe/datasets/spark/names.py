@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from sparkpipe.errors import DataSetError
+from sparkpipe.spark.failures.chain import error_condition
 
 # What Unity Catalog refuses, too. Names become folders of a warehouse.
+# Where a catalog, or a database, is not there, nor is its table.
+_NOT_FOUND = ("SCHEMA_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND")
+# Spark takes a catalog that it does not know for a part of the database's name.
+# The last is that of a save.
+NO_CATALOG = (
+    "CATALOG_NOT_FOUND",
+    "REQUIRES_SINGLE_PART_NAMESPACE",
+    "_LEGACY_ERROR_TEMP_1310",
+)
+
 _NAME = re.compile(r"[^\s./\\`\x00-\x1f\x7f]{1,255}")
 
 
@@ -89,6 +101,24 @@ class TableName:
 
     def __str__(self) -> str:
         return ".".join(self.parts)
+
+
+def is_named(session: Any, name: TableName) -> bool:
+    """Return whether Spark knows a table of this name.
+
+    Args:
+        session: Who is asked.
+        name: The name.
+
+    Raises:
+        Exception: Spark's, where it may not look there.
+    """
+    try:
+        return bool(session.catalog.tableExists(name.sql))
+    except Exception as exc:
+        if error_condition(exc).startswith((*_NOT_FOUND, *NO_CATALOG)):
+            return False
+        raise
 
 
 def _unquoted(part: str) -> str:

@@ -23,20 +23,29 @@ class StreamProgress:
 
     Args:
         query: The query.
-        tell: Is told what was observed in each batch.
+        tell: Is told what was observed in each batch; None where Spark does not tell that.
+        is_sure: Whether Spark counts all rows that go by. Delta's own sink may run another plan
+            than the one that Spark counts the rows of: then it tells of none.
 
     Attributes:
-        rows: How many rows it has taken.
+        rows: How many rows it has taken; None if that is not known.
         batches: In how many batches.
         lag: What its sources had still to give; None if they do not tell.
     """
 
-    def __init__(self, query: Any, tell: Callable[[Mapping[str, Told]], None]) -> None:
-        self.rows = 0
+    def __init__(
+        self,
+        query: Any,
+        tell: Callable[[Mapping[str, Told] | None], None],
+        *,
+        is_sure: bool = True,
+    ) -> None:
+        self.rows: int | None = 0
         self.batches = 0
         self.lag: int | None = None
         self._query = query
         self._tell = tell
+        self._is_sure = is_sure
         self._last: tuple[Any, Any] | None = None
         self._run, self._jobs = current_run(), current_jobs()
 
@@ -50,10 +59,11 @@ class StreamProgress:
         for one in reversed(news):
             self._last = _key(one)
             rows = rows_of(one)
-            self.rows += rows
-            self.batches += rows > 0
+            is_told = rows > 0 or self._is_sure or not has_moved(one)
+            self.rows = None if self.rows is None or not is_told else self.rows + rows
+            self.batches += rows > 0 or not is_told
             self.lag = lag_of(one)
-            self._tell(one.get("observedMetrics") or {})
+            self._tell((one.get("observedMetrics") or {}) if is_told else None)
         if self._run is not None and self._jobs is not None:
             self._run.progress.tell_stream(self._jobs.names.group, self.rows, self.lag)
 
@@ -62,9 +72,8 @@ class StreamProgress:
         self.look()
         note(rows=self.rows, lag=self.lag)
         behind = "" if self.lag is None else f", {self.lag} behind"
-        _logger.info(
-            "The stream has taken %d rows in %d batches%s.", self.rows, self.batches, behind
-        )
+        rows = "rows that Spark has not counted" if self.rows is None else f"{self.rows} rows"
+        _logger.info("The stream has taken %s in %d batches%s.", rows, self.batches, behind)
 
 
 def rows_of(progress: Told) -> int:
@@ -77,6 +86,16 @@ def rows_of(progress: Told) -> int:
     if told is None:
         told = sum(one.get("numInputRows") or 0 for one in progress.get("sources") or ())
     return int(told)
+
+
+def has_moved(progress: Told) -> bool:
+    """Return whether a batch has taken something from its sources.
+
+    >>> has_moved({"sources": [{"startOffset": {"logOffset": 0}, "endOffset": {"logOffset": 1}}]})
+    True
+    """
+    sources = progress.get("sources") or ()
+    return any(one.get("startOffset") != one.get("endOffset") for one in sources)
 
 
 def lag_of(progress: Told) -> int | None:

@@ -8,8 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sparkpipe.datasets.spark.batches import BatchWriter, append_batch, asked_of_batches
-from sparkpipe.datasets.spark.checkpoints import owned
+from sparkpipe.datasets.spark.batches import (
+    BatchWriter,
+    asked_of_batches,
+    batches_begun,
+    write_batch,
+)
+from sparkpipe.datasets.spark.checkpoints import keeps_state, owned
 from sparkpipe.datasets.spark.commits import is_delta_table, marked
 from sparkpipe.datasets.spark.creation import (
     CREATION_WORDS,
@@ -21,7 +26,7 @@ from sparkpipe.datasets.spark.frames import need_frame
 from sparkpipe.datasets.spark.listing import is_there
 from sparkpipe.datasets.spark.merging.saving import Merging, merge_batch
 from sparkpipe.datasets.spark.merging.words import take_merge
-from sparkpipe.datasets.spark.names import quoted
+from sparkpipe.datasets.spark.names import TableName, is_named, quoted
 from sparkpipe.datasets.spark.options import (
     format_problems,
     in_known_case,
@@ -33,13 +38,25 @@ from sparkpipe.datasets.spark.options import (
 from sparkpipe.datasets.spark.paths import is_glob, local_path, path_problems, spark_path
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.datasets.spark.stream_progress import StreamProgress
-from sparkpipe.errors import DataSetError, did_you_mean
+from sparkpipe.datasets.spark.stream_words import (
+    ENDS,
+    FORMATS,
+    OF_QUERY,
+    OF_STREAM,
+    OUTPUT_MODES,
+    READER,
+    WRITER,
+    in_our_words,
+    trigger_of,
+)
+from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, SaveEffect
-from sparkpipe.io.target import path_target
+from sparkpipe.io.target import path_target, spark_table
 from sparkpipe.redaction import redacted_text
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.failures import NodeStopped
 from sparkpipe.spark.jobs.run import current_jobs
+from sparkpipe.spark.jobs.saves import with_batch
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
@@ -47,22 +64,10 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_OUTPUT_MODES = ("append", "complete", "update")
-_TRIGGERS = ("availableNow", "once", "processingTime", "continuous", "realTime")
-#: After these a query ends by itself.
-_ENDS = ("availableNow", "once")
-
-_READER = (
-    *("maxFilesPerTrigger", "maxBytesPerTrigger", "latestFirst", "maxFileAge", "fileNameOnly"),
-    *("cleanSource", "sourceArchiveDir", "maxCachedFiles", "skipChangeCommits", "excludeRegex"),
-    *("failOnDataLoss", "schemaTrackingLocation", "withEventTimeOrder"),
-)
-_WRITER = ("checkpoint", "output_mode", "trigger", "partitionBy", "queryName", "retention")
-#: Options of a query, not of what writes a batch of it.
-_OF_QUERY = ("checkpointLocation", "queryName", "retention")
-_OF_STREAM = ("checkpoint", "output_mode", "trigger", *_OF_QUERY)
+#: How the batches of an output mode are written.
+_WRITES_AS = {"append": "append", "complete": "overwrite"}
+_DEFAULT_FORMAT = "spark.sql.sources.default"
 _CHECKPOINTS = "spark.sql.streaming.checkpointLocation"
-_FORMATS = ("kafka", "rate", "socket", "console", "memory", "noop", "kinesis", "pubsub")
 
 # How often it is seen whether the run is cancelled.
 _POLL_SECONDS = 0.5
@@ -75,19 +80,25 @@ class SparkStreamingDataSet(AbstractDataSet):
     has been processed is in the checkpoint: the next save goes on from there.
 
     Args:
-        filepath: A path, or an address that Spark knows; empty for a source that has none.
+        filepath: A path, or an address that Spark knows; empty for a source that has none, and for
+            a table by its name.
         file_format: ``json``, ``parquet``, ``csv``, ``delta``, ``kafka``, or any that Spark has.
         save_args: ``checkpoint`` is the folder of the checkpoint, ``output_mode`` is ``append``
             (default), ``complete`` or ``update``. ``trigger`` is ``availableNow`` (default),
             ``once``, or ``{processingTime: 10 seconds}``, which continues until it is cancelled.
             Everything else is passed to the writer as options. With ``mode: merge`` and the options
-            of a merge each batch is merged into the Delta table at ``filepath``; a new one is made
-            with ``partition_by``, ``cluster_by``, ``table_properties`` and the like.
+            of a merge each batch is merged into the Delta table; a new one is made
+            ``partition_by``, ``cluster_by``, ``table_properties`` and the like.
         load_args: Options of the reader; for ``schema`` see ``spark.SparkDataSet``. Streams of
             files need one.
         credentials: More options of reader and writer, which are never shown (Kafka's
             ``kafka.sasl.jaas.config``); Spark reads files with its own.
         metadata: Kept for other tools.
+        table: A Delta table by its name, in the place of ``filepath``: ``orders``, ``shop.orders``
+            or ``main.shop.orders``.
+
+    Raises:
+        DataSetError: A name or an option is not possible.
     """
 
     _SINGLE_PROCESS = True
@@ -103,12 +114,14 @@ class SparkStreamingDataSet(AbstractDataSet):
         load_args: Mapping[str, Any] | None = None,
         credentials: Mapping[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
+        table: str = "",
     ) -> None:
         self._given = str(filepath or "")
-        self._file_format = str(file_format or "")
+        self._name = TableName.of(table) if table else None
+        self._file_format = str(file_format or ("delta" if table else ""))
         given = in_known_case(load_args or {}, ("schema",))
         self._load_args = {**self.DEFAULT_LOAD_ARGS, **given}
-        self._merge, others = take_merge(_in_our_words(save_args or {}))
+        self._merge, others = take_merge(in_our_words(save_args or {}))
         self._creation, others = take_creation(others)
         self._save_args = {**self.DEFAULT_SAVE_ARGS, **others}
         self._schema = self._load_args.pop("schema", None)
@@ -124,51 +137,52 @@ class SparkStreamingDataSet(AbstractDataSet):
         if missing:
             raise DataSetError(missing)
         reader = get_spark().readStream.options(**{**self._load_args, **self._credentials})
-        if self._file_format:
-            reader = reader.format(self._file_format)
-        if self._schema is not None:
-            reader = reader.schema(read_schema(self._schema, {}))
-        frame = reader.load(self._path)
+        if self._name is not None:
+            frame = reader.table(self._name.sql)
+        else:
+            if self._file_format:
+                reader = reader.format(self._file_format)
+            if self._schema is not None:
+                reader = reader.schema(read_schema(self._schema, {}))
+            frame = reader.load(self._path)
         # Connect looks at a frame only when it is used: ask, so that what is wrong is told here.
         _ = frame.schema
         return frame
 
     def _save(self, data: DataFrame) -> None:
-        frame = need_frame(data)
-        if not frame.isStreaming:
-            raise DataSetError(
-                "a streaming DataFrame is needed, and this one is none.",
-                hint="Load it by a SparkStreamingDataSet, or save it by spark.SparkDataSet.",
-            )
+        frame = need_frame(data, is_stream=True)
         options = {**self._save_args, **self._credentials}
-        trigger = _trigger_of(options.pop("trigger", _ENDS[0]))
+        trigger = trigger_of(options.pop("trigger", ENDS[0]))
         mode = str(options.pop("output_mode", "append"))
         checkpoint = options.pop("checkpoint", None)
         if checkpoint:
             options["checkpointLocation"] = spark_path(str(checkpoint))
-        elif self._path and not frame.sparkSession.conf.get(_CHECKPOINTS, None):
+        elif (self._path or self._name) and not frame.sparkSession.conf.get(_CHECKPOINTS, None):
             raise DataSetError(
                 "a stream needs a folder in which it keeps how far it has come.",
                 hint="Give it in save_args, as checkpoint.",
             )
         folder = local_path(str(checkpoint)) if checkpoint else None
-        with owned(folder, frame, self._owner(mode)), marked(self._target()) as mark:
+        with owned(folder, frame, self._owner(mode)), marked(self.target()) as mark:
             self._make_table(frame)
             metadata = "" if mark is None else mark.metadata()
-            writer = self._batch_writer(frame, options, metadata)
+            writer = self._batch_writer(frame, options, mode, metadata)
             query_writer = frame.writeStream.trigger(**trigger)
             start: Callable[[], Any]
             if writer is None:
                 if self._is_delta and metadata:
                     options = {"userMetadata": metadata, **options}
-                start = partial(
-                    query_writer.start, self._path, self._file_format or None, mode, **options
+                told = (self._file_format or None, mode)
+                start = (
+                    partial(query_writer.start, self._path, *told, **options)
+                    if self._name is None
+                    else partial(query_writer.toTable, self._name.sql, *told, **options)
                 )
             else:
-                of_query = {name: options[name] for name in _OF_QUERY if name in options}
+                of_query = {name: options[name] for name in OF_QUERY if name in options}
                 query_writer = query_writer.outputMode(mode).options(**of_query)
                 start = query_writer.foreachBatch(writer).start
-            self._run(frame, start, ends=not trigger.keys().isdisjoint(_ENDS), writer=writer)
+            self._run(frame, start, ends=not trigger.keys().isdisjoint(ENDS), writer=writer)
 
     def _make_table(self, frame: DataFrame) -> None:
         """Make a table of which the entry says more than a sink of Spark takes, before it runs."""
@@ -187,7 +201,8 @@ class SparkStreamingDataSet(AbstractDataSet):
         # On Connect an interrupted start may leave its query, and an interrupted query ends as
         # if it had all: there it is only ever stopped. Elsewhere it takes this thread's pool.
         query = _apart(start) if is_connect(frame.sparkSession) else start()
-        progress = StreamProgress(query, asked_of_batches().tell)
+        is_sure = writer is not None or not self._writes_delta(frame)
+        progress = StreamProgress(query, asked_of_batches().tell, is_sure=is_sure)
         try:
             # Objects of Java that end on this thread could swallow a Ctrl-C.
             _wait_for(query, ends=ends, look=partial(_apart, progress.look))
@@ -199,39 +214,61 @@ class SparkStreamingDataSet(AbstractDataSet):
             progress.note_end()
 
     def _batch_writer(
-        self, frame: DataFrame, options: Mapping[str, Any], metadata: str
+        self, frame: DataFrame, options: Mapping[str, Any], mode: str, metadata: str
     ) -> Callable[[DataFrame, int], None] | None:
         """Return what saves each batch; None where Spark's own sink does."""
-        # Where Delta fills columns, its own sink runs another plan than the one that Spark counts
-        # the rows of: they would be told, and judged, as none.
-        if self._merge is None and (is_connect(frame.sparkSession) or self.why_no_batches()):
+        on_connect = is_connect(frame.sparkSession)
+        if self._merge is None and (on_connect or not self._is_saved_by_batches(frame, mode)):
             return None
         # The table is there; of its columns a batch lacks those that Delta fills.
         filled = Creation(generated=self._creation.generated, identity=self._creation.identity)
-        if is_connect(frame.sparkSession):  # there a process of the server calls it
+        if on_connect:  # there a process of the server calls it
             assert self._merge is not None
             return partial(merge_batch, self._table, self._merge, filled, metadata)
-        if self._merge is not None:
-            merge = self._merge
+        checkpoint = options.get("checkpointLocation")
+        begun = batches_begun(str(checkpoint)) if checkpoint else None
+        merge = self._merge
+        given = {name: value for name, value in options.items() if name not in OF_QUERY}
+        theirs = given.pop("userMetadata", None) if merge is None else None
+        if theirs is not None and asked_of_batches().checks:  # the checks of a batch are kept, too
+            metadata, theirs = str(theirs), None
 
-            def write(batch: DataFrame, query: str, number: int) -> None:
-                merge_batch(self._table, merge, filled, metadata, batch, number)
+        def write(batch: DataFrame, query: str, number: int) -> None:
+            kept = with_batch(metadata)
+            if merge is not None:
+                merge_batch(self._table, merge, filled, kept, batch, number, query)
+                return
+            more = {"userMetadata": kept if theirs is None else str(theirs), **given}
+            if mode == "complete":  # all of it, whatever the session says of partitions
+                more = {"partitionOverwriteMode": "static", **more}
+            write_as = _WRITES_AS[mode]
+            write_batch(batch, self._table, self._path, write_as, more, (query, number))
 
-            return BatchWriter(write)
-        given = {name: value for name, value in options.items() if name not in _OF_QUERY}
-        told = {"userMetadata": metadata} if metadata else {}
-        return BatchWriter(partial(append_batch, str(self._path), {**told, **given}))
+        return BatchWriter(self._table, write, begun, keeps_state=keeps_state(frame))
+
+    def _is_saved_by_batches(self, frame: DataFrame, mode: str) -> bool:
+        """Whether each batch is saved by a function of ours.
+
+        Delta's own sink often runs another plan than the one that Spark counts the rows of: where
+        it fills columns, or casts some. They would be told, and judged, as none.
+        """
+        is_there = bool(self._path or self._name)
+        return is_there and self._writes_delta(frame) and self.has_batches() and mode in _WRITES_AS
+
+    def _writes_delta(self, frame: DataFrame) -> bool:
+        file_format = self._file_format or str(frame.sparkSession.conf.get(_DEFAULT_FORMAT, ""))
+        return file_format.lower() == "delta"
 
     def has_batches(self) -> bool:
         """Return whether it is saved batch by batch, as its trigger says."""
-        trigger = _trigger_of(self._save_args.get("trigger", _ENDS[0]))
-        return not trigger.keys().isdisjoint((*_ENDS, "processingTime"))
+        trigger = trigger_of(self._save_args.get("trigger", ENDS[0]))
+        return not trigger.keys().isdisjoint((*ENDS, "processingTime"))
 
     def why_no_batches(self) -> str:
         """Say why the batches of a save cannot be judged one by one; empty if they can."""
         if not self.has_batches():
             return "its trigger makes none"
-        if not (self._is_delta and self._path):
+        if not self._is_delta_table:
             return "it is saved to no Delta table (file_format: delta)"
         mode = self._save_args.get("output_mode", "append")
         if self._merge is None and mode != "append":
@@ -247,21 +284,30 @@ class SparkStreamingDataSet(AbstractDataSet):
         return self._file_format.lower() == "delta"
 
     @property
+    def _is_delta_table(self) -> bool:
+        return self._is_delta and bool(self._path or self._name)
+
+    @property
     def _table(self) -> str:
-        return f"delta.{quoted(str(self._path))}"
+        return f"delta.{quoted(str(self._path))}" if self._name is None else self._name.sql
 
     def _owner(self, mode: str) -> dict[str, str]:
         jobs = current_jobs()
         return {
             "node": "" if jobs is None else jobs.node,
-            "target": self._target(),
+            "target": self.target(),
             "output_mode": mode,
         }
 
-    def _target(self) -> str:
+    def target(self) -> str:
+        """Return path or name, alike for all ways to read and write it."""
+        if self._name is not None:
+            return spark_table(str(self._name))
         return path_target(self._given) if self._given else ""
 
     def _exists(self) -> bool:
+        if self._name is not None:
+            return is_named(get_spark(), self._name)
         if not self._path:
             return super()._exists()
         if local_path(self._given) is not None and not is_glob(self._given):
@@ -289,22 +335,34 @@ class SparkStreamingDataSet(AbstractDataSet):
         missing = missing_for(self._file_format)
         if missing:
             return missing
-        if self._merge is not None and not (self._path and self._is_delta):
+        if self._name is not None and (self._given or not self._is_delta):
+            return [
+                "a table by its name (table) is one of Delta, without filepath. Leave out filepath "
+                "and file_format."
+            ]
+        if self._merge is not None and not self._is_delta_table:
             return ["a stream is merged into a Delta table: give filepath and file_format: delta."]
-        if not (self._creation.is_plain or (self._path and self._is_delta)):
+        if not (self._creation.is_plain or self._is_delta_table):
             return [
                 f"save_args: {', '.join(CREATION_WORDS)} are of tables of Delta: give filepath and "
                 "file_format: delta. For other files there is partitionBy."
             ]
-        problems = format_problems(self._file_format, _FORMATS) if self._file_format else []
+        problems = format_problems(self._file_format, FORMATS) if self._file_format else []
         problems += path_problems(self._given)
-        problems += option_problems("load_args", self._file_format, self._load_args, _READER)
-        problems += option_problems("save_args", self._file_format, self._save_args, _WRITER)
+        problems += option_problems("load_args", self._file_format, self._load_args, READER)
+        problems += option_problems("save_args", self._file_format, self._save_args, WRITER)
         if "output_mode" in self._save_args:
             mode = self._save_args["output_mode"]
-            problems += word_problems("save_args: output_mode", mode, _OUTPUT_MODES)
+            problems += word_problems("save_args: output_mode", mode, OUTPUT_MODES)
+            if self._is_delta and mode == "update" and self._merge is None:
+                problems.append(
+                    "save_args: output_mode 'update' is not possible for a Delta table. Merge the "
+                    "batches (mode: merge, with keys); or give append or complete."
+                )
+        if "path" in map(str.lower, self._save_args):
+            problems.append("save_args: 'path' cannot stand here. Give filepath in its place.")
         try:
-            _trigger_of(self._save_args.get("trigger", _ENDS[0]))
+            trigger_of(self._save_args.get("trigger", ENDS[0]))
         except DataSetError as exc:
             problems.append(str(exc))
         if self._schema is not None:
@@ -312,15 +370,16 @@ class SparkStreamingDataSet(AbstractDataSet):
         return problems
 
     def _warnings(self) -> list[str]:
-        told = option_warnings("load_args", self._file_format, self._load_args, _READER)
+        told = option_warnings("load_args", self._file_format, self._load_args, READER)
         if self._merge is not None:
-            others = [name for name in self._save_args if name not in _OF_STREAM]
+            others = [name for name in self._save_args if name not in OF_STREAM]
             told += [f"save_args: '{name}' has no effect on a merge." for name in others]
-        return told + option_warnings("save_args", self._file_format, self._save_args, _WRITER)
+        return told + option_warnings("save_args", self._file_format, self._save_args, WRITER)
 
     def _describe(self) -> dict[str, Any]:
         return {
             "filepath": redacted_text(self._given) or None,
+            "table": None if self._name is None else str(self._name),
             "file_format": self._file_format or None,
             "load_args": self._load_args or None,
             "save_args": self._save_args or None,
@@ -329,43 +388,6 @@ class SparkStreamingDataSet(AbstractDataSet):
 
 
 SparkStreamingDataset = SparkStreamingDataSet
-
-
-def _in_our_words(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options with ours in one spelling; Spark's own words for them mean the same.
-
-    >>> _in_our_words({"outputMode": "complete", "checkpointLocation": "c"})
-    {'output_mode': 'complete', 'checkpoint': 'c'}
-    """
-    words = {"outputmode": "output_mode", "checkpointlocation": "checkpoint"}
-    renamed = {words.get(str(name).lower(), name): value for name, value in options.items()}
-    if len(renamed) < len(options):
-        raise DataSetError("save_args: an option is given twice, in two spellings.")
-    return in_known_case(renamed, _WRITER)
-
-
-def _trigger_of(given: Any) -> dict[str, Any]:
-    """Return a trigger as the argument of ``DataStreamWriter.trigger``.
-
-    >>> _trigger_of("once"), _trigger_of({"processingTime": "10 seconds"})
-    ({'once': True}, {'processingTime': '10 seconds'})
-    """
-    named = {given: True} if isinstance(given, str) else given
-    if not isinstance(named, Mapping) or len(named) != 1:
-        raise DataSetError(
-            f"save_args: {given!r} is no trigger.",
-            hint="Give availableNow, once, or {processingTime: 10 seconds}.",
-        )
-    ((name, value),) = named.items()
-    if name not in _TRIGGERS:
-        hint = did_you_mean(str(name), _TRIGGERS) or f"It is one of {', '.join(_TRIGGERS)}."
-        raise DataSetError(f"save_args: trigger '{name}' is not known. {hint}")
-    if name not in _ENDS and not isinstance(value, str):
-        raise DataSetError(
-            f"save_args: trigger '{name}' needs a time.",
-            hint=f"For example {{{name}: 10 seconds}}.",
-        )
-    return {name: value}
 
 
 def _wait_for(query: Any, ends: bool, look: Callable[[], None]) -> None:

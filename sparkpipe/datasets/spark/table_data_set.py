@@ -22,7 +22,7 @@ from sparkpipe.datasets.spark.first_append import append
 from sparkpipe.datasets.spark.frames import analysed, need_columns, need_frame, same_columns
 from sparkpipe.datasets.spark.merging.saving import merge_into
 from sparkpipe.datasets.spark.merging.words import MERGE, take_merge
-from sparkpipe.datasets.spark.names import TableName, quoted
+from sparkpipe.datasets.spark.names import NO_CATALOG, TableName, is_named, quoted
 from sparkpipe.datasets.spark.options import (
     SAVE_MODES,
     format_problems,
@@ -49,7 +49,7 @@ from sparkpipe.io.foreign import TRANSACTIONAL
 from sparkpipe.io.target import spark_table
 from sparkpipe.spark.databricks import catalog_hint
 from sparkpipe.spark.failures.chain import error_condition
-from sparkpipe.spark.jobs.saves import SaveMark
+from sparkpipe.spark.jobs.saves import SaveMark, is_of_batch
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
@@ -62,16 +62,6 @@ _DATAFRAME_TYPES = ("spark", "pandas")
 
 #: Formats that know MERGE.
 _MERGED = TRANSACTIONAL
-
-# Where a catalog, or a database, is not there, nor is its table.
-_NOT_FOUND = ("SCHEMA_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND")
-# Spark takes a catalog that it does not know for a part of the database's name.
-# The last is that of a save.
-_NO_CATALOG = (
-    "CATALOG_NOT_FOUND",
-    "REQUIRES_SINGLE_PART_NAMESPACE",
-    "_LEGACY_ERROR_TEMP_1310",
-)
 
 # With them an overwrite replaces a part of a table, or says itself what becomes of its schema.
 # Arguments that are no options of the writer.
@@ -168,6 +158,9 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
         session = get_spark()
 
         def read(options: Mapping[str, Any]) -> DataFrame:
+            if is_of_batch():
+                # Its stream may go on for days, and Spark remembers which files a table has.
+                session.catalog.refreshTable(self._table.sql)
             return analysed(session.read.options(**options).table(self._table.sql))
 
         place = Place(
@@ -240,7 +233,7 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
 
     def _tell_no_catalog(self, exc: Exception) -> None:
         """Report that there is no catalog of that name, if that is why a load or save failed."""
-        if len(self._table.parts) == 3 and error_condition(exc).startswith(_NO_CATALOG):
+        if len(self._table.parts) == 3 and error_condition(exc).startswith(NO_CATALOG):
             catalog = self._table.parts[0]
             raise DataSetError(
                 f"Spark has no catalog '{catalog}'.", hint=catalog_hint(catalog)
@@ -399,12 +392,7 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
         return self._is_there(get_spark())
 
     def _is_there(self, session: SparkSession) -> bool:
-        try:
-            return bool(session.catalog.tableExists(self._table.sql))
-        except Exception as exc:
-            if error_condition(exc).startswith((*_NOT_FOUND, *_NO_CATALOG)):
-                return False
-            raise
+        return is_named(session, self._table)
 
     def _problems(self) -> list[str]:
         # One that is for reading only is there already, in a format of its own.

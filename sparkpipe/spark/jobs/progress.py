@@ -65,7 +65,7 @@ class SparkProgress:
         self._source: _Source | None = None
         self._of: SparkSession | None = None
         self._lock = threading.Lock()
-        self._streams: dict[str, tuple[int, int | None]] = {}
+        self._streams: dict[str, tuple[int | None, int | None]] = {}
 
     def watch(self) -> None:
         """Listen from now on, if there is a session: Spark Connect tells only who listens."""
@@ -90,12 +90,12 @@ class SparkProgress:
                 counts[group] = replace(tasks, rows=rows, lag=lag)
         return counts
 
-    def tell_stream(self, group: str, rows: int, lag: int | None) -> None:
+    def tell_stream(self, group: str, rows: int | None, lag: int | None) -> None:
         """Take note of how far the stream of a node has come.
 
         Args:
             group: The job group of the node; the jobs of its stream are of another.
-            rows: How many rows it has taken.
+            rows: How many rows it has taken; None if nobody tells.
             lag: What it has still to take; None if nobody tells.
         """
         self._streams[group] = rows, lag

@@ -10,7 +10,7 @@ import hashlib
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -34,6 +34,7 @@ class SaveMark:
         key: The same for all attempts at the same save, and for no other save; empty where that
             cannot be told, as of a run that nobody writes down.
         is_first: Whether no attempt at it was made before, as far as is known.
+        of_batch: What is told of the batch of a stream.
     """
 
     run: str
@@ -43,6 +44,7 @@ class SaveMark:
     number: int = 0
     key: str = ""
     is_first: bool = True
+    of_batch: Mapping[str, str] = field(default_factory=dict)
 
     def metadata(self) -> str:
         """Return what a commit keeps of it, as JSON."""
@@ -52,6 +54,7 @@ class SaveMark:
             "slice": dict(self.slices),
             "code": self.code,
             "save": self.key and f"{self.key}/{self.number}",
+            **self.of_batch,
         }
         return json.dumps({name: value for name, value in told.items() if value})
 
@@ -114,21 +117,34 @@ class Saves:
 class _Batch:
     query: str
     number: int
-    verdict: str = ""
+    checks: str = ""
+    is_new: bool = False
+    rejected_at: str = ""
+
+    def told(self) -> dict[str, str]:
+        told = {"batch": self.name, "checks": self.checks, "rejected_at": self.rejected_at}
+        return {name: value for name, value in told.items() if value}
+
+    @property
+    def name(self) -> str:
+        return f"{self.query}/{self.number}"
 
 
 _batch: ContextVar[_Batch | None] = ContextVar("_batch", default=None)
 
 
 @contextmanager
-def of_batch(query: str, number: int) -> Iterator[None]:
+def of_batch(query: str, number: int, checks: str = "", *, is_new: bool = False) -> Iterator[None]:
     """Let saves within it be told by a batch of a stream: it may come again in another run.
 
     Args:
         query: The id of the query, which its checkpoint keeps.
         number: The number of the batch.
+        checks: What judges it, the same in each process; empty where nothing does.
+        is_new: Whether it is known that it has not come before.
     """
-    token = _batch.set(_Batch(query, number))
+    judged = checks and _digest(checks)
+    token = _batch.set(_Batch(query, number, judged, is_new))
     try:
         yield
     finally:
@@ -136,17 +152,17 @@ def of_batch(query: str, number: int) -> Iterator[None]:
 
 
 @contextmanager
-def by_verdict(checks: str) -> Iterator[None]:
-    """Let saves of a batch within it be others than those that other checks have led to.
+def rejected_at(time: str) -> Iterator[None]:
+    """Let saves within it be of the rows of a batch that were rejected at a time.
 
     A batch may come again after its checks were changed. What they reject then is not what was
-    rejected, and would be lost if it counted as saved.
+    rejected, and would be lost if it counted as saved; and what was rejected is not to be saved.
 
     Args:
-        checks: What has judged it, the same in each process.
+        time: As it stands in the rows.
     """
     batch = _batch.get()
-    token = _batch.set(None if batch is None else replace(batch, verdict=checks))
+    token = _batch.set(None if batch is None else replace(batch, rejected_at=time))
     try:
         yield
     finally:
@@ -169,9 +185,52 @@ def batch_mark(run: str, node: str, target: str) -> SaveMark | None:
     batch = _batch.get()
     if batch is None:
         return None
-    told = [batch.query, target, batch.verdict]
-    key = _digest(told if batch.verdict else told[:2])
-    return SaveMark(run, node, number=batch.number, key=key, is_first=False)
+    told = [batch.query, target, batch.checks]
+    key = _digest(told if batch.checks else told[:2])
+    return SaveMark(run, node, number=batch.number, key=key, is_first=False, of_batch=batch.told())
+
+
+def with_batch(metadata: str) -> str:
+    """Return what a commit keeps of a save, and of the present batch.
+
+    Args:
+        metadata: That of the save; what is no JSON is somebody else's, and is kept in it.
+    """
+    batch = _batch.get()
+    if batch is None:
+        return metadata
+    try:
+        told = json.loads(metadata or "{}")
+    except ValueError:
+        told = None
+    told = told if isinstance(told, dict) else {"metadata": metadata}
+    return json.dumps({**told, **batch.told()})
+
+
+def may_have_come() -> bool:
+    """Whether the present work is for a batch that may have come before."""
+    batch = _batch.get()
+    return batch is not None and not batch.is_new
+
+
+def judged_otherwise(found: Iterable[str | None]) -> list[dict[str, Any]]:
+    """Return the marks of saves of the present batch that other checks have led to.
+
+    Args:
+        found: What the commits of a table keep.
+    """
+    batch = _batch.get()
+    marks = []
+    for text in found:
+        try:
+            told = json.loads(text or "null")
+        except ValueError:  # somebody else's
+            continue
+        if batch is None or not isinstance(told, dict) or told.get("batch") != batch.name:
+            continue
+        if told.get("checks", "") != batch.checks:
+            marks.append(told)
+    return marks
 
 
 def _digest(value: Any) -> str:

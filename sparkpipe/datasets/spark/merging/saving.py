@@ -58,7 +58,13 @@ def merge_into(
 
 
 def merge_batch(
-    table: str, merge: Merge, creation: Creation, metadata: str, batch: DataFrame, number: int
+    table: str,
+    merge: Merge,
+    creation: Creation,
+    metadata: str,
+    batch: DataFrame,
+    number: int,
+    query: str = "",
 ) -> None:
     """Merge a batch of a stream into a table; one that comes again changes nothing.
 
@@ -69,11 +75,13 @@ def merge_batch(
         metadata: What the commit keeps.
         batch: The rows.
         number: The number of the batch.
+        query: The id of the query, by which the table tells whether it has the batch; empty where
+            nobody tells it: then the same rows are merged once more.
     """
     session = batch.sparkSession
     merging = Merging(batch, table, merge, creation)
     merging.prepare(is_there=is_delta_table(session, table))
-    merging.run(None, metadata)
+    merging.run(None, metadata, (query, number) if query else None)
 
 
 class Merging:
@@ -118,12 +126,15 @@ class Merging:
         fields = self._session.read.table(self._table).schema.fields
         self._columns = self._fitted([one.name for one in fields], fields)
 
-    def run(self, mark: SaveMark | None, metadata: str = "") -> DataFrame | None:
+    def run(
+        self, mark: SaveMark | None, metadata: str = "", once: tuple[str, int] | None = None
+    ) -> DataFrame | None:
         """Merge the rows in one transaction.
 
         Args:
             mark: The save; None where no node of a run saves.
             metadata: What the commit keeps, where that is not the mark.
+            once: Whose merge it is, and its number: one that the table has changes nothing.
 
         Returns:
             What MERGE tells; None if an earlier attempt at the save has made it.
@@ -138,8 +149,9 @@ class Merging:
         rows_there = self._session.read.table(self._table)
         with _view(self._frame) as view, _view(rows_there) as there:
             text = merge_text(self._table, view, there, self._merge, self._columns)
+            kept = mark.metadata() if mark else metadata
             try:
-                return sql_with_metadata(self._session, text, mark.metadata() if mark else metadata)
+                return sql_with_metadata(self._session, text, kept, once)
             except Exception as exc:
                 _tell_refused(exc, self._merge)
                 raise
