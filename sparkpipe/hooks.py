@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property, wraps
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from sparkpipe.errors import ConfigError, did_you_mean
+from sparkpipe.errors import ConfigError, PipelineError, did_you_mean
 from sparkpipe.plugins import load_plugins
 
 if TYPE_CHECKING:
@@ -183,6 +183,31 @@ def create_hook_manager(hooks: Iterable[object] = ()) -> pluggy.PluginManager:
             raise ConfigError(f"The hook {_name_of(hook)} does not fit: {exc}") from exc
         _serialise(manager, hook)
     return manager
+
+
+def checked_replacement(replaced: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Return the inputs that a hook replaces by what it has returned.
+
+    Args:
+        replaced: What ``before_node_run`` has returned.
+        names: The inputs of the node.
+
+    Raises:
+        TypeError: It is no dictionary.
+        PipelineError: It names what is no input.
+    """
+    if not isinstance(replaced, dict):
+        raise TypeError(
+            "'before_node_run' must return None or a dictionary of inputs to replace, "
+            f"not {type(replaced).__name__}"
+        )
+    for name in replaced:
+        if name not in names:
+            raise PipelineError(
+                f"'before_node_run' returned '{name}', which is no input of the node",
+                hint=did_you_mean(str(name), names) or f"Inputs: {', '.join(names) or 'none'}.",
+            )
+    return replaced
 
 
 def _name_of(hook: object) -> str:

@@ -39,7 +39,7 @@ from sparkpipe.io.declared import (
 from sparkpipe.io.delegating import DelegatingDataSet
 from sparkpipe.io.facts import note_checks, noted_rows
 from sparkpipe.io.for_run import of_run
-from sparkpipe.io.kinds import is_spark_frame
+from sparkpipe.io.kinds import is_pandas_frame, is_spark_frame
 from sparkpipe.io.lending import lending, lent_catalog
 from sparkpipe.io.wrapper import WrapperDataSet
 
@@ -181,7 +181,7 @@ class CheckedDataSet(DelegatingDataSet):
             from sparkpipe.checks.keeping import judge as judge_spark
 
             return judge_spark(data, self.checks, find, self._rows_before)
-        if not _is_pandas(data):
+        if not is_pandas_frame(data):
             raise DataSetError(_no_frame(data), hint=_GIVE_FRAME)
         from sparkpipe.checks.on_pandas import judge
 
@@ -213,7 +213,7 @@ class CheckedDataSet(DelegatingDataSet):
             self._dataset.save({name: self._part("save", one) for name, one in data.items()})
         elif is_spark_frame(data):
             self._save_spark(data)
-        elif _is_pandas(data):
+        elif is_pandas_frame(data):
             self._dataset.save(self._judged_pandas(data, "save"))
         else:
             raise DataSetError(_no_frame(data), hint=_GIVE_FRAME)
@@ -318,7 +318,7 @@ class CheckedDataSet(DelegatingDataSet):
             return {name: self._part("load", one) for name, one in data.items()}
         if is_spark_frame(data):
             return self._loaded_spark(data)
-        return self._judged_pandas(data, "load") if _is_pandas(data) else data
+        return self._judged_pandas(data, "load") if is_pandas_frame(data) else data
 
     def _loaded_spark(self, frame: Any) -> Any:
         from sparkpipe.checks.on_spark import flag
@@ -353,7 +353,7 @@ class CheckedDataSet(DelegatingDataSet):
 
     def _part(self, direction: Direction, data: Any) -> Any:
         """Return a partition, or what gives one, judged by itself."""
-        if _is_pandas(data):
+        if is_pandas_frame(data):
             return self._judged_pandas(data, direction)
         return partial(self._called, direction, data) if callable(data) else data
 
@@ -494,10 +494,3 @@ class CheckedDataSet(DelegatingDataSet):
 
 def _no_frame(data: Any) -> str:
     return f"checks judge frames of Spark and pandas, not a {type(data).__name__}."
-
-
-def _is_pandas(data: Any) -> bool:
-    import sys
-
-    frame = getattr(sys.modules.get("pandas"), "DataFrame", None)
-    return isinstance(frame, type) and isinstance(data, frame)

@@ -30,8 +30,8 @@ def is_spark_frame(data: Any) -> bool:
 
 def is_pandas_frame(data: Any) -> bool:
     """Whether ``data`` is a frame of pandas; never imports it."""
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(data, pandas.DataFrame)
+    frame = getattr(sys.modules.get("pandas"), "DataFrame", None)
+    return isinstance(frame, type) and isinstance(data, frame)
 
 
 def is_pandas_on_spark(data: Any) -> bool:

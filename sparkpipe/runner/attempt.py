@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import (
     NodeRunError,
-    PipelineError,
     SeveralDataSetErrors,
-    did_you_mean,
     first_line,
 )
 from sparkpipe.events import CheckReport, DataSetReport, Direction, observing_only
+from sparkpipe.hooks import checked_replacement
 from sparkpipe.io.columns import columns_of, columns_of_lazy
 from sparkpipe.io.core import is_spark_frame, reason_of
 from sparkpipe.io.declared import is_memory_only, location_of, state_of, state_to_load, unwrapped
@@ -186,7 +185,7 @@ class Attempt:
             raise NodeStopped  # what it would save nobody would read in this run
         if hook is not None:
             for replaced in hook.before_node_run(inputs=inputs, **self._context):
-                inputs.update(_checked_replacement(replaced, node))
+                inputs.update(checked_replacement(replaced, node.input_names))
         if self._given is not None and may_there_be_frames():
             self._given = {**inputs}
         self._check()
@@ -492,19 +491,3 @@ def _sum(earlier: int | None, later: int | None) -> int | None:
 
 def _no_description(step: str) -> None:
     """Where there is no Spark, there are no jobs to describe."""
-
-
-def _checked_replacement(replaced: Any, node: Node) -> dict[str, Any]:
-    if not isinstance(replaced, dict):
-        raise TypeError(
-            "'before_node_run' must return None or a dictionary of inputs to replace, "
-            f"not {type(replaced).__name__}"
-        )
-    for name in replaced:
-        if name not in node.input_names:
-            raise PipelineError(
-                f"'before_node_run' returned '{name}', which is no input of the node",
-                hint=did_you_mean(str(name), node.input_names)
-                or f"Inputs: {', '.join(node.input_names) or 'none'}.",
-            )
-    return replaced
