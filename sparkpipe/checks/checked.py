@@ -263,12 +263,14 @@ class CheckedDataSet(DelegatingDataSet):
         self._settle_findings(flagged.counted, "save", only_if_stopping=True)
         counts_rows = any(isinstance(check, Rows) for check in self.checks)
         before = noted_rows()
-        findings, failure = ride(flagged, counts_rows=counts_rows).save(self._dataset.save)
-        rows = next((one.rows for one in findings if one.rows is not None), None)
+        riding = ride(flagged, counts_rows=counts_rows)
+        findings, rows, failure = riding.save(self._dataset.save)
+        noted = noted_rows()
+        if rows is None and failure is None and noted is not None:  # all were written
+            rows = noted - (before or 0)
+            findings = tuple(replace(one, rows=rows) for one in findings)
         if rows is not None:
             findings += tuple(self._of_count(rows))
-        elif failure is None and (noted := noted_rows()) is not None:  # all were written
-            findings = tuple(replace(one, rows=noted - (before or 0)) for one in findings)
         self._settle_ride(findings, failure)
 
     def _settle_ride(self, findings: tuple[Finding, ...], failure: Exception | None) -> None:
@@ -468,7 +470,7 @@ class CheckedDataSet(DelegatingDataSet):
                 f"its quarantine is no Delta table ({location_of(where)}): a batch of a stream may "
                 "come again, and its rows would be there twice. Name a Delta table: quarantine: x."
             ]
-        if is_stream(self._dataset) and save_effect(where) not in ("append", "merge"):
+        if is_stream(self._dataset) and save_effect(where) != "append":
             return [
                 f"its quarantine ({location_of(where)}) does not keep the rows of each batch "
                 "of the stream. Let it append."

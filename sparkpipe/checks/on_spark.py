@@ -147,34 +147,53 @@ def flag(frame: DataFrame, checks: Sequence[Check]) -> Flagged:
             counted.append(found)
         elif found is not None:
             columns.append((check, found))
+    floats = {name.lower() for name, kind in frame.dtypes if kind in _FLOATS}
+    reads = [_read_by(check) for check, _ in columns]
     try:
-        made, is_apart = _with_flags(frame, columns)
+        made = _with_flags(frame, columns, floats)
         _ = made.schema  # Connect looks at it only when asked
     except Exception as exc:
-        _tell_impossible(frame, columns)
+        _tell_impossible(frame, columns, floats)
         raise DataSetError(f"the checks are not possible: {spark_reason(exc)}") from exc
     names = [f"{_FLAG}{number}" for number in range(len(columns))]
     flags = tuple((check, name) for (check, _), name in zip(columns, names, strict=True))
     apart = {
         name: column
-        for name, (check, column) in zip(names, columns, strict=True)
-        if is_apart[check.name]
+        for name, (_, column), read in zip(names, columns, reads, strict=True)
+        if read is not None and floats.isdisjoint(read)
     }
     return Flagged(made, tuple(frame.columns), flags, tuple(counted), apart)
 
 
+def _read_by(check: Check) -> frozenset[str] | None:
+    """Return the columns that an expression reads, in lower case; of other words, none.
+
+    None where that cannot be told, and where the column of a check can stand beside the frame only.
+    """
+    if isinstance(check, Function):  # its column may be bound to the frame, may cost, or vary
+        return None
+    if not isinstance(check, Expression):
+        return frozenset()
+    if missing_packages(("sqlglot",)):
+        return None
+    from sparkpipe.checks.sql_on_pandas import plain_columns
+
+    columns = plain_columns(check.sql)
+    return None if columns is None else frozenset(name.lower() for name in columns)
+
+
 def _with_flags(
-    frame: DataFrame, columns: Sequence[tuple[Check, Any]]
-) -> tuple[DataFrame, dict[str, bool]]:
-    """Return a frame with flags, and which of them need nothing but its own columns, by check."""
+    frame: DataFrame, columns: Sequence[tuple[Check, Any]], floats: Collection[str]
+) -> DataFrame:
     functions = functions_for(frame)
     flags = [column.alias(f"{_FLAG}{n}") for n, (_, column) in enumerate(columns)]
-    floats = {name.lower() for name, kind in frame.dtypes if kind in _FLOATS}
-    reads = {check.name: _may_read(check, floats) for check, _ in columns}
-    if not any(reads.values()):
-        return frame.select("*", *flags), dict.fromkeys(reads, True)
+    expressions = [check for check, _ in columns if isinstance(check, Expression)]
+    reads = [_read_by(check) for check in expressions]
+    if not floats or all(read is not None and read.isdisjoint(floats) for read in reads):
+        return frame.select("*", *flags)
     # An expression names columns as they are called: under these names it gets null for NaN, and
-    # the row goes by beside it. Spark's optimizer takes both apart again.
+    # the row goes by beside it, with what functions have made of it. Spark's optimizer takes all
+    # of it apart again.
     own_columns = [functions.col(quoted(name)) for name in frame.columns]
     cleaned = [
         _without_nan(functions, name).alias(name)
@@ -182,35 +201,23 @@ def _with_flags(
         else functions.col(quoted(name))
         for name, kind in frame.dtypes
     ]
-    beside = frame.select(functions.struct(*own_columns).alias(_ROW), *cleaned)
-    is_apart = {
-        # A function's column may be bound to the frame as it was.
-        check.name: not reads[check.name] and not isinstance(check, Function)
-        for check, _ in columns
-    }
-    return beside.select(f"{_ROW}.*", *flags), is_apart
+    of_functions = [isinstance(check, Function) for check, _ in columns]
+    own_flags = [one for one, is_own in zip(flags, of_functions, strict=True) if is_own]
+    beside = frame.select(functions.struct(*own_columns).alias(_ROW), *cleaned, *own_flags)
+    carried = [
+        functions.col(f"{_FLAG}{n}") if is_own else one
+        for n, (one, is_own) in enumerate(zip(flags, of_functions, strict=True))
+    ]
+    return beside.select(f"{_ROW}.*", *carried)
 
 
-def _may_read(check: Check, columns: Collection[str]) -> bool:
-    """Return whether an expression reads one of these columns, as far as can be told."""
-    if not isinstance(check, Expression) or not columns:
-        return False
-    if missing_packages(("sqlglot",)):
-        return True
-    from sparkpipe.checks.sql_on_pandas import columns_of, reads_all
-
-    try:
-        return reads_all(check.sql) or any(one.lower() in columns for one in columns_of(check.sql))
-    except DataSetError:  # what Spark alone can read
-        return True
-
-
-def _tell_impossible(frame: DataFrame, columns: Sequence[tuple[Check, Any]]) -> None:
+def _tell_impossible(
+    frame: DataFrame, columns: Sequence[tuple[Check, Any]], floats: Collection[str]
+) -> None:
     """Find the check for which a frame cannot be made."""
     for check, column in columns:
         try:
-            made, _ = _with_flags(frame, [(check, column)])
-            _ = made.schema
+            _ = _with_flags(frame, [(check, column)], floats).schema
         except Exception as exc:
             reason = spark_reason(exc) or str(exc)
             raise DataSetError(f"check '{check.name}' is not possible: {reason}") from exc

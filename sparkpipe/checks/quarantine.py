@@ -30,7 +30,7 @@ _OF_SAVES = frozenset(
         *("mode", "partitionby", "partition_by", "cluster_by", "replacewhere", "overwriteschema"),
         *("partitionoverwritemode", "keys", "update_when", "delete_when", "insert", "sequence_by"),
         *("scd", "columns", "schema_change", "if_exists", "table_properties", "constraints"),
-        *("generated", "identity"),
+        *("generated", "identity", "usermetadata"),
     )
 )
 # What it says of the query of a stream.
@@ -172,20 +172,20 @@ def put(rows: Any, where: Any) -> str:
 
 
 def rejected_before(batch: Any, where: Any) -> Any:
-    """Return the rows of a batch that other checks had put into a quarantine; None without any.
+    """Return the rows of a batch that are in a quarantine already; None without any.
 
     Args:
-        batch: A batch of a stream, which may come again after its checks were changed.
+        batch: A batch of a stream, which may come again and be judged otherwise.
         where: The data set that takes rejected rows: a Delta table.
     """
     from sparkpipe.checks.on_spark import functions_for
-    from sparkpipe.datasets.spark.commits import saves_by_other_checks
+    from sparkpipe.datasets.spark.commits import earlier_saves
 
     name_in_sql = foreign.attribute(unwrapped(where), "name_in_sql")
     if not callable(name_in_sql):  # a class of the user's
         return None
     table = name_in_sql()
-    marks = saves_by_other_checks(batch.sparkSession, table)
+    marks = earlier_saves(batch.sparkSession, table)
     times = [f"TIMESTAMP '{mark['rejected_at']}'" for mark in marks if mark.get("rejected_at")]
     if not times:
         return None

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.checks.findings import MOST_SAMPLES, Finding, of_rows
@@ -22,6 +23,7 @@ from sparkpipe.datasets.spark.names import quoted
 from sparkpipe.redaction import HIDDEN, is_secret
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.failures.chain import failure_links
+from sparkpipe.spark.jobs.plans import calls_functions
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -56,14 +58,15 @@ class Ride:
 
     def save(
         self, save: Callable[[DataFrame], None]
-    ) -> tuple[tuple[Finding, ...], Exception | None]:
+    ) -> tuple[tuple[Finding, ...], int | None, Exception | None]:
         """Write, and return what the checks have found.
 
         Args:
             save: Writes a frame; when it fails, nothing is committed.
 
         Returns:
-            The findings; and the failure of the write, if it has failed by them.
+            The findings; how many rows went by, None where they were not counted; and the failure
+            of the write, if it has failed by the checks.
         """
         try:
             save(self.frame)
@@ -71,18 +74,21 @@ class Ride:
             failed = asserted(exc, self.marker)
             if failed is None:
                 raise
-            return self._look_again(*failed), exc
-        return self._counted(), None
+            return self._look_again(*failed), None, exc
+        return (*self._counted(), None)
 
     @property
     def _must_hold(self) -> list[tuple[Check, str]]:
         return self.flagged.flags_of("fail")
 
-    def _counted(self) -> tuple[Finding, ...]:
+    def _counted(self) -> tuple[tuple[Finding, ...], int | None]:
         others = self.flagged.flags_of("warn", "drop")
-        if self.observation is None:  # then all passed
-            return (*self.flagged.counted, *(of_rows(c, 0, None) for c, _ in self._must_hold))
-        counts = observed(self.observation, self.flagged.frame.sparkSession)
+        counts = None
+        if self.observation is not None:
+            counts = observed(self.observation, self.flagged.frame.sparkSession)
+        if counts is None and not others:  # then all passed
+            passed = [of_rows(check, 0, None) for check, _ in self._must_hold]
+            return (*self.flagged.counted, *passed), None
         if counts is None:
             _logger.debug("Spark has not told what went by; it is counted again.")
             row = self.flagged.frame.agg(*self.flagged.counts(others)).first()
@@ -90,7 +96,7 @@ class Ride:
         rows = int(counts.get("rows") or 0)
         found = {check.name: of_rows(check, counts.get(flag) or 0, rows) for check, flag in others}
         passed = [of_rows(check, 0, rows) for check, _ in self._must_hold]
-        return (*self.flagged.counted, *passed, *found.values())
+        return (*self.flagged.counted, *passed, *found.values()), rows
 
     def _look_again(self, number: int, row: Mapping[str, Any]) -> tuple[Finding, ...]:
         """Count what did not pass, which the job that failed at the first such row has not."""
@@ -123,7 +129,10 @@ def ride(flagged: Flagged, *, counts_rows: bool = False) -> Ride:
         counts_rows: Whether rows are counted where all of them must pass, too.
     """
     is_counted = counts_rows or bool(flagged.flags_of("warn", "drop"))
-    observation = _observation(flagged.frame) if is_counted else None
+    if is_counted or calls_functions(flagged.frame):
+        observation = _observation(flagged.frame)
+    else:
+        observation = None
     good, marker = letting_good_by(flagged, observation)
     return Ride(good, flagged, observation, marker)
 
@@ -142,10 +151,18 @@ def letting_good_by(flagged: Flagged, observation: Any = None) -> tuple[DataFram
     """
     marker = f"sparkpipe-check-{os.urandom(6).hex()}"
     numbers = [str(number) for number, _ in enumerate(flagged.flags_of("fail"))]
+    assert_all = partial(asserting, flagged=flagged, beginning=f"{marker}:", labels=numbers)
+    others = flagged.flags_of("warn", "drop")
+    if observation is not None and calls_functions(flagged.frame):
+        # Below what is counted Spark moves nothing: a function is called once for each row, and
+        # the value that is judged is the one that is saved.
+        frame = flagged.frame.observe(observation, *flagged.counts(others))
+        dropped = flagged.any_of("drop")
+        frame = assert_all(frame)
+        return flagged.own(frame if dropped is None else frame.where(~dropped)), marker
     # First of all: so it is one step with the reading of a row. To count is another one, for
     # which each row is put together.
-    frame = asserting(flagged.frame, flagged, f"{marker}:", numbers, stays=True)
-    others = flagged.flags_of("warn", "drop")
+    frame = assert_all(flagged.frame, stays=True)
     # Columns for the counts alone would make each row once more.
     columns = flagged.apart if all(flag in flagged.apart for _, flag in others) else None
     if columns is not None:

@@ -37,15 +37,30 @@ def columns_of(sql: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def reads_all(sql: str) -> bool:
-    """Return whether an expression reads all columns, as ``struct(*)`` does.
+def plain_columns(sql: str) -> tuple[str, ...] | None:
+    """Return the columns that an expression reads, if it can be worked out at any place.
 
-    Raises:
-        DataSetError: It cannot be parsed.
+    None where something else stands in it than comparisons, arithmetic and a few functions of
+    values: windows and sub-queries cannot stand everywhere, a function of the user's may cost or
+    vary, and of a qualified name or ``*`` the parser does not know which columns it means.
     """
     from sqlglot import exp
 
-    return _parsed(sql).find(exp.Star) is not None
+    plain = (
+        *(exp.Binary, exp.Unary, exp.Between, exp.In, exp.Case, exp.If, exp.Cast, exp.Coalesce),
+        *(exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.DataType),
+        *(exp.DataTypeParam, exp.Length, exp.Upper, exp.Lower, exp.Trim, exp.Abs),
+    )
+    try:
+        nodes = [*_parsed(sql).walk()]
+    except DataSetError:  # what Spark alone can read
+        return None
+    if not all(isinstance(one, plain) and not isinstance(one, exp.Dot) for one in nodes):
+        return None
+    columns = [one for one in nodes if isinstance(one, exp.Column)]
+    if any(len(one.parts) > 1 for one in columns):
+        return None
+    return tuple(dict.fromkeys(one.name for one in columns))
 
 
 def violations(sql: str, frame: pd.DataFrame) -> np.ndarray[Any, Any]:

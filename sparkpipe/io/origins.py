@@ -19,6 +19,8 @@ Origins = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 #: A plan with more columns in all its operators together is not traced: a loop that adds column
 #: after column makes one of many megabytes, and a run is not to wait for that.
 MOST_IN_PLAN = 20_000
+#: A column that is made of more columns than these is not told: of what, nobody would read.
+_MOST_ORIGINS = 100
 
 
 def trace_origins(frame: Any, inputs: Mapping[str, Any]) -> Origins:
@@ -40,10 +42,15 @@ def trace_origins(frame: Any, inputs: Mapping[str, Any]) -> Origins:
     with suppress(Exception):  # what is only told must not fail what was made
         if is_spark_frame(frame) and not is_connect(frame.sparkSession):
             sources = [(name, one) for name, one in inputs.items() if is_spark_frame(one)]
-            if sources and _is_small(frame):
-                cuts = [_Cut.of(name, one) for name, one in sources if _is_small(one)]
+            widest = max((len(one.columns) for _, one in sources), default=0)
+            if sources and _is_small(frame, widest):
+                cuts = [_Cut.of(name, one) for name, one in sources if _is_small(one, widest)]
                 columns = _Plan(_nodes_of(frame), cuts).columns()
-                told = ((one.name, tuple(sorted(one.of))) for one in columns if one.of)
+                told = (
+                    (one.name, tuple(sorted(one.of)))
+                    for one in columns
+                    if 0 < len(one.of) <= _MOST_ORIGINS
+                )
                 return tuple(islice(told, MOST_COLUMNS))
     return ()
 
@@ -78,9 +85,9 @@ class _Cut:
         return cls(name, nodes, _renumbered(nodes), list(frame.columns))
 
 
-def _is_small(frame: Any) -> bool:
+def _is_small(frame: Any, widest: int) -> bool:
     operators = frame._jdf.queryExecution().analyzed().toString().count("\n")
-    return bool(operators * len(frame.columns) <= MOST_IN_PLAN)
+    return bool(operators * max(len(frame.columns), widest) <= MOST_IN_PLAN)
 
 
 def _nodes_of(frame: Any) -> list[dict[str, Any]]:
@@ -117,11 +124,18 @@ class _Plan:
     Args:
         nodes: Its operators, each before its children.
         cuts: The inputs.
+        there: The names of those that stand in the whole plan as they are; by default this is it.
     """
 
-    def __init__(self, nodes: list[dict[str, Any]], cuts: Sequence[_Cut]) -> None:
+    def __init__(
+        self,
+        nodes: list[dict[str, Any]],
+        cuts: Sequence[_Cut],
+        there: frozenset[str] | None = None,
+    ) -> None:
         self._nodes = nodes
         self._cuts = cuts
+        self._there = _names_in(nodes, cuts) if there is None else there
         self._made: list[list[_Column]] = [[] for _ in nodes]
         self._ends = _ends_of(nodes)
         #: Columns of common table expressions by their number.
@@ -150,7 +164,10 @@ class _Plan:
         found = [one for one in alike if one.nodes == nodes][:1]
         if not found and alike:
             renumbered = _renumbered(nodes)
-            found = [one for one in alike if one.renumbered == renumbered]
+            # Spark renumbers a second one only: else it is another table of the same shape.
+            found = [
+                one for one in alike if one.name in self._there and one.renumbered == renumbered
+            ]
         if len(found) != 1:  # of two tables of one shape nobody can tell which this is
             return []
         (input_,) = found
@@ -202,11 +219,7 @@ class _Plan:
         if isinstance(rows, list):
             cells = [self._referred([*of], known) for of in zip(*rows, strict=True)]
             return [replace(one, of=of) for one, of in zip(columns, cells, strict=True)]
-        # Of 'unpivot' it is not told. What is not repeated is a name, and then values of the rest.
-        kept = {one.key for one in columns}
-        rest = frozenset().union(*(of for key, of in known.items() if key not in kept))
-        new = [one.key for one in columns if one.key not in known]
-        return [replace(one, of=rest) if one.key in new[1:] else one for one in columns]
+        return columns  # of 'unpivot' Spark does not tell which columns it makes rows of
 
     def _below(self, number: int) -> list[list[_Column]]:
         """Return the columns of each child."""
@@ -233,16 +246,27 @@ class _Plan:
         if not isinstance(told, dict):
             return frozenset()
         of: frozenset[tuple[str, str]] = frozenset()
-        if _kind(told) == "AttributeReference":
+        kind = _kind(told)
+        if kind in ("Exists", "ListQuery"):  # they tell whether there are rows
+            return of
+        if kind == "AttributeReference":
             of = known.get(_key(told), of)
         for name, value in told.items():
+            if name in ("outerAttrs", "joinCond"):
+                continue
             if name == "plan" and isinstance(value, list):
-                inner = _Plan(value, self._cuts)
+                inner = _Plan(value, self._cuts, self._there)
                 inner._defined = self._defined
                 of = of.union(*(column.of for column in inner.columns()))
             else:
                 of |= self._referred(value, known)
         return of
+
+
+def _names_in(nodes: list[dict[str, Any]], cuts: Sequence[_Cut]) -> frozenset[str]:
+    """Return the names of the inputs that stand in a plan, sub-queries included, as they are."""
+    text = json.dumps(nodes)
+    return frozenset(one.name for one in cuts if json.dumps(one.nodes)[1:-1] in text)
 
 
 def _ends_of(nodes: Sequence[dict[str, Any]]) -> list[int]:

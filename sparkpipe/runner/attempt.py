@@ -187,7 +187,7 @@ class Attempt:
             for replaced in hook.before_node_run(inputs=inputs, **self._context):
                 inputs.update(checked_replacement(replaced, node.input_names))
         if self._given is not None and may_there_be_frames():
-            self._given = {**inputs}
+            self._given = {n: data for n, data in inputs.items() if is_spark_frame(data)}
         self._check()
         return self._call(inputs, describe)
 
@@ -340,7 +340,9 @@ class Attempt:
     def _save_outputs(self, outputs: dict[str, Any], describe: Callable[[str], None]) -> None:
         run = self._run
         if self._given:  # before a frame is cut off from what it was made of
-            self._origins = {n: trace_origins(data, self._given) for n, data in outputs.items()}
+            for name, data in outputs.items():
+                if name not in self._origins:  # of several chunks, the first one
+                    self._origins[name] = trace_origins(data, self._given)
         if run is not None and may_there_be_frames():  # before any of them is saved
             outputs = {n: run.cut_off(n, data, self._persist(n)) for n, data in outputs.items()}
         if self._is_async and len(outputs) > 1:

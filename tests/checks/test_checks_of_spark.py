@@ -237,6 +237,54 @@ def test_a_merge_is_judged_before_it(session: SparkSession, database: str) -> No
     assert ids(catalog.load("trips")) == [1, 3, 4]
 
 
+def test_a_check_of_the_whole_alone_is_told(session: SparkSession, tmp_path: Path) -> None:
+    few = {"rows": {"min": 100}, "on_fail": "warn"}
+    catalog = catalog_of(session, entry_of("parquet", tmp_path), [few])
+    found = save(catalog, session.createDataFrame(ROWS, SCHEMA))["rows"]
+    assert (found.outcome, found.rows) == ("warned", 4)
+
+
+def test_expressions_that_cannot_stand_everywhere_are_judged(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    first = "row_number() over (partition by status order by id) = 1"
+    checks = [
+        {"check": first, "name": "first", "on_fail": "drop"},
+        {"check": "rand(7) < 0.5", "name": "lucky", "on_fail": "drop"},
+        {"check": "fare >= 0", "name": "fare", "on_fail": "warn"},
+    ]
+    entry = entry_of("parquet", tmp_path)
+    rows = session.range(200).selectExpr("id", "'a' AS status", "1.0D AS fare")
+    catalog = catalog_of(session, entry, checks[:1])
+    assert save(catalog, rows)["first"].failed == 199
+    assert ids(catalog.load("trips")) == [0]
+    catalog = catalog_of(session, entry_of("parquet", tmp_path / "b"), checks[1:])
+    found = save(catalog, rows)
+    assert found["lucky"].failed == 200 - len(ids(catalog.load("trips"))) > 0
+    assert found["fare"].outcome == "passed"
+
+
+@pytest.mark.classic("accumulators are of SparkContext")
+def test_a_function_is_called_once_for_each_row_that_is_judged(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    from pyspark.sql import functions as F
+
+    called = spark.sparkContext.accumulator(0)
+
+    def score(x: int) -> float:
+        called.add(1)
+        return float(x)
+
+    frame = spark.range(50).withColumn("fare", F.udf(score, "double")("id"))
+    checks = [{"between": {"fare": [0, 100]}}, {"check": "fare < 10", "on_fail": "warn"}]
+    for number, some in enumerate((checks[:1], checks)):
+        called.value = 0
+        entry = {"type": "spark.SparkDataSet", "filepath": str(tmp_path / str(number))}
+        save(catalog_of(spark, entry, some), frame)
+        assert called.value == 50
+
+
 @pytest.mark.classic("its jobs are counted")
 def test_checks_of_rows_start_no_job(spark: SparkSession, tmp_path: Path) -> None:
     frame = spark.createDataFrame(ROWS, SCHEMA).where("id <> 2")

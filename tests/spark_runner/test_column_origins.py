@@ -140,7 +140,7 @@ CASES: list[tuple[Callable[[DataFrame, DataFrame], DataFrame], Told]] = [
     (joined_with_itself, {"id": {"trips.id"}, "other": {"trips.fare"}}),
     (kept_by_others, {"id": {"trips.id"}, "code": {"trips.code"}}),
     (cubed, {"code": {"trips.code"}, "id": {"trips.id"}, "max": {"trips.fare"}}),
-    (unpivoted, {"code": {"trips.code"}, "value": {"trips.id", "trips.fare"}}),
+    (unpivoted, {"code": {"trips.code"}}),  # which columns became rows is not known
     (
         pivoted,
         {
@@ -234,16 +234,25 @@ def test_nothing_is_told_where_it_is_not_known(spark: SparkSession) -> None:
         {"trips": MemoryDataSet(trips_of(spark)), **twins},
         [
             node(lambda trips: trips.toPandas(), "trips", "pandas"),
-            node(lambda trips: airlines_of(spark), "trips", "from_elsewhere"),
+            node(lambda trips: trips_of(spark), "trips", "from_elsewhere"),
+            node(lambda a: airlines_of(spark).union(airlines_of(spark)), "a", "twice"),
             node(lambda trips: spark.createDataFrame(trips.collect()), "trips", "from_rows"),
             node(wide, "trips", "wide"),
+            node(lambda a, b: a.join(a.selectExpr("code", "name AS n"), "code"), ["a", "b"], "aa"),
             # Which of two equal tables the second 'a' is, Spark does not tell.
-            node(lambda a, b: a.join(a.selectExpr("code", "name AS n"), "code"), ["a", "b"], "ab"),
+            node(
+                lambda a, b: a.join(b.selectExpr("code", "name AS m"), "code").join(
+                    a.selectExpr("code", "name AS n"), "code"
+                ),
+                ["a", "b"],
+                "aba",
+            ),
         ],
     )
-    unknown = [told.of[name] for name in ("pandas", "from_elsewhere", "from_rows", "wide")]
-    assert unknown == [{}, {}, {}, {}]
-    assert told.of["ab"] == {"code": {"a.code"}, "name": {"a.name"}}
+    unknown = ("pandas", "from_elsewhere", "twice", "from_rows", "wide")
+    assert [told.of[name] for name in unknown] == [{}] * len(unknown)
+    assert told.of["aa"] == {"code": {"a.code"}, "name": {"a.name"}, "n": {"a.name"}}
+    assert told.of["aba"] == {"code": {"a.code"}, "name": {"a.name"}, "m": {"b.name"}}
 
 
 def test_nobody_looks_at_a_plan_unless_somebody_asks(spark: SparkSession) -> None:

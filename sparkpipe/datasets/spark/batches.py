@@ -9,7 +9,7 @@ from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.datasets.spark.commits import saves_by_other_checks
+from sparkpipe.datasets.spark.commits import earlier_saves
 from sparkpipe.datasets.spark.listing import matching
 from sparkpipe.datasets.spark.paths import is_glob, local_path
 from sparkpipe.errors import DataSetError
@@ -113,7 +113,7 @@ class BatchWriter:
         is_new = not (self._is_first if self._begun is None else number in self._begun)
         self._is_first = False
         with of_batch(query, number, self._asked.checks, is_new=is_new):
-            if is_new or not self._keeps_state:
+            if is_new or (self._begun is None and not self._keeps_state):
                 self._save_once(batch, query, number)
                 return
             # Where it is saved already nobody would compute it, and its state would be lost.
@@ -129,8 +129,8 @@ class BatchWriter:
 
         if self._asked.save is None:
             write(batch)
-        elif saves_by_other_checks(batch.sparkSession, self._table):
-            # All of its rows are in their places: to judge them again would move some.
+        elif earlier_saves(batch.sparkSession, self._table):
+            # All of its rows are in their places: to judge them again might move some.
             _logger.info("Batch %d was saved before, by what its checks said then.", number)
         else:
             self._asked.save(batch, write)

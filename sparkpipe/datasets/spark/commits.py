@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.jobs.run import current_jobs, current_run
-from sparkpipe.spark.jobs.saves import SaveMark, batch_mark, judged_otherwise, may_have_come
+from sparkpipe.spark.jobs.saves import SaveMark, batch_mark, marks_of_batch, may_have_come
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -76,8 +76,8 @@ def was_made(session: SparkSession, table: str, mark: SaveMark | None) -> bool:
     return any(map(mark.made, _kept_in(session, table)))
 
 
-def saves_by_other_checks(session: SparkSession, table: str) -> list[dict[str, Any]]:
-    """Return what is known of saves of the present batch that other checks have led to.
+def earlier_saves(session: SparkSession, table: str) -> list[dict[str, Any]]:
+    """Return what is known of earlier saves of the present batch of a stream.
 
     Args:
         session: Who is asked.
@@ -85,7 +85,7 @@ def saves_by_other_checks(session: SparkSession, table: str) -> list[dict[str, A
     """
     if not may_have_come() or not is_delta_table(session, table):
         return []
-    return judged_otherwise(_kept_in(session, table))
+    return marks_of_batch(_kept_in(session, table))
 
 
 def _kept_in(session: SparkSession, table: str) -> Iterator[str | None]:

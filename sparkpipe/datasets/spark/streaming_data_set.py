@@ -228,7 +228,9 @@ class SparkStreamingDataSet(AbstractDataSet):
         checkpoint = options.get("checkpointLocation")
         begun = batches_begun(str(checkpoint)) if checkpoint else None
         merge = self._merge
-        given = {name: value for name, value in options.items() if name not in OF_QUERY}
+        # A batch is always added, or is all of it.
+        others = (*OF_QUERY, "mode")
+        given = {name: value for name, value in options.items() if name not in others}
         theirs = given.pop("userMetadata", None) if merge is None else None
         if theirs is not None and asked_of_batches().checks:  # the checks of a batch are kept, too
             metadata, theirs = str(theirs), None
@@ -359,8 +361,16 @@ class SparkStreamingDataSet(AbstractDataSet):
                     "save_args: output_mode 'update' is not possible for a Delta table. Merge the "
                     "batches (mode: merge, with keys); or give append or complete."
                 )
-        if "path" in map(str.lower, self._save_args):
-            problems.append("save_args: 'path' cannot stand here. Give filepath in its place.")
+        for name, given in (("path", "filepath"), ("format", "file_format")):
+            if name in map(str.lower, self._save_args):
+                problems.append(
+                    f"save_args: '{name}' cannot stand here. Give {given} in its place."
+                )
+        if self._merge is None and self._save_args.get("mode", "append") != "append":
+            problems.append(
+                f"save_args: mode '{self._save_args['mode']}' is not possible for a stream, which "
+                "appends or merges. For all rows anew with each batch, give output_mode: complete."
+            )
         try:
             trigger_of(self._save_args.get("trigger", ENDS[0]))
         except DataSetError as exc:

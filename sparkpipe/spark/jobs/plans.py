@@ -63,6 +63,22 @@ def is_repeatable(frame: Any) -> bool:
     return _CHOOSING.isdisjoint(_printed_operators(analyzed.toString()))
 
 
+def calls_functions(frame: Any) -> bool:
+    """Return whether the plan of a frame has functions of the user's in it; true if nobody tells.
+
+    Args:
+        frame: A frame.
+    """
+    if not is_connect(frame.sparkSession):
+        analyzed = frame._jdf.queryExecution().analyzed()
+        patterns = frame.sparkSession._jvm.org.apache.spark.sql.catalyst.trees.TreePattern
+        return any(map(analyzed.containsPattern, (patterns.PYTHON_UDF(), patterns.SCALA_UDF())))
+    plan = frame._plan.to_proto(frame.sparkSession.client)
+    kinds = {message.DESCRIPTOR.name for message in _messages(plan)}
+    # What is called in a text only the server knows.
+    return not kinds.isdisjoint({"CommonInlineUserDefinedFunction", "CallFunction", "SQL"})
+
+
 def _is_repeatable_on_connect(frame: Any) -> bool:
     client = frame.sparkSession.client
     plan = frame._plan.to_proto(client)

@@ -155,8 +155,9 @@ def of_batch(query: str, number: int, checks: str = "", *, is_new: bool = False)
 def rejected_at(time: str) -> Iterator[None]:
     """Let saves within it be of the rows of a batch that were rejected at a time.
 
-    A batch may come again after its checks were changed. What they reject then is not what was
-    rejected, and would be lost if it counted as saved; and what was rejected is not to be saved.
+    A batch may come again and be judged otherwise: its checks, the code of its node or a table
+    that it is joined with were changed. What is rejected then is not what was rejected, and would
+    be lost if it counted as saved; and what was rejected is not to be saved.
 
     Args:
         time: As it stands in the rows.
@@ -185,8 +186,11 @@ def batch_mark(run: str, node: str, target: str) -> SaveMark | None:
     batch = _batch.get()
     if batch is None:
         return None
-    told = [batch.query, target, batch.checks]
-    key = _digest(told if batch.checks else told[:2])
+    told = [batch.query, target, *filter(None, [batch.checks])]
+    if batch.rejected_at and not batch.is_new:
+        # What was rejected before is left out of it, so what is rejected now is not there yet.
+        told.append(batch.rejected_at)
+    key = _digest(told)
     return SaveMark(run, node, number=batch.number, key=key, is_first=False, of_batch=batch.told())
 
 
@@ -213,8 +217,8 @@ def may_have_come() -> bool:
     return batch is not None and not batch.is_new
 
 
-def judged_otherwise(found: Iterable[str | None]) -> list[dict[str, Any]]:
-    """Return the marks of saves of the present batch that other checks have led to.
+def marks_of_batch(found: Iterable[str | None]) -> list[dict[str, Any]]:
+    """Return the marks of saves of the present batch that were made before.
 
     Args:
         found: What the commits of a table keep.
@@ -226,9 +230,7 @@ def judged_otherwise(found: Iterable[str | None]) -> list[dict[str, Any]]:
             told = json.loads(text or "null")
         except ValueError:  # somebody else's
             continue
-        if batch is None or not isinstance(told, dict) or told.get("batch") != batch.name:
-            continue
-        if told.get("checks", "") != batch.checks:
+        if batch is not None and isinstance(told, dict) and told.get("batch") == batch.name:
             marks.append(told)
     return marks
 
