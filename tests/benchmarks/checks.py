@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 ROWS = 10_000_000
-TURNS = 5
+TURNS = 3
 #: So many turns come before: Java's compilers take their time.
 WARM_UP = 2
 SETTINGS = {"spark.master": "local[2]", "spark.ui.enabled": "false"}
