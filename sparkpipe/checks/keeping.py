@@ -63,7 +63,7 @@ class Kept:
         return self.flagged.frame.where(bad).select(*own_columns, failed)
 
     def without(self, rows: DataFrame) -> Kept:
-        """Return the same without rows that were rejected before, by other checks.
+        """Return the same without rows that were rejected when their batch came before.
 
         Args:
             rows: They; columns that they lack are not compared.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.checks import own
@@ -24,6 +25,7 @@ from sparkpipe.errors import DataSetError
 from sparkpipe.io.importing import missing_packages
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.failures.judging import spark_reason
+from sparkpipe.spark.jobs.plans import calls_functions
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -79,6 +81,11 @@ class Flagged:
     flags: tuple[tuple[Check, str], ...]
     counted: tuple[Finding, ...] = ()
     apart: Mapping[str, Column] = field(default_factory=dict)
+
+    @cached_property
+    def calls_functions(self) -> bool:
+        """Whether functions of the user's make the frame, or judge it; true where nobody tells."""
+        return calls_functions(self.frame)
 
     def flags_of(self, *ways: str) -> list[tuple[Check, str]]:
         """Return the checks of which ``on_fail`` is one of these, with their columns."""
@@ -149,11 +156,15 @@ def flag(frame: DataFrame, checks: Sequence[Check]) -> Flagged:
             columns.append((check, found))
     floats = {name.lower() for name, kind in frame.dtypes if kind in _FLOATS}
     reads = [_read_by(check) for check, _ in columns]
+    is_cleaned = [
+        isinstance(check, Expression) and bool(floats) and (read is None or bool(read & floats))
+        for (check, _), read in zip(columns, reads, strict=True)
+    ]
     try:
-        made = _with_flags(frame, columns, floats)
+        made = _with_flags(frame, columns, is_cleaned=any(is_cleaned))
         _ = made.schema  # Connect looks at it only when asked
     except Exception as exc:
-        _tell_impossible(frame, columns, floats)
+        _tell_impossible(frame, columns, is_cleaned)
         raise DataSetError(f"the checks are not possible: {spark_reason(exc)}") from exc
     names = [f"{_FLAG}{number}" for number in range(len(columns))]
     flags = tuple((check, name) for (check, _), name in zip(columns, names, strict=True))
@@ -183,13 +194,11 @@ def _read_by(check: Check) -> frozenset[str] | None:
 
 
 def _with_flags(
-    frame: DataFrame, columns: Sequence[tuple[Check, Any]], floats: Collection[str]
+    frame: DataFrame, columns: Sequence[tuple[Check, Any]], *, is_cleaned: bool
 ) -> DataFrame:
     functions = functions_for(frame)
     flags = [column.alias(f"{_FLAG}{n}") for n, (_, column) in enumerate(columns)]
-    expressions = [check for check, _ in columns if isinstance(check, Expression)]
-    reads = [_read_by(check) for check in expressions]
-    if not floats or all(read is not None and read.isdisjoint(floats) for read in reads):
+    if not is_cleaned:
         return frame.select("*", *flags)
     # An expression names columns as they are called: under these names it gets null for NaN, and
     # the row goes by beside it, with what functions have made of it. Spark's optimizer takes all
@@ -212,12 +221,12 @@ def _with_flags(
 
 
 def _tell_impossible(
-    frame: DataFrame, columns: Sequence[tuple[Check, Any]], floats: Collection[str]
+    frame: DataFrame, columns: Sequence[tuple[Check, Any]], is_cleaned: Sequence[bool]
 ) -> None:
     """Find the check for which a frame cannot be made."""
-    for check, column in columns:
+    for (check, column), of_it in zip(columns, is_cleaned, strict=True):
         try:
-            _ = _with_flags(frame, [(check, column)], floats).schema
+            _ = _with_flags(frame, [(check, column)], is_cleaned=of_it).schema
         except Exception as exc:
             reason = spark_reason(exc) or str(exc)
             raise DataSetError(f"check '{check.name}' is not possible: {reason}") from exc

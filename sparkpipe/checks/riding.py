@@ -23,7 +23,6 @@ from sparkpipe.datasets.spark.names import quoted
 from sparkpipe.redaction import HIDDEN, is_secret
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.failures.chain import failure_links
-from sparkpipe.spark.jobs.plans import calls_functions
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -129,10 +128,8 @@ def ride(flagged: Flagged, *, counts_rows: bool = False) -> Ride:
         counts_rows: Whether rows are counted where all of them must pass, too.
     """
     is_counted = counts_rows or bool(flagged.flags_of("warn", "drop"))
-    if is_counted or calls_functions(flagged.frame):
-        observation = _observation(flagged.frame)
-    else:
-        observation = None
+    is_counted = is_counted or flagged.calls_functions
+    observation = _observation(flagged.frame) if is_counted else None
     good, marker = letting_good_by(flagged, observation)
     return Ride(good, flagged, observation, marker)
 
@@ -153,7 +150,7 @@ def letting_good_by(flagged: Flagged, observation: Any = None) -> tuple[DataFram
     numbers = [str(number) for number, _ in enumerate(flagged.flags_of("fail"))]
     assert_all = partial(asserting, flagged=flagged, beginning=f"{marker}:", labels=numbers)
     others = flagged.flags_of("warn", "drop")
-    if observation is not None and calls_functions(flagged.frame):
+    if observation is not None and flagged.calls_functions:
         # Below what is counted Spark moves nothing: a function is called once for each row, and
         # the value that is judged is the one that is saved.
         frame = flagged.frame.observe(observation, *flagged.counts(others))

@@ -9,7 +9,6 @@ from typing import Any
 from sparkpipe.errors import DataSetError
 from sparkpipe.spark.failures.chain import error_condition
 
-# What Unity Catalog refuses, too. Names become folders of a warehouse.
 # Where a catalog, or a database, is not there, nor is its table.
 _NOT_FOUND = ("SCHEMA_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND")
 # Spark takes a catalog that it does not know for a part of the database's name.
@@ -20,6 +19,7 @@ NO_CATALOG = (
     "_LEGACY_ERROR_TEMP_1310",
 )
 
+# What Unity Catalog refuses, too. Names become folders of a warehouse.
 _NAME = re.compile(r"[^\s./\\`\x00-\x1f\x7f]{1,255}")
 
 

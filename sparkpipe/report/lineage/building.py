@@ -150,12 +150,9 @@ class Builder:
             self._failed = ended.error.message
         told = [one for one in ended.data_sets if not is_parameter(one.name)]
         event.inputs = [self._input(one, ended.checks) for one in told if one.direction == "load"]
-        event.outputs = [
-            self._output(one, ended.checks)
-            for one in told
-            if one.direction == "save" and ended.status == "done"
-        ]
-        self._add_columns(ended, event.outputs)
+        saved = [one for one in told if one.direction == "save" and ended.status == "done"]
+        event.outputs = [self._output(one, ended.checks) for one in saved]
+        self._add_columns(ended.node, saved, event.outputs)
         return event
 
     def _event(self, state: RunState, when: float, run: Run, job: Job) -> RunEvent:
@@ -248,13 +245,12 @@ class Builder:
             facets["version"] = dataset_version_dataset.DatasetVersionDatasetFacet(report.version)
         return facets
 
-    def _add_columns(self, ended: NodeEnded, outputs: list[OutputDataset]) -> None:
+    def _add_columns(
+        self, name: str, saved: list[DataSetReport], outputs: list[OutputDataset]
+    ) -> None:
         """Add to the outputs of a node what their columns are made of."""
-        node = self._nodes.get(ended.node)
-        saved = [
-            one for one in ended.data_sets if one.direction == "save" and not is_parameter(one.name)
-        ]
-        for output, report in zip(outputs, saved, strict=False):
+        node = self._nodes.get(name)
+        for output, report in zip(outputs, saved, strict=True):
             origins: Origins = dict(report.origins)
             if not origins and node is not None and len(outputs) == 1:
                 origins = origins_of(node, self._knows)
