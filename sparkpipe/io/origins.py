@@ -23,36 +23,47 @@ MOST_IN_PLAN = 20_000
 _MOST_ORIGINS = 100
 
 
-def trace_origins(frame: Any, inputs: Mapping[str, Any]) -> Origins:
-    """Return what the columns of a frame are made of.
+def trace_origins(results: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Origins]:
+    """Return what the columns of frames are made of.
 
     Where a plan of Spark holds that of an input, a column is followed down to the columns of this
     input: through expressions, aggregates, windows, joins, unions and sub-queries. A column counts
     as made of those that its value is computed from, not of those that only choose rows.
 
     Args:
-        frame: A result; of anything but a frame of classic Spark nothing is known.
-        inputs: What it was made of, by name; what is no frame is left out.
+        results: Frames, by name; of anything but a frame of classic Spark nothing is known.
+        inputs: What they were made of, by name; what is no frame is left out.
 
     Returns:
-        For each column that is made of columns of inputs, these: ``(input, column)``. Empty where
-        that is not known: of Connect, of a plan that is very large, of frames that were made of
-        rows and not of frames.
+        By the name of each result, for each of its columns that is made of columns of inputs,
+        these: ``(input, column)``. Empty where that is not known: of Connect, of a plan that is
+        very large, of frames that were made of rows and not of frames.
     """
+    origins: dict[str, Origins] = dict.fromkeys(results, ())
+    frames = {name: one for name, one in results.items() if _has_plan(one)}
+    sources = {name: one for name, one in inputs.items() if is_spark_frame(one)}
+    if not frames or not sources:
+        return origins
     with suppress(Exception):  # what is only told must not fail what was made
-        if is_spark_frame(frame) and not is_connect(frame.sparkSession):
-            sources = [(name, one) for name, one in inputs.items() if is_spark_frame(one)]
-            widest = max((len(one.columns) for _, one in sources), default=0)
-            if sources and _is_small(frame, widest):
-                cuts = [_Cut.of(name, one) for name, one in sources if _is_small(one, widest)]
-                columns = _Plan(_nodes_of(frame), cuts).columns()
-                told = (
-                    (one.name, tuple(sorted(one.of)))
-                    for one in columns
-                    if 0 < len(one.of) <= _MOST_ORIGINS
-                )
-                return tuple(islice(told, MOST_COLUMNS))
-    return ()
+        widest = max(len(one.columns) for one in sources.values())
+        cuts = [_Cut.of(name, one) for name, one in sources.items() if _is_small(one, widest)]
+        for name, frame in frames.items():
+            with suppress(Exception):
+                if _is_small(frame, widest):
+                    origins[name] = _origins_of(frame, cuts)
+    return origins
+
+
+def _has_plan(data: Any) -> bool:
+    return is_spark_frame(data) and not is_connect(data.sparkSession)
+
+
+def _origins_of(frame: Any, cuts: Sequence[_Cut]) -> Origins:
+    columns = _Plan(_nodes_of(frame), cuts).columns()
+    told = (
+        (one.name, tuple(sorted(one.of))) for one in columns if 0 < len(one.of) <= _MOST_ORIGINS
+    )
+    return tuple(islice(told, MOST_COLUMNS))
 
 
 @dataclass(frozen=True)

@@ -340,9 +340,9 @@ class Attempt:
     def _save_outputs(self, outputs: dict[str, Any], describe: Callable[[str], None]) -> None:
         run = self._run
         if self._given:  # before a frame is cut off from what it was made of
-            for name, data in outputs.items():
-                if name not in self._origins:  # of several chunks, the first one
-                    self._origins[name] = trace_origins(data, self._given)
+            # Of several chunks, the first one.
+            new = {name: data for name, data in outputs.items() if name not in self._origins}
+            self._origins |= trace_origins(new, self._given)
         if run is not None and may_there_be_frames():  # before any of them is saved
             outputs = {n: run.cut_off(n, data, self._persist(n)) for n, data in outputs.items()}
         if self._is_async and len(outputs) > 1:

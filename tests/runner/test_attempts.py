@@ -200,7 +200,7 @@ def test_no_attempt_is_made_beyond_the_time_of_the_node(caplog: pytest.LogCaptur
         calls.append(x)
         raise ConnectionResetError("lost")
 
-    pipe = pipeline([node(lost, "x", "y", retries=5, retry_delay=0.15, timeout=0.3)])
+    pipe = pipeline([node(lost, "x", "y", retries=5, retry_delay=0.4, timeout=1.0)])
     error = _failed(pipe, DataCatalog(feed_dict={"x": 1}))
     assert len(calls) == 2
     assert "lost" in error.failures[0].message

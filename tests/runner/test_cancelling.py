@@ -106,14 +106,14 @@ def test_a_run_that_was_cancelled_from_outside_is_no_success() -> None:
     outcomes: list[BaseException] = []
 
     def outer(x: int) -> Any:
-        time.sleep(0.1)  # until this node is over its time
+        time.sleep(0.6)  # until this node is over its time
         try:
             return SequentialRunner().run(inner, DataCatalog(feed_dict={"x": x}))
         except RunFailedError as exc:
             outcomes.append(exc)
             raise
 
-    _failed(SequentialRunner(), pipeline([node(outer, "x", "z", name="outer", timeout=0.05)]))
+    _failed(SequentialRunner(), pipeline([node(outer, "x", "z", name="outer", timeout=0.5)]))
     assert "'first' was cancelled" in str(outcomes[0])
 
 

@@ -152,6 +152,10 @@ STRAY: list[tuple[dict[str, Any], str]] = [
     ({"file_format": "json", "load_args": {"delimiter": ";"}}, "'delimiter' has no effect"),
     ({"file_format": "delta", "save_args": {"sep": ";"}}, "'sep' has no effect"),
     ({**STREAM, "load_args": {"inferSchema": True}}, "'inferSchema' has no effect"),
+    (
+        {"type": STREAM["type"], "table": "trips", "load_args": {"schema": "id long"}},
+        "'schema' has no effect on a table by its name",
+    ),
     ({**TABLE, "load_args": {"inferSchema": True}}, "'inferSchema' has no effect"),
     ({**JDBC, "load_args": {"dbtable": "x"}}, "'dbtable' has no effect beside table"),
     (

@@ -204,6 +204,20 @@ def test_each_node_tells_of_its_own_inputs_under_each_runner(
     }
 
 
+def test_each_of_several_outputs_is_told(spark: SparkSession) -> None:
+    given = {"trips": MemoryDataSet(trips_of(spark))}
+
+    def split(trips: DataFrame) -> tuple[DataFrame, int, DataFrame]:
+        return trips.select("code"), 5, trips.selectExpr("id + 1 AS next")
+
+    told = run(given, [node(split, "trips", ["first", "number", "rest"])])
+    assert told.of == {
+        "first": {"code": {"trips.code"}},
+        "number": {},
+        "rest": {"next": {"trips.id"}},
+    }
+
+
 def test_a_table_that_is_read_and_replaced_tells_what_it_was_made_of(
     spark: SparkSession, tmp_path: Path
 ) -> None:

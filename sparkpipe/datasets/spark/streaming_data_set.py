@@ -87,7 +87,7 @@ class SparkStreamingDataSet(AbstractDataSet):
             (default), ``complete`` or ``update``. ``trigger`` is ``availableNow`` (default),
             ``once``, or ``{processingTime: 10 seconds}``, which continues until it is cancelled.
             Everything else is passed to the writer as options. With ``mode: merge`` and the options
-            of a merge each batch is merged into the Delta table; a new one is made
+            of a merge each batch is merged into the Delta table; a new one is made with
             ``partition_by``, ``cluster_by``, ``table_properties`` and the like.
         load_args: Options of the reader; for ``schema`` see ``spark.SparkDataSet``. Streams of
             files need one.
@@ -381,6 +381,10 @@ class SparkStreamingDataSet(AbstractDataSet):
 
     def _warnings(self) -> list[str]:
         told = option_warnings("load_args", self._file_format, self._load_args, READER)
+        if self._schema is not None and self._name is not None:
+            told.append(
+                "load_args: 'schema' has no effect on a table by its name, which has its own."
+            )
         if self._merge is not None:
             others = [name for name in self._save_args if name not in OF_STREAM]
             told += [f"save_args: '{name}' has no effect on a merge." for name in others]
