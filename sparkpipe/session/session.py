@@ -20,6 +20,7 @@ from sparkpipe.session.slices.running import SlicedRun
 from sparkpipe.slices.asking import Given
 
 if TYPE_CHECKING:
+    from sparkpipe.report.page import Page
     from sparkpipe.report.planned import PlannedRun
     from sparkpipe.report.slices import SliceGrid
     from sparkpipe.session.rehearsing import Rehearsal
@@ -183,6 +184,33 @@ class Session(OpenProject):
         if slices is not None:
             return plan_slices(session, request, slices)
         return plan_run(session, request)
+
+    def report(self, run_id: str = "last", *, compare: str | None = None) -> Page:
+        """Return a run as one page, as ``sparkpipe report`` writes it; a notebook shows it.
+
+        Args:
+            run_id: The id of the run, or its beginning; ``last`` is the last one.
+            compare: The run to compare with, likewise; by default the one before it.
+
+        Raises:
+            RunNotFoundError: There is no such run.
+        """
+        from sparkpipe.report.page import Page, page_of
+        from sparkpipe.session.showing import RunDocuments
+
+        document = RunDocuments(self, run_id, compare).read()
+        return Page(str(document["run"]["run_id"]), page_of(document))
+
+    def report_plan(self, pipeline_name: str | None = None) -> Page:
+        """Return what a run would do as one page; a notebook shows it. Starts no Spark.
+
+        Args:
+            pipeline_name: The name it is registered under; by default ``__default__``.
+        """
+        from sparkpipe.report.page import Page, page_of
+        from sparkpipe.session.showing import plan_document
+
+        return Page("plan", page_of(plan_document(self, pipeline_name)))
 
     def slices(self, slices: Given | None = None, pipeline_name: str | None = None) -> SliceGrid:
         """Return what is known of slices: which data sets are done, failed, missing or stale.

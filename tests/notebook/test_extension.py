@@ -58,6 +58,8 @@ def test_a_run_returns_its_outputs_and_shows_where_they_are(
     assert ran.text == "{'shouted': \"{'TOTAL': 30}\"}"
     assert "3 nodes done" in ran.html
     assert json.loads(shop.read("data/doubled.json")) == [5, 10, 15]
+    assert kernel.good("session.report()").html.startswith("<iframe ")
+    assert kernel.good("session.report_plan()").text == "Page(name='plan')"
     part = kernel.good("%run_pipeline __default__ --from-nodes total --to-outputs report")
     assert part.text == "{}"
     assert "1 node done" in part.html

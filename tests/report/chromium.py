@@ -58,11 +58,15 @@ class Chromium:
         self._left = b""
         self._number = 0
         self._session: str | None = None
+        self._frames: list[str] = []
         self.errors: list[str] = []
         self.asked: list[str] = []
         target = self.command("Target.createTarget", url="about:blank")["targetId"]
         attached = self.command("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
+        self._listen()
+
+    def _listen(self) -> None:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.command(f"{domain}.enable")
 
@@ -100,6 +104,8 @@ class Chromium:
             self.errors.append(params["entry"]["text"])
         elif method == "Network.requestWillBeSent":
             self.asked.append(params["request"]["url"])
+        elif method == "Target.attachedToTarget":
+            self._frames.append(params["sessionId"])
 
     def open(self, address: str, size: Size = DESKTOP, scheme: str = "light") -> float:
         """Open a page of ours; return the seconds until it is drawn."""
@@ -118,6 +124,28 @@ class Chromium:
         # Two frames later it is on the screen.
         self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         return time.monotonic() - start
+
+    @contextmanager
+    def within_frame(self) -> Iterator[None]:
+        """Let what is done be done in the one frame of the page, which runs apart from it."""
+        page = self._session
+        self._frames.clear()
+        self.command(
+            "Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True
+        )
+        until = time.monotonic() + _LONGEST_WAIT
+        while not self._frames:
+            assert time.monotonic() < until, "There is no frame"
+            self.run("1")
+        (self._session,) = self._frames
+        try:
+            self._listen()
+            yield
+        finally:
+            self._session = page
+            self.command(
+                "Target.setAutoAttach", autoAttach=False, waitForDebuggerOnStart=False, flatten=True
+            )
 
     def run(self, code: str) -> Any:
         """Return the value of an expression in the page."""

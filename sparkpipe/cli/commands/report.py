@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -42,22 +40,17 @@ def report(
     RUN_ID is the name of a run, or the beginning of it; by default the last one. It is read from
     the journal alone, so it may be a run of another machine.
     """
-    from sparkpipe.report.page import page_of
-    from sparkpipe.session.showing import RunDocuments, plan_document
-
     if planned and (run_id or compare):
         raise ConfigError("A plan is of no run: give --plan, or RUN_ID and --compare.")
     if pipeline and not planned:
         raise ConfigError("--pipeline is for --plan; a run has its own.")
     session = open_session(env, conf_source)
-    document: Mapping[str, Any]
     if planned:
-        document = plan_document(session, pipeline)
+        page = session.report_plan(pipeline)
     else:
-        document = RunDocuments(session, run_id or "last", compare).read()
-    name = "plan" if planned else str(document["run"]["run_id"])
-    path = Path(output) if output else session.project.path / _FOLDER / f"{name}.html"
-    _write(path, page_of(document))
+        page = session.report(run_id or "last", compare=compare)
+    path = Path(output) if output else session.project.path / _FOLDER / f"{page.name}.html"
+    _write(path, page.html)
     echo(f"Wrote {shown(str(path))}")
     if opens and not webbrowser.open(path.absolute().as_uri()):
         echo("No browser could be opened; open the file yourself.", err=True)

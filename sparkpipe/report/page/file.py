@@ -11,12 +11,34 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
 from typing import Any
 
 # Within JSON these stand in texts only. U+2028 and U+2029 end lines for old readers of scripts.
 _ESCAPED = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page; a notebook shows it in a frame, with all that it does in a browser.
+
+    Attributes:
+        name: What it is of: the id of a run, or ``plan``.
+        html: The whole file.
+    """
+
+    name: str
+    html: str = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        # Without 'allow-same-origin' its program cannot reach the notebook.
+        return (
+            f'<iframe title="{escape(self.name)}" sandbox="allow-scripts" loading="lazy" '
+            'style="width: 100%; height: 45em; border: 0" '
+            f'srcdoc="{escape(self.html)}"></iframe>'
+        )
 
 
 def page_of(document: Mapping[str, Any], follow: str = "") -> str:

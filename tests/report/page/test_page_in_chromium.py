@@ -19,7 +19,7 @@ from sparkpipe.events import observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.journal import Journal, JournalWriter
 from sparkpipe.pipeline import node, pipeline
-from sparkpipe.report.page import document_of_run, page_of
+from sparkpipe.report.page import Page, document_of_run, page_of
 from sparkpipe.runner import SequentialRunner
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,6 +50,26 @@ def open_page(browser: Chromium, tmp_path: Path) -> Iterator[Any]:
 
 def box(name: str) -> str:
     return f'.graph .box[aria-label^="node {name},"]'
+
+
+@in_browser
+def test_a_notebook_shows_the_page_in_a_frame_that_cannot_reach_it(
+    browser: Chromium, tmp_path: Path
+) -> None:
+    browser.errors.clear()
+    page = Page("b", page_of(document_of_run(make_run())))
+    notebook = tmp_path / "notebook.html"
+    shown = f"<!doctype html><html data-ready=yes><body>{page._repr_html_()}</body></html>"
+    notebook.write_text(shown, encoding="utf-8")
+    browser.open(notebook.as_uri())
+    with browser.within_frame():
+        browser.wait("document.documentElement.dataset.ready === 'yes'")
+        browser.run(f"document.querySelector({json.dumps(box('total'))}).focus()")
+        browser.press("Enter")
+        assert "ValueError" in browser.text(".details")
+        reach = "(() => { try { return parent.document.title } catch (e) { return e.name } })()"
+        assert browser.run(reach) == "SecurityError"
+    assert browser.errors == []
 
 
 @in_browser
