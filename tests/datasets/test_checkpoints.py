@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,6 +47,44 @@ def test_what_does_not_fit_to_a_checkpoint_is_refused(
     with (
         pytest.raises(DataSetError, match=f"{reason}.*a checkpoint of its own"),
         owned(tmp_path, stream(plan.format(1)), {**OWNER, **changed}),
+    ):
+        pass
+
+
+WATERMARK = "EventTimeWatermark {}, at: timestamp, 1 minutes\n+- StreamingRelation DataSource"
+LAMBDA = "Aggregate [transform(a#1, lambdafunction((lambda x_{0}#2L + 1), lambda x_{0}#2L, false))]"
+IDS = ("128c2e6f-110c-4b1a-be55-b6488ff6936d", "0c1d2e3f-aaaa-4b1a-be55-b6488ff6936d")
+
+
+@pytest.mark.parametrize(("plan", "first", "second"), [(WATERMARK, *IDS), (LAMBDA, "1", "12")])
+def test_what_spark_names_anew_each_time_is_no_change(
+    tmp_path: Path, plan: str, first: str, second: str
+) -> None:
+    with owned(tmp_path, stream(plan.format(first)), OWNER):
+        (tmp_path / "offsets").mkdir()
+    # As earlier versions wrote it.
+    file = tmp_path / "sparkpipe.json"
+    state = plan.format(first).splitlines()[0]
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"state": state}))
+    with owned(tmp_path, stream(plan.format(second)), OWNER):
+        pass
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        "GlobalLimit {}",
+        "FlatMapGroupsInPandasWithState f{}(id#1L), [id#1L], Append, NoTimeout",
+        "TransformWithStateInPySpark transformWithStateUDF(id#1L), {}, [id#1L], Append",
+        "Project [id#1L]\n+- Distinct\n   +- Aggregate [a{}#1]",
+    ],
+)
+def test_all_that_keeps_state_is_looked_at(tmp_path: Path, plan: str) -> None:
+    with owned(tmp_path, stream(plan.format(3)), OWNER):
+        (tmp_path / "offsets").mkdir()
+    with (
+        pytest.raises(DataSetError, match="its state was that of"),
+        owned(tmp_path, stream(plan.format(4)), OWNER),
     ):
         pass
 

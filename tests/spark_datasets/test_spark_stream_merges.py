@@ -98,3 +98,39 @@ def test_a_stream_is_merged_batch_by_batch_and_goes_on_after_a_failure(
         run(lambda new: new, "other")
     with pytest.raises(RunFailedError, match="its state was that of: nothing, and is 'Deduplicate"):
         run(lambda new: new.dropDuplicates(["id"]))
+
+
+def dropped_within_a_watermark(new: Any) -> Any:
+    late = new.withWatermark("at", "1 minute")
+    return late.dropDuplicatesWithinWatermark(["id"]).selectExpr("id", "1 AS n")
+
+
+def counted_by_a_lambda(new: Any) -> Any:
+    from pyspark.sql import functions as F
+
+    keys = F.transform(F.array("id"), lambda key: key * 10)
+    return new.groupBy(keys[0].alias("id")).agg(F.count("*").cast("int").alias("n"))
+
+
+@pytest.mark.parametrize(
+    ("change", "mode", "expected"),
+    [
+        (dropped_within_a_watermark, "append", [(1, 1), (2, 1)]),
+        (counted_by_a_lambda, "complete", [(10, 2), (20, 1)]),
+    ],
+)
+def test_a_query_that_spark_names_anew_goes_on(
+    classic: SparkSession, tmp_path: Path, change: Any, mode: str, expected: list[Any]
+) -> None:
+    source = SparkStreamingDataSet(
+        str(tmp_path / "in"), "json", load_args={"schema": "id INT, ts INT, at TIMESTAMP"}
+    )
+    options = {"checkpoint": str(tmp_path / "checkpoint"), "output_mode": mode}
+    sink = SparkStreamingDataSet(str(tmp_path / "out"), "delta", save_args=options)
+    pipe = pipeline([node(change, "in", "out", name="take")])
+    (tmp_path / "in").mkdir()
+    for name, ids in (("a", [1]), ("b", [1, 2])):
+        rows = [json.dumps({"id": one, "at": "2024-01-01 00:00:00"}) for one in ids]
+        (tmp_path / f"in/{name}.json").write_text("\n".join(rows))
+        SequentialRunner().run(pipe, DataCatalog({"in": source, "out": sink}))
+    assert sorted(map(tuple, DeltaTableDataSet(str(tmp_path / "out")).load().collect())) == expected

@@ -24,12 +24,16 @@ _logger = logging.getLogger(__name__)
 #: The file; Spark looks at none of this name.
 OWNER = "sparkpipe.json"
 
-_NUMBER = re.compile(r"#\d+L?")
+# What is another one each time that Spark makes the same plan: numbers of columns, hashes of
+# objects, the id of a watermark, and the counter behind a lambda's parameter.
+_VARIES = re.compile(r"#\d+L?|@[0-9a-f]+\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+_PARAMETER = re.compile(r"\blambda (\w+)_\d+\b")
 # What keeps state from batch to batch.
-_STATEFUL = ("Aggregate", "Deduplicate", "DeduplicateWithinWatermark", "Join", "EventTimeWatermark")
-_STATE = re.compile(
-    rf"^[\s:+!~-]*({'|'.join(_STATEFUL)}|\w*(?:GroupsWith|TransformWith)State)\b(.*)"
+_STATEFUL = (
+    *("Aggregate", "Distinct", "Deduplicate", "DeduplicateWithinWatermark", "Join", "GlobalLimit"),
+    *("EventTimeWatermark", r"\w+WithState\w*"),  # functions of states, in Scala and Python
 )
+_STATE = re.compile(rf"^[\s:+!~-]*({'|'.join(_STATEFUL)})\b(.*)")
 _SOURCE = re.compile(r"\bStreaming(?:Execution)?Relation")
 _NO_STATE = "nothing"
 _WORDS = {
@@ -100,7 +104,7 @@ def query_of(plan: str) -> dict[str, str]:
     >>> query_of("~Aggregate [a#1L], [a#1L, count(1) AS n#2L]\n+- StreamingRelation ...")
     {'sources': '1', 'state': 'Aggregate [a], [a, count(1) AS n]'}
     """
-    lines = _NUMBER.sub("", plan).splitlines()
+    lines = _steady(plan).splitlines()
     # A plan of nothing but a source is told as that source alone.
     sources = max(1, sum(bool(_SOURCE.search(line)) for line in lines))
     # A join with what is no stream keeps none.
@@ -109,12 +113,20 @@ def query_of(plan: str) -> dict[str, str]:
     return {"sources": str(sources), "state": "; ".join(state) or _NO_STATE}
 
 
+def _steady(text: str) -> str:
+    """Return what is the same each time of the text of a plan."""
+    return _PARAMETER.sub(r"lambda \1", _VARIES.sub("", text))
+
+
 def _read(folder: Path) -> Mapping[str, Any]:
     try:
         told = json.loads((folder / OWNER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    if not isinstance(told, dict):
+        return {}
+    # Earlier versions wrote some of what varies.
+    return {**told, "state": _steady(str(told["state"]))} if told.get("state") else told
 
 
 def _write(folder: Path, owner: Mapping[str, Any]) -> None:
