@@ -25,7 +25,11 @@ from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.jobs.run import adopt, current_jobs, current_run
 from sparkpipe.spark.jobs.views import with_own_views
 
-_MODULE = "pyspark.sql.session"
+# Where the classes lie whose methods are replaced. Some are imported by the first frame only.
+_MODULES = (
+    *("pyspark.sql.session", "pyspark.sql.connect.session", "pyspark.sql.dataframe"),
+    *("pyspark.sql.classic.dataframe", "pyspark.sql.connect.dataframe"),
+)
 _DONE = "_sparkpipe_original"
 
 # What a node may write by itself, so that its run reads another version afterwards.
@@ -49,39 +53,42 @@ def answering_itself() -> Iterator[None]:
 
 
 def answer_for_runs() -> None:
-    """See to it that pyspark, also if it is imported later, and threads know of the run."""
+    """See to it that pyspark, also what of it is imported later, and threads know of the run."""
     _replace(threading.Thread, "start", _start_for_node)
-    module = sys.modules.get(_MODULE)
-    if module is None:
-        if not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
-            sys.meta_path.insert(0, _AfterImport())
-        return
-    _answer(module)
+    if not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _AfterImport())
+    _answer()
 
 
 class _AfterImport(MetaPathFinder):
-    """Waits for the import of the module of pyspark's sessions."""
+    """Waits for imports of the modules of which methods are replaced."""
+
+    def __init__(self) -> None:
+        self._looked_for: set[str] = set()
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        if name != _MODULE:
+        if name not in _MODULES or name in self._looked_for:
             return None
-        sys.meta_path.remove(self)
-        spec = find_spec(name)
+        self._looked_for.add(name)  # the others are asked, and not this one again
+        try:
+            spec = find_spec(name)
+        finally:
+            self._looked_for.discard(name)
         if spec is None or spec.loader is None:
             return spec
         execute = spec.loader.exec_module
 
         def execute_and_answer(module: Any) -> None:
             execute(module)
-            _answer(module)
+            _answer()
 
         spec.loader.exec_module = execute_and_answer  # type: ignore[method-assign]
         return spec
 
 
-def _answer(module: Any) -> None:
-    session = getattr(module, "SparkSession", None)
-    if session is None:  # another thread is importing it
+def _answer() -> None:
+    session = getattr(sys.modules.get("pyspark.sql.session"), "SparkSession", None)
+    if session is None:  # not imported, or another thread is importing it
         return
     _replace(session.Builder, "getOrCreate", _get_or_create)
     _replace(session, "getActiveSession", _get_active, is_of_class=True)

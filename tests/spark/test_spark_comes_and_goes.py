@@ -140,3 +140,28 @@ def test_a_first_node_that_builds_a_session_has_that_of_the_project() -> None:
         """
     )
     assert told.splitlines() == ["('Asia/Tokyo', 'local[2]')", "None"]
+
+
+@pytest.mark.spark
+@pytest.mark.classic("a session that nothing has started yet")
+def test_views_of_nodes_do_not_mix_in_the_first_run_of_a_process() -> None:
+    """pyspark imports the class of classic frames with the first of them, in the midst of it."""
+    told = run(
+        """
+        import threading
+        from sparkpipe.runner import ThreadRunner
+        barrier = threading.Barrier(3)
+
+        def part(number):
+            get_spark().range(number, number + 1).createOrReplaceTempView("mine")
+            barrier.wait(60)
+            return get_spark().sql("SELECT id FROM mine").first()[0]
+
+        pipe = pipeline([node(part, f"n{n}", f"part{n}", name=f"part{n}") for n in range(3)])
+        with activated(SparkProvider(S)):
+            catalog = DataCatalog(feed_dict={"n0": 0, "n1": 1, "n2": 2})
+            out = ThreadRunner(max_workers=3).run(pipe, catalog)
+        print(sorted(out.items()))
+        """
+    )
+    assert "[('part0', 0), ('part1', 1), ('part2', 2)]" in told
