@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sparkpipe.datasets.spark import DeltaTableDataSet
+from sparkpipe.datasets.spark import DeltaTableDataSet, SparkTableDataSet
 from sparkpipe.datasets.spark.delta_log import versions
 from sparkpipe.datasets.spark.maintaining import (
     clone,
@@ -120,6 +120,37 @@ def test_a_save_of_a_run_has_no_effect_when_it_is_made_again(
         DeltaTableDataSet(str(added), save_args=wanted).save(classic.range(0))
     assert "it is not clustered, not by id (cluster_by)" in caplog.text
     assert "it lacks the constraint few (id < 9)" in caplog.text
+
+
+def test_an_overwrite_leaves_a_table_clustered(
+    classic: SparkSession, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def clustered(table: str) -> list[str]:
+        (row,) = classic.sql(f"DESCRIBE DETAIL {table}").select("clusteringColumns").collect()
+        return list(row[0])
+
+    made, given = f"delta.`{tmp_path}/made`", f"delta.`{tmp_path}/given`"
+    classic.sql(f"CREATE TABLE {made} (id BIGINT, other BIGINT) USING delta CLUSTER BY (other, id)")
+    frame = classic.range(3).selectExpr("id", "-id AS other")
+    options = {"cluster_by": "id", "mode": "overwrite"}
+    with caplog.at_level("WARNING"):
+        for _ in range(2):
+            DeltaTableDataSet(f"{tmp_path}/made").save(frame)
+            DeltaTableDataSet(f"{tmp_path}/given", save_args=options).save(frame)
+    assert (clustered(made), clustered(given)) == (["other", "id"], ["id"])
+    assert "cluster" not in caplog.text
+    anew = {"mode": "overwrite", "overwriteSchema": True}
+    with caplog.at_level("WARNING"):
+        DeltaTableDataSet(f"{tmp_path}/made", save_args=anew).save(frame.select("id"))
+    assert "is no longer clustered by other, id" in caplog.text
+    assert DeltaTableDataSet(f"{tmp_path}/made").load().columns == ["id"]
+
+    classic.sql("CREATE TABLE of_clusters (id BIGINT, other BIGINT) USING delta CLUSTER BY (id)")
+    try:
+        SparkTableDataSet("of_clusters", write_mode="overwrite", file_format="delta").save(frame)
+        assert clustered("of_clusters") == ["id"]
+    finally:
+        classic.sql("DROP TABLE of_clusters")
 
 
 def test_a_node_reads_what_has_changed_since_it_last_ran_well(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.datasets.spark.commits import earlier_saves
+from sparkpipe.datasets.spark.definitions import keeping_clustering
 from sparkpipe.datasets.spark.listing import matching
 from sparkpipe.datasets.spark.paths import is_glob, local_path
 from sparkpipe.errors import DataSetError
@@ -156,6 +157,16 @@ def write_batch(
     """
     # By these Spark's own sink of Delta tells batches, too: a stream may go from one to the other.
     given = {**options, "txnAppId": once[0], "txnVersion": str(once[1])}
+    if mode == "overwrite":
+        with keeping_clustering(batch.sparkSession, table):
+            _write_to(batch, table, path, mode, given)
+    else:
+        _write_to(batch, table, path, mode, given)
+
+
+def _write_to(
+    batch: DataFrame, table: str, path: str | None, mode: str, given: Mapping[str, Any]
+) -> None:
     if path is None:
         # As an overwrite of a table by its name makes it anew, its rows are replaced.
         if mode == "overwrite" and batch.sparkSession.catalog.tableExists(table):

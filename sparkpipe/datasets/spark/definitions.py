@@ -7,7 +7,8 @@ gone, unless they are given again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -144,6 +145,37 @@ def definition_at(session: SparkSession, path: str) -> Definition | None:
         return None
     comments = {one.name.lower(): str(one.metadata.get("comment") or "") for one in fields}
     return Definition(partitions=list(row[0]), comments=comments)
+
+
+@contextmanager
+def keeping_clustering(session: SparkSession, table: str) -> Iterator[None]:
+    """Within it a Delta table is overwritten, and stays clustered as it is.
+
+    An overwrite by a frame leaves no clustering, whatever the writer was given.
+
+    Args:
+        session: The session.
+        table: The name of the table in SQL.
+    """
+    clustered = _clustering_of(session, table)
+    yield
+    if not clustered or _clustering_of(session, table) == clustered:
+        return
+    try:
+        session.sql(f"ALTER TABLE {table} CLUSTER BY ({', '.join(map(quoted, clustered))})")
+    except Exception as exc:
+        by, why = ", ".join(clustered), str(exc).partition("\n")[0]
+        _logger.warning("The table %s is no longer clustered by %s: %s", table, by, why)
+
+
+def _clustering_of(session: SparkSession, table: str) -> list[str]:
+    try:
+        described = session.sql(f"DESCRIBE DETAIL {table}").select("clusteringColumns")
+        (row,) = described.collect()
+    except Exception as exc:  # there is none, or an older Delta, which clusters none
+        _logger.debug("No clustering of %s is known: %s", table, exc)
+        return []
+    return [*(row[0] or ())]
 
 
 def _part_of(heading: str) -> str:

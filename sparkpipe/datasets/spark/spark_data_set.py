@@ -14,6 +14,7 @@ from sparkpipe.datasets.spark.asked import Asked
 from sparkpipe.datasets.spark.commits import marked, writer_options
 from sparkpipe.datasets.spark.definitions import (
     definition_at,
+    keeping_clustering,
     kept_partitions,
     with_comments,
 )
@@ -318,9 +319,13 @@ class SparkDataSet(AbstractVersionedDataSet):
                 data = with_comments(data, found)
                 options["partitionBy"] = kept_partitions(found, given, data.columns) or None
         write = partial(data.write.save, path, self._file_format, **options)
-        if self._is_delta and str(options["mode"]).lower() == "append":
+        mode = str(options["mode"]).lower() if self._is_delta else ""
+        if mode == "append":
             append(write)
-        else:
+            return
+        is_whole = mode == "overwrite" and self._version is None
+        table = f"delta.{quoted(path)}"
+        with keeping_clustering(data.sparkSession, table) if is_whole else nullcontext():
             write()
 
     @staticmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +13,7 @@ from sparkpipe.datasets.spark.commits import marked, writer_options
 from sparkpipe.datasets.spark.creation import make_or_compare, take_creation
 from sparkpipe.datasets.spark.definitions import (
     Definition,
+    keeping_clustering,
     kept_partitions,
     read_definition,
     restore,
@@ -370,7 +371,9 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
         write = partial(writer.saveAsTable, (table or self._table).sql, **options)
         if self._is_delta and mode == "append":
             append(write)
-        else:
+            return
+        name = (table or self._table).sql
+        with keeping_clustering(frame.sparkSession, name) if whole else nullcontext():
             write()
 
     def _upsert(self, frame: DataFrame, found: Definition) -> None:
