@@ -107,7 +107,9 @@ def _end_after_grace(reader: socket.socket, writer: socket.socket, ending: Endin
     processes = sys.modules.get("multiprocessing")
     for worker in processes.active_children() if processes is not None else ():
         worker.kill()
-    # What is to be removed at the end of the process, such as temporary folders, is.
+    # What is to be removed at the end of the process, such as temporary folders, is. What else runs
+    # then may meet the main thread, which is ending too: of that nobody needs to know.
+    sys.unraisablehook = lambda _: None
     cleaning = threading.Thread(target=atexit._run_exitfuncs, daemon=True)
     cleaning.start()
     cleaning.join(_CLEANING_SECONDS)

@@ -8,6 +8,7 @@ large is told once, for the nodes wait while it is written and read.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -146,7 +147,17 @@ _NEW_SECONDS = 60
 
 @contextmanager
 def _removed_at_end(store: FileStore) -> Iterator[None]:
-    """Remove the files of a run, also where an interrupt comes in the middle of that."""
+    """Remove the files of a run, also where an interrupt comes in the middle of that.
+
+    A process that does not wait for what still runs removes them by its exit functions.
+    """
+    process = os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == process:  # and not a fork of it
+            store.remove_all()
+
+    atexit.register(remove)
     try:
         yield
     finally:
@@ -155,6 +166,7 @@ def _removed_at_end(store: FileStore) -> Iterator[None]:
         except KeyboardInterrupt:
             store.remove_all()
             raise
+        atexit.unregister(remove)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import os
 import pickle
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from multiprocessing import connection
@@ -193,8 +194,10 @@ class _Process:
     def wait(self) -> None:
         """Wait until it has ended, and leave nothing of it behind."""
         if self._process.pid is not None:
+            until = time.monotonic() + _PATIENCE_SECONDS
             self._process.join(_PATIENCE_SECONDS)
-            if self._process.exitcode is None:
+            # Where the whole process ends on a signal, another thread may have taken its end.
+            if self._process.exitcode is None and time.monotonic() >= until:
                 _logger.warning(
                     "A node has left threads in its process that were still at work after %.0f s; "
                     "they were ended with it.",

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from cli_project import ShopProject
@@ -35,6 +36,22 @@ def long():
 def register_pipelines():
     chain = pipeline([node(long, None, "table")])
     return {"chain": chain, "wide": chain + pipeline([node(lambda: 1, None, "other", name="o")])}
+"""
+
+PROCESSES_REGISTRY = """
+import pathlib, time
+from sparkpipe.pipeline import node, pipeline
+
+def large():
+    return "x" * 1_000_000
+
+def long(given):
+    pathlib.Path("started").touch()
+    time.sleep(60)
+
+def register_pipelines():
+    nodes = [node(large, None, "a"), node(long, "a", "b")]
+    return {"__default__": pipeline(nodes)}
 """
 
 SPARK_CATALOG = """
@@ -97,6 +114,23 @@ def test_a_node_that_does_not_stop_holds_nothing_up(
     assert not (shop.path / "data/doubled.json").exists()
     # Told though the process ends while the node is still at work.
     assert f"\nTo continue from there: sparkpipe run --runner {runner} --from-nodes double\n" in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", ["ParallelRunner", "HybridRunner"])
+def test_data_between_processes_is_gone_with_a_run_that_does_not_wait(
+    shop: ShopProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runner: str
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    shop.write("shop/pipeline_registry.py", PROCESSES_REGISTRY)
+    ended, err, seconds = _interrupted(shop, signal.SIGTERM, f"--runner={runner}")
+    assert ended == 143, err
+    assert seconds < SOON
+    assert "Traceback" not in err
+    assert "after 30 s" not in err
+    assert [one for one in temporary.rglob("*") if one.is_file()] == []
 
 
 def test_who_is_asked_to_end_says_how_to_continue_and_why_there(shop: ShopProject) -> None:
