@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -157,10 +157,8 @@ def write_batch(
     """
     # By these Spark's own sink of Delta tells batches, too: a stream may go from one to the other.
     given = {**options, "txnAppId": once[0], "txnVersion": str(once[1])}
-    if mode == "overwrite":
-        with keeping_clustering(batch.sparkSession, table):
-            _write_to(batch, table, path, mode, given)
-    else:
+    is_whole = mode == "overwrite"
+    with keeping_clustering(batch.sparkSession, table) if is_whole else nullcontext():
         _write_to(batch, table, path, mode, given)
 
 
