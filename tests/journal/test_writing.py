@@ -393,7 +393,7 @@ def test_a_store_gets_segments_and_at_the_end_one_file(store: str) -> None:
 
     def look(xs: Any) -> Any:
         for _ in range(100):  # a thread writes
-            if Journal(store).names():
+            if any(Journal(store).runs()):  # the file may be open only
                 break
             import time
 

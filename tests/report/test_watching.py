@@ -46,6 +46,12 @@ def events() -> list[Event]:
     ]
 
 
+def wait_for_record(path: str) -> None:
+    """Wait for the thread that writes at an address: it may have opened the file only."""
+    while not any(Journal(path).runs()):
+        time.sleep(0.001)
+
+
 def watch(
     path: str, then: Callable[[str], None] = lambda line: None, **options: float
 ) -> tuple[RunRecord, list[str]]:
@@ -67,8 +73,7 @@ def test_nodes_are_told_as_they_end_until_the_run_has_ended(tmp_path: Path, plac
     writer.on_event(started())
     first, *left = events()
     writer.on_event(first)
-    while place == "address" and not Journal(path).names():
-        time.sleep(0.001)  # a thread writes there
+    wait_for_record(path)
 
     def go_on(line: str) -> None:
         for event in left[:2]:
@@ -115,8 +120,7 @@ def test_silence_is_death_only_where_nobody_can_tell(tmp_path: Path) -> None:
     path = f"memory://{tmp_path}"
     writer = JournalWriter(path)
     writer.on_event(started())
-    while not Journal(path).names():
-        time.sleep(0.001)
+    wait_for_record(path)
 
     record, _ = watch(path, silence=0.01)
 
