@@ -28,10 +28,10 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
 from sparkpipe.errors import first_line
-from sparkpipe.spark_jobs import SparkJob
 
 if TYPE_CHECKING:
     from sparkpipe.plan import Plan
+    from sparkpipe.spark_jobs import SparkJob
 
 _logger = logging.getLogger(__name__)
 

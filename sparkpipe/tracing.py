@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
+# Entered for each node: it keeps nothing, so one will do.
+_NOTHING = nullcontext()
+
+
 @runtime_checkable
 class Traces(Protocol):
     """Who traces a run."""
@@ -62,8 +66,8 @@ def headers_of(node: str) -> Mapping[str, str]:
 
 def within_span_of(node: str) -> AbstractContextManager[None]:
     """Let spans that are made within it have the span of a node as their parent."""
-    headers = headers_of(node)
-    return _attached(headers) if headers else nullcontext()
+    headers = {} if _traces.get() is None else headers_of(node)
+    return _attached(headers) if headers else _NOTHING
 
 
 @contextmanager

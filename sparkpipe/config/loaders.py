@@ -14,9 +14,10 @@ from sparkpipe.config.files import find_files, is_folder, names_of_folders, read
 from sparkpipe.config.interpolation import Sources, has_interpolation, interpolated
 from sparkpipe.config.params import merged
 from sparkpipe.errors import ConfigError, did_you_mean
-from sparkpipe.slices import Choice, Steps, read_steps
 from sparkpipe.slices.asking import known_step
+from sparkpipe.slices.declaring import read_steps
 from sparkpipe.slices.marks import mark_of
+from sparkpipe.slices.steps import Choice, Steps
 
 _ENVIRONMENT = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 

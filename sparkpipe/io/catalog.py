@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from sparkpipe.errors import (
@@ -19,7 +19,7 @@ from sparkpipe.io.declared import is_confirmable, problems_of
 from sparkpipe.io.entries import DataSetsByName, Entry, PatternEntries, names_matching
 from sparkpipe.io.factory import has_versions
 from sparkpipe.io.for_run import at_asked_version
-from sparkpipe.io.lending import lending
+from sparkpipe.io.lending import lent
 from sparkpipe.io.memory import MemoryDataSet
 from sparkpipe.io.messages import describe_data_set, kind_of, name_error
 from sparkpipe.io.patterns import filled, is_pattern
@@ -71,7 +71,7 @@ class DataCatalog:
                 save_version or generate_timestamp(),
                 {},
             )
-        self._scope: Callable[[], AbstractContextManager[object]] = nullcontext
+        self._scope: Callable[[], AbstractContextManager[object]] | None = None
         self.add_all(data_sets or {})
         self.add_feed_dict(feed_dict or {})
 
@@ -212,15 +212,18 @@ class DataCatalog:
     def unchosen_slices(self, name: str) -> tuple[str, ...]:
         """Return the names of the slices on which a data set depends and which are not chosen."""
         found = self._entry(name)
-        if isinstance(found, UnchosenSlice):
-            return (found.name,)
-        return found.slices if isinstance(found, Entry) else ()
+        if isinstance(found, Entry):
+            return found.slices
+        return (found.name,) if isinstance(found, UnchosenSlice) else ()
 
-    def _refuse_unchosen(self, name: str) -> None:
-        """Refuse to load or save what lies somewhere else for each slice, and none is chosen."""
-        if slices := self.unchosen_slices(name):
+    def _chosen(self, name: str) -> Any:
+        """Return a data set; refuse what lies somewhere else for each slice, and none is chosen."""
+        data_set = self[name]
+        is_made = dict.get(self._data_sets, name) is not data_set  # of an entry
+        if (is_made or type(data_set) is UnchosenSlice) and (slices := self.unchosen_slices(name)):
             where = self._origin(name)
             raise unchosen(f"Data set '{name}'{where and f' ({where})'}", slices)
+        return data_set
 
     def problems(self, names: Iterable[str] | None = None) -> list[str]:
         """Return what is known to be wrong with data sets before anything is loaded.
@@ -229,7 +232,7 @@ class DataCatalog:
             names: Data sets to look at; by default all, and the patterns.
         """
         # What a data set needs may depend on the session's Spark.
-        with self._scope(), lending(self):
+        with lent(self, self._scope):
             return self._find_problems(names)
 
     def _find_problems(self, names: Iterable[str] | None) -> list[str]:
@@ -280,7 +283,7 @@ class DataCatalog:
 
     def _entry(self, name: str) -> Any:
         """Return the data set of a name, or the entry that makes it; None if there is none."""
-        found = self._data_sets.raw(name)
+        found = dict.get(self._data_sets, name)  # its own 'get' makes data sets of entries
         if found is None and self._patterned is not None:
             return self._patterned.entry(name)
         return found
@@ -303,14 +306,13 @@ class DataCatalog:
             DataSetNotFoundError: There is no such data set.
             DataSetError: It cannot be loaded.
         """
-        data_set = self[name]
-        self._refuse_unchosen(name)
+        data_set = self._chosen(name)
         if version is not None:
             data_set = at_asked_version(name, data_set, version)
         if _logger.isEnabledFor(logging.INFO):
             _logger.info("Loading data from '%s' (%s)...", name, kind_of(data_set))
         try:
-            with self._scope(), lending(self):
+            with lent(self, self._scope):
                 return data_set.load()
         except Exception as exc:
             raise name_error(
@@ -324,12 +326,11 @@ class DataCatalog:
             DataSetNotFoundError: There is no such data set.
             DataSetError: It cannot be saved.
         """
-        data_set = self[name]
-        self._refuse_unchosen(name)
+        data_set = self._chosen(name)
         if _logger.isEnabledFor(logging.INFO):
             _logger.info("Saving data to '%s' (%s)...", name, kind_of(data_set))
         try:
-            with self._scope(), lending(self):
+            with lent(self, self._scope):
                 data_set.save(data)
         except Exception as exc:
             raise name_error(
@@ -340,12 +341,11 @@ class DataCatalog:
         """Whether a data set is in the catalog and has data; a warning if it cannot tell."""
         if name not in self:
             return False
-        data_set = self[name]
-        self._refuse_unchosen(name)
+        data_set = self._chosen(name)
         if not hasattr(data_set, "exists"):
             _logger.warning("'%s' (%s) has no 'exists'.", name, kind_of(data_set))
             return False
-        with self._scope():
+        with lent(self, self._scope):
             return bool(data_set.exists())
 
     def release(self, name: str) -> None:
@@ -447,7 +447,7 @@ class DataCatalog:
         other = self.shallow_copy()
         other._data_sets = DataSetsByName(data_sets)
         other._origins, other._layers, other._patterned = {}, {}, None
-        other._scope = nullcontext
+        other._scope = None
         return other
 
     def __getitem__(self, name: str) -> Any:

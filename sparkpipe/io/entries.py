@@ -77,10 +77,6 @@ class DataSetsByName(dict[str, Any]):
     Whoever looks into it, as hooks written for Kedro do, gets data sets.
     """
 
-    def raw(self, name: object) -> Any:
-        """Return a data set, or the entry that makes it; None if there is none."""
-        return super().get(name, None)  # type: ignore[call-overload]
-
     def kind_of_problem(self) -> type[DataSetError]:
         """Return the error for entries that are not possible: Kedro's, where credentials lack."""
         for name in self:

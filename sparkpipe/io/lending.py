@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -22,6 +24,21 @@ class lending:  # noqa: N801 - it is used like a function
 
     def __exit__(self, *_: object) -> None:
         _catalog.reset(self._token)
+
+
+def lent(
+    catalog: Any, scope: Callable[[], AbstractContextManager[object]] | None
+) -> AbstractContextManager[None]:
+    """Do so in the scope of a session, if there is one."""
+    return lending(catalog) if scope is None else _lent_within(catalog, scope)
+
+
+@contextmanager
+def _lent_within(
+    catalog: Any, scope: Callable[[], AbstractContextManager[object]]
+) -> Iterator[None]:
+    with scope(), lending(catalog):
+        yield
 
 
 def lent_catalog() -> Any:

@@ -9,8 +9,6 @@ from pathlib import Path
 from sparkpipe.errors import PipelineError, report
 from sparkpipe.pipeline.node import Node
 from sparkpipe.pipeline.transcoding import strip_transcoding
-from sparkpipe.sql import SqlQuery, read_query
-from sparkpipe.sql.files import read_file
 
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 
@@ -72,6 +70,8 @@ def sql_node(
             f"A SQL node has one output, not {outputs!r}.",
             hint="Write outputs='...', and a node for each result.",
         )
+    from sparkpipe.sql import read_query  # who has no such node need not wait for it
+
     text, file = _text_of(path, query)
     stem = Path(file).stem if file else strip_transcoding(outputs)
     function, problems = read_query(
@@ -104,6 +104,8 @@ def _text_of(path: str | Path | None, query: str | None) -> tuple[str, str]:
     if query is not None:
         return query, ""
     assert path is not None
+    from sparkpipe.sql.files import read_file
+
     return read_file(path)
 
 
@@ -113,6 +115,8 @@ def places_of_inputs(nodes: Iterable[Node]) -> dict[str, str]:
     Args:
         nodes: The nodes, SQL nodes among them.
     """
+    from sparkpipe.sql import SqlQuery
+
     places: dict[str, str] = {}
     for node in nodes:
         if isinstance(node.func, SqlQuery):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from sparkpipe.io.files import split_protocol
 from sparkpipe.io.unchosen import UnchosenSlice
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.schemas.reading import path_of
-from sparkpipe.slices import read_steps
+from sparkpipe.slices.declaring import read_steps
 from sparkpipe.slices.marks import PREFIX
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class ProjectContext:
 
     # Set by the session; a class of a project's own has a constructor that does not take them.
     _catalog_class: type[DataCatalog] = DataCatalog
-    _scope: Callable[[], AbstractContextManager[object]] = staticmethod(nullcontext)
+    _scope: Callable[[], AbstractContextManager[object]] | None = None
 
     def __init__(
         self,

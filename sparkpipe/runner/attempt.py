@@ -20,28 +20,27 @@ from sparkpipe.errors import (
     first_line,
 )
 from sparkpipe.events import CheckReport, DataSetReport, Direction, observing_only
-from sparkpipe.hooks import checked_replacement
 from sparkpipe.io.columns import columns_of, columns_of_lazy
 from sparkpipe.io.core import is_spark_frame, reason_of
 from sparkpipe.io.declared import is_memory_only, location_of, state_of, state_to_load, unwrapped
 from sparkpipe.io.facts import gathering
 from sparkpipe.io.for_run import forget
 from sparkpipe.io.messages import as_shown, describe_data_set, kind_of
-from sparkpipe.io.origins import Origins, trace_origins
 from sparkpipe.io.working import working_for
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.checks import with_checks_of
 from sparkpipe.runner.failure import node_failure
 from sparkpipe.runner.progress import Held, Progress
 from sparkpipe.spark.failures import NodeStopped
-from sparkpipe.spark.jobs.done import SparkWork
-from sparkpipe.spark.jobs.run import NodeJobs, SparkRun
 from sparkpipe.spark.jobs.values import may_there_be_frames
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from sparkpipe.io import DataCatalog
+    from sparkpipe.io.origins import Origins
+    from sparkpipe.spark.jobs.done import SparkWork
+    from sparkpipe.spark.jobs.run import NodeJobs, SparkRun
 
 _logger = logging.getLogger(__name__)
 
@@ -111,6 +110,8 @@ class Attempt:
     def spark_work(self, since: float) -> SparkWork:
         """Return what Spark has done for the node, in all its attempts, as far as it is known."""
         if self._run is None or self._jobs is None:
+            from sparkpipe.spark.jobs.done import SparkWork
+
             return SparkWork()
         return self._run.progress.work(self._jobs.names.group, since=since)
 
@@ -184,6 +185,8 @@ class Attempt:
         if self._run is not None and self._run.is_ending:
             raise NodeStopped  # what it would save nobody would read in this run
         if hook is not None:
+            from sparkpipe.hooks import checked_replacement
+
             for replaced in hook.before_node_run(inputs=inputs, **self._context):
                 inputs.update(checked_replacement(replaced, node.input_names))
         if self._given is not None and may_there_be_frames():
@@ -340,6 +343,8 @@ class Attempt:
     def _save_outputs(self, outputs: dict[str, Any], describe: Callable[[str], None]) -> None:
         run = self._run
         if self._given:  # before a frame is cut off from what it was made of
+            from sparkpipe.io.origins import trace_origins
+
             # Of several chunks, the first one.
             new = {name: data for name, data in outputs.items() if name not in self._origins}
             self._origins |= trace_origins(new, self._given)

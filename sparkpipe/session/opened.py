@@ -29,7 +29,7 @@ from sparkpipe.session.parts import (
     make_session_store,
     read_journal_settings,
 )
-from sparkpipe.slices import Choice
+from sparkpipe.slices.steps import Choice
 from sparkpipe.spark.session import SparkProvider, activated
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +57,10 @@ def _in_package(package: str, path: Path) -> Iterator[Any]:
     """Give where a file of a package would be, in a folder or in an archive."""
     if not package or path.is_absolute():
         return
+    from importlib.resources import files  # it imports much, and few ask for a file
+
     with suppress(ImportError):
-        place = files(package)
+        place: Any = files(package)
         for part in path.parts:
             place = place.joinpath(part)
         yield place

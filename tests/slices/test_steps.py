@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkpipe.errors import ConfigError
-from sparkpipe.slices import combinations, read_asked, read_steps
+from sparkpipe.slices.asking import combinations, read_asked
+from sparkpipe.slices.declaring import read_steps
 from sparkpipe.slices.steps import Step
 
 NOW = datetime(2024, 3, 10, 12, tzinfo=timezone.utc)

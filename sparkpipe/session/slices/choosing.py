@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from sparkpipe.errors import ConfigError
 from sparkpipe.project.context import configuration
 from sparkpipe.session.parts import sister_of
-from sparkpipe.slices import Steps, combinations, read_asked, read_steps
-from sparkpipe.slices.asking import Combination, Given, name_of, texts_of
+from sparkpipe.slices.asking import Combination, Given, combinations, name_of, read_asked, texts_of
+from sparkpipe.slices.declaring import read_steps
+from sparkpipe.slices.steps import Steps
 
 if TYPE_CHECKING:
     from sparkpipe.session.session import Session

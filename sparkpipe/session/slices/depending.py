@@ -14,7 +14,7 @@ from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.node import Node
 from sparkpipe.pipeline.transcoding import strip_transcoding
-from sparkpipe.slices import marks_in
+from sparkpipe.slices.marks import marks_in
 
 # Of an entry, what has no part in the other.
 _OF_SAVES, _OF_LOADS = "save_args", "load_args"

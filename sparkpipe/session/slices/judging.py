@@ -19,8 +19,7 @@ from sparkpipe.session.slices.depending import (
     slices_by_node,
     slices_of_place,
 )
-from sparkpipe.slices import marked, marks_in
-from sparkpipe.slices.marks import PREFIX
+from sparkpipe.slices.marks import PREFIX, marked, marks_in
 
 _REPLACE_WHERE = "replacewhere"
 

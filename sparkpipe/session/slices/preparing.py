@@ -17,8 +17,15 @@ from sparkpipe.session.slices.depending import Stage, find_stages, slices_by_nod
 from sparkpipe.session.slices.judging import find_slice_problems, with_sharing
 from sparkpipe.session.slices.running import SlicedRun
 from sparkpipe.session.slices.states import find_states
-from sparkpipe.slices import Asked, combinations, read_asked
-from sparkpipe.slices.asking import Combination, Given, name_of, texts_of
+from sparkpipe.slices.asking import (
+    Asked,
+    Combination,
+    Given,
+    combinations,
+    name_of,
+    read_asked,
+    texts_of,
+)
 
 if TYPE_CHECKING:
     from sparkpipe.session.session import Session

@@ -20,11 +20,10 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.events import RunDescription
 from sparkpipe.spark.failures import NodeStopped
 from sparkpipe.spark.jobs.pins import Pins
-from sparkpipe.spark.jobs.saves import Saves
 from sparkpipe.spark.jobs.scope import Carrier, JobNames, as_tag, cancel_jobs, carrying
 from sparkpipe.spark.jobs.settings import Settings
 from sparkpipe.spark.jobs.shared_frames import SharedFrames
-from sparkpipe.spark.jobs.values import map_frames
+from sparkpipe.spark.jobs.values import map_frames, may_there_be_frames
 from sparkpipe.spark.jobs.views import Views
 from sparkpipe.spark.storage_levels import STORAGE_LEVELS
 
@@ -37,6 +36,9 @@ _logger = logging.getLogger(__name__)
 
 _CANCEL_SECONDS = 0.2
 _PATIENCE_SECONDS = 2.0
+
+
+_jobs: ContextVar[NodeJobs | None] = ContextVar("_jobs", default=None)
 
 
 class NodeJobs:
@@ -151,6 +153,34 @@ class Flow:
     cut_off: frozenset[str] = frozenset()
 
 
+class _working:  # noqa: N801 - it is used like a function
+    """A node that works for a run."""
+
+    # Each attempt at a node enters one: a generator takes three times as long.
+    __slots__ = ("_jobs", "_run", "_token")
+
+    def __init__(self, run: SparkRun, jobs: NodeJobs) -> None:
+        self._run, self._jobs = run, jobs
+
+    def __enter__(self) -> NodeJobs:
+        self._run.begin(self._jobs)
+        self._token = _jobs.set(self._jobs)
+        return self._jobs
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        jobs = self._jobs
+        try:
+            if kind is None and may_there_be_frames():
+                self._run.watch_settings(jobs.node)  # after a failure nobody may answer any more
+            elif kind is not None and issubclass(kind, KeyboardInterrupt):
+                # This thread's connection to the JVM was interrupted with it: use another one.
+                cancel = jobs.cancel_what_is_left
+                threading.Thread(target=cancel, name="sparkpipe-cancel", daemon=True).start()
+        finally:
+            _jobs.reset(self._token)
+            self._run.end(jobs)
+
+
 class SparkRun:
     """One run.
 
@@ -172,6 +202,10 @@ class SparkRun:
         level: str | None = STORAGE_LEVELS[0],
         description: RunDescription | None = None,
     ) -> None:
+        # Who makes no run need not wait for these.
+        from sparkpipe.spark.jobs.progress import SparkProgress
+        from sparkpipe.spark.jobs.saves import Saves
+
         self.run_id = run_id
         self.description = description or RunDescription()
         self.saves = Saves(run_id, self.description)
@@ -180,8 +214,6 @@ class SparkRun:
         self.pins = Pins()
         self.views = Views()
         self.settings = Settings()
-        from sparkpipe.spark.jobs.progress import SparkProgress
-
         self.progress = SparkProgress(session)
         self._pipeline_name = pipeline_name
         self._find_flow = flow
@@ -207,9 +239,8 @@ class SparkRun:
         """How data goes from node to node."""
         return self._find_flow()
 
-    @contextmanager
-    def node(self, name: str, pool: str | None = None) -> Iterator[NodeJobs]:
-        """Yield the Spark side of a node that runs within the context."""
+    def node(self, name: str, pool: str | None = None) -> AbstractContextManager[NodeJobs]:
+        """Give the Spark side of a node that runs within the context."""
         group = f"{self.run_id}/{name}"
         names = JobNames(
             group,
@@ -217,29 +248,29 @@ class SparkRun:
             f"{self._pipeline_name} · {name}",
             pool,
         )
-        jobs = NodeJobs(names, self.session, self._ended, name)
-        self.progress.watch()
-        self.watch_settings()
+        return _working(self, NodeJobs(names, self.session, self._ended, name))
+
+    def begin(self, jobs: NodeJobs) -> None:
+        """Take note that a node begins.
+
+        Raises:
+            NodeStopped: The run is being cancelled.
+        """
+        if may_there_be_frames():
+            self.progress.watch()
+            self.watch_settings()
         with self._ended:
             # Under the lock of 'cancel', which reaches only what is registered.
             if self.is_ending:
                 raise NodeStopped
             self._nodes.add(jobs)
-        token = _jobs.set(jobs)
-        try:
-            yield jobs
-            self.watch_settings(name)  # not after a failure: nobody may answer any more
-        except KeyboardInterrupt:
-            # The connection of this thread to the JVM was interrupted with it: use another one.
-            cancel = jobs.cancel_what_is_left
-            threading.Thread(target=cancel, name="sparkpipe-cancel", daemon=True).start()
-            raise
-        finally:
-            _jobs.reset(token)
-            with self._ended:
-                jobs.has_ended = True
-                self._nodes.discard(jobs)
-                self._ended.notify_all()
+
+    def end(self, jobs: NodeJobs) -> None:
+        """Take note that a node has ended."""
+        with self._ended:
+            jobs.has_ended = True
+            self._nodes.discard(jobs)
+            self._ended.notify_all()
 
     def watch_settings(self, node: str = "") -> None:
         """Note the settings of the session, if there is one; tell what has changed in a node."""
@@ -388,9 +419,6 @@ def current_task_counts() -> Callable[[Collection[str]], Mapping[str, TaskCounts
     """Return what tells the tasks of job groups of the run that the present thread works for."""
     run = current_run()
     return run.progress.task_counts if run is not None else lambda groups: {}
-
-
-_jobs: ContextVar[NodeJobs | None] = ContextVar("_jobs", default=None)
 
 
 def current_jobs() -> NodeJobs | None:

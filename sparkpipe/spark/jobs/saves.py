@@ -6,7 +6,6 @@ A run that continues another one counts as that one, as long as the node is what
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 from collections import Counter
@@ -236,5 +235,7 @@ def marks_of_batch(found: Iterable[str | None]) -> list[dict[str, Any]]:
 
 
 def _digest(value: Any) -> str:
+    import hashlib  # it loads OpenSSL
+
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]

@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sparkpipe.spark.active import is_connect, is_stopped
 
@@ -32,8 +30,7 @@ _logger = logging.getLogger(__name__)
 SessionGetter = Callable[[], "SparkSession | None"]
 
 
-@dataclass(frozen=True)
-class JobNames:
+class JobNames(NamedTuple):
     """What identifies the jobs of a node.
 
     Attributes:
@@ -167,8 +164,7 @@ def as_tag(text: str) -> str:
 _carrier: ContextVar[Carrier | None] = ContextVar("_carrier", default=None)
 
 
-@contextmanager
-def carrying(names: JobNames, session: SessionGetter, step: str = "") -> Iterator[Carrier]:
+class carrying:  # noqa: N801 - it is used like a function
     """Within it, jobs that this thread starts carry ``names``.
 
     Args:
@@ -176,16 +172,28 @@ def carrying(names: JobNames, session: SessionGetter, step: str = "") -> Iterato
         session: Returns the session if there is one already; must not start one.
         step: The step that they belong to; see :meth:`JobNames.step`.
     """
-    carrier = Carrier(names, step)
-    token = _carrier.set(carrier)
-    try:
-        live = session()
-        if live is not None:
-            carrier.put_on(live)
-        yield carrier
-    finally:
-        _carrier.reset(token)
-        carrier.put_back()
+
+    # Each attempt at a node enters one: a generator takes three times as long.
+    __slots__ = ("_carrier", "_session", "_token")
+
+    def __init__(self, names: JobNames, session: SessionGetter, step: str = "") -> None:
+        self._carrier = Carrier(names, step)
+        self._session = session
+
+    def __enter__(self) -> Carrier:
+        self._token = _carrier.set(self._carrier)
+        try:
+            live = self._session()
+            if live is not None:
+                self._carrier.put_on(live)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self._carrier
+
+    def __exit__(self, *_: object) -> None:
+        _carrier.reset(self._token)
+        self._carrier.put_back()
 
 
 def carry(session: SparkSession) -> None:
