@@ -182,7 +182,18 @@ class IncrementalDataSet(PartitionedDataSet):
         # Not what is there by now: it may have come after the load.
         names = self._partitions() if self._loaded is None else self._loaded
         if names:
-            self._checkpoint.save(names[-1])
+            self._checkpoint.save(self._last_of(names))
+
+    def _last_of(self, names: list[str]) -> str:
+        """Return the name after which none comes: what is compared as numbers is sorted as text."""
+        last = names[-1]
+        try:
+            for name in names:
+                if self._compare(name, last):
+                    last = name
+        except Exception:  # it may compare with no name, but with a checkpoint of another type
+            return names[-1]
+        return last
 
     def _release(self) -> None:
         super()._release()

@@ -27,6 +27,10 @@ def backwards(name: str, checkpoint: str) -> bool:
     return name < checkpoint
 
 
+def by_number(name: str, checkpoint: str) -> bool:
+    return int(name) > int(checkpoint)
+
+
 def test_what_was_confirmed_is_not_loaded_again(folder: str) -> None:
     texts(folder).save({"2026-01": "1", "2026-02": "2"})
     data_set = texts(folder)
@@ -52,6 +56,15 @@ def test_what_came_after_the_load_is_not_confirmed(folder: str) -> None:
     assert texts(folder).load() == {"b": "2"}
     data_set.confirm()
     assert texts(folder).load() == {"b": "2"}
+
+
+def test_confirmed_is_what_comes_last_by_the_function_not_by_the_alphabet(folder: str) -> None:
+    by = {"checkpoint": {"comparison_func": by_number}}
+    texts(folder).save({"9": "nine", "10": "ten"})
+    data_set = texts(folder, **by)
+    assert data_set.load() == {"10": "ten", "9": "nine"}
+    data_set.confirm()
+    assert texts(folder, **by).load() == {}
 
 
 def test_confirming_without_a_load_confirms_all_that_is_there(folder: str) -> None:
