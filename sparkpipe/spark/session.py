@@ -426,16 +426,42 @@ def lend_path(session: Any) -> None:
     context = getattr(session, "_sc", None)
     environment = getattr(context, "environment", None)
     master = str(getattr(context, "master", ""))
-    if not isinstance(environment, dict) or not master.startswith("local["):
+    if not isinstance(environment, dict) or not _has_workers_here(master):
         return
-    given = [sys.prefix, sys.base_prefix]
     own = [
         path
         for path in sys.path
-        if path and "userFiles-" not in path and not any(map(path.startswith, given))
+        if path and "userFiles-" not in path and not _comes_with_python(path)
     ]
     if own:
         environment["PYTHONPATH"] = os.pathsep.join(own)
+
+
+def _has_workers_here(master: str) -> bool:
+    """Whether Spark starts its Python workers on this machine.
+
+    >>> [_has_workers_here(m) for m in ("local", "local[2]", "local-cluster[2,1,512]", "yarn")]
+    [True, True, True, False]
+    """
+    return master == "local" or master.startswith(("local[", "local-cluster["))
+
+
+def _comes_with_python(path: str) -> bool:
+    """Whether any Python of this environment has a folder on its path: of modules or packages.
+
+    What merely lies below the environment, as /usr/src/app does for Python in /usr, is not so.
+    """
+    from sysconfig import get_path
+
+    folder = Path(path)
+    if not any(map(folder.is_relative_to, (sys.prefix, sys.base_prefix))):
+        return False
+    known = ("stdlib", "platstdlib", "scripts")
+    return (
+        folder.suffix == ".zip"
+        or not {"site-packages", "dist-packages"}.isdisjoint(folder.parts)
+        or any(folder.is_relative_to(get_path(name)) for name in known)
+    )
 
 
 def _stop(session: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 import textwrap
 from pathlib import Path
 from types import SimpleNamespace
@@ -61,15 +62,30 @@ def test_nobody_stops_a_session_that_somebody_else_has_made() -> None:
     assert not users.leave(first)
 
 
-@pytest.mark.parametrize(("master", "lent"), [("local[2]", True), ("spark://there:7077", False)])
-def test_workers_of_this_machine_import_what_this_process_can(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, master: str, lent: bool
-) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path))
+def lent(master: str = "local[2]") -> list[str]:
+    """Return what the Python workers of a session find on their path."""
     context = SimpleNamespace(environment={}, master=master)
     lend_path(SimpleNamespace(_sc=context))
-    paths = context.environment.get("PYTHONPATH", "").split(os.pathsep)
-    assert (str(tmp_path) in paths) is lent
+    return context.environment.get("PYTHONPATH", "").split(os.pathsep)
+
+
+@pytest.mark.parametrize("master", ["local", "local[2]", "local-cluster[2,1,512]"])
+def test_workers_of_this_machine_import_what_this_process_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, master: str
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert str(tmp_path) in lent(master)
+    assert str(tmp_path) not in lent("spark://there:7077")
+
+
+@pytest.mark.parametrize("project", [f"{sys.prefix}/src/app", f"{sys.prefix}-of-mine/src"])
+def test_they_do_where_the_project_lies_below_python_or_is_named_like_it(
+    monkeypatch: pytest.MonkeyPatch, project: str
+) -> None:
+    monkeypatch.syspath_prepend(project)
+    assert project in lent()
+    assert not [path for path in lent() if "site-packages" in path or path.endswith(".zip")]
+    assert sysconfig.get_path("stdlib") not in lent()
 
 
 @pytest.mark.spark
