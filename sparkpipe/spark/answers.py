@@ -23,12 +23,13 @@ from typing import Any
 
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.jobs.run import adopt, current_jobs, current_run
-from sparkpipe.spark.jobs.views import with_own_views
+from sparkpipe.spark.jobs.views import view_statement, with_own_views
 
 # Where the classes lie whose methods are replaced. Some are imported by the first frame only.
 _MODULES = (
     *("pyspark.sql.session", "pyspark.sql.connect.session", "pyspark.sql.dataframe"),
     *("pyspark.sql.classic.dataframe", "pyspark.sql.connect.dataframe"),
+    *("pyspark.sql.readwriter", "pyspark.sql.connect.readwriter"),
 )
 _DONE = "_sparkpipe_original"
 
@@ -100,10 +101,14 @@ def _answer() -> None:
         if found is not None:
             _replace(found, "sql", _sql)
             _replace(found, "table", _table)
+    for name in ("pyspark.sql.readwriter", "pyspark.sql.connect.readwriter"):
+        reader = getattr(sys.modules.get(name), "DataFrameReader", None)
+        if reader is not None:
+            _replace(reader, "table", _table)
     for name in ("sql.classic.dataframe", "sql.connect.dataframe", "sql.dataframe"):
         frame = getattr(sys.modules.get(f"pyspark.{name}"), "DataFrame", None)
         if frame is not None:
-            for method in ("createOrReplaceTempView", "createTempView"):
+            for method in ("createOrReplaceTempView", "createTempView", "registerTempTable"):
                 _replace(frame, method, _make_view)
 
 
@@ -202,25 +207,41 @@ def _make_view(original: Callable[[str], None], frame: Any, name: str) -> None:
     if run is None or jobs is None or ours or _is_itself.get():
         original(name)
     else:
-        run.views.make(jobs, name, frame, original, is_late=is_connect(frame.sparkSession))
+        again = functools.partial(_make_again, frame)
+        is_late = is_connect(frame.sparkSession)
+        run.views.make(jobs, name, functools.partial(original, name), again, is_late=is_late)
 
 
 def _sql(original: Callable[..., Any], session: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
     run, jobs = current_run(), current_jobs()
     if run is None or jobs is None or not isinstance(query, str):
         return original(query, *args, **kwargs)
-    with run.views.own(jobs, query, _make_again) as views:
-        found = original(with_own_views(query, views), *args, **kwargs)
+    with run.views.own(jobs, query) as views:
+        text = with_own_views(query, views)
+        call = functools.partial(original, text, *args, **kwargs)
+        made = view_statement(text)
+        if made is None:
+            found = call()
+        else:
+            is_late = is_connect(session)
+            found = run.views.make(
+                jobs,
+                made.name,
+                call,
+                lambda name: original(made.under(name), *args, **kwargs),
+                is_late=is_late,
+                query="" if is_late else text,  # there, other names stand for its views
+            )
     if _WRITES.match(query):
         run.pins.forget()
     return found
 
 
-def _table(original: Callable[[str], Any], session: Any, name: Any) -> Any:
+def _table(original: Callable[[str], Any], reader: Any, name: Any) -> Any:
     run, jobs = current_run(), current_jobs()
     if run is None or jobs is None or not isinstance(name, str):
         return original(name)
-    with run.views.own(jobs, name, _make_again) as views:
+    with run.views.own(jobs, name) as views:
         own = views.get(name.lower())
         return original(own.unique).alias(name) if own and own.unique else original(name)
 

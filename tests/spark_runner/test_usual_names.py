@@ -15,6 +15,8 @@ from sparkpipe.runner import AbstractRunner, SequentialRunner, ThreadRunner
 from sparkpipe.spark.session import SparkProvider, activated, get_spark
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyspark.sql import DataFrame, SparkSession
 
 pytestmark = [pytest.mark.spark, pytest.mark.session]
@@ -99,6 +101,92 @@ def test_temporary_views_of_one_name_do_not_mix(
     )
     out = runner.run(pipe, DataCatalog(feed_dict={f"n{n}": n for n in range(3)}))
     assert out == {"found": [0, 1, 2]}
+
+
+def _make_by_query(session: SparkSession, number: int) -> None:
+    session.sql(f"CREATE OR REPLACE TEMP VIEW made AS SELECT {number} AS id")
+
+
+def _make_by_two(session: SparkSession, number: int) -> None:
+    session.range(number, number + 1).createOrReplaceTempView("inside")
+    session.sql("CREATE OR REPLACE TEMPORARY VIEW `made` AS SELECT id FROM inside")
+
+
+def _make_of_frame(session: SparkSession, number: int) -> None:
+    session.range(number, number + 1).createOrReplaceTempView("made")
+
+
+@pytest.mark.parametrize("make", [_make_by_query, _make_by_two, _make_of_frame])
+@pytest.mark.parametrize("how", ["sql", "table", "read.table"])
+def test_nor_do_those_that_a_query_makes_or_a_reader_reads(
+    session: SparkSession,
+    runner: AbstractRunner,
+    make: Callable[[SparkSession, int], None],
+    how: str,
+) -> None:
+    barrier = threading.Barrier(2 if isinstance(runner, ThreadRunner) else 1)
+
+    def part(number: int) -> DataFrame:
+        make(session, number)
+        barrier.wait(30)
+        if how == "sql":
+            return session.sql("SELECT id FROM made")
+        return session.table("made") if how == "table" else session.read.table("made")
+
+    pipe = pipeline(
+        [
+            *[node(part, f"n{n}", f"part{n}", name=f"part{n}") for n in range(2)],
+            node(lambda a, b: [a.first()[0], b.first()[0]], ["part0", "part1"], "found"),
+        ]
+    )
+    out = runner.run(pipe, DataCatalog(feed_dict={"n0": 0, "n1": 1}))
+    assert out == {"found": [0, 1]}
+
+
+def test_a_view_of_a_view_means_that_of_its_node_where_only_one_has_it(
+    session: SparkSession, runner: AbstractRunner
+) -> None:
+    barrier = threading.Barrier(2 if isinstance(runner, ThreadRunner) else 1)
+
+    def around(number: int) -> DataFrame:
+        _make_by_two(session, number)
+        barrier.wait(30)
+        barrier.wait(30)
+        return session.sql("SELECT id FROM made")
+
+    def only_inside(number: int) -> int:
+        barrier.wait(30)
+        session.range(number, number + 1).createOrReplaceTempView("inside")
+        barrier.wait(30)
+        return number
+
+    pipe = pipeline(
+        [
+            node(around, "n0", "part", name="a"),
+            node(only_inside, "n1", "done", name="b"),
+            node(lambda part, _: part.first()[0], ["part", "done"], "found"),
+        ]
+    )
+    assert runner.run(pipe, DataCatalog(feed_dict={"n0": 0, "n1": 1})) == {"found": 0}
+
+
+def test_a_view_of_a_query_shows_what_its_node_adds_to_the_table(
+    session: SparkSession, runner: AbstractRunner
+) -> None:
+    def add(number: int) -> int:
+        table = f"added_{number}"
+        session.sql(f"DROP TABLE IF EXISTS {table}")
+        session.sql(f"CREATE TABLE {table} USING parquet AS SELECT 1 AS id")
+        session.sql(f"CREATE OR REPLACE TEMP VIEW shown AS SELECT id FROM {table}")
+        before = session.sql("SELECT id FROM shown").count()
+        session.sql(f"INSERT INTO {table} VALUES (2)")
+        found = before * 10 + session.sql("SELECT id FROM shown").count()
+        session.sql(f"DROP TABLE {table}")
+        return found
+
+    pipe = pipeline([node(add, f"n{n}", f"found{n}", name=f"add{n}") for n in range(2)])
+    out = runner.run(pipe, DataCatalog(feed_dict={"n0": 0, "n1": 1}))
+    assert out == {"found0": 12, "found1": 12}
 
 
 def test_a_view_that_its_node_drops_is_read_nevertheless(session: SparkSession) -> None:
