@@ -2,9 +2,9 @@
 
 ``SparkSession.builder.getOrCreate()``, ``SparkSession.getActiveSession()`` and
 ``SparkContext.getOrCreate()`` know nothing of a run: they start a Spark of their own, without the
-project's settings, or find none in a thread. And a thread that a node starts has nothing of what
-its node carries. Here these few functions are put in front of pyspark's own, once for a process;
-outside of runs they do what pyspark does.
+project's settings, or find none in a thread. And a thread that a node starts, or a pool that it
+asks, has nothing of what its node carries. Here these few functions are put in front of pyspark's
+own, once for a process; outside of runs they do what pyspark does.
 """
 
 from __future__ import annotations
@@ -27,9 +27,12 @@ from sparkpipe.spark.jobs.views import view_statement, with_own_views
 
 # Where the classes lie whose methods are replaced. Some are imported by the first frame only.
 _MODULES = (
+    "concurrent.futures.thread",
     *("pyspark.sql.session", "pyspark.sql.connect.session", "pyspark.sql.dataframe"),
     *("pyspark.sql.classic.dataframe", "pyspark.sql.connect.dataframe"),
     *("pyspark.sql.readwriter", "pyspark.sql.connect.readwriter"),
+    *("pyspark.sql.udf", "pyspark.sql.connect.udf"),
+    *("pyspark.sql.catalog", "pyspark.sql.connect.catalog"),
 )
 _DONE = "_sparkpipe_original"
 
@@ -88,6 +91,9 @@ class _AfterImport(MetaPathFinder):
 
 
 def _answer() -> None:
+    pool = getattr(sys.modules.get("concurrent.futures.thread"), "ThreadPoolExecutor", None)
+    if pool is not None:
+        _replace(pool, "submit", _submit_for_node)
     session = getattr(sys.modules.get("pyspark.sql.session"), "SparkSession", None)
     if session is None:  # not imported, or another thread is importing it
         return
@@ -99,28 +105,49 @@ def _answer() -> None:
     for name in ("pyspark.sql.session", "pyspark.sql.connect.session"):
         found = getattr(sys.modules.get(name), "SparkSession", None)
         if found is not None:
-            _replace(found, "sql", _sql)
-            _replace(found, "table", _table)
+            _replace(found, "sql", _sql, first="sqlQuery")
+            _replace(found, "table", _table, first="tableName")
     for name in ("pyspark.sql.readwriter", "pyspark.sql.connect.readwriter"):
         reader = getattr(sys.modules.get(name), "DataFrameReader", None)
         if reader is not None:
-            _replace(reader, "table", _table)
+            _replace(reader, "table", _table, first="tableName")
+    for where in ("sql", "sql.connect"):
+        functions = getattr(sys.modules.get(f"pyspark.{where}.udf"), "UDFRegistration", None)
+        if functions is not None:
+            for method in ("register", "registerJavaFunction", "registerJavaUDAF"):
+                _replace(functions, method, _register, first="name")
+        catalog = getattr(sys.modules.get(f"pyspark.{where}.catalog"), "Catalog", None)
+        if catalog is not None:
+            _replace(catalog, "setCurrentDatabase", _choose_database, first="dbName")
+            _replace(catalog, "setCurrentCatalog", _choose_database, first="catalogName")
     for name in ("sql.classic.dataframe", "sql.connect.dataframe", "sql.dataframe"):
         frame = getattr(sys.modules.get(f"pyspark.{name}"), "DataFrame", None)
         if frame is not None:
             for method in ("createOrReplaceTempView", "createTempView", "registerTempTable"):
-                _replace(frame, method, _make_view)
+                _replace(frame, method, _make_view, first="name")
 
 
-def _replace(owner: Any, name: str, by: Callable[..., Any], is_of_class: bool = False) -> None:
-    """Put a function in front of a method; it is given the method first."""
+def _replace(
+    owner: Any, name: str, by: Callable[..., Any], is_of_class: bool = False, first: str = ""
+) -> None:
+    """Put a function in front of a method; it is given the method first.
+
+    Args:
+        owner: The class.
+        name: The method.
+        by: The function.
+        is_of_class: Whether it is a class method.
+        first: What the method calls its first argument, if it has one that may be given by name.
+    """
     present = owner.__dict__.get(name)
     if present is None or hasattr(getattr(owner, name), _DONE):
         return
     original = getattr(owner, name)
 
     @functools.wraps(original)
-    def replaced(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def replaced(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if first in kwargs and not args:
+            args = (kwargs.pop(first),)
         bound = original if is_of_class else functools.partial(original, self)
         return by(bound, self, *args, **kwargs)
 
@@ -185,20 +212,36 @@ def _get_context(original: Callable[..., Any], kind: Any, conf: Any = None) -> A
 
 
 def _start_for_node(original: Callable[[], None], thread: threading.Thread) -> None:
-    # Threads of our own are given what they need.
-    of_node = current_jobs() is not None and not thread.name.startswith("sparkpipe-")
-    provider = _provider() if of_node else None
-    if provider is not None:
-        from sparkpipe.spark.session import activate_here
-
-        work = adopt(thread.run)
-
-        def run() -> None:
-            activate_here(provider)
-            work()
-
-        thread.run = run  # type: ignore[method-assign]
+    work = _for_node(thread.run, thread.name)
+    if work is not None:
+        thread.run = work  # type: ignore[method-assign]
     original()
+
+
+def _submit_for_node(
+    original: Callable[..., Any], pool: Any, call: Callable[..., Any], /, *args: Any, **kwargs: Any
+) -> Any:
+    # A pool may outlive the node that has made it, and with it its threads.
+    work = _for_node(functools.partial(call, *args, **kwargs), pool._thread_name_prefix)
+    return original(call, *args, **kwargs) if work is None else original(work)
+
+
+def _for_node(work: Callable[[], Any], thread_name: str) -> Callable[[], Any] | None:
+    """Return what does some work of the present node on another thread; None if there is none."""
+    # Threads of our own are given what they need.
+    of_node = current_jobs() is not None and not thread_name.startswith("sparkpipe-")
+    provider = _provider() if of_node else None
+    if provider is None:
+        return None
+    from sparkpipe.spark.session import activated_here
+
+    adopted = adopt(work)
+
+    def working() -> Any:
+        with activated_here(provider):
+            return adopted()
+
+    return working
 
 
 def _make_view(original: Callable[[str], None], frame: Any, name: str) -> None:
@@ -234,6 +277,7 @@ def _sql(original: Callable[..., Any], session: Any, query: Any, *args: Any, **k
             )
     if _WRITES.match(query):
         run.pins.forget()
+    run.names.note_query(jobs, query, is_late=is_connect(session))
     return found
 
 
@@ -249,3 +293,21 @@ def _table(original: Callable[[str], Any], reader: Any, name: Any) -> Any:
 def _make_again(frame: Any, name: str) -> None:
     with answering_itself():
         frame.createOrReplaceTempView(name)
+
+
+def _register(
+    original: Callable[..., Any], functions: Any, name: str, *args: Any, **kwargs: Any
+) -> Any:
+    found = original(name, *args, **kwargs)
+    run, jobs = current_run(), current_jobs()
+    if run is not None and jobs is not None:
+        meaning = next(iter((*args, *kwargs.values())))
+        run.names.note_function(jobs, name, meaning, is_late=is_connect(functions.sparkSession))
+    return found
+
+
+def _choose_database(original: Callable[[str], None], catalog: Any, name: str) -> None:
+    original(name)
+    run, jobs = current_run(), current_jobs()
+    if run is not None and jobs is not None:
+        run.names.note_database(jobs, name, is_late=is_connect(catalog._sparkSession))

@@ -334,9 +334,14 @@ def activated(provider: SparkProvider) -> Iterator[SparkProvider]:
         _provider.reset(token)
 
 
-def activate_here(provider: SparkProvider) -> None:
-    """Let :func:`get_spark` give the session of ``provider`` on a thread of its own."""
-    _provider.set(provider)
+@contextmanager
+def activated_here(provider: SparkProvider) -> Iterator[None]:
+    """Within it, :func:`get_spark` gives the session of ``provider`` on a thread of its own."""
+    token = _provider.set(provider)
+    try:
+        yield
+    finally:
+        _provider.reset(token)
 
 
 def current_provider() -> SparkProvider | None:

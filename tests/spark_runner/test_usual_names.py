@@ -45,6 +45,55 @@ def test_a_node_and_its_threads_find_the_session_of_the_run(
     assert runner.run(pipe, DataCatalog()) == {"a": [True] * 6, "b": [True] * 6}
 
 
+def test_a_pool_works_for_the_node_that_asks_it_also_if_another_one_has_made_it(
+    session: SparkSession, runner: AbstractRunner
+) -> None:
+    barrier = threading.Barrier(2 if isinstance(runner, ThreadRunner) else 1)
+    pool = ThreadPoolExecutor(1)
+
+    def count(number: int) -> int:
+        pool.submit(len, "").result()  # the first one starts its thread
+        session.range(number).createOrReplaceTempView("pooled")
+        barrier.wait(30)
+        return pool.submit(lambda: session.table("pooled").count()).result()
+
+    pipe = pipeline([node(count, f"n{n}", f"found{n}", name=f"count{n}") for n in range(2)])
+    with pool:
+        out = runner.run(pipe, DataCatalog(feed_dict={"n0": 3, "n1": 4}))
+        assert out == {"found0": 3, "found1": 4}
+        assert pool.submit(dict, self=1, call=2).result() == {"self": 1, "call": 2}
+
+
+@pytest.mark.classic("only the JVM lists jobs")
+def test_jobs_of_a_pool_carry_the_name_of_the_node_that_asks_it(spark: SparkSession) -> None:
+    pool = ThreadPoolExecutor(1)
+
+    def count(name: str) -> int:
+        return pool.submit(lambda: len(get_spark().range(3).collect()) + len(name)).result()
+
+    pipe = pipeline([node(count, f"in_{name}", name, name=name) for name in "ab"])
+    with activated(SparkProvider(session=spark)), pool:
+        inputs = {"in_a": "a", "in_b": "b"}
+        SequentialRunner().run(pipe, DataCatalog(feed_dict=inputs), session_id="of-pool")
+    assert {job.group for job in jobs(spark, "of-pool")} == {"of-pool/a", "of-pool/b"}
+
+
+def test_arguments_may_be_given_by_their_names(session: SparkSession) -> None:
+    def use() -> list[int]:
+        session.range(3).createOrReplaceTempView(name="by_name")
+        frames = [
+            session.sql(sqlQuery="SELECT * FROM by_name"),
+            session.table(tableName="by_name"),
+            session.read.table(tableName="by_name"),
+        ]
+        session.udf.register(name="as_is", f=lambda x: x, returnType="long")
+        session.catalog.setCurrentDatabase(dbName="default")
+        return [frame.count() for frame in frames]
+
+    pipe = pipeline([node(use, None, "counts")])
+    assert SequentialRunner().run(pipe, DataCatalog()) == {"counts": [3, 3, 3]}
+
+
 def test_options_of_a_builder_are_set_on_the_session(session: SparkSession) -> None:
     from pyspark.sql import SparkSession as Sessions
 
@@ -229,3 +278,61 @@ def test_a_setting_that_a_node_leaves_on_the_session_is_told(
     SequentialRunner().run(pipe, DataCatalog())
     assert caplog.text.count("were changed while node 'changes' ran") == 1
     assert caplog.text.count(key) == 1
+
+
+def _function(number: int) -> Callable[[int], int]:
+    return lambda _: number
+
+
+@pytest.mark.parametrize(
+    ("give", "told"),
+    [
+        (lambda s, n: s.udf.register("price", _function(n), "int"), "functions as 'price'"),
+        (lambda s, n: s.catalog.setCurrentDatabase(f"own_{n}"), "current databases"),
+        (lambda s, n: s.sql(f"USE own_{n}"), "current databases"),
+    ],
+)
+def test_what_nodes_side_by_side_mean_by_one_name_is_told(
+    session: SparkSession,
+    caplog: pytest.LogCaptureFixture,
+    give: Callable[[SparkSession, int], object],
+    told: str,
+) -> None:
+    def run(numbers: tuple[int, int]) -> str:
+        barrier = threading.Barrier(2)
+
+        def use(number: int) -> int:
+            give(session, number)
+            barrier.wait(30)
+            return number
+
+        caplog.clear()
+        pipe = pipeline([node(use, f"n{n}", f"out{n}", name=f"use{n}") for n in range(2)])
+        feed = {"n0": numbers[0], "n1": numbers[1]}
+        ThreadRunner(max_workers=2).run(pipe, DataCatalog(feed_dict=feed))
+        return caplog.text
+
+    for number in range(2):
+        session.sql(f"CREATE DATABASE IF NOT EXISTS own_{number}")
+    try:
+        assert run((0, 1)).count(told) == 1
+        assert told not in run((1, 1))
+    finally:
+        session.catalog.setCurrentDatabase("default")
+        for number in range(2):
+            session.sql(f"DROP DATABASE own_{number}")
+
+
+@pytest.mark.classic("there, names are looked up when a query runs")
+def test_nodes_one_after_the_other_may_give_a_name_anew(
+    spark: SparkSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    def use(number: int) -> DataFrame:
+        spark.udf.register("priced", _function(number), "int")
+        return spark.sql("SELECT priced(1) AS price")
+
+    pipe = pipeline([node(use, f"n{n}", f"out{n}", name=f"use{n}") for n in range(2)])
+    with activated(SparkProvider(session=spark)):
+        out = SequentialRunner().run(pipe, DataCatalog(feed_dict={"n0": 0, "n1": 1}))
+        assert [out[f"out{n}"].first()[0] for n in range(2)] == [0, 1]
+    assert "priced" not in caplog.text

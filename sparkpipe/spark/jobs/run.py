@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sparkpipe.events import RunDescription
 from sparkpipe.spark.failures import NodeStopped
@@ -23,6 +23,7 @@ from sparkpipe.spark.jobs.pins import Pins
 from sparkpipe.spark.jobs.scope import Carrier, JobNames, as_tag, cancel_jobs, carrying
 from sparkpipe.spark.jobs.settings import Settings
 from sparkpipe.spark.jobs.shared_frames import SharedFrames
+from sparkpipe.spark.jobs.shared_names import SharedNames
 from sparkpipe.spark.jobs.values import map_frames, may_there_be_frames
 from sparkpipe.spark.jobs.views import Views
 from sparkpipe.spark.storage_levels import STORAGE_LEVELS
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from sparkpipe.spark.jobs.progress import TaskCounts
 
 _logger = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
 
 _CANCEL_SECONDS = 0.2
 _PATIENCE_SECONDS = 2.0
@@ -213,6 +216,7 @@ class SparkRun:
         self.frames = SharedFrames()
         self.pins = Pins()
         self.views = Views()
+        self.names = SharedNames()
         self.settings = Settings()
         self.progress = SparkProgress(session)
         self._pipeline_name = pipeline_name
@@ -340,7 +344,8 @@ class SparkRun:
             cancelling.join(_PATIENCE_SECONDS)  # Spark may be hanging
         self.frames.close()
         self.progress.close()
-        self._find_flow, self.views = Flow, Views()  # what they hold may be large
+        self._find_flow = Flow  # what it and these hold may be large
+        self.views, self.names = Views(), SharedNames()
 
     def share(self, name: str, value: Any, persist: bool | str | None = None) -> Any:
         """Keep frames in memory that more than one node reads; return what a node is to have.
@@ -426,16 +431,21 @@ def current_jobs() -> NodeJobs | None:
     return _jobs.get()
 
 
-def adopt(work: Callable[[], None]) -> Callable[[], None]:
-    """Return what does some work for the present node, on a thread that the node starts."""
+def adopt(work: Callable[[], _Result]) -> Callable[[], _Result]:
+    """Return what does some work for the present node, on a thread that the node starts or asks."""
     run, jobs = current_run(), current_jobs()
     if jobs is None:
         return work
 
-    def working() -> None:
-        _run.set(run)  # a thread begins without them, and ends with them
-        _jobs.set(jobs)
-        with jobs.on_thread():
-            work()
+    def working() -> _Result:
+        if current_jobs() is jobs:  # the node has started the thread itself
+            return work()
+        tokens = _run.set(run), _jobs.set(jobs)
+        try:
+            with jobs.on_thread():
+                return work()
+        finally:
+            _run.reset(tokens[0])
+            _jobs.reset(tokens[1])
 
     return working
