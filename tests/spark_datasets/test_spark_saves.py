@@ -120,6 +120,17 @@ def test_a_frame_without_rows_in_partitions_is_loaded_again(
     assert SequentialRunner().run(steps, catalog) == {"n": (0, ["id", "day"])}
 
 
+def test_columns_of_a_frame_without_rows_are_kept_also_of_json(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    some = session.createDataFrame([(1, "x")], "a INT, b STRING")
+    lines = SparkDataSet(str(tmp_path / "lines"), "json", save_args={"mode": "append"})
+    lines.save(some.limit(0))
+    assert (lines.load().count(), lines.load().columns) == (0, ["a", "b"])
+    lines.save(some.withColumnRenamed("b", "c"))
+    assert (lines.load().count(), lines.load().columns) == (1, ["a", "c"])
+
+
 def test_a_folder_without_data_says_what_it_means(spark: SparkSession, tmp_path: Path) -> None:
     spark.createDataFrame([], "id INT, day STRING").write.partitionBy("day").save(
         str(tmp_path / "t"), "parquet"

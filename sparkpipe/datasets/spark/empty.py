@@ -1,4 +1,4 @@
-"""Frames without rows that are saved in partitions: Spark writes no file, and so no schema."""
+"""Frames without rows: saved in partitions they leave no file, of JSON an empty one: no schema."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ _SCHEMA = "_sparkpipe_schema.json"
 
 
 def keep_schema(folder: Path, frame: DataFrame) -> None:
-    """Note the schema of a frame of which Spark has written no file.
+    """Note the schema of a frame of which Spark has written no file, or empty ones only.
 
     Args:
         folder: Where it was written.
         frame: The frame.
     """
-    for _, folders, names in os.walk(folder):
-        if any(not name.startswith(("_", ".")) for name in names):
+    for inside, folders, names in os.walk(folder):
+        data = [name for name in names if not name.startswith(("_", "."))]
+        if any(Path(inside, name).stat().st_size for name in data):
             return
         folders[:] = [name for name in folders if not name.startswith(("_", "."))]
     folder.mkdir(parents=True, exist_ok=True)

@@ -183,7 +183,9 @@ class SparkDataSet(AbstractVersionedDataSet):
         if missing:
             raise DataSetError(missing)
         try:
-            return self._load_delta(path) if self._is_delta else self._read(path, self._load_args)
+            if self._is_delta:
+                return self._load_delta(path)
+            frame = self._read(path, self._load_args)
         except Exception as exc:
             if not has_no_files(exc):
                 raise
@@ -191,6 +193,10 @@ class SparkDataSet(AbstractVersionedDataSet):
             if empty is None:
                 raise no_files(self._address(path)) from exc
             return empty
+        if self._schema is None and self._file_format.lower() in _UNTYPED and not frame.columns:
+            empty = empty_frame(self._local(path))
+            return frame if empty is None else empty
+        return frame
 
     def load_like(self, data: DataFrame) -> DataFrame:
         """Load what was saved of a frame: its columns need not be sought in all of the files.
