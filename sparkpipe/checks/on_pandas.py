@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.checks import own
 from sparkpipe.checks.findings import MOST_SAMPLES, Finding, failed_names, of_rows
-from sparkpipe.checks.sql_on_pandas import violations
+from sparkpipe.checks.sql_on_pandas import column_called, violations
 from sparkpipe.checks.values import Kind, fitted
 from sparkpipe.checks.words import (
     Accepted,
@@ -103,13 +103,12 @@ def judge(
     problems = column_problems(checks, [str(name) for name in frame.columns])
     if problems:
         raise DataSetError(" ".join(problems))
-    names = {str(name).lower(): name for name in frame.columns}
     now = now or dt.datetime.now(dt.timezone.utc)
     findings: list[Finding] = []
     masks: list[tuple[Check, np.ndarray[Any, Any]]] = []
     for check in checks:
         try:
-            found = _found(check, frame, names, find, rows_before, now)
+            found = _found(check, frame, find, rows_before, now)
         except DataSetError as exc:
             raise DataSetError(f"check '{check.name}': {exc.message}", hint=exc.hint) from exc
         if not isinstance(found, Finding):
@@ -125,13 +124,13 @@ def judge(
 def _found(
     check: Check,
     frame: pd.DataFrame,
-    names: Mapping[str, Any],
     find: Callable[[str], Any],
     rows_before: int | None,
     now: dt.datetime,
 ) -> Finding | np.ndarray[Any, Any]:
     """Return what a check has found, or which rows do not pass."""
-    columns = [_plain(frame[names[name.lower()]]) for name in check.columns]
+    labels = [column_called(name, frame) for name in check.columns]
+    columns = [_plain(frame[label]) for label in labels]
     if isinstance(check, Expression):
         return violations(check.sql, frame)
     if isinstance(check, NotNull):
@@ -141,7 +140,7 @@ def _found(
     if isinstance(check, Accepted):
         return _of_present(columns[0], lambda values, kind: _unknown(values, kind, check))
     if isinstance(check, Unique):
-        keys = frame[[names[name.lower()] for name in check.columns]]
+        keys = frame[labels]
         present = keys.notna().all(axis=1).to_numpy(dtype=bool)
         return _placed(present, keys[present].duplicated(keep=False))
     if isinstance(check, Refers):
@@ -152,6 +151,8 @@ def _found(
         return Finding(check, None, len(frame), told)
     if isinstance(check, Fresh):
         present = columns[0].dropna()
+        if len(present) and _kind_of(present) not in ("date", "time", "instant"):
+            raise DataSetError(f"'{check.column}' holds no dates or times.")
         latest: Any = None if present.empty else present.max()
         at = latest.to_pydatetime() if hasattr(latest, "to_pydatetime") else latest
         return Finding(check, None, len(frame), check.why_not(at, now))
@@ -172,8 +173,16 @@ def _of_function(check: Function, frame: pd.DataFrame) -> Finding | np.ndarray[A
 
     if not isinstance(given, pd.Series) or len(given) != len(frame):
         raise DataSetError(own.wrong_result(check, given))
+    if not given.index.equals(frame.index) and _is_of_same(given.index, frame.index):
+        given = given.reindex(frame.index)  # rows were put in another order
     present = given.notna().to_numpy(dtype=bool)
     return _placed(present, ~given[present].astype(bool))
+
+
+def _is_of_same(labels: pd.Index[Any], others: pd.Index[Any]) -> bool:
+    """Whether two indexes name the same rows, each of them once."""
+    are_unique = bool(labels.is_unique and others.is_unique)
+    return are_unique and labels.sort_values().equals(others.sort_values())
 
 
 def _plain(column: Any) -> pd.Series[Any]:
@@ -238,7 +247,7 @@ def _column_of(data: Any, check: Refers) -> Iterable[Any]:
     names = {str(name).lower(): name for name in getattr(data, "columns", ())}
     if check.to.lower() not in names:
         raise DataSetError(f"'{check.data_set}' has no column '{check.to}'.")
-    name = names[check.to.lower()]
+    name = check.to if check.to in names.values() else names[check.to.lower()]
     if is_spark_frame(data):
         data = data.select(f"`{name}`").distinct().toPandas()
     values: Iterable[Any] = data[name].dropna()

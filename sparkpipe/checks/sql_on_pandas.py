@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError, did_you_mean, first_line
 from sparkpipe.io.importing import missing_packages
+from sparkpipe.sql.on_duckdb import SETTINGS
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
 _NEEDED = ("duckdb", "sqlglot", "pyarrow")
+# The number of a row; no column of a user's is called so.
+_ROW = "number of the row"
 
 
 def sql_problems(sql: str) -> list[str]:
@@ -77,21 +81,12 @@ def violations(sql: str, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     if missing:
         raise DataSetError(f"{missing[0]} It judges SQL expressions over frames of pandas.")
     import duckdb
-    import pyarrow as pa
+    import numpy as np
 
-    by_name = {str(name).lower(): name for name in frame.columns}
-    used = []
-    for name in columns_of(sql):
-        if name.lower() not in by_name:
-            hint = did_you_mean(name, map(str, frame.columns))
-            raise DataSetError(f"there is no column '{name}' in {sql!r}.", hint=hint)
-        used.append(by_name[name.lower()])
-    # A constant needs a column, too, that says how many rows there are.
-    needed = frame[used] if used else frame.iloc[:, :1]
-    table = _without_zones(pa.Table.from_pandas(needed, preserve_index=False))
+    table = _table(sql, frame)
     translated = _translated(sql)
-    query = f"SELECT coalesce(NOT ({translated}), false) AS bad FROM checked"  # noqa: S608 - parsed
-    with duckdb.connect(":memory:") as connection:
+    query = f'SELECT "{_ROW}" AS row, coalesce(NOT ({translated}), false) AS bad FROM checked'  # noqa: S608 - parsed
+    with duckdb.connect(":memory:", config=SETTINGS) as connection:
         connection.register("checked", table)
         try:
             kind = str(connection.sql(f"SELECT ({translated}) FROM checked").types[0])  # noqa: S608
@@ -100,8 +95,64 @@ def violations(sql: str, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
             result = connection.sql(query).to_arrow_table()
         except duckdb.Error as exc:
             raise DataSetError(f"{sql!r} is not possible: {first_line(str(exc))}") from exc
-    bad: np.ndarray[Any, Any] = result.column("bad").to_numpy()
+    if len(result) != len(frame):
+        raise DataSetError(
+            f"{sql!r} is not possible: it has {len(result)} results for {len(frame)} rows."
+        )
+    # Windows and sub-queries give rows in an order of their own.
+    bad = np.zeros(len(frame), dtype=bool)
+    bad[result.column("row").to_numpy()] = result.column("bad").to_numpy()
     return bad
+
+
+def column_called(name: str, frame: pd.DataFrame) -> Any:
+    """Return the label of a column; its case counts only where two differ by nothing else.
+
+    Args:
+        name: What it is called in a check.
+        frame: The frame.
+
+    Raises:
+        DataSetError: There is none, or more than one.
+    """
+    labels = [label for label in frame.columns if str(label).lower() == name.lower()]
+    found = [label for label in labels if str(label) == name] or labels
+    if not found:
+        raise DataSetError(
+            f"there is no column '{name}'.", hint=did_you_mean(name, map(str, frame.columns))
+        )
+    if len(found) > 1:
+        raise DataSetError(f"there is more than one column '{name}'.")
+    return found[0]
+
+
+def _table(sql: str, frame: pd.DataFrame) -> Any:
+    """Return the columns of a frame that an expression reads, with the numbers of the rows."""
+    import numpy as np
+    import pyarrow as pa
+
+    try:
+        used = [*dict.fromkeys(column_called(name, frame) for name in columns_of(sql))]
+    except DataSetError as exc:
+        raise DataSetError(f"{exc.message[:-1]} in {sql!r}.", hint=exc.hint) from exc
+    _refuse_twins(sql, [str(label) for label in used])
+    try:
+        table = _without_zones(pa.Table.from_pandas(frame[used], preserve_index=False))
+    except (pa.ArrowException, TypeError, ValueError) as exc:  # values of several types in a column
+        raise DataSetError(f"{sql!r} is not possible: {first_line(str(exc))}") from exc
+    # Also where no column is read: then the table alone has no rows.
+    rows = pa.array(np.arange(len(frame)))
+    return pa.table([*table.columns, rows], names=[*table.column_names, _ROW])
+
+
+def _refuse_twins(sql: str, names: Sequence[str]) -> None:
+    by_case: dict[str, str] = {}
+    for name in names:
+        other = by_case.setdefault(name.lower(), name)
+        if other != name:
+            raise DataSetError(
+                f"{sql!r} is not possible: SQL takes '{other}' and '{name}' for one."
+            )
 
 
 def _translated(sql: str) -> str:

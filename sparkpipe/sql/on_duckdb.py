@@ -11,7 +11,7 @@ from sparkpipe.spark.jobs.values import is_frame
 from sparkpipe.sql.kinds import is_arrow, is_pandas
 
 #: What a query reads stands in its text: neither variables of Python nor files by themselves.
-_SETTINGS: dict[str, Any] = {
+SETTINGS: dict[str, Any] = {
     "python_enable_replacements": "false",
     "enable_external_access": "false",
 }
@@ -41,7 +41,7 @@ def run_on_duckdb(
             "The engine duckdb needs the package duckdb, which is not installed.",
             hint="Install it with: pip install 'sparkpipe[duckdb]'",
         ) from exc
-    with duckdb.connect(":memory:", config=_SETTINGS) as connection:
+    with duckdb.connect(":memory:", config=SETTINGS) as connection:
         with suppress(duckdb.Error):  # not every build of it knows time zones
             connection.execute("SET TimeZone = 'UTC'")
         for key, table in tables.items():

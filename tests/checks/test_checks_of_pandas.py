@@ -291,3 +291,59 @@ def test_a_model_of_pandera_judges(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "1 failures: fare: greater_than_or_equal_to(0)" in told
     assert "is no model or schema" in failure(tmp_path, [{"pandera": "rules.nonsense"}])
     save(tmp_path, [{"pandera": "rules.Trips"}], TRIPS[TRIPS["fare"] > 0])
+
+
+@pytest.mark.parametrize(
+    ("sql", "kept"),
+    [
+        ("row_number() over (order by fare) <= 2", [2, 3]),
+        ("fare in (select min(fare) from checked)", [3]),
+        ("lag(fare, 1, 0) over (order by id desc) < 2", [2, 4]),
+    ],
+)
+def test_what_an_expression_says_of_a_row_is_taken_for_that_row(
+    tmp_path: Path, sql: str, kept: list[int]
+) -> None:
+    data = pd.DataFrame({"id": [1, 2, 3, 4], "fare": [9, 2, 1, 5]}, index=[7, 7, 1, 0])
+    catalog, _ = save(tmp_path, [{"check": sql, "on_fail": "drop"}], data)
+    assert [*catalog.load("trips")["id"]] == kept
+
+
+def test_rows_that_a_rule_has_put_in_another_order_are_found_again(tmp_path: Path) -> None:
+    data = pd.DataFrame({"id": [1, 2, 3], "fare": [9, 2, 1]})
+    catalog, _ = save(tmp_path, [{"function": "rules.is_among_cheapest", "on_fail": "drop"}], data)
+    assert [*catalog.load("trips")["id"]] == [2, 3]
+
+
+def test_an_expression_of_all_rows_is_refused(tmp_path: Path) -> None:
+    for sql in ("count(*) > 9", "fare > 1 or sum(fare) > 1"):
+        assert f"'{sql}' is not possible" in failure(tmp_path, [{"check": sql, "on_fail": "warn"}])
+
+
+def test_columns_that_differ_by_case_alone_are_told_apart(tmp_path: Path) -> None:
+    data = pd.DataFrame([[1, -1, 1], [2, 1, -1]], columns=["id", "fare", "FARE"])
+    for check in ({"check": "fare > 0"}, {"between": {"fare": [0, 9]}}):
+        catalog, _ = save(tmp_path, [{**check, "on_fail": "drop"}], data)
+        assert [*catalog.load("trips")["id"]] == [2]
+        (tmp_path / "trips.csv").unlink()
+    told = failure(tmp_path, [{"check": "fare > 0 or FARE > 0"}], data)
+    assert "SQL takes 'fare' and 'FARE' for one" in told
+    assert "there is more than one column 'Fare'" in failure(tmp_path, [{"not_null": "Fare"}], data)
+    catalog, _ = save(tmp_path, [{"check": "Fare > 0 and FARE < 6", "on_fail": "drop"}])
+    assert [*catalog.load("trips")["id"]] == [1, 3]
+
+
+def test_what_cannot_be_judged_is_told_with_its_check(tmp_path: Path) -> None:
+    data = pd.DataFrame({"day": ["2026-03-01"], "mixed": [object()]})
+    told = failure(tmp_path, [{"fresh": {"day": "2 days"}}], data)
+    assert "check 'fresh day': 'day' holds no dates or times" in told
+    assert "check 'mixed > 1': 'mixed > 1' is not possible" in failure(
+        tmp_path, [{"check": "mixed > 1"}], data
+    )
+    save(tmp_path, [{"check": "1 = 1"}], data)  # of which no column is read
+
+
+def test_an_expression_reads_no_files(tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("x\n1\n")
+    sql = f"id in (select 1 from read_csv('{tmp_path}/other.csv'))"
+    assert "is not possible" in failure(tmp_path, [{"check": sql}])
