@@ -17,7 +17,7 @@ from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import target_of
 from sparkpipe.pipeline import Pipeline, node
-from sparkpipe.runner import ParallelRunner, SequentialRunner
+from sparkpipe.runner import ParallelRunner, SequentialRunner, ThreadRunner
 
 TABLE = pd.DataFrame({"name": ["é", "b"], "n": [1, 2]})
 SECRET = "hunter2"
@@ -47,12 +47,26 @@ def test_table_that_is_there_is_replaced_or_added_to_only_if_asked(shop: dict[st
     assert len(SQLTableDataSet("orders", shop).load()) == 2
 
 
-def test_failed_save_leaves_the_table(shop: dict[str, Any]) -> None:
+@pytest.mark.parametrize("if_exists", ["append", "replace"])
+def test_failed_save_leaves_the_table(shop: dict[str, Any], if_exists: str) -> None:
     SQLTableDataSet("orders", shop).save(TABLE)
     odd = pd.DataFrame({"name": ["a", {1}], "n": [1, 2]})
     with pytest.raises(DataSetError):
-        SQLTableDataSet("orders", shop, save_args={"if_exists": "append"}).save(odd)
+        SQLTableDataSet("orders", shop, save_args={"if_exists": if_exists}).save(odd)
     assert_frame_equal(SQLTableDataSet("orders", shop).load(), TABLE)
+    with pytest.raises(DataSetError):
+        SQLTableDataSet("returns", shop).save(odd)
+    assert not SQLTableDataSet("returns", shop).exists()
+
+
+def test_nodes_side_by_side_save_to_one_database(shop: dict[str, Any]) -> None:
+    names = [f"t{number}" for number in range(6)]
+    replacing = {"if_exists": "replace"}
+    for _ in range(2):
+        catalog = DataCatalog({n: SQLTableDataSet(n, shop, save_args=replacing) for n in names})
+        nodes = [node(lambda: TABLE, None, name, name=name) for name in names]
+        ThreadRunner(max_workers=6).run(Pipeline(nodes), catalog)
+        assert [len(catalog.load(name)) for name in names] == [len(TABLE)] * len(names)
 
 
 def test_options_reach_pandas(shop: dict[str, Any]) -> None:

@@ -169,7 +169,7 @@ class SQLTableDataSet(SQLDataSet):
 
     def _save(self, data: Any) -> None:
         check_frame(data, self, "to_sql")
-        with self._hiding_password(), self._engine.begin() as connection:
+        with self._hiding_password(), self._transaction() as connection:
             if self._save_args["if_exists"] == "fail" and self._is_there(connection, "save"):
                 raise DataSetError(
                     f"the table {self._table_name} is there already.",
@@ -177,6 +177,16 @@ class SQLTableDataSet(SQLDataSet):
                 )
             data.to_sql(self._table_name, connection, **self._save_args)
         facts.note(rows=len(data))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._engine.begin() as connection:
+            driver: Any = connection.connection.dbapi_connection
+            # Python's sqlite3 begins none before a table is dropped or made. One that is to write
+            # at once waits for others, where one that has read fails.
+            if connection.dialect.driver == "pysqlite" and not driver.in_transaction:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
 
     def _exists(self) -> bool:
         with self._hiding_password(), self._connect() as connection:
