@@ -11,10 +11,17 @@ import ast
 import builtins
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from collections.abc import Callable, Iterable, Mapping
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
+from sparkpipe.journal.compiled import (
+    bytecode_of,
+    held_by,
+    methods_in,
+    module_of,
+    names_outside,
+)
 from sparkpipe.journal.digests import NotPlain, digest_of_text, digest_of_value
 from sparkpipe.journal.modules import (
     OwnModules,
@@ -185,7 +192,7 @@ class CodeReader:
         return sorted(
             f"{name} {self._followed(value, piece)}"
             for name, value in vars(thing).items()
-            if not name.startswith("__") and _plain_method(value) is None
+            if not name.startswith("__") and not methods_in(value)
         )
 
     def _instance(self, value: Any, needing: _Piece, is_called: bool) -> str:
@@ -206,7 +213,7 @@ class CodeReader:
         return f"{told} {self._value(state, needing)}"
 
     def _function(self, func: FunctionType, needing: _Piece, is_called: bool = False) -> str:
-        module = _module_of(func)
+        module = module_of(func)
         if not self._own.has(module, func.__code__.co_filename):
             inner = [self._token(one, needing) for one in self._own_inside(func)]
             return " ".join([_installed(func, is_called), *inner])
@@ -227,14 +234,14 @@ class CodeReader:
         to_visit: list[Any] = [func]
         while to_visit:
             outer = to_visit.pop()
-            held = [*_held(outer)]
+            held = [*held_by(outer)]
             # Such as the functions for types that ``functools.singledispatch`` keeps.
             held += [one for kept in held if type(kept) is dict for one in kept.values()]
             for inner in (getattr(outer, "__wrapped__", None), *held):
                 if id(inner) in seen or not isinstance(inner, (FunctionType, type)):
                     continue
                 seen.add(id(inner))
-                if self._own.has(_module_of(inner)):
+                if self._own.has(module_of(inner)):
                     found.append(inner)
                 elif isinstance(inner, FunctionType):
                     to_visit.append(inner)
@@ -270,15 +277,15 @@ class CodeReader:
         piece.place = f"{shown_file(str(scope.get('__name__')), code.co_filename)}:{line}"
         told = []
         if source is not None and found:
-            read = frozenset(_outside(code))
+            read = frozenset(names_outside(code))
             for definition in found:
                 written = source.written(definition)
                 names = {name for name in written.names if name.partition(".")[0] in read}
                 told += [written.text, *self._names(names | written.outer, scope, piece)]
                 told += self._imports(written, scope, piece)
         else:
-            told += [_bytecode(code), *self._names(_outside(code), scope, piece)]
-        told += [self._value(inner, piece) for inner in _held(func)]
+            told += [bytecode_of(code), *self._names(names_outside(code), scope, piece)]
+        told += [self._value(inner, piece) for inner in held_by(func)]
         told.append(self._value((func.__defaults__, func.__kwdefaults__), piece))
         told += self._attributes(func, piece)
         wrapped = getattr(func, "__wrapped__", None)
@@ -289,7 +296,7 @@ class CodeReader:
     def _read_class(self, kind: type, piece: _Piece) -> None:
         self._kept.append(kind)
         scope = contents_of(kind.__module__)
-        methods = [m for m in map(_plain_method, vars(kind).values()) if m is not None]
+        methods = [method for value in vars(kind).values() for method in methods_in(value)]
         file = str(scope.get("__file__") or "")
         if not file:  # a cell of a notebook
             file = next((m.__code__.co_filename for m in methods), "")
@@ -308,11 +315,30 @@ class CodeReader:
             written = source.written(definition)
             told += [written.text, *self._names(written.names | written.outer, scope, piece)]
             told += self._imports(written, scope, piece)
-            told += [self._value(inner, piece) for method in own for inner in _held(method)]
+            told += [self._value(inner, piece) for method in own for inner in held_by(method)]
+            told += self._given_later(methods, definition, file, piece)
         else:
             told += [f"{method.__name__} {self._function(method, piece)}" for method in methods]
         told += self._attributes(kind, piece)
         piece.digest = digest_of_text(*told)
+
+    def _given_later(
+        self, methods: Iterable[FunctionType], written: ast.ClassDef, file: str, piece: _Piece
+    ) -> list[str]:
+        """Follow methods that do not stand in the class: ``Trips.clean = clean``."""
+        first = min([written.lineno, *(one.lineno for one in written.decorator_list)])
+        lines = range(first, (written.end_lineno or written.lineno) + 1)
+        told = []
+        for method in methods:
+            code = method.__code__
+            if code.co_filename == file and code.co_firstlineno in lines:
+                continue
+            # What a decorator of the standard library makes of the class has no source.
+            has_source = self._source(code.co_filename, method.__globals__) is not None
+            is_own = has_source and self._own.has(module_of(method), code.co_filename)
+            if is_own or self._own_inside(method):
+                told.append(self._function(method, piece))
+        return sorted(told)
 
     def _read_module(self, module: str, piece: _Piece) -> None:
         file = file_of(module)
@@ -424,51 +450,6 @@ def _joined(pieces: list[_Piece]) -> Part:
     if len(pieces) == 1:
         return Part(pieces[0].digest, pieces[0].place)
     return Part(digest_of_text(*sorted(one.digest for one in pieces)), pieces[0].place)
-
-
-def _held(func: FunctionType) -> Iterator[Any]:
-    """Give what a function keeps of the function around it."""
-    for cell in func.__closure__ or ():
-        try:
-            yield cell.cell_contents
-        except ValueError:  # nothing yet
-            continue
-
-
-def _module_of(thing: FunctionType | type) -> str:
-    """Return the module in which a function or class was written, whatever it says of itself."""
-    if isinstance(thing, FunctionType):
-        return str(thing.__globals__.get("__name__", thing.__module__))
-    return thing.__module__
-
-
-def _plain_method(value: Any) -> FunctionType | None:
-    """Return the function of a method or property; None for all else."""
-    if isinstance(value, property):
-        value = value.fget
-    elif isinstance(value, functools.cached_property):
-        value = value.func
-    value = getattr(value, "__func__", value)  # of a class method
-    return value if isinstance(value, FunctionType) else None
-
-
-def _outside(code: CodeType) -> Iterator[str]:
-    """Give the names that code reads outside of itself, and those of attributes."""
-    yield from code.co_names
-    for const in code.co_consts:
-        if isinstance(const, CodeType):
-            yield from _outside(const)
-
-
-def _bytecode(code: CodeType) -> str:
-    """Return what code does, where its source cannot be read."""
-    consts = [_bytecode(one) if isinstance(one, CodeType) else _told(one) for one in code.co_consts]
-    names = (code.co_names, code.co_varnames, code.co_freevars)
-    return f"{sys.version_info[:2]} {code.co_code.hex()} {consts} {names}"
-
-
-def _told(const: Any) -> str:
-    return digest_of_value(const, repr)
 
 
 def _name_of(thing: Any) -> str:

@@ -400,6 +400,25 @@ def test_a_node_of_a_module_that_is_no_more_than_a_name_is_read() -> None:
             "limit = 2",
         ),
         (
+            "class C:\n    def run(self):\n        return 1\n\ndef run(self):\n    return 2\n\n"
+            "C.run = run\n\ndef f(a):\n    return C().run()\n",
+            "return 2",
+            "return 3",
+        ),
+        (
+            "class C:\n    pass\n\nC.run = staticmethod(lambda x: x + 1)\n\n"
+            "def f(a):\n    return C.run(a)\n",
+            "x + 1",
+            "x + 2",
+        ),
+        (
+            "class C:\n    pass\n\ndef put(self, x):\n    self.x = x + 1\n\n"
+            "C.x1 = property(None, put)\n\n"
+            "def f(a):\n    c = C()\n    c.x1 = a\n    return c.x\n",
+            "x + 1",
+            "x + 2",
+        ),
+        (
             """
             class Step:
                 registry = {}
