@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from sparkpipe.errors import PipelineError
+from sparkpipe.errors import PipelineError, first_line
 from sparkpipe.spark.jobs.values import is_frame
 from sparkpipe.sql.kinds import is_arrow, is_pandas
 
@@ -15,6 +15,9 @@ SETTINGS: dict[str, Any] = {
     "python_enable_replacements": "false",
     "enable_external_access": "false",
 }
+
+# Floats, in which pandas keeps whole numbers beside nulls, hold each of them up to here.
+_MOST_OF_FLOATS = 2**53
 
 
 def run_on_duckdb(
@@ -50,7 +53,7 @@ def run_on_duckdb(
         rows = _with_usual_numbers(found).to_arrow_table()
     if tables and all(map(is_arrow, tables.values())):
         return rows
-    return rows.to_pandas()
+    return _as_pandas(rows)
 
 
 def _arrow(key: str, table: Any, called: Callable[[str], str]) -> Any:
@@ -59,13 +62,36 @@ def _arrow(key: str, table: Any, called: Callable[[str], str]) -> Any:
     if is_pandas(table):
         import pyarrow
 
-        return pyarrow.Table.from_pandas(table, preserve_index=False)
+        try:
+            return pyarrow.Table.from_pandas(table, preserve_index=False)
+        except (pyarrow.ArrowException, TypeError, ValueError) as exc:
+            # Values of several types in a column, for one.
+            raise PipelineError(
+                f"The table {called(key)} cannot be read by DuckDB: {first_line(str(exc))}"
+            ) from exc
     hint = "It reads frames of pandas and tables of Arrow."
     if is_frame(table):
         hint += " Read the data set by an entry of pandas, or leave out engine='duckdb'."
     raise PipelineError(
         f"The table {called(key)} is a {type(table).__name__}, which DuckDB cannot read.", hint=hint
     )
+
+
+def _as_pandas(rows: Any) -> Any:
+    """Return a table as a frame of pandas, whose floats must not stand for longer numbers."""
+    import pandas
+    import pyarrow
+    from pyarrow import compute
+
+    frame = rows.to_pandas()
+    for place, column in enumerate(rows.columns):
+        if not column.null_count or not pyarrow.types.is_integer(column.type):
+            continue
+        bounds = compute.min_max(column).as_py()
+        if any(abs(bound) > _MOST_OF_FLOATS for bound in bounds.values() if bound is not None):
+            kind = "UInt64" if pyarrow.types.is_unsigned_integer(column.type) else "Int64"
+            frame.isetitem(place, pandas.array(column.to_pylist(), dtype=kind))
+    return frame
 
 
 def _with_usual_numbers(found: Any) -> Any:

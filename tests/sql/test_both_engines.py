@@ -195,3 +195,17 @@ def test_duckdb_beside_itself() -> None:
 def test_a_percentile_lies_between_rows_as_on_spark() -> None:
     made = sql_node(query="select percentile(n, 0.25) as q from t", outputs="x", engine="duckdb")
     assert made.run({"t": pd.DataFrame({"n": [1, 2, 3, 4]})})["x"]["q"][0] == 1.75
+
+
+def test_long_numbers_beside_nulls_stay_what_they_are() -> None:
+    ids = pd.array([2**53 + 1, None, -(2**62) - 1], dtype="Int64")
+    made = sql_node(query="select id, id % 7 as small from t", outputs="x", engine="duckdb")
+    found = made.run({"t": pd.DataFrame({"id": ids})})["x"]
+    assert [None if pd.isna(one) else int(one) for one in found["id"]] == [*ids[:1], None, ids[2]]
+    assert str(found["small"].dtype) == "float64"  # as ever where nothing is lost
+
+
+def test_a_table_that_duckdb_cannot_be_given_is_told_with_its_place() -> None:
+    made = sql_node(query="select a from t", outputs="x", engine="duckdb")
+    with pytest.raises(PipelineError, match=r"'t' \(the query 'x':1:15\) cannot be read by DuckDB"):
+        made.run({"t": pd.DataFrame({"a": ["x", 1]})})
