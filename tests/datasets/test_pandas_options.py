@@ -43,6 +43,26 @@ def test_mode_a_appends(
     assert declared.save_effect(catalog["x"]) == "append"
 
 
+@pytest.mark.parametrize("folder", ["", "memory://"])
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_rows_are_added_to_a_csv_file_without_the_names_of_columns(
+    tmp_path: Path, folder: str, ending: str
+) -> None:
+    place = {"filepath": f"{folder}{tmp_path}/new/data.csv{ending}"}
+    catalog = catalog_of(tmp_path, "CSV", save_args={"mode": "a", "index": False}, **place)
+
+    def chunks() -> Any:
+        yield from (ROW, ROW)
+
+    for _ in range(2):
+        SequentialRunner().run(pipeline([node(chunks, None, "x")]), catalog)
+    assert [*catalog.load("x")["day"]] == [1] * 4
+    said = catalog_of(tmp_path, "CSV", save_args={"mode": "a", "header": True})
+    said.save("x", ROW)
+    said.save("x", ROW)
+    assert (tmp_path / "data").read_text() == "day\n1\nday\n1\n"
+
+
 def test_mode_x_keeps_what_is_there(tmp_path: Path) -> None:
     catalog = catalog_of(tmp_path, "CSV", save_args={"mode": "x"})
     catalog.save("x", ROW)

@@ -57,10 +57,14 @@ class TableDataSet(FileDataSet):
         name = _COMPRESSIONS.get(self._filepath.suffix)
         return {"compression": name} if name else {}
 
+    def _options(self, file: IO[Any]) -> dict[str, Any]:
+        """Return options of a save that those of the entry may replace."""
+        return {}
+
     def _write(self, file: IO[Any], data: Any) -> None:
         method = f"to_{self._FORMAT}"
         check_frame(data, self, method)
-        options = {**self._compression(), **self._save_args}
+        options = {**self._compression(), **self._options(file), **self._save_args}
         if "mode" in options:  # whether there are bytes or text in the file, it sees for itself
             options["mode"] = _letter(options["mode"])
         getattr(data, method)(file, **options)
@@ -89,6 +93,11 @@ class CSVDataSet(TableDataSet):
 
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"index": False}
     _FORMAT = "csv"
+
+    def _options(self, file: IO[Any]) -> dict[str, Any]:
+        # Names of columns among the rows would be read as a row.
+        has_rows = self._save_mode().startswith("a") and file.tell() > 0
+        return {"header": False} if has_rows else {}
 
 
 class JSONDataSet(TableDataSet):
