@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from sparkpipe.checks import own, quarantine
-from sparkpipe.checks.findings import Finding, refuse
+from sparkpipe.checks.findings import Finding, no_frame, refuse
 from sparkpipe.checks.parsing import parse_checks, parse_validator
 from sparkpipe.checks.sql_on_pandas import sql_problems
 from sparkpipe.checks.words import (
@@ -31,21 +31,18 @@ from sparkpipe.io.declared import (
     is_single_process,
     is_stream,
     is_whole_or_nothing,
-    location_of,
     save_effect,
-    saves_once,
-    target_of,
+    unwrapped,
 )
 from sparkpipe.io.delegating import DelegatingDataSet
 from sparkpipe.io.facts import note_checks, noted_rows
 from sparkpipe.io.for_run import of_run
 from sparkpipe.io.kinds import is_pandas_frame, is_spark_frame
 from sparkpipe.io.lending import lending, lent_catalog
+from sparkpipe.io.partitioned import PartitionedDataSet
 from sparkpipe.io.wrapper import WrapperDataSet
 
 _logger = logging.getLogger(__name__)
-
-_GIVE_FRAME = "Give the node's result as a frame, or use 'validator'."
 
 
 def with_checks(
@@ -182,7 +179,7 @@ class CheckedDataSet(DelegatingDataSet):
 
             return judge_spark(data, self.checks, find, self._rows_before)
         if not is_pandas_frame(data):
-            raise DataSetError(_no_frame(data), hint=_GIVE_FRAME)
+            raise no_frame(data)
         from sparkpipe.checks.on_pandas import judge
 
         return judge(data, self.checks, find, self._rows_before)
@@ -210,13 +207,19 @@ class CheckedDataSet(DelegatingDataSet):
         if not self.checks:
             self._dataset.save(data)
         elif isinstance(data, dict):
-            self._dataset.save({name: self._part("save", one) for name, one in data.items()})
+            with ExitStack() as kept:  # until all partitions are saved
+
+                def judged(frame: Any) -> Any:
+                    return kept.enter_context(self._judged_spark(frame, "save"))
+
+                parts = {name: self._part("save", one, judged) for name, one in data.items()}
+                self._dataset.save(parts)
         elif is_spark_frame(data):
             self._save_spark(data)
         elif is_pandas_frame(data):
             self._dataset.save(self._judged_pandas(data, "save"))
         else:
-            raise DataSetError(_no_frame(data), hint=_GIVE_FRAME)
+            raise no_frame(data)
 
     def _save_spark(self, frame: Any) -> None:
         if frame.isStreaming:
@@ -290,6 +293,8 @@ class CheckedDataSet(DelegatingDataSet):
         """Whether the write of a Spark frame can judge it: by the rows, one time, or not at all."""
         if save_effect(self._dataset) == "merge" or is_memory_only(self._dataset):
             return False  # it reads the frame more than once, or later
+        if isinstance(unwrapped(self._dataset), PartitionedDataSet):
+            return False  # a partition that is made when it is saved is judged in between
         must_hold = any(check.on_fail == "fail" for check in self.checks)
         if must_hold and not is_whole_or_nothing(self._dataset):
             return False
@@ -317,10 +322,8 @@ class CheckedDataSet(DelegatingDataSet):
         if not self.checks or not self._judges_loads or self._is_saved_elsewhere:
             return data
         if isinstance(data, dict):
-            return {name: self._part("load", one) for name, one in data.items()}
-        if is_spark_frame(data):
-            return self._loaded_spark(data)
-        return self._judged_pandas(data, "load") if is_pandas_frame(data) else data
+            return {n: self._part("load", one, self._loaded_spark) for n, one in data.items()}
+        return self._part("load", data, self._loaded_spark)
 
     def _loaded_spark(self, frame: Any) -> Any:
         from sparkpipe.checks.on_spark import flag
@@ -353,14 +356,20 @@ class CheckedDataSet(DelegatingDataSet):
 
     # Judging
 
-    def _part(self, direction: Direction, data: Any) -> Any:
-        """Return a partition, or what gives one, judged by itself."""
+    def _part(self, direction: Direction, data: Any, judge_spark: Callable[[Any], Any]) -> Any:
+        """Return a frame, or what gives one, judged by itself."""
+        if is_spark_frame(data):
+            return judge_spark(data)
         if is_pandas_frame(data):
             return self._judged_pandas(data, direction)
-        return partial(self._called, direction, data) if callable(data) else data
+        if callable(data):
+            return partial(self._called, direction, data, judge_spark)
+        raise no_frame(data)
 
-    def _called(self, direction: Direction, load: Callable[[], Any]) -> Any:
-        return self._part(direction, load())
+    def _called(
+        self, direction: Direction, load: Callable[[], Any], judge_spark: Callable[[Any], Any]
+    ) -> Any:
+        return self._part(direction, load(), judge_spark)
 
     def _judged_pandas(self, frame: Any, direction: Direction) -> Any:
         judged = self._judge(frame)
@@ -439,7 +448,7 @@ class CheckedDataSet(DelegatingDataSet):
             told += self._stream_problems()
         told += self._unknown_companions() + self._unknown_columns()
         if any(check.on_fail == "quarantine" for check in self.checks):
-            told += self._quarantine_problems()
+            told += quarantine.problems(self.quarantine, self._dataset)
         return told
 
     def _unknown_companions(self) -> list[str]:
@@ -459,24 +468,6 @@ class CheckedDataSet(DelegatingDataSet):
         schema = getattr(self._dataset, "known_schema", None)
         return [] if schema is None else column_problems(self.checks, schema.names)
 
-    def _quarantine_problems(self) -> list[str]:
-        where = self.quarantine
-        if where is None:
-            return ["it has no place for a quarantine beside it. Name a data set: quarantine: x."]
-        if target_of(where) and target_of(where) == target_of(self._dataset):
-            return [f"its quarantine is the data set itself ({location_of(where)})."]
-        if is_stream(self._dataset) and not saves_once(where):
-            return [
-                f"its quarantine is no Delta table ({location_of(where)}): a batch of a stream may "
-                "come again, and its rows would be there twice. Name a Delta table: quarantine: x."
-            ]
-        if is_stream(self._dataset) and save_effect(where) != "append":
-            return [
-                f"its quarantine ({location_of(where)}) does not keep the rows of each batch "
-                "of the stream. Let it append."
-            ]
-        return []
-
     def _warnings(self) -> list[str]:
         told = super()._warnings()
         where = self.quarantine
@@ -492,7 +483,3 @@ class CheckedDataSet(DelegatingDataSet):
         other._dataset = of_run(self._dataset, is_written)
         other._judges_loads = not is_written
         return other
-
-
-def _no_frame(data: Any) -> str:
-    return f"checks judge frames of Spark and pandas, not a {type(data).__name__}."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkpipe.checks.words import Check
-from sparkpipe.errors import CheckFailedError
+from sparkpipe.errors import CheckFailedError, DataSetError
 from sparkpipe.events import CheckOutcome, CheckReport, Direction
 from sparkpipe.redaction import HIDDEN, is_secret
 
@@ -112,6 +112,16 @@ def refuse(findings: Iterable[Finding], what: str = "nothing was saved") -> None
             "Let such rows be kept apart (on_fail: quarantine), or correct what makes them."
         )
     raise CheckFailedError("\n".join(lines))
+
+
+def no_frame(data: Any) -> DataSetError:
+    """Return the error of what checks cannot judge, which would else go by unseen."""
+    kind = type(data)
+    named = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    return DataSetError(
+        f"checks judge frames of Spark and pandas, not a {named}.",
+        hint="Give the node's result as a frame, or use 'validator'.",
+    )
 
 
 def shown_row(row: Mapping[str, Any]) -> str:

@@ -10,7 +10,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from sparkpipe.io import foreign
-from sparkpipe.io.declared import location_of, unwrapped
+from sparkpipe.io.declared import (
+    is_stream,
+    location_of,
+    save_effect,
+    saves_once,
+    target_of,
+    unwrapped,
+)
 from sparkpipe.io.factory import build_data_set, find_class
 from sparkpipe.io.facts import gathering
 from sparkpipe.io.kinds import is_spark_frame
@@ -19,6 +26,7 @@ from sparkpipe.io.partitioned import PartitionedDataSet
 from sparkpipe.io.working import current_work
 from sparkpipe.redaction import HIDDEN, is_secret
 from sparkpipe.spark.jobs.saves import rejected_at
+from sparkpipe.spark.session import get_spark
 
 #: The columns that rejected rows have beside their own.
 ADDED = ("failed_checks", "rejected_by_run", "rejected_by_node", "rejected_at")
@@ -71,15 +79,15 @@ def beside(
         for option, value in (kept.get("save_args") or {}).items()
         if str(option).lower() not in _OF_SAVES
     }
-    is_of_spark = _is_of_spark(config)
-    is_stream = getattr(find_class(config.get("type")), "_IS_STREAM", False) is True
-    if is_stream and is_of_spark:
+    cls = find_class(config.get("type"))
+    is_of_spark, of_query = _is_of_spark(cls), getattr(cls, "_IS_STREAM", False) is True
+    if of_query and is_of_spark:
         # Rows of each batch are added to a table by a save of their own.
         by_name = "spark.SparkTableDataSet" if "table" in kept else "spark.SparkDataSet"
         kept = {"type": by_name, **_without(kept, ("type", "load_args"))}
         saving = _without(saving, _OF_QUERIES)
     if "table" in kept and is_of_spark:
-        if is_stream:
+        if of_query:
             kept = _without(kept, ("filepath", "credentials"))  # a table by its name has none
             saving["mergeSchema"] = True
         kept = {key: v for key, v in kept.items() if key not in ("primary_key", "write_mode")}
@@ -125,9 +133,15 @@ def _without(options: Mapping[str, Any], names: Collection[str]) -> dict[str, An
     return {name: value for name, value in options.items() if str(name).lower() not in names}
 
 
-def _is_of_spark(config: Mapping[str, Any]) -> bool:
-    module = str(find_class(config.get("type")).__module__)
-    return ".spark." in f".{module}." or ".databricks." in f".{module}."
+def _is_of_spark(cls: Any) -> bool:
+    module = f".{cls.__module__}."
+    return ".spark." in module or ".databricks." in module
+
+
+def _takes_spark_frames(data_set: Any) -> bool:
+    inner = unwrapped(data_set)
+    of_pandas = foreign.attribute(inner, "_dataframe_type") == "pandas"
+    return _is_of_spark(type(inner)) and not of_pandas
 
 
 def destination(given: str, built: Any) -> Any:
@@ -143,6 +157,30 @@ def destination(given: str, built: Any) -> Any:
     return built
 
 
+def problems(where: Any, data_set: Any) -> list[str]:
+    """Return why rejected rows of a data set cannot be put somewhere.
+
+    Args:
+        where: The data set that is to take them; None if there is none.
+        data_set: The one whose rows they are.
+    """
+    if where is None:
+        return ["it has no place for a quarantine beside it. Name a data set: quarantine: x."]
+    if target_of(where) and target_of(where) == target_of(data_set):
+        return [f"its quarantine is the data set itself ({location_of(where)})."]
+    if is_stream(data_set) and not saves_once(where):
+        return [
+            f"its quarantine is no Delta table ({location_of(where)}): a batch of a stream may "
+            "come again, and its rows would be there twice. Name a Delta table: quarantine: x."
+        ]
+    if is_stream(data_set) and save_effect(where) != "append":
+        return [
+            f"its quarantine ({location_of(where)}) does not keep the rows of each batch "
+            "of the stream. Let it append."
+        ]
+    return []
+
+
 def put(rows: Any, where: Any) -> str:
     """Add rejected rows to a quarantine, and return where it lies.
 
@@ -152,6 +190,10 @@ def put(rows: Any, where: Any) -> str:
     """
     work, now = current_work(), dt.datetime.now(dt.timezone.utc)
     time = now.isoformat(sep=" ")
+    if not is_spark_frame(rows) and _takes_spark_frames(where):
+        from sparkpipe.datasets.spark.frames import as_spark_frame
+
+        rows = as_spark_frame(rows, get_spark())  # a merge takes frames of pandas, an append none
     if is_spark_frame(rows):
         from sparkpipe.checks.on_spark import functions_for
 
@@ -209,16 +251,22 @@ def rejected_rows(where: Any, most: int) -> tuple[str, list[dict[str, Any]]]:
     if isinstance(data, dict):  # a partition for each save
         rows: list[dict[str, Any]] = []
         for name in sorted(data, reverse=True):
-            rows += data[name]().to_dict("records")[: most - len(rows)]
+            rows += _first_of(data[name](), most - len(rows))
             if len(rows) >= most:
                 break
     elif is_spark_frame(data):
-        last = data.orderBy(data["rejected_at"].desc())
-        rows = [row.asDict() for row in last.limit(most).collect()]
+        rows = _first_of(data.orderBy(data["rejected_at"].desc()), most)
     else:
-        rows = data.sort_values("rejected_at", ascending=False).head(most).to_dict("records")
+        rows = _first_of(data.sort_values("rejected_at", ascending=False), most)
     hidden = {str(name) for row in rows for name in row if is_secret(str(name))}
     return place, [
         {str(name): HIDDEN if str(name) in hidden else value for name, value in row.items()}
         for row in rows
     ]
+
+
+def _first_of(frame: Any, most: int) -> list[dict[str, Any]]:
+    if is_spark_frame(frame):
+        return [row.asDict() for row in frame.limit(most).collect()]
+    rows: list[dict[str, Any]] = frame.head(most).to_dict("records")
+    return rows

@@ -30,10 +30,11 @@ class CachedDataSet(WrapperDataSet):
         copy_mode: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        from sparkpipe.io.factory import build_data_set
+        from sparkpipe.io.factory import build_data_set, refuse_passed_over
 
         self._dataset: Any
         if isinstance(dataset, dict):
+            refuse_passed_over(dataset, ("schema", "schema_change", "preview"))
             versioned = {"versioned": True} if version is not None else {}
             self._dataset = build_data_set({**dataset, **versioned}, version=version)
         elif has_load_and_save(dataset):

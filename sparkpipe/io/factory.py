@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
@@ -224,6 +224,25 @@ def parse_config(
         arguments["version"] = Version(version.load, None)
     _check_arguments(cls, arguments, required)
     return cls, arguments
+
+
+def refuse_passed_over(config: Mapping[str, Any], known: Collection[str]) -> None:
+    """Refuse keys of the data set inside of another one that would have no effect there.
+
+    Args:
+        config: The configuration of the data set inside.
+        known: Keys of it that have one.
+
+    Raises:
+        DataSetError: It has others, which stand in the entry, as ``checks`` do.
+    """
+    keys = [*_JUDGING, *(key for names in _AROUND.values() for key in names)]
+    lost = [key for key in keys if key in config and key not in known]
+    if lost:
+        told = ", ".join(f"'{key}'" for key in lost)
+        raise DataSetError(
+            f"in 'dataset' {told} would have no effect.", hint="Write it in the entry, beside it."
+        )
 
 
 def _around(config: Mapping[str, Any]) -> list[Any]:

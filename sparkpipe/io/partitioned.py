@@ -80,7 +80,7 @@ class PartitionedDataSet(WrapperDataSet):
         metadata: dict[str, Any] | None = None,
         save_lazily: bool = True,
     ) -> None:
-        from sparkpipe.io.factory import options_of, parse_config
+        from sparkpipe.io.factory import options_of, parse_config, refuse_passed_over
 
         check_path("path", path)
         check_mappings(load_args=load_args, fs_args=fs_args, credentials=credentials)
@@ -93,6 +93,7 @@ class PartitionedDataSet(WrapperDataSet):
         if credentials and "credentials" not in config:
             config["credentials"] = credentials
         self._class, self._config = parse_config(config, required=(filepath_arg,))
+        refuse_passed_over(config, self._config)
         if "version" in self._config:
             raise DataSetError(
                 "the data set of a partition cannot be versioned.",

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sparkpipe.errors import RunFailedError
+from sparkpipe.errors import DataSetError, RunFailedError
 from sparkpipe.events import CheckReport, NodeEnded, RunObserver, observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
@@ -347,3 +347,26 @@ def test_an_expression_reads_no_files(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("x\n1\n")
     sql = f"id in (select 1 from read_csv('{tmp_path}/other.csv'))"
     assert "is not possible" in failure(tmp_path, [{"check": sql}])
+
+
+@pytest.mark.parametrize("key", ["checks", "schema", "validator"])
+def test_what_would_judge_nothing_inside_of_another_data_set_is_refused(
+    tmp_path: Path, key: str
+) -> None:
+    judged = {"checks": [{"not_null": "id"}], "schema": "id BIGINT", "validator": "a.b"}
+    inner = {"type": "pandas.CSVDataSet", key: judged[key]}
+    parts = {"type": "PartitionedDataSet", "path": str(tmp_path), "dataset": inner}
+    with pytest.raises(DataSetError, match=f"in 'dataset' '{key}' would have no effect"):
+        DataCatalog.from_config({"parts": parts})
+    if key != "schema":  # which a cache has the data set inside judge
+        cached = {"type": "CachedDataSet", "dataset": {**inner, "filepath": f"{tmp_path}/a.csv"}}
+        with pytest.raises(DataSetError, match=f"in 'dataset' '{key}' would have no effect"):
+            DataCatalog.from_config({"cached": cached})
+
+
+def test_data_that_is_no_frame_is_not_let_by_unjudged(tmp_path: Path) -> None:
+    entry = {"type": "json.JSONDataSet", "filepath": f"{tmp_path}/a.json"}
+    catalog = DataCatalog.from_config({"a": {**entry, "checks": [{"not_null": "id"}]}})
+    with pytest.raises(DataSetError, match="checks judge frames of Spark and pandas, not a int"):
+        catalog.save("a", {"id": 1})
+    assert not catalog.exists("a")

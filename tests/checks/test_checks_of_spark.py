@@ -10,10 +10,14 @@ from uuid import uuid4
 
 import pytest
 
-from sparkpipe.errors import CheckFailedError, DataSetError
+from sparkpipe.checks import quarantine
+from sparkpipe.checks.checked import checked_in
+from sparkpipe.errors import CheckFailedError, DataSetError, RunFailedError
 from sparkpipe.events import CheckReport
-from sparkpipe.io import DataCatalog
+from sparkpipe.io import DataCatalog, declared
 from sparkpipe.io.facts import gathering
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner
 from sparkpipe.spark.session import SparkProvider, activated
 
 if TYPE_CHECKING:
@@ -299,3 +303,55 @@ def test_checks_of_rows_start_no_job(spark: SparkSession, tmp_path: Path) -> Non
             DataCatalog.from_config(config).save("trips", frame)
         jobs.append(len(tracker.getJobIdsForGroup(group)))
     assert jobs[0] == jobs[1] == 1
+
+
+@pytest.mark.parametrize("on_fail", ["fail", "quarantine"])
+def test_partitions_of_spark_are_judged_one_by_one(
+    session: SparkSession, tmp_path: Path, on_fail: str
+) -> None:
+    entry = {
+        "type": "PartitionedDataSet",
+        "path": str(tmp_path / "trips"),
+        "dataset": "spark.SparkDataSet",
+    }
+    catalog = catalog_of(session, entry, [{"check": "fare >= 0", "on_fail": on_fail}])
+    frame = session.createDataFrame(ROWS, SCHEMA)
+    parts = {"a": frame, "b": lambda: frame.where("id > 2")}
+    assert declared.plan_notes(catalog["trips"])[0].startswith("1 check, judged before the save")
+    if on_fail == "fail":
+        with pytest.raises(CheckFailedError, match="1 of 4 rows did not pass"):
+            catalog.save("trips", parts)
+        assert not catalog.exists("trips")
+        return
+    catalog.save("trips", parts)
+    saved = {name: ids(load()) for name, load in catalog.load("trips").items()}
+    assert saved == {"a": [1, 3, 4], "b": [3, 4]}
+    _, rejected = quarantine.rejected_rows(checked_in(catalog["trips"]).quarantine, 5)
+    assert [(row["id"], row["failed_checks"]) for row in rejected] == [(2, "fare >= 0")]
+
+
+def test_partitions_of_spark_that_are_only_read_are_judged(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    session.createDataFrame(ROWS, SCHEMA).write.parquet(str(tmp_path / "trips" / "a"))
+    entry = {
+        "type": "PartitionedDataSet",
+        "path": str(tmp_path / "trips"),
+        "dataset": "spark.SparkDataSet",
+    }
+    catalog = catalog_of(session, entry, [{"check": "fare >= 0"}])
+    read = pipeline([node(lambda parts: parts["a"]().count(), "trips", "count", name="read")])
+    with pytest.raises(RunFailedError, match="a row of 'trips' did not pass the check 'fare >= 0'"):
+        SequentialRunner().run(read, catalog)
+
+
+def test_rows_of_pandas_that_a_merge_rejects_go_to_a_table_of_spark(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    pd = pytest.importorskip("pandas")
+    entry = {**entry_of("delta", tmp_path), "save_args": {"mode": "merge", "keys": ["id"]}}
+    catalog = catalog_of(session, entry, [{"check": "fare >= 0", "on_fail": "quarantine"}])
+    save(catalog, pd.DataFrame({"id": [1, 2], "fare": [1.0, -2.0]}))
+    assert ids(catalog.load("trips")) == [1]
+    rejected = session.read.format("delta").load(str(tmp_path / "trips_rejected"))
+    assert ids(rejected) == [2]
