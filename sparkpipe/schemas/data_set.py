@@ -7,13 +7,13 @@ from functools import cached_property, partial
 from typing import Any
 
 from sparkpipe.io import foreign
-from sparkpipe.io.declared import unwrapped
+from sparkpipe.io.declared import save_effect, unwrapped
 from sparkpipe.io.delegating import DelegatingDataSet
 from sparkpipe.io.kinds import is_pandas_frame, is_pandas_on_spark, is_spark_frame
 from sparkpipe.schemas.comparing import Difference, compare, fits, is_wider
 from sparkpipe.schemas.formats import format_problems
 from sparkpipe.schemas.frames import fits_outside_of_spark, schema_of
-from sparkpipe.schemas.model import Schema, twice
+from sparkpipe.schemas.model import Schema, quoted, twice
 from sparkpipe.schemas.policy import SchemaError, refuse, refused
 from sparkpipe.schemas.reading import path_of, read_schema, schema_problems
 from sparkpipe.schemas.shaping import shape_pandas, shape_spark
@@ -82,8 +82,8 @@ class SchemaDataSet(DelegatingDataSet):
 
     def _save(self, data: Any) -> None:
         fitted = self.fitted(data)
-        if self._change == "widen" and is_spark_frame(data):
-            self._allow_widening(data)
+        if self._change in ("widen", "any") and is_spark_frame(fitted):
+            self._allow_widening(fitted)
         super()._save(fitted)
 
     def fitted(self, data: Any) -> Any:
@@ -143,15 +143,20 @@ class SchemaDataSet(DelegatingDataSet):
 
     def _allow_widening(self, data: Any) -> None:
         """Let a Delta table that is there get the wider types of a frame."""
-        found = schema_of(data)
+        effect = save_effect(self._dataset)
         name_in_sql = foreign.attribute(unwrapped(self._dataset), "name_in_sql")
-        if found is None or not callable(name_in_sql) or not self._dataset.exists():
+        if effect == "replace" or not callable(name_in_sql) or not self._dataset.exists():
             return
-        if any(map(_widens, compare(self.declared_schema, found))):
-            data.sparkSession.sql(
-                f"ALTER TABLE {name_in_sql()} "
-                "SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')"
-            )
+        session, table = data.sparkSession, name_in_sql()
+        there, found = schema_of(session.read.table(table)), schema_of(data)
+        wider = [one for one in compare(there, found) if _widens(one)] if there and found else []
+        if not wider:
+            return
+        session.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')")
+        if effect == "merge":  # which casts to what is there; an append takes the types itself
+            for one in wider:
+                column = ".".join(map(quoted, one.column.split(".")))
+                session.sql(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {one.found}")
 
     def _problems(self) -> list[str]:
         inner = super()._problems()

@@ -57,6 +57,24 @@ def test_a_schema_holds_at_the_first_and_at_later_writes(
 
 
 @pytest.mark.delta
+@pytest.mark.parametrize("change", ["widen", "any"])
+def test_a_merge_lets_in_wider_types_too(
+    session: SparkSession, tmp_path: Path, change: str
+) -> None:
+    merging = {"schema": "id INT, n INT", "save_args": {"mode": "merge", "keys": ["id"]}}
+    catalog(tmp_path, **merging).save("trips", session.createDataFrame([(1, 1)], "id INT, n INT"))
+    wider = session.createDataFrame([(1, 2**40)], "id INT, n BIGINT")
+    with pytest.raises(DataSetError, match="schema_change: widen"):
+        catalog(tmp_path, **merging).save("trips", wider)
+    widening = catalog(tmp_path, schema_change=change, **merging)
+    widening.save("trips", wider)
+    widening.save("trips", session.createDataFrame([(2, 3)], "id INT, n INT"))
+    loaded = widening.load("trips")
+    assert loaded.dtypes == [("id", "int"), ("n", "bigint")]
+    assert sorted(map(tuple, loaded.collect())) == [(1, 2**40), (2, 3)]
+
+
+@pytest.mark.delta
 def test_delta_tables_change_as_schema_change_says(session: SparkSession, tmp_path: Path) -> None:
     narrow = {"schema": "id INT", "save_args": {"mode": "append"}}
     catalog(tmp_path, **narrow).save("trips", session.createDataFrame([(1,)], "id INT"))
