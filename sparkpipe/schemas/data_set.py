@@ -16,7 +16,7 @@ from sparkpipe.schemas.frames import fits_outside_of_spark, schema_of
 from sparkpipe.schemas.model import Schema, quoted, twice
 from sparkpipe.schemas.policy import SchemaError, refuse, refused
 from sparkpipe.schemas.reading import path_of, read_schema, schema_problems
-from sparkpipe.schemas.shaping import shape_pandas, shape_spark
+from sparkpipe.schemas.shaping import cast_columns, shape_pandas, shape_spark
 
 _logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class SchemaDataSet(DelegatingDataSet):
     def _save(self, data: Any) -> None:
         fitted = self.fitted(data)
         if self._change in ("widen", "any") and is_spark_frame(fitted):
-            self._allow_widening(fitted)
+            fitted = self._widening(fitted)
         super()._save(fitted)
 
     def fitted(self, data: Any) -> Any:
@@ -141,22 +141,29 @@ class SchemaDataSet(DelegatingDataSet):
     def _fitted_part(self, part: Any) -> Any:
         return partial(_call_and_fit, self, part) if callable(part) else self.fitted(part)
 
-    def _allow_widening(self, data: Any) -> None:
-        """Let a Delta table that is there get the wider types of a frame."""
+    def _widening(self, data: Any) -> Any:
+        """Let a Delta table that is there get wider types of a frame, and the frame those of it.
+
+        What an earlier save has widened stays so, and an append does not cast by itself.
+        """
         effect = save_effect(self._dataset)
         name_in_sql = foreign.attribute(unwrapped(self._dataset), "name_in_sql")
         if effect == "replace" or not callable(name_in_sql) or not self._dataset.exists():
-            return
+            return data
         session, table = data.sparkSession, name_in_sql()
         there, found = schema_of(session.read.table(table)), schema_of(data)
-        wider = [one for one in compare(there, found) if _widens(one)] if there and found else []
-        if not wider:
-            return
-        session.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')")
+        differences = compare(there, found) if there and found else ()
+        wider = [one for one in differences if _widens(one)]
+        if wider:
+            session.sql(
+                f"ALTER TABLE {table} SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')"
+            )
         if effect == "merge":  # which casts to what is there; an append takes the types itself
             for one in wider:
                 column = ".".join(map(quoted, one.column.split(".")))
                 session.sql(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {one.found}")
+            return data
+        return cast_columns(data, {one.column: one.wanted for one in differences if _narrows(one)})
 
     def _problems(self) -> list[str]:
         inner = super()._problems()
@@ -173,3 +180,8 @@ def _call_and_fit(data_set: SchemaDataSet, part: Any) -> Any:
 
 def _widens(one: Difference) -> bool:
     return bool(one.kind == "type" and one.wanted and one.found and is_wider(one.wanted, one.found))
+
+
+def _narrows(one: Difference) -> bool:
+    is_of_column = one.kind == "type" and not one.is_nested
+    return bool(is_of_column and one.wanted and one.found and is_wider(one.found, one.wanted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sparkpipe.schemas.comparing import is_wider
@@ -37,6 +38,25 @@ def shape_spark(frame: Any, schema: Schema, found: Schema, change: str) -> Any:
         for column, (_, have) in zip(columns, pairs, strict=True)
     ]
     return frame.select(*kept, *(_named(functions, name) for name in by_name))
+
+
+def cast_columns(frame: Any, kinds: Mapping[str, DataType]) -> Any:
+    """Return a Spark frame some of whose columns have other types.
+
+    Args:
+        frame: The frame.
+        kinds: The types, by the names of columns in any case.
+    """
+    functions = functions_of(frame.sparkSession)
+    by_name = {name.casefold(): kind for name, kind in kinds.items()}
+    return frame.select(
+        *(
+            _named(functions, one).cast(_stored(by_name[one.casefold()])).alias(one)
+            if one.casefold() in by_name
+            else _named(functions, one)
+            for one in frame.columns
+        )
+    )
 
 
 def _named(functions: Any, name: str) -> Any:

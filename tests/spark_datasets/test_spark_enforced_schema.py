@@ -75,6 +75,22 @@ def test_a_merge_lets_in_wider_types_too(
 
 
 @pytest.mark.delta
+@pytest.mark.parametrize("change", ["widen", "any"])
+def test_what_was_widened_takes_what_the_schema_says_as_before(
+    session: SparkSession, tmp_path: Path, change: str
+) -> None:
+    appending = {"schema": "id INT", "save_args": {"mode": "append"}}
+    catalog(tmp_path, **appending).save("trips", session.createDataFrame([(1,)], "id INT"))
+    trips = catalog(tmp_path, schema_change=change, **appending)
+    trips.save("trips", session.createDataFrame([(2**40,)], "id BIGINT"))
+    trips.save("trips", session.createDataFrame([(2,)], "id INT"))
+    trips.save("trips", session.createDataFrame([(3,)], "id SMALLINT"))
+    loaded = trips.load("trips")
+    assert loaded.dtypes == [("id", "bigint")]
+    assert sorted(row.id for row in loaded.collect()) == [1, 2, 3, 2**40]
+
+
+@pytest.mark.delta
 def test_delta_tables_change_as_schema_change_says(session: SparkSession, tmp_path: Path) -> None:
     narrow = {"schema": "id INT", "save_args": {"mode": "append"}}
     catalog(tmp_path, **narrow).save("trips", session.createDataFrame([(1,)], "id INT"))
