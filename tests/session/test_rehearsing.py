@@ -137,6 +137,40 @@ def test_what_a_node_returns_is_judged_by_the_schema_of_its_output(make: Make) -
     assert "missing: 'totl' (double) is missing. Did you mean 'total'?" in str(found)
 
 
+MORE = """
+from sparkpipe import sql_node
+from sparkpipe.pipeline import node, pipeline
+
+
+def together(days):
+    return [load()["amount"].sum() for load in days.values()]
+
+
+def register_pipelines():
+    return {"__default__": pipeline([
+        node(lambda orders: orders, "orders", "checked", name="check"),
+        node(together, "days", "sums", name="days"),
+        sql_node(query="select sum(amuont) as s from made", outputs="s", name="sql",
+                 engine="duckdb"),
+        node(lambda orders: orders, "orders", "made", name="make"),
+    ])}
+"""
+
+
+def test_checks_partitions_and_queries_of_duckdb_are_judged_as_a_run_would(make: Make) -> None:
+    pytest.importorskip("duckdb")
+    days = {"type": "PartitionedDataSet", "path": "data/days", "dataset": "pandas.CSVDataSet"}
+    checks = [{"not_null": "idd"}]
+    folder = make(MORE, checked=csv("checked", checks=checks), days={**days, "schema": SCHEMA})
+    found = {one.node: one for one in Session(folder).rehearse().nodes}
+    judged = {name: one.verdict for name, one in found.items()}
+    assert judged == {"check": "wrong", "days": "good", "make": "good", "sql": "wrong"}
+    assert "check 'not_null idd': there is no column 'idd'. Did you mean 'id'?" in (
+        found["check"].reason
+    )
+    assert "amuont" in found["sql"].reason
+
+
 def test_without_data_and_schema_a_node_is_unjudged(make: Make) -> None:
     found = Session(make(orders=csv("orders"))).rehearse(node_names=["tax"])
     (one,) = found.nodes

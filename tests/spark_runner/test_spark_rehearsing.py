@@ -156,3 +156,37 @@ def test_forms_handles_and_rows(spark: SparkSession, make: Make) -> None:
     ]
     assert found["split"].verdict == "wrong"
     assert [path.name for path in (project / "data").iterdir()] == ["source.csv"]
+
+
+SAVES = """
+from sparkpipe.pipeline import node, pipeline
+
+
+def same(raw):
+    return raw
+
+
+def register_pipelines():
+    names = ("merged", "ordered", "clustered", "fine")
+    return {"__default__": pipeline([node(same, "raw", name, name=name) for name in names])}
+"""
+
+
+def test_columns_that_a_save_to_delta_needs_are_judged(spark: SparkSession, make: Make) -> None:
+    def delta(name: str, **save_args: Any) -> dict[str, Any]:
+        place = {"type": "spark.DeltaTableDataSet", "filepath": f"data/{name}"}
+        return {**place, "save_args": save_args}
+
+    entries = {
+        "raw": parquet("raw", schema="id INT, ts INT"),
+        "merged": delta("merged", mode="merge", keys=["idd"]),
+        "ordered": delta("ordered", mode="merge", keys=["id"], sequence_by="tss"),
+        "clustered": delta("clustered", cluster_by=["day"]),
+        "fine": delta("fine", mode="merge", keys=["ID"], sequence_by="ts"),
+    }
+    found = {one.node: one for one in Session(make(SAVES, entries), spark=spark).rehearse().nodes}
+    judged = {name: one.verdict for name, one in found.items()}
+    assert judged == {"merged": "wrong", "ordered": "wrong", "clustered": "wrong", "fine": "good"}
+    assert "it is merged by 'idd', and the data has no such column: id, ts." in (
+        found["merged"].reason
+    )

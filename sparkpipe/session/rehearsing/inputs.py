@@ -11,8 +11,10 @@ from typing import Any
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import foreign
 from sparkpipe.io.declared import gives_handle, is_memory_only, is_single_process, unwrapped
+from sparkpipe.io.incremental import IncrementalDataSet
 from sparkpipe.io.kinds import is_pandas_frame, is_read_once, is_spark_frame
 from sparkpipe.io.messages import as_shown
+from sparkpipe.io.partitioned import PartitionedDataSet
 from sparkpipe.schemas import Schema, schema_of
 from sparkpipe.schemas.declared import declared_schema
 from sparkpipe.schemas.empty import empty_pandas, empty_spark
@@ -34,12 +36,14 @@ class Unknown:
 
 
 def empty_for(data_set: Any, schema: Schema) -> Any:
-    """Return a frame without rows, of the kind that a data set loads."""
+    """Return a frame without rows, or a partition of it, of the kind that a data set loads."""
     inner = unwrapped(data_set)
     of_pandas = foreign.attribute(inner, "_dataframe_type") == "pandas"
-    if is_single_process(inner) and not of_pandas:
-        return empty_spark(get_spark(), schema)
-    return empty_pandas(schema)
+    is_of_spark = is_single_process(inner) and not of_pandas
+    frame = empty_spark(get_spark(), schema) if is_of_spark else empty_pandas(schema)
+    if isinstance(inner, IncrementalDataSet):
+        return {"partition": frame}
+    return {"partition": lambda: frame} if isinstance(inner, PartitionedDataSet) else frame
 
 
 def take_input(name: str, data_set: Any, rows: int) -> Any:

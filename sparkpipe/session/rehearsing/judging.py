@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from sparkpipe.checks.checked import checked_in
+from sparkpipe.checks.words import column_problems
+from sparkpipe.datasets.spark.creation import Creation
+from sparkpipe.datasets.spark.merging.words import Merge
 from sparkpipe.errors import PipelineError
 from sparkpipe.io import foreign
 from sparkpipe.io.declared import unwrapped
@@ -45,8 +50,12 @@ def _tells_of_code(exc: BaseException) -> bool:
 
 
 def _of_analysis() -> tuple[type[BaseException], ...]:
-    found = getattr(sys.modules.get("pyspark.errors"), "AnalysisException", None)
-    return (found,) if isinstance(found, type) else ()
+    names = {
+        "pyspark.errors": ("AnalysisException",),
+        "duckdb": ("BinderException", "CatalogException", "ParserException"),
+    }
+    found = [getattr(sys.modules.get(m), name, None) for m, one in names.items() for name in one]
+    return tuple(one for one in found if isinstance(one, type))
 
 
 def _is_frame(value: Any) -> bool:
@@ -81,14 +90,34 @@ def find_unsavable(found: Schema, data_set: Any) -> str:
     # Of a column of objects without rows pandas cannot tell what it holds.
     told = tuple(one for one in found.columns if one.type.name != "void")
     problems = format_problems(Schema(told), inner)
-    options = foreign.attribute(inner, "_save_args")
-    given = options.get("partitionBy") if isinstance(options, dict) else None
-    given = given or foreign.attribute(inner, "_partition_columns")
-    partitions = [given] if isinstance(given, str) else given if isinstance(given, list) else []
+    checked = checked_in(data_set)
+    if checked is not None:
+        problems += column_problems(checked.checks, found.names)
     known = {name.casefold() for name in found.names}
-    problems += [
-        f"it is partitioned by '{name}', and the data has no such column: {', '.join(found.names)}."
-        for name in partitions
-        if str(name).casefold() not in known
-    ]
+    for what, names in _needed_by(inner):
+        lacking = [name for name in names if str(name).casefold() not in known]
+        problems += [
+            f"it is {what} '{name}', and the data has no such column: {', '.join(found.names)}."
+            for name in lacking
+        ]
     return " ".join(problems).removeprefix("schema: ")
+
+
+def _needed_by(data_set: Any) -> Iterator[tuple[str, Sequence[str]]]:
+    """Give the columns that a save to Spark needs, with what it does by them."""
+    options = foreign.attribute(data_set, "_save_args")
+    given = options.get("partitionBy") if isinstance(options, dict) else None
+    yield "partitioned by", _listed(given or foreign.attribute(data_set, "_partition_columns"))
+    merge = foreign.attribute(data_set, "_merge")
+    if isinstance(merge, Merge):
+        sequence = [merge.sequence_by] if merge.sequence_by else []
+        yield "merged by", (*merge.keys, *sequence, *merge.columns)
+    creation = foreign.attribute(data_set, "_creation")
+    if isinstance(creation, Creation):
+        filled = creation.filled
+        by = (*creation.partition_by, *creation.cluster_by)
+        yield "laid out by", [name for name in by if name.lower() not in filled]
+
+
+def _listed(given: Any) -> Sequence[str]:
+    return [given] if isinstance(given, str) else given if isinstance(given, list) else []
