@@ -163,7 +163,8 @@ class SchemaDataSet(DelegatingDataSet):
                 column = ".".join(map(quoted, one.column.split(".")))
                 session.sql(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {one.found}")
             return data
-        return cast_columns(data, {one.column: one.wanted for one in differences if _narrows(one)})
+        kept = {one.column: one.wanted for one in differences if one.wanted and _narrows(one)}
+        return cast_columns(data, kept) if kept else data
 
     def _problems(self) -> list[str]:
         inner = super()._problems()
