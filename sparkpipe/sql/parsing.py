@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -16,6 +17,8 @@ from sparkpipe.sql.tables import Span, find_tables, with_fields
 from sparkpipe.sql.text import MarkedText, Problem, mark
 
 _READS = (exp.Query, exp.Values)
+# Names classes of the parser, which mean nothing to who writes SQL.
+_LACKING = re.compile(r"[Rr]equired keyword: .* missing for <class '[\w.]*?(\w+)'>")
 _ONLY_READS = "a SQL node only reads: what it finds is saved by its output."
 _AFTER_COMMA = (TokenType.COMMA, TokenType.FROM, TokenType.R_PAREN, TokenType.WHERE)
 
@@ -268,4 +271,7 @@ def _words_of(told: Mapping[str, object]) -> str:
     words = str(told.get("description") or "it cannot be parsed").rstrip(".")
     if words == "Invalid expression / Unexpected token":
         return "it is not expected here"
+    lacking = _LACKING.search(words)
+    if lacking:
+        return f"something is missing in {lacking[1].upper()}"
     return words[:1].lower() + words[1:]

@@ -77,6 +77,10 @@ def test_inputs_are_found(text: str, inputs: list[str] | None) -> None:
     [
         ("select fare\nfrom trips\nwher x = 1", "3:6: this is no SQL near 'x'"),
         ("selec a from t", "1:9: this is no SQL near 'from'"),
+        (
+            "select a\nfrom t where where a > 1",
+            "2:14: this is no SQL near 'where': something is missing in WHERE.",
+        ),
         ("select a,\n, b from t", "2:1: something is missing before ','"),
         ("select from t", "1:8: something is missing before 'from'"),
         ("select 'abc", "1:8: a quote or a comment that begins here has no end"),
