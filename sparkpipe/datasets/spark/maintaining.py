@@ -28,8 +28,8 @@ _PATTERN = "*?["
 _RETENTION = "delta.deletedFileRetentionDuration"
 _CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
 _WEEK = 168.0
-_INTERVAL = re.compile(r"(?:interval\s+)?(\d+)\s+(hour|day|week)s?", re.IGNORECASE)
-_HOURS = {"hour": 1, "day": 24, "week": 168}
+_PART = re.compile(r"(\d+)\s+(second|minute|hour|day|week)s?\b", re.IGNORECASE)
+_HOURS = {"second": 1 / 3600, "minute": 1 / 60, "hour": 1, "day": 24, "week": 168}
 
 
 @dataclass(frozen=True)
@@ -188,9 +188,11 @@ def retention_hours(told: str | None) -> float:
 
     >>> retention_hours("interval 30 days"), retention_hours(None)
     (720.0, 168.0)
+    >>> retention_hours("interval 1 week 3 days")
+    240.0
     """
-    match = _INTERVAL.fullmatch((told or "").strip())
-    return _WEEK if match is None else float(match[1]) * _HOURS[match[2].lower()]
+    parts = _PART.findall(told or "")
+    return float(sum(int(number) * _HOURS[unit.lower()] for number, unit in parts) or _WEEK)
 
 
 @contextmanager
