@@ -71,6 +71,7 @@ _AROUND = {
     "sparkpipe.schemas.entry": ("schema", "schema_change"),
     "sparkpipe.io.preview": ("preview",),
 }
+_KEYS_AROUND = frozenset(key for keys in _AROUND.values() for key in keys)
 
 
 def find_class(type_name: Any) -> Any:
@@ -236,8 +237,7 @@ def refuse_passed_over(config: Mapping[str, Any], known: Collection[str]) -> Non
     Raises:
         DataSetError: It has others, which stand in the entry, as ``checks`` do.
     """
-    keys = [*_JUDGING, *(key for names in _AROUND.values() for key in names)]
-    lost = [key for key in keys if key in config and key not in known]
+    lost = [key for key in (*_JUDGING, *sorted(_KEYS_AROUND)) if key in config and key not in known]
     if lost:
         told = ", ".join(f"'{key}'" for key in lost)
         raise DataSetError(
@@ -247,6 +247,8 @@ def refuse_passed_over(config: Mapping[str, Any], known: Collection[str]) -> Non
 
 def _around(config: Mapping[str, Any]) -> list[Any]:
     """Return the modules that put something around the data set of an entry."""
+    if config.keys().isdisjoint(_KEYS_AROUND):  # of most entries
+        return []
     return [
         import_module(name) for name, keys in _AROUND.items() if not config.keys().isdisjoint(keys)
     ]
