@@ -32,6 +32,7 @@ from sparkpipe.io.declared import (
     unwrapped,
     version_of,
 )
+from sparkpipe.io.messages import as_shown
 from sparkpipe.io.target import is_table, path_target
 from sparkpipe.io.wrapper import WrapperDataSet
 from sparkpipe.pipeline import Pipeline
@@ -330,7 +331,8 @@ class _Guard:
             data_set = self._catalog[name]
         except DataSetError:
             return False
-        return is_memory_only(data_set) or unwrapped(data_set) is not data_set  # a cache keeps it
+        # A cache keeps it; what only judges or shows a data set does not.
+        return is_memory_only(data_set) or unwrapped(data_set) is not as_shown(data_set)
 
     # Messages
 
