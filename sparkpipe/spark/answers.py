@@ -23,7 +23,7 @@ from typing import Any
 
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.jobs.run import adopt, current_jobs, current_run
-from sparkpipe.spark.jobs.views import view_statement, with_own_views
+from sparkpipe.spark.jobs.views import Statement, View, with_own_views
 
 # Where the classes lie whose methods are replaced. Some are imported by the first frame only.
 _MODULES = (
@@ -247,47 +247,14 @@ def _for_node(work: Callable[[], Any], thread_name: str) -> Callable[[], Any] | 
 def _make_view(original: Callable[[str], None], frame: Any, name: str) -> None:
     run, jobs = current_run(), current_jobs()
     ours = isinstance(name, str) and name.startswith("sparkpipe_")  # nobody has another of the name
-    if run is None or jobs is None or ours or _is_itself.get():
+    if run is None or run.is_over or jobs is None or ours or _is_itself.get():
         original(name)
-    else:
-        again = functools.partial(_make_again, frame)
-        is_late = is_connect(frame.sparkSession)
-        run.views.make(jobs, name, functools.partial(original, name), again, is_late=is_late)
-
-
-def _sql(original: Callable[..., Any], session: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
-    run, jobs = current_run(), current_jobs()
-    if run is None or jobs is None or not isinstance(query, str):
-        return original(query, *args, **kwargs)
-    with run.views.own(jobs, query) as views:
-        text = with_own_views(query, views)
-        call = functools.partial(original, text, *args, **kwargs)
-        made = view_statement(text)
-        if made is None:
-            found = call()
-        else:
-            is_late = is_connect(session)
-            found = run.views.make(
-                jobs,
-                made.name,
-                call,
-                lambda name: original(made.under(name), *args, **kwargs),
-                is_late=is_late,
-                query="" if is_late else text,  # there, other names stand for its views
-            )
-    if _WRITES.match(query):
-        run.pins.forget()
-    run.names.note_query(jobs, query, is_late=is_connect(session))
-    return found
-
-
-def _table(original: Callable[[str], Any], reader: Any, name: Any) -> Any:
-    run, jobs = current_run(), current_jobs()
-    if run is None or jobs is None or not isinstance(name, str):
-        return original(name)
-    with run.views.own(jobs, name) as views:
-        own = views.get(name.lower())
-        return original(own.unique).alias(name) if own and own.unique else original(name)
+        return
+    session = frame.sparkSession
+    with run.views.making(jobs, name, session) as note:
+        original(name)
+        again = functools.partial(_make_again, frame, name)
+        note(View.of_frame(again, frame, is_late=is_connect(session)))
 
 
 def _make_again(frame: Any, name: str) -> None:
@@ -311,3 +278,58 @@ def _choose_database(original: Callable[[str], None], catalog: Any, name: str) -
     run, jobs = current_run(), current_jobs()
     if run is not None and jobs is not None:
         run.names.note_database(jobs, name, is_late=is_connect(catalog._sparkSession))
+
+
+def _sql(original: Callable[..., Any], session: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+    run, jobs = current_run(), current_jobs()
+    if run is None or run.is_over or jobs is None or not isinstance(query, str):
+        return _holding(original(query, *args, **kwargs), kwargs)
+    made = None if args or kwargs else Statement.read(query)
+    if made is not None:
+        return _make_view_by_sql(original, session, query, made)
+    with run.views.own(jobs, query) as views:
+        found = _holding(original(with_own_views(query, views), *args, **kwargs), kwargs)
+        if views and is_connect(session):
+            run.views.note_reader(found._plan, views)
+    if _WRITES.match(query):
+        run.pins.forget()
+    run.names.note_query(jobs, query, is_late=is_connect(session))
+    return found
+
+
+def _make_view_by_sql(
+    original: Callable[[str], Any], session: Any, query: str, made: Statement
+) -> Any:
+    run, jobs = current_run(), current_jobs()
+    assert run is not None
+    with run.views.making(jobs, made.name, session) as note, run.views.own(jobs, made.query):
+        found = original(query)
+        again = functools.partial(original, made.again)
+        if not is_connect(session):
+            note(View(again, made.query))
+        elif made.means:
+            note(View(again, made.query, made.means))
+        else:
+            with answering_itself():
+                note(View.of_frame(again, session.table(made.name), is_late=True))
+    return found
+
+
+def _holding(found: Any, kwargs: Any) -> Any:
+    """Let a query hold the frames that it names: a Connect client has no more than their text."""
+    if kwargs and is_connect(found.sparkSession):
+        found._plan._sparkpipe_reads = kwargs
+    return found
+
+
+def _table(original: Callable[[str], Any], owner: Any, name: Any) -> Any:
+    run, jobs = current_run(), current_jobs()
+    if run is None or jobs is None or not isinstance(name, str) or _is_itself.get():
+        return original(name)
+    with run.views.own(jobs, name) as views:
+        plain = name.strip("`")
+        own = views.get(plain.lower())
+        if own is None or not own.means:
+            return original(name)
+        session = owner if hasattr(owner, "sql") else owner._client  # so readers call theirs
+        return session.sql(f"TABLE {name}").alias(plain)

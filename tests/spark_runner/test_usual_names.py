@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from spark_jobs import jobs
 
-from sparkpipe.io import DataCatalog
+from sparkpipe.errors import RunFailedError
+from sparkpipe.io import DataCatalog, MemoryDataSet
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import AbstractRunner, SequentialRunner, ThreadRunner
 from sparkpipe.spark.session import SparkProvider, activated, get_spark
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pyspark.sql import DataFrame, SparkSession
 
 pytestmark = [pytest.mark.spark, pytest.mark.session]
@@ -236,6 +239,123 @@ def test_a_view_of_a_query_shows_what_its_node_adds_to_the_table(
     pipe = pipeline([node(add, f"n{n}", f"found{n}", name=f"add{n}") for n in range(2)])
     out = runner.run(pipe, DataCatalog(feed_dict={"n0": 0, "n1": 1}))
     assert out == {"found0": 12, "found1": 12}
+
+
+MADE: dict[str, Callable[[SparkSession, int], Any]] = {
+    "frame": lambda spark, n: spark.range(n, n + 1).createOrReplaceTempView("`mine`"),
+    "sql": lambda spark, n: spark.sql(f"CREATE OR REPLACE TEMP VIEW mine AS SELECT {n} AS id; "),
+    "columns": lambda spark, n: spark.sql(
+        f"create or replace temp view Mine (id) as\n(select {n})"
+    ),
+    "comment": lambda spark, n: spark.sql(
+        f"CREATE OR REPLACE TEMPORARY VIEW mine COMMENT 'x' AS -- as it is\nSELECT {n} AS id -- end"
+    ),
+    "view of a view": lambda spark, n: (
+        spark.range(n, n + 1).createOrReplaceTempView("inner"),
+        spark.sql("CREATE OR REPLACE TEMP VIEW mine AS WITH a AS (TABLE inner) SELECT * FROM a"),
+    ),
+    "view of a replaced view": lambda spark, n: (
+        spark.range(9).createOrReplaceTempView("inner"),
+        spark.sql("CREATE OR REPLACE TEMP VIEW mine AS SELECT * FROM inner"),
+        spark.range(n, n + 1).createOrReplaceTempView("inner"),
+    ),
+}
+READ: dict[str, Callable[[SparkSession], DataFrame]] = {
+    "sql": lambda spark: spark.sql("SELECT mine.id FROM mine"),
+    "recursive": lambda spark: spark.sql(
+        "WITH RECURSIVE r(n) AS (SELECT id FROM mine UNION ALL SELECT n + 1 FROM r WHERE n < 0) "
+        "SELECT n FROM r"
+    ),
+    "table": lambda spark: spark.table("mine"),
+    "reader": lambda spark: spark.read.table("mine"),
+}
+
+
+@pytest.mark.parametrize(
+    ("made", "read"), [*((made, "sql") for made in MADE), *(("sql", read) for read in READ)]
+)
+def test_views_do_not_mix_however_they_are_made_and_read(
+    session: SparkSession, made: str, read: str
+) -> None:
+    barrier = threading.Barrier(2)
+
+    def part(number: int) -> DataFrame:
+        MADE[made](session, number)
+        barrier.wait(30)
+        return READ[read](session)
+
+    def first(*parts: DataFrame) -> list[int]:
+        return [part.collect()[0][0] for part in parts]
+
+    pipe = pipeline(
+        [
+            *[node(part, f"n{n}", f"part{n}", name=f"part{n}") for n in range(2)],
+            node(first, ["part0", "part1"], "found"),
+        ]
+    )
+    out = ThreadRunner(max_workers=2).run(pipe, DataCatalog(feed_dict={"n0": 0, "n1": 1}))
+    assert out == {"found": [0, 1]}
+
+
+def test_a_view_of_sql_shows_what_its_table_has_when_it_is_read(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    path = f"parquet.`{tmp_path / 't'}`"
+
+    def add() -> int:
+        session.range(2).write.parquet(str(tmp_path / "t"))
+        session.sql(f"CREATE OR REPLACE TEMP VIEW growing AS SELECT * FROM {path}")
+        session.range(3).write.mode("append").parquet(str(tmp_path / "t"))
+        return session.table("growing").count()
+
+    assert SequentialRunner().run(pipeline([node(add, None, "n")]), DataCatalog()) == {"n": 5}
+
+
+def names_of_ours(session: SparkSession) -> list[str]:
+    return [v.name for v in session.catalog.listTables() if v.name.startswith("sparkpipe_")]
+
+
+def test_names_that_a_run_gives_to_views_go_with_it_or_with_the_last_frame_that_reads_them(
+    session: SparkSession, runner: AbstractRunner
+) -> None:
+    persisted: list[DataFrame] = []
+
+    def make() -> tuple[DataFrame, DataFrame]:
+        frame = session.range(4).selectExpr("id % 2 AS id").groupBy("id").count().persist()
+        frame.createOrReplaceTempView("counted")
+        persisted.append(frame)
+        found = session.sql("SELECT * FROM counted")
+        return found.where("id = 0"), session.sql("SELECT * FROM {f}", f=found.where("id = 1"))
+
+    catalog = DataCatalog({"kept": MemoryDataSet()})
+    out = runner.run(pipeline([node(make, None, ["free", "kept"])]), catalog)
+    assert [out["free"].count(), catalog.load("kept").count()] == [1, 1]
+    del out
+    gc.collect()
+    last = session.sql("SELECT id FROM {kept}", kept=catalog.load("kept"))
+    catalog.release("kept")
+    gc.collect()
+    time.sleep(0.2)  # what drops a name is another thread
+    assert [row[0] for row in last.collect()] == [1]
+    del last
+    gc.collect()
+    ends = time.monotonic() + 10
+    while names_of_ours(session) and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert names_of_ours(session) == []
+    assert session.table("counted").count() == 2  # the name of the node's own
+    assert persisted[0].storageLevel.useMemory
+    persisted[0].unpersist()
+
+
+def test_a_failed_run_leaves_no_names_either(session: SparkSession) -> None:
+    def fail() -> None:
+        session.range(2).createOrReplaceTempView("mine")
+        raise ValueError(session.sql("SELECT * FROM mine").count())
+
+    with pytest.raises(RunFailedError, match="2"):
+        SequentialRunner().run(pipeline([node(fail, None, "x")]), DataCatalog())
+    assert names_of_ours(session) == []
 
 
 def test_a_view_that_its_node_drops_is_read_nevertheless(session: SparkSession) -> None:

@@ -343,9 +343,9 @@ class SparkRun:
         for cancelling in self._cancelling:
             cancelling.join(_PATIENCE_SECONDS)  # Spark may be hanging
         self.frames.close()
+        self.views.close()
         self.progress.close()
-        self._find_flow = Flow  # what it and these hold may be large
-        self.views, self.names = Views(), SharedNames()
+        self._find_flow, self.names = Flow, SharedNames()  # what they hold may be large
 
     def share(self, name: str, value: Any, persist: bool | str | None = None) -> Any:
         """Keep frames in memory that more than one node reads; return what a node is to have.

@@ -22,6 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from sparkpipe.spark.active import is_connect
+from sparkpipe.spark.jobs.letting_go import let_go_after, let_go_quietly
 from sparkpipe.spark.jobs.values import leaves, may_hold_frames
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ class SharedFrames:
                 if users:
                     self._kept.remove(kept)
                     if not kept.is_collected:
-                        _let_go_after(users, kept)
+                        let_go_after(users, kept.let_go)
                 else:
                     self._let_go(kept)
             self._shared.clear()
@@ -286,7 +287,7 @@ class SharedFrames:
         self._kept.remove(kept)
         self._persisted = {plan: one for plan, one in self._persisted.items() if one is not kept}
         self._shared = {key: one for key, one in self._shared.items() if one.kept is not kept}
-        _let_go_quietly(kept)
+        let_go_quietly(kept.let_go)
 
 
 def storage_level(name: str) -> Any:
@@ -343,30 +344,9 @@ def drop_checkpoint(frame: Any) -> None:
         frame._jdf.queryExecution().logical().rdd().unpersist(False)
 
 
-def _let_go_quietly(kept: _Kept) -> None:
-    try:
-        kept.let_go()
-    except Exception as exc:  # a stopped session holds nothing any more
-        _logger.debug("A frame could not be let go of: %s", exc)
-
-
 def _references(objects: Iterable[Any]) -> Iterable[weakref.ref[Any]]:
     for one in objects:
         try:
             yield weakref.ref(one)
         except TypeError:  # nobody is told when it goes
             continue
-
-
-def _let_go_after(users: list[Any], kept: _Kept) -> None:
-    """Let go of rows when none of the objects that read them is there any more."""
-    left = {id(user) for user in users}
-
-    def forget(which: int) -> None:
-        left.discard(which)
-        if not left:
-            # Python may be anywhere, also in the midst of a call to Spark: not on this thread.
-            threading.Thread(target=_let_go_quietly, args=(kept,), daemon=True).start()
-
-    for user in users:
-        weakref.finalize(user, forget, id(user)).atexit = False

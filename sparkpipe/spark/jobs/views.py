@@ -4,9 +4,9 @@ A session has one temporary view of a name, so nodes side by side that use the s
 what the last of them has made; on Spark Connect, where a query looks up its views when it runs,
 also nodes one after the other. Within a node a name means the view that this node has made.
 
-Classic Spark looks names up at once: while it does, the view is that of the node. So are the views
-that it shows, for Spark keeps the text of one that a query makes. On Connect the view has a second
-name, which no other node has, and a query is told that the first means it.
+Classic Spark looks names up at once: while it does, the views are those of the node. On Connect a
+query is told what a name means: for a view of a frame a second name, which no other node has and
+which goes when the run has ended and nothing reads it any more; for one of SQL the query of it.
 """
 
 from __future__ import annotations
@@ -14,25 +14,34 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-_Found = TypeVar("_Found")
+from sparkpipe.spark.active import is_stopped
+from sparkpipe.spark.jobs.letting_go import let_go_after, let_go_quietly
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_PATIENCE_SECONDS = 2.0
 
 # What may stand before a query, and the word to which further names of its own can be added.
 _BEFORE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
-_WITH = re.compile(rf"({_BEFORE})WITH\b(?!\s+RECURSIVE\b)", re.IGNORECASE | re.DOTALL)
+_WITH = re.compile(rf"({_BEFORE})WITH\b(\s+RECURSIVE\b)?", re.IGNORECASE | re.DOTALL)
 _SELECT = re.compile(rf"{_BEFORE}(SELECT|FROM|VALUES|TABLE|\()", re.IGNORECASE | re.DOTALL)
 
-# What makes a view for the session, and where the query begins that it shows.
-_CREATE = re.compile(
-    rf"{_BEFORE}CREATE\s+(OR\s+REPLACE\s+)?TEMP(ORARY)?\s+VIEW\s+(?P<quote>`?)(?P<name>\w+)(?P=quote)"
-    r"(?![\w.`])",
+# A view that is made by SQL: its name, what else there is to say of it, and its query.
+_CREATES = re.compile(
+    rf"{_BEFORE}CREATE\s+(?:OR\s+REPLACE\s+)?TEMP(?:ORARY)?\s+VIEW\s+(?!IF\s+NOT\s+EXISTS\b)"
+    r"(?P<name>\w+|`[^`]+`)(?P<more>.*?)\bAS\b"
+    r"(?P<query>(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(?:WITH|SELECT|FROM|VALUES|TABLE)\b.*)",
     re.IGNORECASE | re.DOTALL,
 )
-_SHOWN = re.compile(r"\bAS\s*(?=(SELECT|WITH|FROM|VALUES|TABLE)\b|\()", re.IGNORECASE)
+_COLUMNS = re.compile(r"\s*(\([^()']*\))?\s*")
 
 
 @dataclass(frozen=True)
@@ -40,42 +49,74 @@ class View:
     """A view of a node.
 
     Attributes:
-        make: Makes it in the session, under a name, in place of any other of that name.
-        unique: The name that no other node has, where names are looked up late; else empty.
-        query: The query that it shows, if its names are looked up whenever the view is read.
+        make: Makes it in its session, in the place of any other of its name.
+        query: The query that it stands for, where it was made by SQL; else empty.
+        means: What stands after its name where names are looked up late; else empty.
+        unique: The name that no other node has, of a view of a frame; else empty.
     """
 
-    make: Callable[[str], object]
-    unique: str = ""
+    make: Callable[[], object]
     query: str = ""
+    means: str = ""
+    unique: str = ""
+
+    @classmethod
+    def of_frame(cls, make: Callable[[], object], frame: DataFrame, *, is_late: bool) -> View:
+        """Return the view of a frame.
+
+        Args:
+            make: See above.
+            frame: What it shows.
+            is_late: Whether names are looked up when a query runs.
+        """
+        if not is_late:
+            return cls(make)
+        unique = f"sparkpipe_{os.urandom(8).hex()}"
+        # With a view Spark drops what is persisted with the same plan: this plan is another one.
+        frame.where("true").createOrReplaceTempView(unique)
+        return cls(make, means=f"AS (TABLE `{unique}`)", unique=unique)
 
 
 @dataclass(frozen=True)
-class ViewStatement:
-    """A query that makes a view.
+class Statement:
+    r"""A view that SQL makes.
 
     Attributes:
-        name: What the view is called.
-        rest: What follows its name.
+        name: Its name.
+        more: What stands between the name and the query.
+        query: The query.
+
+    >>> made = Statement.read("CREATE TEMP VIEW a (x) AS SELECT 1;")
+    >>> made
+    Statement(name='a', more='(x)', query='SELECT 1')
+    >>> made.means
+    '(x) AS (SELECT 1\n)'
     """
 
     name: str
-    rest: str
+    more: str
+    query: str
 
-    def under(self, name: str) -> str:
-        """Return the query that makes it under another name."""
-        return f"CREATE OR REPLACE TEMPORARY VIEW `{name}`{self.rest}"
+    @classmethod
+    def read(cls, text: str) -> Statement | None:
+        """Return the view that a text makes; None if it makes none, or only if there is none."""
+        found = _CREATES.fullmatch(text)
+        if found is None:
+            return None
+        name, more, query = (found[part].strip() for part in ("name", "more", "query"))
+        return cls(name, more, query.rstrip("; \t\n"))
 
+    @property
+    def again(self) -> str:
+        """What makes it in the place of any other."""
+        return f"CREATE OR REPLACE TEMPORARY VIEW {self.name} {self.more} AS {self.query}"
 
-def view_statement(query: str) -> ViewStatement | None:
-    """Return what a query says that makes a temporary view; None for others.
-
-    >>> view_statement("CREATE TEMP VIEW a AS SELECT 1").under("b")
-    'CREATE OR REPLACE TEMPORARY VIEW `b` AS SELECT 1'
-    >>> view_statement("CREATE OR REPLACE GLOBAL TEMP VIEW a AS SELECT 1")
-    """
-    made = _CREATE.match(query)
-    return None if made is None else ViewStatement(made["name"], query[made.end() :])
+    @property
+    def means(self) -> str:
+        """What stands after its name in WITH; empty if that does not take what is said of it."""
+        if _COLUMNS.fullmatch(self.more) is None:
+            return ""
+        return f"{self.more} AS ({self.query}\n)".lstrip()  # a comment may end the query
 
 
 class Views:
@@ -84,86 +125,128 @@ class Views:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._own: dict[object, dict[str, View]] = {}
+        # By the names that no other node has: their sessions, and what reads them.
+        self._sessions: dict[str, SparkSession] = {}
+        self._readers: dict[str, list[weakref.ref[Any]]] = {}
 
-    def make(
-        self,
-        node: object,
-        name: str,
-        call: Callable[[], _Found],
-        again: Callable[[str], object],
-        *,
-        is_late: bool,
-        query: str = "",
-    ) -> _Found:
-        """Let a node make a view; return what the call returns that makes it.
+    @contextmanager
+    def making(
+        self, node: object, name: str, session: SparkSession
+    ) -> Iterator[Callable[[View], None]]:
+        """Let a node make a view within it, and give what takes that view down.
 
         Args:
             node: What stands for the node.
             name: The name of the view.
-            call: Makes it in the session.
-            again: Makes it once more, under a name.
-            is_late: Whether names are looked up when a query runs.
-            query: The query that it shows, if its names are looked up whenever it is read.
+            session: The session of the view.
         """
         with self._lock:
-            found = call()
-            unique = f"sparkpipe_{os.urandom(8).hex()}" if is_late else ""
-            if unique:
-                again(unique)
-            self._own.setdefault(node, {})[name.lower()] = View(again, unique, query)
-            return found
+
+            def note(view: View) -> None:
+                own = self._own.setdefault(node, {})
+                own[name.strip("`").lower()] = view
+                if view.unique:
+                    self._sessions[view.unique] = session
+
+            yield note
 
     @contextmanager
     def own(self, node: object, query: str) -> Iterator[Mapping[str, View]]:
-        """Give the views of a node that a query may name; within it, they are those of the session.
+        """Give the views of a node that a query needs; within it, they are those of the session.
 
         Args:
             node: What stands for the node.
             query: The query, or the name of a table.
         """
         with self._lock:
-            named = dict(_named(self._own.get(node, {}), query, set()))
-            if named:
-                for name, view in named.items():
+            needed = _needed(self._own.get(node, {}), query)
+            if needed:
+                for name, view in needed.items():
                     if sum(name in views for views in self._own.values()) > 1:
-                        view.make(name)  # another node may have replaced or dropped it
-                yield named
-        if not named:  # what the session has; nobody is to wait
+                        view.make()  # another node may have replaced or dropped it
+                yield needed
+        if not needed:  # what the session has; nobody is to wait
             yield {}
 
+    def note_reader(self, reader: object, views: Mapping[str, View]) -> None:
+        """Keep views that are looked up late while something is there that reads them."""
+        with self._lock:
+            for view in views.values():
+                if view.unique:
+                    self._readers.setdefault(view.unique, []).append(weakref.ref(reader))
 
-def _named(own: Mapping[str, View], query: str, seen: set[str]) -> Iterator[tuple[str, View]]:
-    """Give the views that a query may name, each after those that it shows itself."""
-    for name, view in own.items():
-        if name not in seen and _names(query, name):
-            seen.add(name)
-            yield from _named(own, view.query, seen)
-            yield name, view
+    def close(self) -> None:
+        """Drop the names that no other node has; those that a frame still reads when it is gone.
+
+        The names that the nodes have given are those of the session, and stay. Does not raise, and
+        does not wait for a Spark that hangs.
+        """
+        with self._lock:
+            self._own = {}
+            sessions, self._sessions = self._sessions, {}
+            found, self._readers = self._readers, {}
+        read = {
+            unique: there
+            for unique, readers in found.items()
+            if (there := [one for reader in readers if (one := reader()) is not None])
+        }
+        held = {unique: sessions[unique] for unique in read}
+        if held:
+            users = {id(user): user for users in read.values() for user in users}
+            let_go_after(users.values(), partial(_drop, held))
+        unread = {unique: one for unique, one in sessions.items() if unique not in held}
+        if unread:
+            dropping = threading.Thread(
+                target=let_go_quietly, args=(partial(_drop, unread),), daemon=True
+            )
+            dropping.start()
+            dropping.join(_PATIENCE_SECONDS)
 
 
 def with_own_views(query: str, views: Mapping[str, View]) -> str:
     """Return a query in which names mean the views of a node, whenever it runs.
 
-    >>> with_own_views("SELECT * FROM a", {"a": View(None, "x1")})
+    >>> views = {"a": View(print, means="AS (TABLE `x1`)")}
+    >>> with_own_views("SELECT * FROM a", views)
     'WITH `a` AS (TABLE `x1`) SELECT * FROM a'
-    >>> with_own_views("WITH b AS (SELECT 1) TABLE a", {"a": View(None, "x1")})
+    >>> with_own_views("WITH b AS (SELECT 1) TABLE a", views)
     'WITH `a` AS (TABLE `x1`), b AS (SELECT 1) TABLE a'
-    >>> with_own_views("CREATE TEMP VIEW b AS TABLE a", {"a": View(None, "x1")})
-    'CREATE TEMP VIEW b AS WITH `a` AS (TABLE `x1`) TABLE a'
     """
-    named = [f"`{name}` AS (TABLE `{view.unique}`)" for name, view in views.items() if view.unique]
+    named = [f"`{name}` {view.means}" for name, view in views.items() if view.means]
     if not named:
         return query
-    shown = _SHOWN.search(query) if view_statement(query) else None
-    if shown is not None:
-        return query[: shown.end()] + with_own_views(query[shown.end() :], views)
     whole = _WITH.match(query)
     if whole:
-        return f"{whole[1]}WITH {', '.join(named)},{query[whole.end() :]}"
+        start, recursive = whole.groups("")
+        return f"{start}WITH{recursive} {', '.join(named)},{query[whole.end() :]}"
     if _SELECT.match(query):
         return f"WITH {', '.join(named)} {query}"
     return query  # a command, which runs at once
 
 
-def _names(query: str, name: str) -> bool:
-    return re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", query, re.IGNORECASE) is not None
+def _drop(sessions: Mapping[str, SparkSession]) -> None:
+    for unique, session in sessions.items():
+        if not is_stopped(session):
+            session.catalog.dropTempView(unique)
+
+
+def _needed(own: Mapping[str, View], query: str) -> Mapping[str, View]:
+    """Return the views that a query names, after those that these name themselves."""
+    needed: dict[str, View] = {}
+
+    def add(names: Iterable[str], within: frozenset[str]) -> None:
+        for name in names:
+            if name not in needed and name not in within:
+                add(_named(own, own[name].query), within | {name})
+                needed[name] = own[name]
+
+    add(_named(own, query), frozenset())
+    return needed
+
+
+def _named(own: Mapping[str, View], query: str) -> list[str]:
+    return [
+        name
+        for name in own
+        if query and re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", query, re.IGNORECASE)
+    ]
