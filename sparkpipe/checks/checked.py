@@ -141,6 +141,10 @@ class CheckedDataSet(DelegatingDataSet):
         names = [check.data_set for check in self.checks if isinstance(check, Refers)]
         return tuple(filter(None, (*names, self._rejected_to)))
 
+    def written_beside(self) -> tuple[str, ...]:
+        """Return the name of the data set that takes rejected rows, if it was given one."""
+        return (self._rejected_to,) if self._rejected_to else ()
+
     @property
     def quarantine(self) -> Any:
         """The data set for rejected rows; None if there is none."""

@@ -226,6 +226,15 @@ def companions_of(data_set: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def written_beside(data_set: Any) -> tuple[str, ...]:
+    """Return the names of those companions that a save of it writes."""
+    names: list[str] = []
+    for one in _chain(data_set):
+        told = _called(one, "written_beside")
+        names += [str(name) for name in told] if isinstance(told, tuple) else []
+    return tuple(dict.fromkeys(names))
+
+
 def is_whole_or_nothing(data_set: Any) -> bool:
     """Whether a save that fails on its way leaves what was there, as far as is known."""
     told = _called(unwrapped(data_set), "is_whole_or_nothing")

@@ -24,6 +24,7 @@ from sparkpipe.io.messages import kind_of
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.sql_node import places_of_inputs
 from sparkpipe.pipeline.transcoding import strip_transcoding
+from sparkpipe.plan.companions import companion_problems
 from sparkpipe.plan.conflicts import target_problems
 from sparkpipe.slices.marks import PREFIX
 from sparkpipe.spark.databricks import folder_problems
@@ -76,6 +77,7 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     stored = _stored(names, catalog)
     problems += _shared_checkpoints(pipeline, stored)
     _warn(stored)
+    problems += companion_problems(pipeline, catalog)
     return problems + target_problems(pipeline, catalog)
 
 
