@@ -219,20 +219,12 @@ def plan_notes(data_set: Any) -> tuple[str, ...]:
 
 def companions_of(data_set: Any) -> tuple[str, ...]:
     """Return the names of others of its catalog that it uses while it is loaded or saved."""
-    names: list[str] = []
-    for one in _chain(data_set):
-        told = _called(one, "companions")
-        names += [str(name) for name in told] if isinstance(told, tuple) else []
-    return tuple(dict.fromkeys(names))
+    return _names_told(data_set, "companions")
 
 
 def written_beside(data_set: Any) -> tuple[str, ...]:
     """Return the names of those companions that a save of it writes."""
-    names: list[str] = []
-    for one in _chain(data_set):
-        told = _called(one, "written_beside")
-        names += [str(name) for name in told] if isinstance(told, tuple) else []
-    return tuple(dict.fromkeys(names))
+    return _names_told(data_set, "written_beside")
 
 
 def is_whole_or_nothing(data_set: Any) -> bool:
@@ -296,6 +288,15 @@ def _chain(data_set: Any) -> Iterator[Any]:
         if inner is None or inner is data_set:
             return
         data_set = inner
+
+
+def _names_told(data_set: Any, method: str) -> tuple[str, ...]:
+    """Return the names that a data set and those that it wraps tell, each once."""
+    names: list[str] = []
+    for one in _chain(data_set):
+        told = _called(one, method)
+        names += [str(name) for name in told] if isinstance(told, tuple) else []
+    return tuple(dict.fromkeys(names))
 
 
 def _called(data_set: Any, name: str) -> Any:

@@ -14,7 +14,7 @@ from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import companions_of, written_beside
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.transcoding import strip_transcoding
-from sparkpipe.plan.dag import Order
+from sparkpipe.plan.dag import Order, children_of
 
 
 def companion_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
@@ -35,9 +35,7 @@ def companion_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
             writers[strip_transcoding(name)].append(position)
         for name in node.input_names:
             readers[strip_transcoding(name)].append(position)
-    positions = {node: position for position, node in enumerate(nodes)}
-    children = [[positions[child] for child in pipeline._children_of(node)] for node in nodes]
-    order = Order(children, {position for position, *_ in used})
+    order = Order(children_of(pipeline), {position for position, *_ in used})
     problems = []
     for position, name, other, is_written in used:
         mine = f"node '{nodes[position].name}'"

@@ -37,7 +37,7 @@ from sparkpipe.io.target import is_table, path_target
 from sparkpipe.io.wrapper import WrapperDataSet
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.transcoding import strip_transcoding
-from sparkpipe.plan.dag import Order
+from sparkpipe.plan.dag import Order, children_of
 
 
 def target_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
@@ -237,10 +237,10 @@ class _Guard:
             for name in node.input_names:
                 self._readers[name].append(position)
                 self._readers_of_any_form[strip_transcoding(name)].append(position)
-        position_of = {node: position for position, node in enumerate(self._nodes)}
-        children = [[position_of[c] for c in pipeline._children_of(node)] for node in self._nodes]
         names = {place.name for pair in pairs for place in pair}
-        self._order = Order(children, (self._writer[n] for n in names if n in self._writer))
+        self._order = Order(
+            children_of(pipeline), (self._writer[n] for n in names if n in self._writer)
+        )
 
     def problem(self, outer: _Place, inner: _Place) -> str:
         """Return how the nodes of two data sets would disturb each other; empty if they do not."""

@@ -7,8 +7,21 @@ comes after its parents.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sparkpipe.pipeline import Pipeline
 
 Children = Sequence[Sequence[int]]
+
+
+def children_of(pipeline: Pipeline) -> tuple[tuple[int, ...], ...]:
+    """Return for each position of a pipeline's nodes those of the nodes that need it, sorted."""
+    nodes = pipeline.nodes
+    positions = {node: position for position, node in enumerate(nodes)}
+    return tuple(
+        tuple(sorted(positions[child] for child in pipeline._children_of(node))) for node in nodes
+    )
 
 
 def longest_remaining(

@@ -14,7 +14,7 @@ from sparkpipe.io.declared import is_memory_only
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
 from sparkpipe.pipeline.transcoding import strip_transcoding
-from sparkpipe.plan.dag import longest_remaining, width
+from sparkpipe.plan.dag import children_of, longest_remaining, width
 
 
 class Gate(Protocol):
@@ -183,12 +183,9 @@ def make_plan(
         problems: What is known to keep it from running.
     """
     nodes = tuple(pipeline.nodes)
-    position_of = {node: position for position, node in enumerate(nodes)}
+    children = children_of(pipeline)
     waits_for = [0] * len(nodes)
-    children: list[tuple[int, ...]] = []
-    for node in nodes:
-        following = tuple(sorted(position_of[child] for child in pipeline._children_of(node)))
-        children.append(following)
+    for following in children:
         for position in following:
             waits_for[position] += 1
     seconds: list[float] | None = None
@@ -201,7 +198,7 @@ def make_plan(
     return Plan(
         nodes,
         tuple(waits_for),
-        tuple(children),
+        children,
         readers,
         frozenset((written | set(readers)) - kept),
         longest_remaining(children, seconds),
