@@ -76,6 +76,8 @@ class DataSetReport:
             where nobody tells.
         columns: Names and types of the first columns of a frame that was saved, by the words of its
             library; empty where that is not known at no cost.
+        table_id: What tells the table that was read from one that is made anew in its place; None
+            where that was not asked.
         preview: Names of columns, then a few rows of what was saved as texts, secrets hidden; empty
             unless its entry says ``preview``.
         origins: For the columns of a Spark frame that was saved, the inputs of the node and their
@@ -94,6 +96,7 @@ class DataSetReport:
     is_lazy: bool = False
     state: str | None = None
     lag: int | None = None
+    table_id: str | None = None
     columns: tuple[tuple[str, str], ...] = ()
     preview: tuple[tuple[str | None, ...], ...] = ()
     origins: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
@@ -143,7 +146,7 @@ class RunStarted:
         extra_params: Parameters that were given on top of those of the files, secrets hidden.
         slices: The slice that the run is of, by the names of its dimensions.
         resumes: The run that this one continues; empty if it is a run of its own.
-        options: See :class:`RunDescription`.
+        options: See :class:`sparkpipe.description.RunDescription`.
         identities: By the names of nodes, what makes each one what it is: hashes of its code, its
             parameters and the options of its data sets. Empty where nobody has worked them out.
         time: Seconds since the epoch.
@@ -440,60 +443,3 @@ def current_observers() -> tuple[Observer, ...]:
 def want_origins(observers: Iterable[Observer]) -> bool:
     """Return whether one of the observers wants to be told what columns are made of."""
     return any(getattr(one, "wants_origins", False) for one in observers)
-
-
-@dataclass(frozen=True)
-class RunDescription:
-    """What a session knows of a run that a runner does not.
-
-    Attributes:
-        project: The name of the project.
-        pipeline: The name of the pipeline.
-        selection: The filters that were given, by their names.
-        environment: The configuration environment on top of base.
-        params: The parameters of the run, secrets hidden.
-        extra_params: Those of them that were given on top of those of the files.
-        slices: The slice that the run is of, by the names of its dimensions.
-        resumes: The run that this one continues; empty if it is a run of its own.
-        options: What else it was asked for, as far as it was: ``load_versions``, ``defer``,
-            ``only_missing``, ``changed``, ``force`` and ``job_run_id``.
-        identities: What makes each node what it is, by its name; see :class:`RunStarted`.
-        origin: The first of the runs that it continues, one after the other; empty if it is a run
-            of its own.
-        anew: The nodes of which saves count as this run's own, whatever it continues.
-        read_before: By the names of nodes, which version of each input by its location a node has
-            read when it last ran well.
-    """
-
-    project: str = ""
-    pipeline: str = "pipeline"
-    selection: Mapping[str, Any] = field(default_factory=dict)
-    environment: str | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
-    extra_params: Mapping[str, Any] = field(default_factory=dict)
-    slices: Mapping[str, str] = field(default_factory=dict)
-    resumes: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    identities: Mapping[str, Any] = field(default_factory=dict)
-    origin: str = ""
-    anew: frozenset[str] = frozenset()
-    read_before: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-
-_UNDESCRIBED = RunDescription()
-_description: ContextVar[RunDescription] = ContextVar("_description", default=_UNDESCRIBED)
-
-
-@contextmanager
-def describing(description: RunDescription) -> Iterator[None]:
-    """Let the runs that are started within it tell this of themselves."""
-    token = _description.set(description)
-    try:
-        yield
-    finally:
-        _description.reset(token)
-
-
-def current_description() -> RunDescription:
-    """Return what a run that is started here tells of itself."""
-    return _description.get()

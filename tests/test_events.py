@@ -14,17 +14,16 @@ import pytest
 import runner_nodes as nodes
 
 from sparkpipe.datasets.pickle import PickleDataSet
+from sparkpipe.description import RunDescription, describing
 from sparkpipe.errors import RunFailedError
 from sparkpipe.events import (
     Event,
     NodeEnded,
-    RunDescription,
     RunEnded,
     RunObserver,
     RunStarted,
     as_dict,
     current_observers,
-    describing,
     observing,
 )
 from sparkpipe.io import DataCatalog

@@ -25,6 +25,7 @@ class Facts:
         version: The version that was read or written.
         checks: What the checks of the data set have found.
         lag: How many records or files of its source a stream has still to take.
+        table_id: What tells the table that was read from one that is made anew in its place.
         preview: A few rows of what was saved, as of :mod:`sparkpipe.io.excerpt`.
     """
 
@@ -33,6 +34,7 @@ class Facts:
     version: str | None = None
     checks: tuple[CheckReport, ...] = ()
     lag: int | None = None
+    table_id: str | None = None
     preview: Excerpt = ()
 
 
@@ -88,6 +90,7 @@ def note(
     bytes: int | None = None,  # noqa: A002 - as the attribute is called
     version: str | None = None,
     lag: int | None = None,
+    table_id: str | None = None,
     preview: Excerpt = (),
 ) -> None:
     """Tell what was learned; rows and bytes of several parts add up.
@@ -97,6 +100,7 @@ def note(
         bytes: Bytes read or written.
         version: The version read or written.
         lag: What a stream has still to take.
+        table_id: What tells the table from one that is made anew in its place.
         preview: A few rows of what was saved.
     """
     facts = _facts.get()
@@ -110,6 +114,8 @@ def note(
         facts.version = version
     if lag is not None:
         facts.lag = lag
+    if table_id is not None:
+        facts.table_id = table_id
     if preview:
         facts.preview = preview
 

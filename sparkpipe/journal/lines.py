@@ -112,6 +112,8 @@ def _report(one: DataSetReport) -> str:
         told += f', "state": {_text(str(one.state))}'
     if one.lag is not None:
         told += f', "lag": {int(one.lag)}'
+    if one.table_id is not None:
+        told += f', "table_id": {_text(one.table_id)}'
     if one.columns:
         told += f', "columns": {_dumps(one.columns)}'
     if one.preview:

@@ -65,7 +65,7 @@ _NODE = {"name": _is_text, "inputs": _list_of(_is_text), "outputs": _list_of(_is
 _ERROR = dict.fromkeys(("type", "message", "location"), _is_text)
 _DATA_SET: dict[str, Check] = {
     **dict.fromkeys(("name", "type", "location", "direction"), _is_text),
-    **dict.fromkeys(("version", "state"), _or_none(_is_text)),
+    **dict.fromkeys(("version", "state", "table_id"), _or_none(_is_text)),
     **dict.fromkeys(("rows", "bytes", "lag"), _or_none(_is_count)),
     "seconds": _is_number,
     "is_lazy": _is_flag,

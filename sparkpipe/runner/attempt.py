@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
-from dataclasses import replace
 from functools import partial
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
@@ -19,16 +18,14 @@ from sparkpipe.errors import (
     SeveralDataSetErrors,
     first_line,
 )
-from sparkpipe.events import CheckReport, DataSetReport, Direction, observing_only
-from sparkpipe.io.columns import columns_of, columns_of_lazy
-from sparkpipe.io.core import is_spark_frame, reason_of
-from sparkpipe.io.declared import is_memory_only, location_of, state_of, state_to_load, unwrapped
-from sparkpipe.io.facts import gathering
+from sparkpipe.events import observing_only
+from sparkpipe.io.core import reason_of
+from sparkpipe.io.declared import is_memory_only, unwrapped
 from sparkpipe.io.for_run import forget
-from sparkpipe.io.messages import as_shown, describe_data_set, kind_of
+from sparkpipe.io.messages import as_shown, describe_data_set
 from sparkpipe.io.working import working_for
 from sparkpipe.pipeline.node import Node
-from sparkpipe.runner.checks import with_checks_of
+from sparkpipe.runner.account import Account
 from sparkpipe.runner.failure import node_failure
 from sparkpipe.runner.progress import Held, Progress
 from sparkpipe.spark.failures import NodeStopped
@@ -38,7 +35,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from sparkpipe.io import DataCatalog
-    from sparkpipe.io.origins import Origins
     from sparkpipe.spark.jobs.done import SparkWork
     from sparkpipe.spark.jobs.run import NodeJobs, SparkRun
 
@@ -90,22 +86,8 @@ class Attempt:
         self._times = times
         self._step = LOAD
         self._since = 0.0
-        # None where nobody watches, so that nothing is looked for.
-        self._reports: dict[tuple[Direction, str], DataSetReport] | None = (
-            {} if is_watched else None
-        )
-        # The inputs as the function was given them, and what outputs are made of, if that is asked.
-        self._given: dict[str, Any] | None = {} if is_traced else None
-        self._origins: dict[str, Origins] = {}
-        #: What checks have found, for what was loaded or saved in chunks of all of it.
-        self.checks: tuple[CheckReport, ...] = ()
-
-    def data_set_reports(self) -> tuple[DataSetReport, ...]:
-        """Return what was loaded and saved, in the order of the node's names."""
-        reports = self._reports or {}
-        names: list[tuple[Direction, str]] = [("load", name) for name in self._node.input_names]
-        names += [("save", name) for name in self._node.output_names]
-        return tuple(reports[name] for name in names if name in reports)
+        #: What it tells of its loads and saves; None where nobody watches.
+        self.account = Account(node, catalog, run, is_traced=is_traced) if is_watched else None
 
     def spark_work(self, since: float) -> SparkWork:
         """Return what Spark has done for the node, in all its attempts, as far as it is known."""
@@ -121,7 +103,7 @@ class Attempt:
         self._since = time.perf_counter()
         work = working_for(self._run_id, node.name)
         try:
-            with work, observing_only() if self._reports is not None else _NOTHING:
+            with work, _NOTHING if self.account is None else observing_only():
                 if run is None:
                     with self._within_timeout():
                         self._take_steps(_no_description)
@@ -189,8 +171,8 @@ class Attempt:
 
             for replaced in hook.before_node_run(inputs=inputs, **self._context):
                 inputs.update(checked_replacement(replaced, node.input_names))
-        if self._given is not None and may_there_be_frames():
-            self._given = {n: data for n, data in inputs.items() if is_spark_frame(data)}
+        if self.account is not None:
+            self.account.note_inputs(inputs)
         self._check()
         return self._call(inputs, describe)
 
@@ -316,10 +298,10 @@ class Attempt:
         if hook is not None:
             hook.before_dataset_loaded(dataset_name=name, node=self._node)
         try:
-            if self._reports is None:
+            if self.account is None:
                 data = self._catalog.load(name)
             else:
-                data = self._account("load", name, partial(self._catalog.load, name))
+                data = self.account.take("load", name, partial(self._catalog.load, name))
         except Exception as exc:
             self._tell_dataset_error(exc, name, "load")
             raise
@@ -328,7 +310,8 @@ class Attempt:
         if may_there_be_frames() and is_memory_only(self._catalog[name]):
             if self._run is not None:
                 data = self._run.share(name, data, self._persist(name))
-            self._tell_lazy("load", name, data)
+            if self.account is not None:
+                self.account.tell_lazy("load", name, data)
         if hook is not None:
             hook.after_dataset_loaded(dataset_name=name, data=data, node=self._node)
         return data
@@ -342,12 +325,8 @@ class Attempt:
 
     def _save_outputs(self, outputs: dict[str, Any], describe: Callable[[str], None]) -> None:
         run = self._run
-        if self._given:  # before a frame is cut off from what it was made of
-            from sparkpipe.io.origins import trace_origins
-
-            # Of several chunks, the first one.
-            new = {name: data for name, data in outputs.items() if name not in self._origins}
-            self._origins |= trace_origins(new, self._given)
+        if self.account is not None:  # before a frame is cut off from what it was made of
+            self.account.trace_origins(outputs)
         if run is not None and may_there_be_frames():  # before any of them is saved
             outputs = {n: run.cut_off(n, data, self._persist(n)) for n, data in outputs.items()}
         if self._is_async and len(outputs) > 1:
@@ -370,10 +349,10 @@ class Attempt:
         if progress is not None:
             progress.about_to_save(name, self._catalog[name])
         try:
-            if self._reports is None:
+            if self.account is None:
                 self._catalog.save(name, data)
             else:
-                self._account("save", name, partial(self._catalog.save, name, data), data)
+                self.account.take("save", name, partial(self._catalog.save, name, data), data)
             if may_there_be_frames():
                 self._keep(name, data)
         except Exception as exc:
@@ -386,44 +365,6 @@ class Attempt:
         if hook is not None:
             hook.after_dataset_saved(dataset_name=name, data=data, node=self._node)
 
-    def _account(
-        self, direction: Direction, name: str, call: Callable[[], Any], saved: Any = None
-    ) -> Any:
-        """Load or save, and keep what is to be told of it."""
-        assert self._reports is not None
-        data_set = self._catalog[name]
-        in_memory = is_memory_only(data_set)
-        # Before a load: what others write meanwhile must not pass for what was read.
-        state = state_to_load(data_set) if direction == "load" and not in_memory else None
-        started = time.perf_counter()
-        earlier = self._reports.get((direction, name))
-        with gathering(() if earlier is None else earlier.preview) as facts:
-            try:
-                result = call()
-            finally:
-                if facts.checks:
-                    self.checks = with_checks_of(self.checks, facts.checks)
-        seconds = time.perf_counter() - started
-        if direction == "save" and not in_memory:
-            state = state_of(data_set)
-        self._reports[direction, name] = DataSetReport(
-            name,
-            kind_of(data_set),
-            "" if in_memory else location_of(data_set),
-            direction,
-            # A generator's node saves chunk by chunk.
-            seconds if earlier is None else seconds + earlier.seconds,
-            facts.rows if earlier is None else _sum(earlier.rows, facts.rows),
-            facts.bytes if earlier is None else _sum(earlier.bytes, facts.bytes),
-            facts.version,
-            state=state,
-            lag=facts.lag,
-            columns=() if in_memory else columns_of(saved),
-            preview=facts.preview,
-            origins=self._origins.get(name, ()) if direction == "save" else (),
-        )
-        return result
-
     def _keep(self, name: str, data: Any) -> None:
         """Let what stays in memory keep the frames that it reads."""
         data_set, run = self._catalog[name], self._run
@@ -433,17 +374,8 @@ class Attempt:
                 run.share(name, data, self._persist(name))
             if in_memory or unwrapped(data_set) is not as_shown(data_set):  # a cache keeps it
                 run.pass_on(self._node.input_names, name, data)
-        if in_memory:
-            self._tell_lazy("save", name, data)
-
-    def _tell_lazy(self, direction: Direction, name: str, data: Any) -> None:
-        if self._reports is None or not is_spark_frame(data):
-            return
-        if self._run is not None and self._run.frames.is_computed(name):
-            return
-        report = self._reports[direction, name]
-        columns = columns_of_lazy(data) if direction == "save" else ()
-        self._reports[direction, name] = replace(report, is_lazy=True, columns=columns)
+        if in_memory and self.account is not None:
+            self.account.tell_lazy("save", name, data)
 
     def _persist(self, name: str) -> bool | str | None:
         """Return what the catalog says of persisting frames."""
@@ -490,10 +422,6 @@ class Attempt:
                 self._node.name,
             )
         executor.shutdown()
-
-
-def _sum(earlier: int | None, later: int | None) -> int | None:
-    return None if earlier is None or later is None else earlier + later
 
 
 def _no_description(step: str) -> None:

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe import __version__
+from sparkpipe.description import current_description
 from sparkpipe.errors import PreflightError
 from sparkpipe.events import (
     Event,
@@ -22,7 +23,6 @@ from sparkpipe.events import (
     RunEnded,
     RunOutcome,
     RunStarted,
-    current_description,
     current_observers,
     observing_only,
     want_origins,

@@ -160,7 +160,7 @@ def perform(
     if not is_watched:
         return _DONE if failure is None else NodeOutcome((), failure)
     ended_at = time.time()
-    work = attempt.spark_work(started)
+    work, account = attempt.spark_work(started), attempt.account
     ended = NodeEnded(
         run_id,
         node.name,
@@ -173,8 +173,8 @@ def perform(
         times[FUNCTION],
         times[SAVE],
         work.seconds,
-        attempt.data_set_reports(),
-        checks=attempt.checks,
+        () if account is None else account.reports(),
+        checks=() if account is None else account.checks,
         jobs=work.jobs,
         jobs_left_out=work.jobs_left_out,
         cores=work.cores,

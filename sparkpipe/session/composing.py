@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe import __version__
+from sparkpipe.description import RunDescription
 from sparkpipe.errors import PreflightError, collecting_errors, refusing_exits
-from sparkpipe.events import RunDescription
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.journal.pruning import Pruning

@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sparkpipe.description import RunDescription, describing
 from sparkpipe.errors import RunFailedError, first_line, refusing_exits
-from sparkpipe.events import RunDescription, describing, make_observers, observing
+from sparkpipe.events import make_observers, observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import reason_of
 from sparkpipe.io.working import working_for

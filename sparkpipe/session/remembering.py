@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sparkpipe.description import ReadBefore
 from sparkpipe.errors import ConfigError
 from sparkpipe.events import Observer
 from sparkpipe.io import DataCatalog
@@ -107,11 +108,11 @@ class Memory:
                 self._run_id,
             )
 
-    def versions_read(self) -> dict[str, dict[str, str]]:
+    def versions_read(self) -> dict[str, dict[str, ReadBefore]]:
         """Return which version of each input, by its location, the nodes have read last."""
         return {
             name: {
-                one.location: one.version
+                one.location: ReadBefore(one.version, one.table_id, record.ended)
                 for one in record.loaded.values()
                 if one.version is not None
             }

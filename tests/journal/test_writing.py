@@ -24,8 +24,9 @@ from jsonschema import Draft202012Validator
 
 from sparkpipe.datasets.json import JSONDataSet
 from sparkpipe.datasets.pandas import CSVDataSet
+from sparkpipe.description import RunDescription, describing
 from sparkpipe.errors import RunFailedError
-from sparkpipe.events import NodeEnded, RunDescription, RunStarted, describing, observing
+from sparkpipe.events import NodeEnded, RunStarted, observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.journal import Journal, JournalWriter
 from sparkpipe.journal.lines import line_of

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,11 +21,14 @@ from sparkpipe.datasets.spark.maintaining import (
     restore,
     vacuum,
 )
+from sparkpipe.description import ReadBefore, RunDescription, describing
 from sparkpipe.errors import DataSetError, RunFailedError
-from sparkpipe.events import RunDescription, describing
+from sparkpipe.events import observing
 from sparkpipe.io import DataCatalog
+from sparkpipe.journal import JournalSettings, JournalWriter
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import SequentialRunner
+from sparkpipe.session.remembering import Memory
 from sparkpipe.spark.session import SparkProvider, activated
 
 if TYPE_CHECKING:
@@ -165,25 +170,121 @@ def test_a_node_reads_what_has_changed_since_it_last_ran_well(
     def look(news: DataFrame) -> None:
         seen.append([tuple(row) for row in news.select("id", "_change_type").collect()])  # type: ignore[misc]
 
-    def read(before: dict[str, str]) -> None:
+    def read(before: ReadBefore | None = None) -> None:
         pipe = pipeline([node(look, "news", None, name="look")])
-        with describing(RunDescription(read_before={"look": before})):
+        read_before = {"look": {added: before}} if before else {}
+        with describing(RunDescription(read_before=read_before)):
             SequentialRunner().run(pipe, catalog, session_id="run")
 
-    last = versions(Path(added))[-1]
-    for before in ({}, {added: str(last - 1)}, {added: str(last)}):
-        read(before)
+    last, now = versions(Path(added))[-1], time.time()
+    read()
+    for number in (last - 1, last):
+        read(ReadBefore(str(number), None, now))
     assert [sorted(one) for one in seen] == [
         [(0, "insert"), (1, "insert")],
         [(1, "insert")],
         [],
     ]
     with pytest.raises(RunFailedError, match=r"has read version 9.*made anew"):
-        read({added: "9"})
+        read(ReadBefore("9", None, now))
     classic.range(1).write.format("delta").save(f"{tmp_path}/plain")
     off = DeltaTableDataSet(f"{tmp_path}/plain", load_args={"changes": {"since": 0}})
     with pytest.raises(DataSetError, match=r"change data feed is off\. Turn it on: ALTER TABLE"):
         off.load()
+
+
+class Reader:
+    """A node that reads what has changed, run again and again with a journal."""
+
+    def __init__(self, folder: Path, **entry: Any) -> None:
+        self._journal = JournalSettings(path=str(folder / "runs"))
+        self._news = {**entry, "load_args": {"changes": {"since": "last_run"}}}
+        self._runs = 0
+
+    def read(self) -> list[int]:
+        """Return the rows that one more run is given."""
+        seen: list[int] = []
+
+        def look(news: DataFrame) -> None:
+            seen.extend(row.id for row in news.where("_change_type != 'delete'").collect())
+
+        self._runs += 1
+        pipe = pipeline([node(look, "news", None, name="look")])
+        memory = Memory(self._journal, f"run-{self._runs}", None)
+        memory.recall(pipe)
+        with (
+            describing(RunDescription(read_before=memory.versions_read())),
+            observing(JournalWriter(self._journal.path)),
+        ):
+            catalog = DataCatalog.from_config({"news": self._news})
+            SequentialRunner().run(pipe, catalog, session_id=f"run-{self._runs}")
+        return sorted(seen)
+
+
+_FEED = "TBLPROPERTIES (delta.enableChangeDataFeed = true)"
+
+
+@pytest.mark.parametrize("kind", ["path", "name"])
+@pytest.mark.parametrize("commits", [2, 3])
+def test_a_table_that_was_made_anew_is_no_longer_the_one_that_was_read(
+    classic: SparkSession, tmp_path: Path, kind: str, commits: int
+) -> None:
+    name = f"made_anew_{commits}" if kind == "name" else f"delta.`{tmp_path}/t`"
+    entry = {
+        "path": {"type": "spark.DeltaTableDataSet", "filepath": f"{tmp_path}/t"},
+        "name": {"type": "spark.SparkTableDataSet", "table": name, "file_format": "delta"},
+    }
+    reader = Reader(tmp_path, **entry[kind])
+
+    def make(*numbers: int) -> None:
+        classic.sql(f"CREATE TABLE {name} (id BIGINT) USING delta {_FEED}")
+        for number in numbers:
+            classic.sql(f"INSERT INTO {name} VALUES ({number})")
+
+    try:
+        make(1, 2)
+        assert reader.read() == [1, 2]
+        classic.sql(f"INSERT INTO {name} VALUES (3)")
+        assert reader.read() == [3]
+        classic.sql(f"DROP TABLE {name}") if kind == "name" else shutil.rmtree(tmp_path / "t")
+        make(*range(4, 5 + commits))
+        with pytest.raises(RunFailedError, match=r"version 3 of another table.*\{since: start\}"):
+            reader.read()
+    finally:
+        classic.sql(f"DROP TABLE IF EXISTS {name}")
+
+
+def test_a_table_that_was_replaced_or_restored_goes_on(
+    classic: SparkSession, tmp_path: Path
+) -> None:
+    name = f"delta.`{tmp_path}/t`"
+    reader = Reader(tmp_path, type="spark.DeltaTableDataSet", filepath=f"{tmp_path}/t")
+    replace = f"CREATE OR REPLACE TABLE {name} USING delta {_FEED} AS SELECT CAST"
+    classic.sql(f"{replace}(1 AS BIGINT) AS id")
+    assert reader.read() == [1]
+    classic.sql(f"{replace}(2 AS BIGINT) AS id")
+    classic.sql(f"INSERT INTO {name} VALUES (3)")
+    assert reader.read() == [2, 3]
+    classic.sql(f"RESTORE TABLE {name} TO VERSION AS OF 0")
+    assert (reader.read(), reader.read()) == ([1], [])
+
+
+def test_changes_are_told_since_the_start_a_time_or_a_version(
+    classic: SparkSession, tmp_path: Path
+) -> None:
+    name = f"delta.`{tmp_path}/t`"
+    classic.sql(f"CREATE TABLE {name} USING delta {_FEED} AS SELECT 1 AS id")
+    classic.sql(f"INSERT INTO {name} VALUES (2)")
+
+    def since(given: Any) -> list[int]:
+        asked = {"changes": {"since": given}}
+        frame = DeltaTableDataSet(f"{tmp_path}/t", load_args=asked).load()
+        return sorted(row.id for row in frame.where("_change_type = 'insert'").collect())
+
+    told = [since(one) for one in ("start", 0, 1, "2024-01-31", "2124-01-31 06:00:00")]
+    assert told == [[1, 2], [2], [], [1, 2], []]
+    with pytest.raises(DataSetError, match="since version 9, and the last version is 1"):
+        since(9)
 
 
 def test_a_version_that_vacuum_has_taken_is_refused_before_any_job(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from spark_jobs import endless, persisted, reads_what_is_persisted
 
+from sparkpipe.description import RunDescription, describing
 from sparkpipe.errors import RunFailedError
-from sparkpipe.events import RunDescription, describing
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import SequentialRunner, ThreadRunner

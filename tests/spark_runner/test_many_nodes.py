@@ -25,7 +25,7 @@ from sparkpipe.datasets.spark import SparkDataSet
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import ThreadRunner
-from sparkpipe.events import RunDescription, describing
+from sparkpipe.description import RunDescription, describing
 from sparkpipe.spark.session import SparkProvider, activated, get_spark
 
 folder = Path(sys.argv[1])

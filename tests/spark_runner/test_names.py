@@ -11,7 +11,7 @@ import pytest
 from spark_jobs import jobs, properties
 
 from sparkpipe.datasets.spark import DeltaTableDataSet, SparkDataSet
-from sparkpipe.events import RunDescription, describing
+from sparkpipe.description import RunDescription, describing
 from sparkpipe.io import DataCatalog, MemoryDataSet
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import AbstractRunner, SequentialRunner, ThreadRunner

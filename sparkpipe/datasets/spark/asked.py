@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 ASKED_WORDS = ("version", "changes")
 #: The changes since a node last ran well.
 LAST_RUN = "last_run"
+#: The changes since there was nothing: all rows that are there, as inserts.
+START = "start"
 
 _AS_OF_RUN = re.compile(r"as of run (\S+)", re.IGNORECASE)
 _RUN_ID = "%Y-%m-%dT%H.%M.%S.%fZ"
@@ -37,7 +39,8 @@ class Asked:
         version: The number of a version.
         timestamp: The time as of which it is read.
         run: The run that has left it so, or that found it so when it began.
-        since: The version, the time or :data:`LAST_RUN` since which its changes are read.
+        since: The version, the time, :data:`LAST_RUN` or :data:`START` since which its changes
+            are read.
     """
 
     version: int | None = None
@@ -142,10 +145,12 @@ def _since(changes: Any) -> int | str:
             hint=f"For example changes: {{since: {LAST_RUN}}}.",
         )
     since = changes["since"]
-    if since == LAST_RUN:
-        return LAST_RUN
+    if since in (LAST_RUN, START):
+        return str(since)
     if isinstance(since, str) and not since.isdecimal() and not _is_time(since):
-        hint = did_you_mean(since, [LAST_RUN]) or f"Give {LAST_RUN}, a version or a time."
+        hint = did_you_mean(since, [LAST_RUN, START]) or (
+            f"Give {LAST_RUN}, {START}, a version or a time."
+        )
         raise DataSetError(f"load_args: changes are since a version, not '{since}'.", hint=hint)
     asked = _read(since)
     return asked.timestamp if asked.version is None else asked.version

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from sparkpipe.datasets.spark.accounting import note_loaded_version
-from sparkpipe.datasets.spark.asked import LAST_RUN, Asked, version_of_run
+from sparkpipe.datasets.spark.asked import LAST_RUN, START, Asked, version_of_run
 from sparkpipe.datasets.spark.delta_log import was_vacuumed
 from sparkpipe.datasets.spark.merging.tombstones import TOMBSTONE, without_tombstones
 from sparkpipe.datasets.spark.names import quoted
@@ -21,8 +21,12 @@ from sparkpipe.spark.jobs.run import current_jobs, current_run
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from sparkpipe.description import ReadBefore
+
 _FEED = "delta.enableChangeDataFeed"
 _KIND, _COMMIT, _TIME = "_change_type", "_commit_version", "_commit_timestamp"
+# When a version was committed, in seconds since the epoch.
+_SECONDS = "unix_millis(timestamp) / 1000"
 
 Read = Callable[[Mapping[str, Any]], "DataFrame"]
 
@@ -100,47 +104,93 @@ def _load_changes(
             "its version is not known, and so are not its changes.",
             hint="Changes are told of tables of Delta only.",
         )
-    _need_feed(session, place)
-    first = _first_to_read(since, place)
-    if isinstance(first, int) and first > last + 1:
+    table_id = _need_feed(session, place)
+    if since == LAST_RUN:
+        before = _read_before(place)
+        if before is not None:
+            _refuse_other_table(session, place, before, last, table_id)
+        since = START if before is None else int(before.version)
+    elif isinstance(since, int) and since > last:
         raise DataSetError(
-            f"the last run has read version {first - 1}, and the table is at version {last} now: "
-            "it was made anew.",
-            hint="Read it as a whole once: leave out 'changes', or give changes: {since: 0}.",
+            f"changes are asked for since version {since}, and the last version is {last}.",
+            hint="`sparkpipe tables history` lists the versions.",
         )
-    note(version=str(last))
-    if first is None or first == last + 1:
+    note(version=str(last), table_id=table_id)
+    is_whole = since == START
+    if is_whole or since == last or _is_after(session, place, since, last):
         whole = read({**options, VERSION: last}).selectExpr(
             "*",
             f"'insert' AS {_KIND}",
             f"CAST({last} AS BIGINT) AS {_COMMIT}",
             f"CAST(NULL AS TIMESTAMP) AS {_TIME}",
         )
-        return without_tombstones(whole if first is None else whole.where("false"))
-    begin = {"startingVersion": first} if isinstance(first, int) else {"startingTimestamp": first}
+        return without_tombstones(whole if is_whole else whole.where("false"))
+    begin = (
+        {"startingVersion": since + 1} if isinstance(since, int) else {"startingTimestamp": since}
+    )
     changes = read({**options, "readChangeFeed": True, **begin, "endingVersion": last})
     return _with_deletes(changes)
 
 
-def _first_to_read(since: int | str, place: Place) -> int | str | None:
-    """Return the first version, or time, of which changes are read; None for all rows."""
-    if since != LAST_RUN:
-        return since + 1 if isinstance(since, int) else since
+def _read_before(place: Place) -> ReadBefore | None:
+    """Return what the node that loads has read of a table before; None if nothing is known."""
     run, jobs = current_run(), current_jobs()
     if run is None or jobs is None:
         return None
     before = run.description.read_before.get(jobs.node, {}).get(place.location)
-    return int(before) + 1 if before is not None and before.isdecimal() else None
+    return before if before is not None and before.version.isdecimal() else None
 
 
-def _need_feed(session: SparkSession, place: Place) -> None:
-    (row,) = session.sql(f"DESCRIBE DETAIL {place.sql}").select("properties").collect()
-    if str((row[0] or {}).get(_FEED, "")).lower() != "true":
+def _refuse_other_table(
+    session: SparkSession, place: Place, before: ReadBefore, last: int, table_id: str | None
+) -> None:
+    """Refuse a table that was deleted and made anew: all its rows are new, whatever its version.
+
+    A table that was replaced by a statement has another id, but its versions go on: of such a one
+    the version that was read has been there before the node ended.
+    """
+    if int(before.version) <= last:
+        if before.table_id is not None and before.table_id == table_id:
+            return
+        (when,) = _ask_history(session, place, int(before.version), _SECONDS) or (None,)
+        if when is not None and when <= before.ended:
+            return
+    raise DataSetError(
+        f"the last run has read version {before.version} of another table: the one that is there "
+        "now was made anew.",
+        hint=f"Read it as a whole once, by a run with changes: {{since: {START}}}.",
+    )
+
+
+def _is_after(session: SparkSession, place: Place, since: int | str, last: int) -> bool:
+    """Whether a time is after that of the last version, which Delta takes for an error."""
+    if isinstance(since, int):
+        return False
+    is_before = f"timestamp < CAST('{since}' AS TIMESTAMP)"
+    return _ask_history(session, place, last, is_before) == [True]
+
+
+def _ask_history(session: SparkSession, place: Place, version: int, asked: str) -> list[Any]:
+    """Return what the history tells of a version; empty if it does not reach back to it."""
+    told = session.sql(f"DESCRIBE HISTORY {place.sql}").where(f"version = {version}")
+    return [row[0] for row in told.selectExpr(asked).collect()]
+
+
+def _need_feed(session: SparkSession, place: Place) -> str | None:
+    """Return the id of a table that keeps its changes.
+
+    Raises:
+        DataSetError: It does not keep them.
+    """
+    detail = session.sql(f"DESCRIBE DETAIL {place.sql}").select("properties", "id")
+    ((properties, table_id),) = detail.collect()
+    if str((properties or {}).get(_FEED, "")).lower() != "true":
         raise DataSetError(
             "its change data feed is off.",
             hint=f"Turn it on: ALTER TABLE {place.sql} SET TBLPROPERTIES ({_FEED} = true). Changes "
             "are kept from then on.",
         )
+    return None if table_id is None else str(table_id)
 
 
 def _with_deletes(changes: DataFrame) -> DataFrame:

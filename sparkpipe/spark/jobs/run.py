@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sparkpipe.events import RunDescription
+from sparkpipe.description import RunDescription
 from sparkpipe.spark.failures import NodeStopped
 from sparkpipe.spark.jobs.pins import Pins
 from sparkpipe.spark.jobs.scope import Carrier, JobNames, as_tag, cancel_jobs, carrying

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sparkpipe.events import RunDescription
+from sparkpipe.description import RunDescription
 
 _LENGTH = 16
 
