@@ -41,8 +41,26 @@ Direction = Literal["load", "save"]
 CheckOutcome = Literal["passed", "warned", "dropped", "quarantined", "failed"]
 
 
-@dataclass(frozen=True)
-class ErrorReport:
+class _Values:
+    """Equal if all of its fields are.
+
+    Dataclasses would have these methods written for each of them, which half the time of an import
+    of this module went into.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if type(other) is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).values()))
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__qualname__}({told})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ErrorReport(_Values):
     """Why something failed.
 
     Attributes:
@@ -56,8 +74,8 @@ class ErrorReport:
     location: str = ""
 
 
-@dataclass(frozen=True)
-class DataSetReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class DataSetReport(_Values):
     """A data set that a node has loaded or saved.
 
     Attributes:
@@ -102,8 +120,8 @@ class DataSetReport:
     origins: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
 
 
-@dataclass(frozen=True)
-class CheckReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class CheckReport(_Values):
     """What a check of a data set has found.
 
     Attributes:
@@ -128,8 +146,8 @@ class CheckReport:
     quarantine: str = ""
 
 
-@dataclass(frozen=True)
-class RunStarted:
+@dataclass(frozen=True, eq=False, repr=False)
+class RunStarted(_Values):
     """A run begins; nothing has been loaded yet.
 
     Attributes:
@@ -172,8 +190,8 @@ class RunStarted:
     time: float = field(default_factory=time.time)
 
 
-@dataclass(frozen=True)
-class NodeStarted:
+@dataclass(frozen=True, eq=False, repr=False)
+class NodeStarted(_Values):
     """A node is handed to the pool.
 
     Attributes:
@@ -189,8 +207,8 @@ class NodeStarted:
     time: float = field(default_factory=time.time)
 
 
-@dataclass(frozen=True)
-class NodeRetried:
+@dataclass(frozen=True, eq=False, repr=False)
+class NodeRetried(_Values):
     """An attempt at a node has failed, and another one was made. Told when the node has ended.
 
     Attributes:
@@ -212,8 +230,8 @@ class NodeRetried:
     time: float = field(default_factory=time.time)
 
 
-@dataclass(frozen=True)
-class NodeEnded:
+@dataclass(frozen=True, eq=False, repr=False)
+class NodeEnded(_Values):
     """A node has ended, or will never start.
 
     Attributes:
@@ -271,8 +289,8 @@ class NodeEnded:
         return tuple(d.name for d in self.data_sets if d.is_lazy and d.direction == "save")
 
 
-@dataclass(frozen=True)
-class RunEnded:
+@dataclass(frozen=True, eq=False, repr=False)
+class RunEnded(_Values):
     """A run is over, and nothing of it runs any more.
 
     Attributes:

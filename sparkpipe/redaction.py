@@ -15,7 +15,7 @@ HIDDEN = "***"
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 # Of a name, however its words are joined.
-_SECRET = re.compile(
+_HIDES = (
     r"password|passwd|passphrase|secret|credential|bearer|authorization|jaas|keyfile"
     r"|connectionstring|storageoptions|serviceaccount|signature"
     r"|(access|account|api|private|shared|master|encryption|signing|ssh|ssl)key"
@@ -43,22 +43,22 @@ _FREE = frozenset(("metadata",))
 
 _LEAST_LENGTH = 4
 
-# All are bounded, as messages may be long. me:secret@ after a protocol or at the beginning: a
-# password may hold any character.
-_USER = re.compile(
+# These are compiled when they are first needed. All are bounded, as messages may be long.
+# me:secret@ after a protocol or at the beginning: a password may hold any character.
+_USER = (
     r"(?:(?<=://)|(?<![^\s'\"(=]))(?![a-zA-Z]:[/\\]|jdbc:)"
     r"[^/@:\s'\"]{0,200}:(?!//)[^\s'\"<>]{0,500}@(?=[^\s@])"
 )
-_TOKEN_AS_USER = re.compile(r"(?<=https://)[^/@:\s?#]{1,500}(?=@)")
+_AS_USER = r"(?<=https://)[^/@:\s?#]{1,500}(?=@)"
 # jdbc:oracle:thin:scott/tiger@//host
-_ORACLE = re.compile(r"(?<=:)[^/:@\s]{1,200}/\S{1,500}(?=@)")
+_ORACLE = r"(?<=:)[^/:@\s]{1,200}/\S{1,500}(?=@)"
 _QUOTE = r"\"(?:\\.|[^\"\\]){0,2000}\"|'(?:\\.|[^'\\]){0,2000}'"
 _VALUE = rf"\{{[^}}]{{0,500}}\}}|{_QUOTE}"
 # Not after a slash: those are partitions of a table.
-_ASSIGNED = re.compile(rf"(?<![\w.%/?&;-])([\w.%-]+)(\s?=\s?)({_VALUE}|[^&;\s,)\]}}'\"]*)")
-_IN_ADDRESS = re.compile(rf"(?<=[?&;])([\w.%-]+)(=)({_VALUE}|[^&;\s'\"]*)")
-_IN_JDBC = re.compile(rf"(?<=[?&;])([\w.%-]+)(=)({_VALUE}|[^&;]*)")
-_QUOTED = re.compile(rf"(?<=['\"])([\w.-]+)(['\"]\s*:\s*)({_QUOTE})")
+_ASSIGNED = rf"(?<![\w.%/?&;-])([\w.%-]+)(\s?=\s?)({_VALUE}|[^&;\s,)\]}}'\"]*)"
+_IN_ADDRESS = rf"(?<=[?&;])([\w.%-]+)(=)({_VALUE}|[^&;\s'\"]*)"
+_IN_JDBC = rf"(?<=[?&;])([\w.%-]+)(=)({_VALUE}|[^&;]*)"
+_QUOTED = rf"(?<=['\"])([\w.-]+)(['\"]\s*:\s*)({_QUOTE})"
 # What signs an address, and who somebody is.
 _OF_ADDRESSES = frozenset({"sig", "key", "code", "user", "username", "uid", "pass", "pw"})
 
@@ -85,7 +85,7 @@ def is_secret(name: str) -> bool:
 
 def _is_certain(name: str) -> bool:
     words = _words(name)
-    return not _SECRET_WORDS.isdisjoint(words) or bool(_SECRET.search("".join(words)))
+    return not _SECRET_WORDS.isdisjoint(words) or bool(re.search(_HIDES, "".join(words)))
 
 
 def _words(name: str) -> list[str]:
@@ -150,14 +150,14 @@ def redacted_text(text: str) -> str:
     'jdbc:oracle:thin:***@//db:1521/shop'
     """
     if "@" in text:
-        text = _USER.sub(f"{HIDDEN}@", text)
-        text = _TOKEN_AS_USER.sub(HIDDEN, text)
+        text = re.sub(_USER, f"{HIDDEN}@", text)
+        text = re.sub(_AS_USER, HIDDEN, text)
         if "oracle:" in text:
-            text = _ORACLE.sub(HIDDEN, text)
+            text = re.sub(_ORACLE, HIDDEN, text)
     if "=" in text:
         in_address = _IN_JDBC if text.startswith("jdbc:") else _IN_ADDRESS
-        text = in_address.sub(_of_address, _ASSIGNED.sub(_of_assigned, text))
-    return _QUOTED.sub(_of_quoted, text) if ":" in text else text
+        text = re.sub(in_address, _of_address, re.sub(_ASSIGNED, _of_assigned, text))
+    return re.sub(_QUOTED, _of_quoted, text) if ":" in text else text
 
 
 def secrets_in(address: str) -> set[str]:
@@ -168,12 +168,16 @@ def secrets_in(address: str) -> set[str]:
     """
     from urllib.parse import unquote
 
-    found = {part for match in _USER.finditer(address) for part in match[0][:-1].split(":", 1)}
-    found |= {match[0] for match in _TOKEN_AS_USER.finditer(address)}
+    found = {part for match in re.finditer(_USER, address) for part in match[0][:-1].split(":", 1)}
+    found |= {match[0] for match in re.finditer(_AS_USER, address)}
     if "oracle:" in address:
-        found |= {part for match in _ORACLE.finditer(address) for part in match[0].split("/", 1)}
+        found |= {
+            part for match in re.finditer(_ORACLE, address) for part in match[0].split("/", 1)
+        }
     in_address = _IN_JDBC if address.startswith("jdbc:") else _IN_ADDRESS
-    found |= {match[3].strip("{}'\"") for match in in_address.finditer(address) if _hides(match[1])}
+    found |= {
+        match[3].strip("{}'\"") for match in re.finditer(in_address, address) if _hides(match[1])
+    }
     return {form for one in found for form in (one, unquote(one)) if form}
 
 

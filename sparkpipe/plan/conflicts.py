@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import PurePosixPath
@@ -98,13 +97,13 @@ def _first_of(problems: list[str], most: int = 3) -> list[str]:
 _PATTERN = "*?["
 
 
-@dataclass(frozen=True)
 class _Place:
     """A data set and its target."""
 
-    name: str
-    data_set: Any
-    target: str
+    def __init__(self, name: str, data_set: Any, target: str) -> None:
+        self.name = name
+        self.data_set = data_set
+        self.target = target
 
     @property
     def where(self) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.presence import is_present
@@ -15,8 +15,7 @@ from sparkpipe.pipeline.node import Node
 Decisions = Mapping[str, tuple[bool, tuple[str, ...]]]
 
 
-@dataclass(frozen=True)
-class MissingPart:
+class MissingPart(NamedTuple):
     """What is to run so that nothing is missing any more.
 
     Attributes:

@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe import __version__
-from sparkpipe.description import current_description
 from sparkpipe.errors import PreflightError
 from sparkpipe.events import (
     Event,
@@ -276,6 +275,8 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
         if not observers:
             yield
             return
+        from sparkpipe.description import current_description
+
         teller = _Teller(observers)
         description = current_description()
         started = time.perf_counter()
@@ -351,19 +352,20 @@ def _versions() -> dict[str, str]:
 @contextmanager
 def _spark_run(pipeline: Pipeline, catalog: DataCatalog, run_id: str) -> Iterator[None]:
     """Set up the Spark side of a run; nothing of it starts Spark."""
+    from sparkpipe.description import current_description
     from sparkpipe.spark.answers import answer_for_runs
     from sparkpipe.spark.session import SparkProvider, activated, current_provider
 
-    provider = current_provider()
+    provider, description = current_provider(), current_description()
     # Outside a Session: what is active on the calling thread is not active on others.
     with nullcontext(provider) if provider is not None else activated(SparkProvider()) as provider:
         run = SparkRun(
             run_id,
-            current_description().pipeline,
+            description.pipeline,
             provider.peek,
             lambda: _flow(pipeline, catalog),
             provider.options.persist,
-            current_description(),
+            description,
         )
         provider.capture()
         answer_for_runs()

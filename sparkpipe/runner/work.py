@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline.node import Node
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from pluggy import PluginManager
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """The nodes of one run, and what each of them runs with.
 
     Attributes:

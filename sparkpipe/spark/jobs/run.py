@@ -13,24 +13,19 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from sparkpipe.description import RunDescription
 from sparkpipe.spark.failures import NodeStopped
-from sparkpipe.spark.jobs.pins import Pins
 from sparkpipe.spark.jobs.scope import Carrier, JobNames, as_tag, cancel_jobs, carrying
-from sparkpipe.spark.jobs.settings import Settings
-from sparkpipe.spark.jobs.shared_frames import SharedFrames
-from sparkpipe.spark.jobs.shared_names import SharedNames
 from sparkpipe.spark.jobs.values import map_frames, may_there_be_frames
-from sparkpipe.spark.jobs.views import Views
 from sparkpipe.spark.storage_levels import STORAGE_LEVELS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from sparkpipe.description import RunDescription
     from sparkpipe.spark.jobs.progress import TaskCounts
 
 _logger = logging.getLogger(__name__)
@@ -138,8 +133,7 @@ class NodeJobs:
             return False
 
 
-@dataclass(frozen=True)
-class Flow:
+class Flow(NamedTuple):
     """How data in memory goes from node to node, as far as frames need to know.
 
     Attributes:
@@ -150,7 +144,7 @@ class Flow:
             is changed by a later node.
     """
 
-    readers: Mapping[str, int] = field(default_factory=dict)
+    readers: Mapping[str, int] = MappingProxyType({})
     split: frozenset[str] = frozenset()
     outliving: frozenset[str] = frozenset()
     cut_off: frozenset[str] = frozenset()
@@ -206,8 +200,14 @@ class SparkRun:
         description: RunDescription | None = None,
     ) -> None:
         # Who makes no run need not wait for these.
+        from sparkpipe.description import RunDescription
+        from sparkpipe.spark.jobs.pins import Pins
         from sparkpipe.spark.jobs.progress import SparkProgress
         from sparkpipe.spark.jobs.saves import Saves
+        from sparkpipe.spark.jobs.settings import Settings
+        from sparkpipe.spark.jobs.shared_frames import SharedFrames
+        from sparkpipe.spark.jobs.shared_names import SharedNames
+        from sparkpipe.spark.jobs.views import Views
 
         self.run_id = run_id
         self.description = description or RunDescription()
@@ -345,7 +345,7 @@ class SparkRun:
         self.frames.close()
         self.views.close()
         self.progress.close()
-        self._find_flow, self.names = Flow, SharedNames()  # what they hold may be large
+        self._find_flow, self.names = Flow, type(self.names)()  # what they hold may be large
 
     def share(self, name: str, value: Any, persist: bool | str | None = None) -> Any:
         """Keep frames in memory that more than one node reads; return what a node is to have.

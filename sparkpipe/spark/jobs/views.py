@@ -17,9 +17,8 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sparkpipe.spark.active import is_stopped
 from sparkpipe.spark.jobs.letting_go import let_go_after, let_go_quietly
@@ -44,8 +43,7 @@ _CREATES = re.compile(
 _COLUMNS = re.compile(r"\s*(\([^()']*\))?\s*")
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """A view of a node.
 
     Attributes:
@@ -77,8 +75,7 @@ class View:
         return cls(make, means=f"AS (TABLE `{unique}`)", unique=unique)
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(NamedTuple):
     r"""A view that SQL makes.
 
     Attributes:
