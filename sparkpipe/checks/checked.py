@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -12,7 +12,12 @@ from typing import Any
 
 from sparkpipe.checks import own, quarantine
 from sparkpipe.checks.findings import Finding, no_frame, refuse
-from sparkpipe.checks.parsing import parse_checks, parse_validator
+from sparkpipe.checks.in_chunks import (
+    ChunksJudged,
+    chunk_problems,
+    chunk_warnings,
+    partition_problems,
+)
 from sparkpipe.checks.sql_on_pandas import sql_problems
 from sparkpipe.checks.words import (
     Check,
@@ -25,6 +30,7 @@ from sparkpipe.checks.words import (
 )
 from sparkpipe.errors import CheckFailedError, DataSetError, did_you_mean
 from sparkpipe.events import CheckReport, Direction
+from sparkpipe.io.chunking import way_of_chunks
 from sparkpipe.io.declared import (
     has_batches,
     is_memory_only,
@@ -43,42 +49,6 @@ from sparkpipe.io.partitioned import PartitionedDataSet
 from sparkpipe.io.wrapper import WrapperDataSet
 
 _logger = logging.getLogger(__name__)
-
-
-def with_checks(
-    name: str,
-    config: Mapping[str, Any],
-    data_set: Any,
-    credentials: Mapping[str, Any] | None = None,
-) -> Any:
-    """Return the data set of an entry, judged by the entry's checks.
-
-    Args:
-        name: The name of the data set.
-        config: The entry, with ``checks``, ``validator`` and ``quarantine``.
-        data_set: What its type and options make.
-        credentials: All credentials of the project by name.
-
-    Raises:
-        DataSetError: The checks are not possible.
-    """
-    given = config.get("checks")
-    checks = () if given is None else parse_checks(given)
-    asked = config.get("validator")
-    validators = () if asked is None else parse_validator(asked)
-    where = config.get("quarantine")
-    if where is not None and (not isinstance(where, str) or not where.strip()):
-        raise DataSetError(f"'quarantine' is the name of a data set, not {where!r}.")
-    rejects = any(check.on_fail == "quarantine" for check in checks)
-    if where is not None and not rejects:
-        raise DataSetError(
-            "there is a quarantine, but no check puts rows there.",
-            hint="Give a check on_fail: quarantine.",
-        )
-    if not checks and not validators:
-        return data_set
-    built = quarantine.beside(name, config, credentials, where or "") if rejects else None
-    return CheckedDataSet(data_set, name, checks, validators, where or "", built)
 
 
 def checked_in(data_set: Any) -> CheckedDataSet | None:
@@ -126,6 +96,7 @@ class CheckedDataSet(DelegatingDataSet):
         self._is_saved_elsewhere = False
         self._unsaved = "nothing was saved"
         self._kept_apart: Any = None  # rows of a batch that are in the quarantine already
+        self._chunks: ChunksJudged | None = None  # while a generator gives it chunk by chunk
 
     def learn(self, rows_before: int | None = None, is_saved_elsewhere: bool = False) -> None:
         """Take note of what the session of a run knows of the data set.
@@ -135,6 +106,28 @@ class CheckedDataSet(DelegatingDataSet):
             is_saved_elsewhere: Whether a node of the project saves it: then it was judged there.
         """
         self._rows_before, self._is_saved_elsewhere = rows_before, is_saved_elsewhere
+
+    def chunk_problems(self) -> list[str]:
+        """Tell which checks can keep nothing from being saved where a generator gives it."""
+        return chunk_problems(self._name, self.checks)
+
+    def chunk_warnings(self) -> list[str]:
+        """Tell which checks see less where a generator gives it."""
+        return chunk_warnings(self.checks)
+
+    def begin_chunks(self) -> None:
+        """From now on, what is saved is one chunk of several."""
+        self._chunks = ChunksJudged()
+
+    def end_chunks(self) -> None:
+        """Judge all chunks together, as all of them are saved.
+
+        Raises:
+            CheckFailedError: There are none, and there had to be.
+        """
+        judged, self._chunks = self._chunks, None
+        if judged is not None:
+            self._settle_findings(judged.findings(self.checks, self._rows_before), "save")
 
     def companions(self) -> tuple[str, ...]:
         """Return the names of the data sets that it needs: quarantine, and what it refers to."""
@@ -204,6 +197,10 @@ class CheckedDataSet(DelegatingDataSet):
     # Saving
 
     def _save(self, data: Any) -> None:
+        with self._chunks.one_more() if self._chunks is not None else nullcontext():
+            self._save_judged(data)
+
+    def _save_judged(self, data: Any) -> None:
         self.refuse(data)  # before any job
         for validator in self._validators:
             if "save" in validator.on:
@@ -276,6 +273,8 @@ class CheckedDataSet(DelegatingDataSet):
         if rows is None and failure is None and noted is not None:  # all were written
             rows = noted - (before or 0)
             findings = tuple(replace(one, rows=rows) for one in findings)
+        if rows is None and failure is None and counts_rows:  # Spark tells nothing of no rows
+            rows = flagged.frame.count()
         if rows is not None:
             findings += tuple(self._of_count(rows))
         self._settle_ride(findings, failure)
@@ -402,6 +401,8 @@ class CheckedDataSet(DelegatingDataSet):
     ) -> None:
         """Tell what was found, refuse what must hold, and put rejected rows into the quarantine."""
         findings = tuple(findings)
+        if self._chunks is not None and direction == "save":
+            findings = self._chunks.take(findings)
         stops = any(one.stops for one in findings)
         if only_if_stopping and not stops:
             return
@@ -411,10 +412,16 @@ class CheckedDataSet(DelegatingDataSet):
             if rows is not None:  # before the good ones: whatever happens then, none is lost
                 where = quarantine.put(rows, self.quarantine)
         note_checks(one.report(self._name, direction, where, stops) for one in findings)
-        refuse(findings, self._unsaved if direction == "save" else "nothing was read")
+        refuse(findings, self._what_did_not_happen(direction))
         for one in findings:
             if one.told:
                 self._tell(one, where)
+
+    def _what_did_not_happen(self, direction: Direction) -> str:
+        if direction == "load":
+            return "nothing was read"
+        is_later = self._chunks is not None and self._chunks.saved
+        return "nothing of its chunk was saved" if is_later else self._unsaved
 
     def _tell(self, one: Finding, where: str) -> None:
         became = {"warn": "", "drop": "; they are left out"}.get(one.check.on_fail)
@@ -450,6 +457,8 @@ class CheckedDataSet(DelegatingDataSet):
                 told += [f"check '{check.name}': {problem}" for problem in sql_problems(check.sql)]
         if is_stream(self._dataset):
             told += self._stream_problems()
+        if way_of_chunks(self._dataset) == "collect":
+            told += partition_problems(self.checks)
         told += self._unknown_companions() + self._unknown_columns()
         if any(check.on_fail == "quarantine" for check in self.checks):
             told += quarantine.problems(self.quarantine, self._dataset)

@@ -14,17 +14,12 @@ from functools import partial
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.errors import (
-    NodeRunError,
-    SeveralDataSetErrors,
-    first_line,
-)
+from sparkpipe.errors import NodeRunError, SeveralDataSetErrors, first_line
 from sparkpipe.events import CheckReport, DataSetReport, Direction, observing_only
 from sparkpipe.io.columns import columns_of, columns_of_lazy
 from sparkpipe.io.core import is_spark_frame, reason_of
 from sparkpipe.io.declared import is_memory_only, location_of, state_of, state_to_load, unwrapped
 from sparkpipe.io.facts import gathering
-from sparkpipe.io.for_run import forget
 from sparkpipe.io.messages import as_shown, describe_data_set, kind_of
 from sparkpipe.io.working import working_for
 from sparkpipe.pipeline.node import Node
@@ -39,6 +34,7 @@ if TYPE_CHECKING:
 
     from sparkpipe.io import DataCatalog
     from sparkpipe.io.origins import Origins
+    from sparkpipe.runner.chunks import Chunks
     from sparkpipe.spark.jobs.done import SparkWork
     from sparkpipe.spark.jobs.run import NodeJobs, SparkRun
 
@@ -85,7 +81,8 @@ class Attempt:
             "session_id": run_id or None,  # what Kedro calls it
         }
         self._jobs: NodeJobs | None = None
-        self._is_loaded = self._is_in_chunks = False
+        self._is_loaded = False
+        self._chunks: Chunks | None = None if progress is None else progress.chunks
         self._timed_out = threading.Event() if node.timeout is not None else None
         self._times = times
         self._step = LOAD
@@ -168,9 +165,12 @@ class Attempt:
                 progress.left.popleft()
         if self._is_over_time:  # also where the last step could not be interrupted, and has ended
             raise NodeStopped
-        if self._is_in_chunks:
-            for name in self._node.output_names:
-                forget(self._catalog[name])  # a cache has seen the last chunk only
+        if self._chunks is not None:
+            with gathering() as facts:
+                try:
+                    self._chunks.end()
+                finally:
+                    self.checks = with_checks_of(self.checks, facts.checks)
         for name in self._node.confirms:
             self._catalog.confirm(name)
 
@@ -247,19 +247,21 @@ class Attempt:
             self._tell_node_error(exc, inputs)
             raise
         if isinstance(result, GeneratorType):
-            return self._chunks(result, inputs, describe)
+            return self._give_chunks(result, inputs, describe)
         if self._hook is not None:
             self._hook.after_node_run(inputs=inputs, outputs=outputs, **self._context)
         return (outputs,)
 
-    def _chunks(
+    def _give_chunks(
         self, generator: Generator[Any], inputs: dict[str, Any], describe: Callable[[str], None]
     ) -> Iterator[dict[str, Any]]:
         """Run a generator to its end, and give what is to be saved: chunk by chunk, or then."""
         from sparkpipe.runner.chunks import Chunks
 
         node = self._node
-        chunks = Chunks(node, self._catalog)
+        self._chunks = chunks = Chunks(node, self._catalog)
+        if self._progress is not None:
+            self._progress.chunks = chunks
         outputs: dict[str, Any] = {}
         with closing(generator):
             while True:
@@ -280,7 +282,6 @@ class Attempt:
         if self._hook is not None:
             self._hook.after_node_run(inputs=inputs, outputs=outputs, **self._context)
         yield from chunks.rest()
-        self._is_in_chunks = True
 
     def _tell_node_error(self, exc: BaseException, inputs: dict[str, Any]) -> None:
         if self._hook is None:
@@ -437,9 +438,8 @@ class Attempt:
             self._tell_lazy("save", name, data)
 
     def _tell_lazy(self, direction: Direction, name: str, data: Any) -> None:
-        if self._reports is None or not is_spark_frame(data):
-            return
-        if self._run is not None and self._run.frames.is_computed(name):
+        is_computed = self._run is not None and self._run.frames.is_computed(name)
+        if self._reports is None or is_computed or not is_spark_frame(data):
             return
         report = self._reports[direction, name]
         columns = columns_of_lazy(data) if direction == "save" else ()
