@@ -12,25 +12,11 @@ from typing import Any
 
 from sparkpipe.checks import own, quarantine
 from sparkpipe.checks.findings import Finding, no_frame, refuse
-from sparkpipe.checks.in_chunks import (
-    ChunksJudged,
-    chunk_problems,
-    chunk_warnings,
-    partition_problems,
-)
-from sparkpipe.checks.sql_on_pandas import sql_problems
-from sparkpipe.checks.words import (
-    Check,
-    Expression,
-    Function,
-    Refers,
-    Rows,
-    Validator,
-    column_problems,
-)
-from sparkpipe.errors import CheckFailedError, DataSetError, did_you_mean
+from sparkpipe.checks.in_chunks import ChunksJudged, chunk_problems, chunk_warnings
+from sparkpipe.checks.problems import find_problems
+from sparkpipe.checks.words import Check, Function, Refers, Rows, Validator
+from sparkpipe.errors import CheckFailedError, DataSetError
 from sparkpipe.events import CheckReport, Direction
-from sparkpipe.io.chunking import way_of_chunks
 from sparkpipe.io.declared import (
     has_batches,
     is_memory_only,
@@ -139,6 +125,10 @@ class CheckedDataSet(DelegatingDataSet):
         return (self._rejected_to,) if self._rejected_to else ()
 
     @property
+    def _keeps_apart(self) -> bool:
+        return any(check.on_fail == "quarantine" for check in self.checks)
+
+    @property
     def quarantine(self) -> Any:
         """The data set for rejected rows; None if there is none."""
         return quarantine.destination(self._rejected_to, self._beside)
@@ -223,6 +213,7 @@ class CheckedDataSet(DelegatingDataSet):
             raise no_frame(data)
 
     def _save_spark(self, frame: Any) -> None:
+        self._refuse_added(frame)
         if frame.isStreaming:
             self._save_stream(frame)
         elif self._can_ride():
@@ -255,7 +246,7 @@ class CheckedDataSet(DelegatingDataSet):
         of_batch = copy(self)
         of_batch._dataset = BatchOf(self._dataset, write)
         of_batch._unsaved = "nothing of its batch was saved"
-        if any(check.on_fail == "quarantine" for check in self.checks):
+        if self._keeps_apart:
             of_batch._kept_apart = quarantine.rejected_before(batch, self.quarantine)
         of_batch._save_spark(batch)
 
@@ -374,7 +365,14 @@ class CheckedDataSet(DelegatingDataSet):
     ) -> Any:
         return self._part(direction, load(), judge_spark)
 
+    def _refuse_added(self, frame: Any) -> None:
+        """Refuse a frame with columns of which rejected rows have others of the same name."""
+        problems = quarantine.column_problems(map(str, frame.columns)) if self._keeps_apart else []
+        if problems:
+            raise DataSetError(" ".join(problems))
+
     def _judged_pandas(self, frame: Any, direction: Direction) -> Any:
+        self._refuse_added(frame)
         judged = self._judge(frame)
         self._settle_findings(judged.findings, direction, judged.rejected)
         return judged.good
@@ -385,6 +383,7 @@ class CheckedDataSet(DelegatingDataSet):
     ) -> Iterator[Any]:
         from sparkpipe.checks.keeping import keeping
 
+        self._refuse_added(frame)
         with keeping(frame, is_lent or is_memory_only(self._dataset)) as kept:
             judged = self._judge(kept)
             if self._kept_apart is not None:
@@ -452,34 +451,12 @@ class CheckedDataSet(DelegatingDataSet):
 
     def _problems(self) -> list[str]:
         told = super()._problems()
-        for check in self.checks:
-            if isinstance(check, Expression):
-                told += [f"check '{check.name}': {problem}" for problem in sql_problems(check.sql)]
+        told += find_problems(self._name, self.checks, self._dataset)
         if is_stream(self._dataset):
             told += self._stream_problems()
-        if way_of_chunks(self._dataset) == "collect":
-            told += partition_problems(self.checks)
-        told += self._unknown_companions() + self._unknown_columns()
-        if any(check.on_fail == "quarantine" for check in self.checks):
+        if self._keeps_apart:
             told += quarantine.problems(self.quarantine, self._dataset)
         return told
-
-    def _unknown_companions(self) -> list[str]:
-        catalog = lent_catalog()
-        referred = [check for check in self.checks if isinstance(check, Refers)]
-        if catalog is None:
-            return []
-        return [
-            f"check '{check.name}': the catalog has no data set '{check.data_set}'. "
-            f"{did_you_mean(check.data_set, catalog)}".rstrip()
-            for check in referred
-            if check.data_set != self._name and check.data_set not in catalog
-        ]
-
-    def _unknown_columns(self) -> list[str]:
-        """Tell checks of columns that the schema of the entry lacks."""
-        schema = getattr(self._dataset, "known_schema", None)
-        return [] if schema is None else column_problems(self.checks, schema.names)
 
     def _warnings(self) -> list[str]:
         told = super()._warnings()

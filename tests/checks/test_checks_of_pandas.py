@@ -114,6 +114,18 @@ def test_a_quarantine_may_be_a_data_set_of_the_catalog(tmp_path: Path) -> None:
     assert [*catalog.load("codes")["id"]] == [2]
 
 
+def test_a_column_that_the_quarantine_would_overwrite_is_refused(tmp_path: Path) -> None:
+    checks = [{"check": "fare >= 0", "on_fail": "quarantine"}]
+    mine = TRIPS.assign(Failed_Checks="mine")
+    told = "what the data has in columns of that name would be lost"
+    assert told in failure(tmp_path, checks, mine)
+    assert not (tmp_path / "trips_rejected").exists()
+    schema = "id bigint, fare double, failed_checks string"
+    with pytest.raises(DataSetError, match=told):  # before any run
+        save(tmp_path, checks, mine, schema=schema)
+    save(tmp_path, [{"check": "fare >= 0", "on_fail": "drop"}], mine)
+
+
 def test_nothing_is_put_apart_where_something_else_must_hold(tmp_path: Path) -> None:
     checks = [{"check": "fare >= 0", "on_fail": "quarantine"}, {"not_null": "status"}]
     failure(tmp_path, checks)

@@ -387,3 +387,16 @@ def test_rows_are_counted_in_all_chunks(session: SparkSession, tmp_path: Path) -
         make = node(lambda: (frame for _ in range(2)), None, "trips", name="make")
         SequentialRunner().run(pipeline([make]), catalog)
     assert (told.checks["rows"].outcome, told.checks["rows"].rows) == ("passed", 8)
+
+
+def test_a_column_that_the_quarantine_would_overwrite_is_refused_before_any_job(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    frame = session.createDataFrame(ROWS, SCHEMA).selectExpr(
+        "*", "raise_error('ran') as failed_checks"
+    )
+    checks = [{"check": "fare >= 0", "on_fail": "quarantine"}]
+    catalog = catalog_of(session, entry_of("delta", tmp_path), checks)
+    with pytest.raises(DataSetError, match="rejected rows get 'failed_checks' in a quarantine"):
+        catalog.save("trips", frame)
+    assert not [*tmp_path.iterdir()]
