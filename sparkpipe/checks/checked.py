@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -12,18 +12,10 @@ from typing import Any
 
 from sparkpipe.checks import own, quarantine
 from sparkpipe.checks.findings import Finding, no_frame, refuse
-from sparkpipe.checks.parsing import parse_checks, parse_validator
-from sparkpipe.checks.sql_on_pandas import sql_problems
-from sparkpipe.checks.words import (
-    Check,
-    Expression,
-    Function,
-    Refers,
-    Rows,
-    Validator,
-    column_problems,
-)
-from sparkpipe.errors import CheckFailedError, DataSetError, did_you_mean
+from sparkpipe.checks.in_chunks import ChunksJudged, chunk_problems, chunk_warnings
+from sparkpipe.checks.problems import find_problems
+from sparkpipe.checks.words import Check, Function, Refers, Rows, Validator
+from sparkpipe.errors import CheckFailedError, DataSetError
 from sparkpipe.events import CheckReport, Direction
 from sparkpipe.io.declared import (
     has_batches,
@@ -43,42 +35,6 @@ from sparkpipe.io.partitioned import PartitionedDataSet
 from sparkpipe.io.wrapper import WrapperDataSet
 
 _logger = logging.getLogger(__name__)
-
-
-def with_checks(
-    name: str,
-    config: Mapping[str, Any],
-    data_set: Any,
-    credentials: Mapping[str, Any] | None = None,
-) -> Any:
-    """Return the data set of an entry, judged by the entry's checks.
-
-    Args:
-        name: The name of the data set.
-        config: The entry, with ``checks``, ``validator`` and ``quarantine``.
-        data_set: What its type and options make.
-        credentials: All credentials of the project by name.
-
-    Raises:
-        DataSetError: The checks are not possible.
-    """
-    given = config.get("checks")
-    checks = () if given is None else parse_checks(given)
-    asked = config.get("validator")
-    validators = () if asked is None else parse_validator(asked)
-    where = config.get("quarantine")
-    if where is not None and (not isinstance(where, str) or not where.strip()):
-        raise DataSetError(f"'quarantine' is the name of a data set, not {where!r}.")
-    rejects = any(check.on_fail == "quarantine" for check in checks)
-    if where is not None and not rejects:
-        raise DataSetError(
-            "there is a quarantine, but no check puts rows there.",
-            hint="Give a check on_fail: quarantine.",
-        )
-    if not checks and not validators:
-        return data_set
-    built = quarantine.beside(name, config, credentials, where or "") if rejects else None
-    return CheckedDataSet(data_set, name, checks, validators, where or "", built)
 
 
 def checked_in(data_set: Any) -> CheckedDataSet | None:
@@ -126,6 +82,7 @@ class CheckedDataSet(DelegatingDataSet):
         self._is_saved_elsewhere = False
         self._unsaved = "nothing was saved"
         self._kept_apart: Any = None  # rows of a batch that are in the quarantine already
+        self._chunks: ChunksJudged | None = None  # while a generator gives it chunk by chunk
 
     def learn(self, rows_before: int | None = None, is_saved_elsewhere: bool = False) -> None:
         """Take note of what the session of a run knows of the data set.
@@ -136,6 +93,28 @@ class CheckedDataSet(DelegatingDataSet):
         """
         self._rows_before, self._is_saved_elsewhere = rows_before, is_saved_elsewhere
 
+    def chunk_problems(self) -> list[str]:
+        """Tell which checks can keep nothing from being saved where a generator gives it."""
+        return chunk_problems(self._name, self.checks)
+
+    def chunk_warnings(self) -> list[str]:
+        """Tell which checks see less where a generator gives it."""
+        return chunk_warnings(self.checks)
+
+    def begin_chunks(self) -> None:
+        """From now on, what is saved is one chunk of several."""
+        self._chunks = ChunksJudged()
+
+    def end_chunks(self) -> None:
+        """Judge all chunks together, as all of them are saved.
+
+        Raises:
+            CheckFailedError: There are none, and there had to be.
+        """
+        judged, self._chunks = self._chunks, None
+        if judged is not None:
+            self._settle_findings(judged.findings(self.checks, self._rows_before), "save")
+
     def companions(self) -> tuple[str, ...]:
         """Return the names of the data sets that it needs: quarantine, and what it refers to."""
         names = [check.data_set for check in self.checks if isinstance(check, Refers)]
@@ -144,6 +123,10 @@ class CheckedDataSet(DelegatingDataSet):
     def written_beside(self) -> tuple[str, ...]:
         """Return the name of the data set that takes rejected rows, if it was given one."""
         return (self._rejected_to,) if self._rejected_to else ()
+
+    @property
+    def _keeps_apart(self) -> bool:
+        return any(check.on_fail == "quarantine" for check in self.checks)
 
     @property
     def quarantine(self) -> Any:
@@ -204,6 +187,10 @@ class CheckedDataSet(DelegatingDataSet):
     # Saving
 
     def _save(self, data: Any) -> None:
+        with self._chunks.one_more() if self._chunks is not None else nullcontext():
+            self._save_judged(data)
+
+    def _save_judged(self, data: Any) -> None:
         self.refuse(data)  # before any job
         for validator in self._validators:
             if "save" in validator.on:
@@ -226,6 +213,7 @@ class CheckedDataSet(DelegatingDataSet):
             raise no_frame(data)
 
     def _save_spark(self, frame: Any) -> None:
+        self._refuse_added(frame)
         if frame.isStreaming:
             self._save_stream(frame)
         elif self._can_ride():
@@ -258,7 +246,7 @@ class CheckedDataSet(DelegatingDataSet):
         of_batch = copy(self)
         of_batch._dataset = BatchOf(self._dataset, write)
         of_batch._unsaved = "nothing of its batch was saved"
-        if any(check.on_fail == "quarantine" for check in self.checks):
+        if self._keeps_apart:
             of_batch._kept_apart = quarantine.rejected_before(batch, self.quarantine)
         of_batch._save_spark(batch)
 
@@ -276,6 +264,8 @@ class CheckedDataSet(DelegatingDataSet):
         if rows is None and failure is None and noted is not None:  # all were written
             rows = noted - (before or 0)
             findings = tuple(replace(one, rows=rows) for one in findings)
+        if rows is None and failure is None and counts_rows:  # Spark tells nothing of no rows
+            rows = flagged.frame.count()
         if rows is not None:
             findings += tuple(self._of_count(rows))
         self._settle_ride(findings, failure)
@@ -375,7 +365,14 @@ class CheckedDataSet(DelegatingDataSet):
     ) -> Any:
         return self._part(direction, load(), judge_spark)
 
+    def _refuse_added(self, frame: Any) -> None:
+        """Refuse a frame with columns of which rejected rows have others of the same name."""
+        problems = quarantine.column_problems(map(str, frame.columns)) if self._keeps_apart else []
+        if problems:
+            raise DataSetError(" ".join(problems))
+
     def _judged_pandas(self, frame: Any, direction: Direction) -> Any:
+        self._refuse_added(frame)
         judged = self._judge(frame)
         self._settle_findings(judged.findings, direction, judged.rejected)
         return judged.good
@@ -386,6 +383,7 @@ class CheckedDataSet(DelegatingDataSet):
     ) -> Iterator[Any]:
         from sparkpipe.checks.keeping import keeping
 
+        self._refuse_added(frame)
         with keeping(frame, is_lent or is_memory_only(self._dataset)) as kept:
             judged = self._judge(kept)
             if self._kept_apart is not None:
@@ -402,6 +400,8 @@ class CheckedDataSet(DelegatingDataSet):
     ) -> None:
         """Tell what was found, refuse what must hold, and put rejected rows into the quarantine."""
         findings = tuple(findings)
+        if self._chunks is not None and direction == "save":
+            findings = self._chunks.take(findings)
         stops = any(one.stops for one in findings)
         if only_if_stopping and not stops:
             return
@@ -411,10 +411,16 @@ class CheckedDataSet(DelegatingDataSet):
             if rows is not None:  # before the good ones: whatever happens then, none is lost
                 where = quarantine.put(rows, self.quarantine)
         note_checks(one.report(self._name, direction, where, stops) for one in findings)
-        refuse(findings, self._unsaved if direction == "save" else "nothing was read")
+        refuse(findings, self._what_did_not_happen(direction))
         for one in findings:
             if one.told:
                 self._tell(one, where)
+
+    def _what_did_not_happen(self, direction: Direction) -> str:
+        if direction == "load":
+            return "nothing was read"
+        is_later = self._chunks is not None and self._chunks.saved
+        return "nothing of its chunk was saved" if is_later else self._unsaved
 
     def _tell(self, one: Finding, where: str) -> None:
         became = {"warn": "", "drop": "; they are left out"}.get(one.check.on_fail)
@@ -445,32 +451,12 @@ class CheckedDataSet(DelegatingDataSet):
 
     def _problems(self) -> list[str]:
         told = super()._problems()
-        for check in self.checks:
-            if isinstance(check, Expression):
-                told += [f"check '{check.name}': {problem}" for problem in sql_problems(check.sql)]
+        told += find_problems(self._name, self.checks, self._dataset)
         if is_stream(self._dataset):
             told += self._stream_problems()
-        told += self._unknown_companions() + self._unknown_columns()
-        if any(check.on_fail == "quarantine" for check in self.checks):
+        if self._keeps_apart:
             told += quarantine.problems(self.quarantine, self._dataset)
         return told
-
-    def _unknown_companions(self) -> list[str]:
-        catalog = lent_catalog()
-        referred = [check for check in self.checks if isinstance(check, Refers)]
-        if catalog is None:
-            return []
-        return [
-            f"check '{check.name}': the catalog has no data set '{check.data_set}'. "
-            f"{did_you_mean(check.data_set, catalog)}".rstrip()
-            for check in referred
-            if check.data_set != self._name and check.data_set not in catalog
-        ]
-
-    def _unknown_columns(self) -> list[str]:
-        """Tell checks of columns that the schema of the entry lacks."""
-        schema = getattr(self._dataset, "known_schema", None)
-        return [] if schema is None else column_problems(self.checks, schema.names)
 
     def _warnings(self) -> list[str]:
         told = super()._warnings()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,7 @@ class Finding:
         rows: How many rows were judged; None where they were not counted.
         told: What was found, in words; empty if the check passed.
         samples: Some of the rows that did not pass, by column.
+        latest: Of a check of how fresh data is, the latest value that there is.
     """
 
     check: Check
@@ -41,6 +43,7 @@ class Finding:
     rows: int | None = None
     told: str = ""
     samples: tuple[Mapping[str, Any], ...] = ()
+    latest: dt.date | dt.datetime | None = None
 
     @property
     def stops(self) -> bool:

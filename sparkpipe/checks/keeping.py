@@ -176,7 +176,9 @@ def judge(
     for number, check in enumerate(wholes):
         found = facts[f"whole_{number}"]
         if isinstance(check, Fresh):
-            findings[check.name] = Finding(check, None, rows, check.why_not(_time(found), now))
+            latest = _time(found)
+            told = check.why_not(latest, now)
+            findings[check.name] = Finding(check, None, rows, told, latest=latest)
         else:
             findings[check.name] = of_rows(check, found or 0, rows)
     for check in checks:

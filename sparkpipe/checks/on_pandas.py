@@ -155,7 +155,7 @@ def _found(
             raise DataSetError(f"'{check.column}' holds no dates or times.")
         latest: Any = None if present.empty else present.max()
         at = latest.to_pydatetime() if hasattr(latest, "to_pydatetime") else latest
-        return Finding(check, None, len(frame), check.why_not(at, now))
+        return Finding(check, None, len(frame), check.why_not(at, now), latest=at)
     if isinstance(check, Function):
         return _of_function(check, frame)
     assert isinstance(check, Pandera)

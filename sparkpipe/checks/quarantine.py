@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -179,6 +179,22 @@ def problems(where: Any, data_set: Any) -> list[str]:
             "of the stream. Let it append."
         ]
     return []
+
+
+def column_problems(columns: Iterable[str]) -> list[str]:
+    """Tell columns that are called like those that rejected rows get.
+
+    Args:
+        columns: Those of the data that is judged.
+    """
+    taken = [name for name in columns if name.lower() in ADDED]
+    if not taken:
+        return []
+    told = ", ".join(f"'{name}'" for name in taken)
+    return [
+        f"rejected rows get {told} in a quarantine, and what the data has in columns of that name "
+        "would be lost. Rename or drop them, or choose another on_fail."
+    ]
 
 
 def put(rows: Any, where: Any) -> str:

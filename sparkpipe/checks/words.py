@@ -161,15 +161,14 @@ class Rows(Check):
             rows: How many there are.
             before: How many the last good run saved; None if nobody knows.
         """
+        told = f"{rows} row{'s' * (rows != 1)}"
         if self.least is not None and rows < self.least:
-            return f"{rows} rows, at least {self.least} are needed"
+            return f"{told}, at least {self.least} are needed"
         if self.most is not None and rows > self.most:
-            return f"{rows} rows, at most {self.most} are allowed"
+            return f"{told}, at most {self.most} are allowed"
         if self.change is None or before is None or abs(rows - before) <= self.change * before:
             return ""
-        return (
-            f"{rows} rows, more than {self.change * 100:g}% off the {before} of the last good run"
-        )
+        return f"{told}, more than {self.change * 100:g}% off the {before} of the last good run"
 
 
 @dataclass(frozen=True)

@@ -448,7 +448,7 @@ def judged(
     """
     if config.keys().isdisjoint(_JUDGING):
         return data_set
-    with_checks = import_object("sparkpipe.checks.checked.with_checks")
+    with_checks = import_object("sparkpipe.checks.entry.with_checks")
     return with_checks(name, config, data_set, credentials)
 
 

@@ -60,10 +60,11 @@ class DriftWatch(RunObserver):
             before = self._rows[report.name]
             if report.rows < share * before:
                 _logger.warning(
-                    "'%s' was saved with %d rows by node '%s': fewer than %g%% of the %d rows of "
+                    "'%s' was saved with %d row%s by node '%s': fewer than %g%% of the %d rows of "
                     "the last good run.",
                     report.name,
                     report.rows,
+                    "s" * (report.rows != 1),
                     event.node,
                     share * 100,
                     before,

@@ -6,6 +6,7 @@ import logging
 from types import NoneType
 from typing import Any
 
+from sparkpipe.checks.checked import checked_in
 from sparkpipe.errors import did_you_mean
 from sparkpipe.io import DataCatalog, MemoryDataSet
 from sparkpipe.io.chunking import may_give_many, only_last, way_of_chunks
@@ -123,15 +124,23 @@ def _unwritable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
 
 
 def _losing_chunks(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
-    """Tell outputs of generators of which only the last chunk would stay."""
+    """Tell outputs of generators of which only the last chunk would stay, or be judged."""
     problems = []
     for node in pipeline.nodes:
         if not may_give_many(node.func):
             continue
         for name in node.output_names:
             data_set = _made(name, catalog) if name in catalog else MemoryDataSet()
-            if data_set is not None and way_of_chunks(data_set) == "last":
-                problems.append(f"Output '{name}' of node '{node.name}': {only_last(data_set)}")
+            where = f"Output '{name}' of node '{node.name}'"
+            if data_set is None:
+                continue
+            way, checked = way_of_chunks(data_set), checked_in(data_set)
+            if way == "last":
+                problems.append(f"{where}: {only_last(data_set)}")
+            elif way != "collect" and checked is not None:
+                problems += [f"{where}: {problem}" for problem in checked.chunk_problems()]
+                for warning in checked.chunk_warnings():
+                    _logger.warning("%s: %s", where, warning)
     return problems
 
 

@@ -19,6 +19,7 @@ from sparkpipe.spark.jobs.values import may_there_be_frames
 
 if TYPE_CHECKING:
     from sparkpipe.io import DataCatalog
+    from sparkpipe.io.excerpt import Excerpt
     from sparkpipe.io.origins import Origins
     from sparkpipe.pipeline.node import Node
     from sparkpipe.spark.jobs.run import SparkRun
@@ -99,12 +100,7 @@ class Account:
         if is_memory:
             result, facts = call(), _NO_FACTS
         else:
-            with gathering(() if earlier is None else earlier.preview) as facts:
-                try:
-                    result = call()
-                finally:
-                    if facts.checks:
-                        self.checks = with_checks_of(self.checks, facts.checks)
+            result, facts = self._gather(call, () if earlier is None else earlier.preview)
         seconds = time.perf_counter() - started
         if direction == "save" and not in_memory:
             state = state_of(data_set)
@@ -126,6 +122,19 @@ class Account:
             origins=self._origins.get(name, ()) if direction == "save" else (),
         )
         return result
+
+    def gather_checks(self, judge: Callable[[], None]) -> None:
+        """Keep what is found where all that was saved is judged once more."""
+        self._gather(judge)
+
+    def _gather(self, call: Callable[[], Any], preview: Excerpt = ()) -> tuple[Any, Facts]:
+        """Call, and return what it gives and what was noted; checks are kept, also of a failure."""
+        with gathering(preview) as facts:
+            try:
+                return call(), facts
+            finally:
+                if facts.checks:
+                    self.checks = with_checks_of(self.checks, facts.checks)
 
     def tell_lazy(self, direction: Direction, name: str, data: Any) -> None:
         """Tell of a frame that stays in memory uncomputed."""

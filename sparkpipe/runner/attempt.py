@@ -13,15 +13,10 @@ from functools import partial
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.errors import (
-    NodeRunError,
-    SeveralDataSetErrors,
-    first_line,
-)
+from sparkpipe.errors import NodeRunError, SeveralDataSetErrors, first_line
 from sparkpipe.events import observing_only
 from sparkpipe.io.core import reason_of
 from sparkpipe.io.declared import is_memory_only, unwrapped
-from sparkpipe.io.for_run import forget
 from sparkpipe.io.messages import as_shown, describe_data_set
 from sparkpipe.io.working import working_for
 from sparkpipe.pipeline.node import Node
@@ -35,6 +30,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from sparkpipe.io import DataCatalog
+    from sparkpipe.runner.chunks import Chunks
     from sparkpipe.spark.jobs.done import SparkWork
     from sparkpipe.spark.jobs.run import NodeJobs, SparkRun
 
@@ -81,7 +77,8 @@ class Attempt:
             "session_id": run_id or None,  # what Kedro calls it
         }
         self._jobs: NodeJobs | None = None
-        self._is_loaded = self._is_in_chunks = False
+        self._is_loaded = False
+        self._chunks: Chunks | None = None if progress is None else progress.chunks
         self._timed_out = threading.Event() if node.timeout is not None else None
         self._times = times
         self._step = LOAD
@@ -150,9 +147,11 @@ class Attempt:
                 progress.left.popleft()
         if self._is_over_time:  # also where the last step could not be interrupted, and has ended
             raise NodeStopped
-        if self._is_in_chunks:
-            for name in self._node.output_names:
-                forget(self._catalog[name])  # a cache has seen the last chunk only
+        if self._chunks is not None:
+            if self.account is None:
+                self._chunks.end()
+            else:
+                self.account.gather_checks(self._chunks.end)
         for name in self._node.confirms:
             self._catalog.confirm(name)
 
@@ -229,19 +228,21 @@ class Attempt:
             self._tell_node_error(exc, inputs)
             raise
         if isinstance(result, GeneratorType):
-            return self._chunks(result, inputs, describe)
+            return self._give_chunks(result, inputs, describe)
         if self._hook is not None:
             self._hook.after_node_run(inputs=inputs, outputs=outputs, **self._context)
         return (outputs,)
 
-    def _chunks(
+    def _give_chunks(
         self, generator: Generator[Any], inputs: dict[str, Any], describe: Callable[[str], None]
     ) -> Iterator[dict[str, Any]]:
         """Run a generator to its end, and give what is to be saved: chunk by chunk, or then."""
         from sparkpipe.runner.chunks import Chunks
 
         node = self._node
-        chunks = Chunks(node, self._catalog)
+        self._chunks = chunks = Chunks(node, self._catalog)
+        if self._progress is not None:
+            self._progress.chunks = chunks
         outputs: dict[str, Any] = {}
         with closing(generator):
             while True:
@@ -262,7 +263,6 @@ class Attempt:
         if self._hook is not None:
             self._hook.after_node_run(inputs=inputs, outputs=outputs, **self._context)
         yield from chunks.rest()
-        self._is_in_chunks = True
 
     def _tell_node_error(self, exc: BaseException, inputs: dict[str, Any]) -> None:
         if self._hook is None:

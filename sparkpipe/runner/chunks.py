@@ -18,9 +18,11 @@ from functools import cached_property, partial
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from sparkpipe.errors import DataSetError
+from sparkpipe.checks.checked import checked_in
+from sparkpipe.errors import CheckFailedError, DataSetError
 from sparkpipe.io import DataCatalog, MemoryDataSet
 from sparkpipe.io.chunking import Way, may_give_many, only_last, way_of_chunks
+from sparkpipe.io.for_run import forget
 from sparkpipe.io.kinds import holds_live
 from sparkpipe.io.messages import kind_of
 from sparkpipe.pipeline.node import Node
@@ -75,6 +77,14 @@ class Chunks:
         self._holder = _Holder()
         self._held: list[dict[str, Any]] = []
         self._collected: dict[str, dict[Any, Any]] = {}
+        self._checked = {
+            name: checked
+            for name in node.output_names
+            if (checked := checked_in(catalog[name])) is not None
+            and way_of_chunks(checked) != "collect"
+        }
+        for checked in self._checked.values():
+            checked.begin_chunks()
 
     def take(self, outputs: dict[str, Any]) -> dict[str, Any]:
         """Take the next chunk of each output; return what is to be saved at once.
@@ -85,6 +95,10 @@ class Chunks:
         if not self._ways:
             self._ways = {name: self._way(name) for name in outputs}
         self._number += 1
+        if self._number > 1:
+            for name, checked in self._checked.items():
+                for problem in checked.chunk_problems():
+                    raise DataSetError(f"could not save another chunk of '{name}': {problem}")
         at_once = {}
         for name, data in outputs.items():
             way = self._ways[name]
@@ -104,6 +118,16 @@ class Chunks:
         yield from self._held
         if self._collected:
             yield {**self._collected}
+
+    def end(self) -> None:
+        """Settle what is of all chunks, as they are saved."""
+        for name in self._node.output_names:
+            forget(self._catalog[name])  # a cache has seen the last chunk only
+        for name, checked in self._checked.items():
+            try:
+                checked.end_chunks()
+            except CheckFailedError as exc:
+                raise CheckFailedError(f"could not save '{name}': {exc.message}") from exc
 
     def _way(self, name: str) -> Way:
         way = way_of_chunks(self._catalog[name])

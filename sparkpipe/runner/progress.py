@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sparkpipe.io.declared import is_transactional, save_effect, state_of, unwrapped
+
+if TYPE_CHECKING:
+    from sparkpipe.runner.chunks import Chunks
 
 
 class Held:
@@ -29,12 +32,14 @@ class Progress:
             calls the function nor saves that part again.
         torn: The data set of which a failed save may have left a part; the same save would add it
             again.
+        chunks: What a generator gives, whose end is settled when all of it is saved.
     """
 
     def __init__(self) -> None:
         self.left: deque[dict[str, Any]] = deque()
         self.has_saved = False
         self.torn = ""
+        self.chunks: Chunks | None = None
         self._states: dict[str, str | None] = {}
 
     def about_to_save(self, name: str, data_set: Any) -> None:

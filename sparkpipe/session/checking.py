@@ -28,12 +28,13 @@ def inform_checks(
     if not names:
         return
     saved = {name for one in pipelines for name in one.all_outputs()}
-    # What was judged then, of which some may have been dropped, is compared with what is judged.
+    # What was judged then, of which some may have been dropped, is compared with what is judged:
+    # where it is saved, or where it is read of what nobody saves.
     rows = {
         check.data_set: check.rows
         for record in last_good.values()
         for check in record.checks
-        if check.direction == "save" and check.rows is not None
+        if check.rows is not None and (check.direction == "save") == (check.data_set in saved)
     }
     for name in names:
         checked = checked_in(catalog.get(name))

@@ -38,14 +38,14 @@ def find_unknown_columns(query: SqlQuery, schemas: Mapping[str, Sequence[str]]) 
     ["sql/x.sql:1:14: 'trips' has no column 'fares'. Did you mean 'fare'?"]
     """
     scopes, judge = _read(query, schemas)
-    problems = []
+    found: dict[int, str] = {}
     for scope in scopes:
-        for column, message in judge.unknown(scope):
-            offset = column.this.meta.get("start")
+        for named, message in judge.unknown(scope):
+            offset = named.meta.get("start")
             if offset is not None:
-                line, at = place_of(query.text, offset)
-                problems.append(f"{query.shown}:{line}:{at}: {message}")
-    return list(dict.fromkeys(problems))
+                found.setdefault(offset, message)
+    places = {offset: place_of(query.text, offset) for offset in found}
+    return [f"{query.shown}:{line}:{at}: {found[offset]}" for offset, (line, at) in places.items()]
 
 
 def result_columns(query: SqlQuery, schemas: Mapping[str, Sequence[str]]) -> Columns:
@@ -91,26 +91,72 @@ class _Judge:
         self._known = known
         self._named = named
 
-    def unknown(self, scope: Scope) -> Iterator[tuple[exp.Column, str]]:
-        """Give the columns of a scope that are nowhere, with the words for it."""
+    def unknown(self, scope: Scope) -> Iterator[tuple[exp.Expr, str]]:
+        """Give the names of columns of a scope that are nowhere, with the words for it."""
+        if isinstance(scope.expression, exp.SetOperation):
+            yield from self._unknown_in_order(scope)
         if not isinstance(scope.expression, exp.Select):
             return
-        sources = {name.casefold(): source for name, source in scope.sources.items()}
         aliases = _aliases(scope)
-        for column in scope.columns:
+        for column in [*scope.columns, *_columns_after(scope)]:
             if not isinstance(column.this, exp.Identifier) or column.is_star:
                 continue
-            if column.name.startswith("_"):  # such as what a change feed adds to a table
-                continue
-            owner = column.table.casefold()
-            if owner in sources:
-                found = self._columns(sources[owner])
-                if found is not None and not _is_in(column.name, found):
-                    yield column, self._words(column.name, {column.table: sources[owner]}, found)
-            elif not owner and not _is_in(column.name, aliases):
-                every = self._every(scope)
-                if every is not None and not _is_in(column.name, every):
-                    yield column, self._words(column.name, _selected(scope), every)
+            # Those of a query within it are its own, unless they name a table of this one.
+            is_free = _is_of(scope, column) and not _is_in(column.name, aliases)
+            if column.table or is_free:
+                yield from self._unknown_column(column.this, column.table, scope)
+        for item in scope.expression.expressions:
+            star = _star_of(item)
+            for excluded in () if star is None else star.args.get("except_") or ():
+                named = excluded.this if isinstance(excluded, exp.Column) else excluded
+                if isinstance(named, exp.Identifier):
+                    owner = excluded.text("table") or item.text("table")
+                    yield from self._unknown_column(named, owner, scope, outer=False)
+        yield from self._unknown_in_using(scope)
+
+    def _unknown_column(
+        self, named: exp.Identifier, owner: str, scope: Scope, *, outer: bool = True
+    ) -> Iterator[tuple[exp.Expr, str]]:
+        # What a change feed adds to a table, say; and what an engine calls what has no name.
+        if named.name.startswith("_") or "(" in named.name:
+            return
+        if owner:
+            sources = {name.casefold(): source for name, source in scope.sources.items()}
+            if owner.casefold() not in sources:
+                return
+            selected: Mapping[str, object] = {owner: sources[owner.casefold()]}
+            found = self._columns(sources[owner.casefold()])
+        else:
+            selected, found = _selected(scope), self._every(scope, outer=outer)
+        if found is not None and not _is_in(named.name, found):
+            yield named, self._words(named.name, selected, found)
+
+    def _unknown_in_using(self, scope: Scope) -> Iterator[tuple[exp.Expr, str]]:
+        """Give what stands in USING, and is not on both sides of the join."""
+        first = scope.expression.args.get("from_")
+        if first is None or scope.expression.args.get("laterals"):
+            return
+        before = {first.this.alias_or_name: scope.sources.get(first.this.alias_or_name)}
+        for join in scope.expression.args.get("joins") or ():
+            name = join.this.alias_or_name
+            joined = {name: scope.sources.get(name)}
+            for named in join.args.get("using") or ():
+                for side in (before, joined):
+                    columns = [self._columns(source) for source in side.values()]
+                    found = [one for known in columns for one in known or ()]
+                    if None not in columns and not _is_in(named.name, found):
+                        yield named, self._words(named.name, side, found)
+            before = {**before, **joined}
+
+    def _unknown_in_order(self, scope: Scope) -> Iterator[tuple[exp.Expr, str]]:
+        """Give what a union is ordered by, and is none of its columns."""
+        order, given = scope.expression.args.get("order"), self.given_by(scope)
+        if order is None or given is None:
+            return
+        for column in order.find_all(exp.Column):
+            if not column.table and _is_of(scope, column) and not _is_in(column.name, given):
+                hint = did_you_mean(column.name, given) or _listed(given)
+                yield column.this, f"the result has no column '{column.name}'. {hint}"
 
     def given_by(self, scope: Scope) -> Columns:
         """Return the columns of what a query gives."""
@@ -131,17 +177,18 @@ class _Judge:
     def _given(self, item: exp.Expr, scope: Scope) -> Columns:
         if isinstance(item, exp.Alias) or (isinstance(item, exp.Column) and not item.is_star):
             return (item.alias_or_name,)
-        if not isinstance(item, (exp.Star, exp.Column)):  # its name is the engine's
-            return None
-        star = item.this if isinstance(item, exp.Column) else item
-        if any(star.args.get(key) for key in ("except_", "except", "replace", "rename")):
-            return None
-        owner = item.table if isinstance(item, exp.Column) else ""
+        star = _star_of(item)
+        if star is None or any(star.args.get(key) for key in ("replace", "rename")):
+            return None  # its name is the engine's
+        excluded = [one.name for one in star.args.get("except_") or ()]
+        owner = item.text("table")
         if owner:
-            return self._columns(scope.sources.get(owner))
-        if any(join.args.get("using") or join.method for join in scope.find_all(exp.Join)):
+            found = self._columns(scope.sources.get(owner))
+        elif any(join.args.get("using") or join.method for join in scope.find_all(exp.Join)):
             return None
-        return self._every(scope, outer=False)
+        else:
+            found = self._every(scope, outer=False)
+        return found and tuple(name for name in found if not _is_in(name, excluded))
 
     def _every(self, scope: Scope, *, outer: bool = True) -> Columns:
         """Return the columns of all sources of a scope; None if those of one are not known."""
@@ -186,6 +233,25 @@ class _Judge:
         else:
             told = f"none of {', '.join(names)} has a column '{column}'."
         return f"{told} {did_you_mean(column, columns) or _listed(columns)}"
+
+
+def _star_of(item: exp.Expr) -> exp.Star | None:
+    """Return the star of ``*`` or ``t.*``; None of all else."""
+    star = item.this if isinstance(item, exp.Column) else item
+    return star if isinstance(star, exp.Star) else None
+
+
+def _columns_after(scope: Scope) -> Iterator[exp.Column]:
+    """Give the columns without a table that filter groups and windows, which sqlglot leaves out."""
+    for clause in (scope.expression.args.get(key) for key in ("having", "qualify")):
+        for column in () if clause is None else clause.find_all(exp.Column):
+            if not column.table and _is_of(scope, column):
+                yield column
+
+
+def _is_of(scope: Scope, column: exp.Column) -> bool:
+    """Whether a column stands in a query itself, and not in another one within it."""
+    return column.find_ancestor(exp.Select, exp.SetOperation) is scope.expression
 
 
 def _selected(scope: Scope) -> dict[str, object]:

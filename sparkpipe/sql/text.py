@@ -11,16 +11,19 @@ from dataclasses import dataclass
 
 from sparkpipe.slices.marks import PREFIX
 
-# What is no code: comments, strings and quoted names. Then what stands for a slice, and markers.
+# What is no code: comments, strings and quoted names. Then what others write for templates, what
+# stands for a slice, and markers.
 _PART = re.compile(
     r"""(?P<comment>--[^\n]*|/\*.*?\*/)
       | (?P<quoted>'(?:\\.|''|[^'\\])*'|"(?:\\.|""|[^"\\])*"|`(?:``|[^`])*`)
+      | \{\{(?P<braces>[^{}]*)\}\}|\{%(?P<template>.*?)%\}
       | \$\{(?P<mark>[^}\n]*)\}
       | (?<![\w)\]:'"`]):(?P<marker>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)""",
     re.DOTALL | re.VERBOSE,
 )
 _SLICE = re.compile(rf"{PREFIX}(\w+)")
 _PARAMETER = "params:"
+_NAME = re.compile(r"[\w.]+|`[^`]+`")
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,10 @@ def mark(text: str) -> MarkedText:
         if found["quoted"] is not None:
             problems.extend(_in_quotes(written, start))
             return written
+        if found["braces"] is not None or found["template"] is not None:
+            problems.append(_template(found, start))
+            # What is in the braces is read as it would be without them.
+            return f"  {found['braces']}  " if found["braces"] else " " * len(written)
         if found["mark"] is not None:
             slice_name = _SLICE.fullmatch(found["mark"].strip())
             if slice_name is None:
@@ -111,6 +118,21 @@ def _in_quotes(written: str, start: int) -> list[Problem]:
             "comes by a parameter: write it into parameters.yml, and :name here.",
         )
     ]
+
+
+def _template(found: re.Match[str], start: int) -> Problem:
+    inside = (found["braces"] or "").strip()
+    if _NAME.fullmatch(inside):
+        return Problem(
+            start,
+            f"names need no braces, and {found[0]} is no SQL.",
+            f"Write {inside} for the data set; :{inside.strip('`')} for a parameter.",
+        )
+    return Problem(
+        start,
+        f"{found[0].split(chr(10))[0]} is of a template, and a SQL node has none.",
+        "Write the names of data sets as they are, :name for parameters, ${slice:day} for slices.",
+    )
 
 
 def _no_slice(written: str, start: int) -> Problem:

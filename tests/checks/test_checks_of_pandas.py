@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sparkpipe.errors import DataSetError, RunFailedError
+from sparkpipe.errors import DataSetError, PreflightError, RunFailedError
 from sparkpipe.events import CheckReport, NodeEnded, RunObserver, observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
@@ -114,6 +114,18 @@ def test_a_quarantine_may_be_a_data_set_of_the_catalog(tmp_path: Path) -> None:
     assert [*catalog.load("codes")["id"]] == [2]
 
 
+def test_a_column_that_the_quarantine_would_overwrite_is_refused(tmp_path: Path) -> None:
+    checks = [{"check": "fare >= 0", "on_fail": "quarantine"}]
+    mine = TRIPS.assign(Failed_Checks="mine")
+    told = "what the data has in columns of that name would be lost"
+    assert told in failure(tmp_path, checks, mine)
+    assert not (tmp_path / "trips_rejected").exists()
+    schema = "id bigint, fare double, failed_checks string"
+    with pytest.raises(DataSetError, match=told):  # before any run
+        save(tmp_path, checks, mine, schema=schema)
+    save(tmp_path, [{"check": "fare >= 0", "on_fail": "drop"}], mine)
+
+
 def test_nothing_is_put_apart_where_something_else_must_hold(tmp_path: Path) -> None:
     checks = [{"check": "fare >= 0", "on_fail": "quarantine"}, {"not_null": "status"}]
     failure(tmp_path, checks)
@@ -174,23 +186,105 @@ def test_values_are_compared_as_what_the_column_holds(tmp_path: Path) -> None:
     assert {one.outcome for one in told.values()} == {"passed"}
 
 
-def test_chunks_are_judged_each_and_told_together(tmp_path: Path) -> None:
-    def chunks() -> Any:
-        yield TRIPS
-        yield TRIPS
-
-    checks = [{"check": "fare >= 0", "name": "fare", "on_fail": "drop"}]
+def save_chunks(
+    folder: Path, checks: list[Any], function: Any, retries: int = 0
+) -> dict[str, CheckReport]:
     trips = {
         "type": "pandas.CSVDataSet",
-        "filepath": f"{tmp_path}/trips.csv",
+        "filepath": f"{folder}/trips.csv",
         "checks": checks,
         "fs_args": {"open_args_save": {"mode": "a"}},
     }
     catalog, told = DataCatalog.from_config({"trips": trips}), Told()
+    make = node(function, None, "trips", name="make", retries=retries)
     with observing(told):
-        SequentialRunner().run(pipeline([node(chunks, None, "trips", name="make")]), catalog)
-    assert (told.checks["fare"].failed, told.checks["fare"].rows) == (2, 8)
+        SequentialRunner().run(pipeline([make]), catalog)
+    return told.checks
+
+
+def chunks() -> Any:
+    yield TRIPS
+    yield TRIPS
+
+
+def no_chunks() -> Any:
+    yield from ()
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_chunks_are_judged_each_and_told_together(retries: int, tmp_path: Path) -> None:
+    checks = [{"check": "fare >= 0", "name": "fare", "on_fail": "drop"}]
+    told = save_chunks(tmp_path, checks, chunks, retries)
+    assert (told["fare"].failed, told["fare"].rows) == (2, 8)
     assert (tmp_path / "trips.csv").read_text().count("paid") == 2
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_how_many_rows_and_how_fresh_is_judged_of_all_chunks(retries: int, tmp_path: Path) -> None:
+    def old_and_new() -> Any:
+        yield TRIPS
+        yield TRIPS.assign(day=dt.date.today())
+
+    def only_old() -> Any:
+        yield from (TRIPS, TRIPS)
+
+    checks = [
+        {"rows": {"min": 5, "max": 8}, "on_fail": "warn"},
+        {"fresh": {"day": "2 days"}, "on_fail": "warn"},
+    ]
+    told = save_chunks(tmp_path, checks, old_and_new, retries)
+    assert {name: (one.outcome, one.rows) for name, one in told.items()} == {
+        "rows": ("passed", 8),
+        "fresh day": ("passed", 8),
+    }
+    told = save_chunks(tmp_path, [{"rows": {"max": 7}, "on_fail": "warn"}, checks[1]], only_old)
+    assert told["rows"].told == "8 rows, at most 7 are allowed"
+    assert told["fresh day"].told == "the latest day is 2026-03-01"
+    told = save_chunks(tmp_path, [{"rows": {"min": 1}, "on_fail": "warn"}], no_chunks, retries)
+    assert told["rows"].told == "0 rows, at least 1 are needed"
+
+
+@pytest.mark.parametrize(
+    "check",
+    [{"rows": {"change": 0.2}}, {"fresh": {"day": "2 days"}}, {"refers": {"id": "trips.id"}}],
+)
+def test_what_all_chunks_must_pass_is_refused_as_the_first_is_saved_by_then(
+    check: Any, tmp_path: Path
+) -> None:
+    told = r"'trips' of node 'make': check '.*its function is a generator.*all of it at once"
+    with pytest.raises(PreflightError, match=told):
+        save_chunks(tmp_path, [check], chunks)
+    assert not (tmp_path / "trips.csv").exists()
+
+    def at_run_time() -> Any:
+        return (frame for frame in [TRIPS.assign(day=dt.date.today())] * 2)
+
+    with pytest.raises(RunFailedError, match="could not save another chunk of 'trips': check"):
+        save_chunks(tmp_path, [check], at_run_time)
+
+    def one() -> Any:
+        yield TRIPS.assign(day=dt.date.today())
+
+    save_chunks(tmp_path, [check], one)  # one chunk is all of it
+
+
+def test_a_chunk_that_does_not_pass_says_that_earlier_ones_are_saved(tmp_path: Path) -> None:
+    def good_and_bad() -> Any:
+        yield TRIPS.head(1)
+        yield TRIPS
+
+    with pytest.raises(RunFailedError, match="nothing of its chunk was saved"):
+        save_chunks(tmp_path, [{"check": "fare >= 0"}], good_and_bad)
+    with pytest.raises(RunFailedError, match="could not save 'trips': check 'rows' failed"):
+        save_chunks(tmp_path, [{"rows": {"min": 1}}], lambda: no_chunks())
+
+
+def test_what_is_unique_in_each_chunk_only_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    save_chunks(tmp_path, [{"unique": "id"}], chunks)
+    assert "'trips' of node 'make': check 'unique id'" in caplog.text
+    assert "what is there twice in two chunks is not seen" in caplog.text
 
 
 def test_partitions_are_judged_one_by_one(tmp_path: Path) -> None:
@@ -205,6 +299,13 @@ def test_partitions_are_judged_one_by_one(tmp_path: Path) -> None:
     catalog.save("trips", {"a": TRIPS, "b": lambda: TRIPS})
     assert [len(load()) for load in catalog.load("trips").values()] == [3, 3]
     assert len([*(tmp_path / "parts_rejected").iterdir()]) == 2
+
+
+def test_partitions_are_not_compared_with_all_of_the_last_run(tmp_path: Path) -> None:
+    entry = {"type": "PartitionedDataSet", "path": str(tmp_path), "dataset": "pandas.CSVDataSet"}
+    checks = [{"rows": {"min": 1, "change": 0.1}}]
+    with pytest.raises(DataSetError, match="each partition is judged by itself"):
+        DataCatalog.from_config({"trips": {**entry, "checks": checks}})
 
 
 def test_what_is_only_read_is_judged_when_it_is_read(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from sparkpipe.checks import quarantine
 from sparkpipe.checks.checked import checked_in
 from sparkpipe.errors import CheckFailedError, DataSetError, RunFailedError
-from sparkpipe.events import CheckReport
+from sparkpipe.events import CheckReport, NodeEnded, RunObserver, observing
 from sparkpipe.io import DataCatalog, declared
 from sparkpipe.io.facts import gathering
 from sparkpipe.pipeline import node, pipeline
@@ -60,6 +60,14 @@ def session(request: pytest.FixtureRequest, spark: SparkSession) -> Iterator[Spa
     chosen = spark if request.param == "classic" else request.getfixturevalue("connect")
     with activated(SparkProvider(session=chosen)):
         yield chosen
+
+
+class Told(RunObserver):
+    def __init__(self) -> None:
+        self.checks: dict[str, CheckReport] = {}
+
+    def on_node_ended(self, event: NodeEnded) -> None:
+        self.checks |= {one.check: one for one in event.checks}
 
 
 def entry_of(kind: str, folder: Path) -> dict[str, Any]:
@@ -355,3 +363,40 @@ def test_rows_of_pandas_that_a_merge_rejects_go_to_a_table_of_spark(
     assert ids(catalog.load("trips")) == [1]
     rejected = session.read.format("delta").load(str(tmp_path / "trips_rejected"))
     assert ids(rejected) == [2]
+
+
+@pytest.mark.parametrize("kind", ["delta", "table"])
+def test_rows_are_counted_also_where_nobody_gathers_facts(
+    session: SparkSession, tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame = session.createDataFrame(ROWS, SCHEMA)
+    entry = entry_of(kind, tmp_path)
+    catalog = catalog_of(session, entry, [{"rows": {"min": 5}, "on_fail": "warn"}])
+    catalog.save("trips", frame)
+    assert "4 rows, at least 5 are needed" in caplog.text
+    catalog.save("trips", frame.where("1 = 0"))
+    assert "0 rows, at least 5 are needed" in caplog.text
+
+
+def test_rows_are_counted_in_all_chunks(session: SparkSession, tmp_path: Path) -> None:
+    frame = session.createDataFrame(ROWS, SCHEMA)
+    entry = {**entry_of("delta", tmp_path), "save_args": {"mode": "append"}}
+    catalog = catalog_of(session, entry, [{"rows": {"min": 5}, "on_fail": "warn"}])
+    told = Told()
+    with observing(told):
+        make = node(lambda: (frame for _ in range(2)), None, "trips", name="make")
+        SequentialRunner().run(pipeline([make]), catalog)
+    assert (told.checks["rows"].outcome, told.checks["rows"].rows) == ("passed", 8)
+
+
+def test_a_column_that_the_quarantine_would_overwrite_is_refused_before_any_job(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    frame = session.createDataFrame(ROWS, SCHEMA).selectExpr(
+        "*", "raise_error('ran') as failed_checks"
+    )
+    checks = [{"check": "fare >= 0", "on_fail": "quarantine"}]
+    catalog = catalog_of(session, entry_of("delta", tmp_path), checks)
+    with pytest.raises(DataSetError, match="rejected rows get 'failed_checks' in a quarantine"):
+        catalog.save("trips", frame)
+    assert not [*tmp_path.iterdir()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
@@ -19,6 +20,18 @@ CHECKS = [
     {"not_null": "id"},
     {"rows": {"min": 1, "change": 0.2}},
 ]
+
+
+def _project(folder: Path, files: dict[str, str]) -> Callable[[str], Ended]:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def do(command: str) -> Ended:
+        return call("sparkpipe", command.split(), folder, {})
+
+    return do
 
 
 def test_checks_are_run_listed_suggested_and_compared_with_the_last_good_run(
@@ -39,14 +52,7 @@ def test_checks_are_run_listed_suggested_and_compared_with_the_last_good_run(
         ),
         "raw.csv": "id,fare,api_key\n1,5,a\n2,-1,b\n3,4,c\n",
     }
-    for name, text in files.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-    def do(command: str) -> Ended:
-        return call("sparkpipe", command.split(), tmp_path, {})
-
+    do = _project(tmp_path, files)
     assert "There is no run in" in do("checks list").err
     ended = do("run")
     assert ended.status == 0, ended.text
@@ -69,10 +75,31 @@ def test_checks_are_run_listed_suggested_and_compared_with_the_last_good_run(
     (tmp_path / "raw.csv").write_text("id,fare,api_key\n1,5,a\n")
     ended = do("run")
     assert ended.status == 1
-    assert "1 rows, more than 20% off the 3 of the last good run" in ended.text
+    assert "1 row, more than 20% off the 3 of the last good run" in ended.text
     (tmp_path / "trips.csv").write_text("id,fare\n,5\n")
     ended = do("checks run trips")
     assert ended.status == 1
     assert "not_null id" in ended.text
     ended = do("checks run raw")
     assert "The entry of 'raw' has no checks. See: sparkpipe checks suggest raw" in ended.text
+
+
+def test_what_is_only_read_is_compared_with_what_the_last_good_run_read(tmp_path: Path) -> None:
+    raw = {"type": "pandas.CSVDataSet", "filepath": "raw.csv"}
+    checked = {**raw, "checks": [{"rows": {"change": 0.2}}]}
+    do = _project(
+        tmp_path,
+        {
+            "pyproject.toml": '[tool.sparkpipe]\npackage_name = "my_package"\n',
+            "my_package/pipeline_registry.py": PIPELINES,
+            "conf/base/catalog.yml": yaml.safe_dump(
+                {"raw": checked, "trips": {**raw, "filepath": "trips.csv"}}
+            ),
+            "raw.csv": "id\n1\n2\n3\n",
+        },
+    )
+    assert do("run").status == 0
+    (tmp_path / "raw.csv").write_text("id\n1\n")
+    ended = do("run")
+    assert ended.status == 1
+    assert "1 row, more than 20% off the 3 of the last good run" in ended.text

@@ -54,6 +54,38 @@ def _told(text: str) -> list[str]:
             "x.sql:1:37: 'trips' has no column 'dy'. Did you mean 'day'?",
         ),
         (
+            "select code, sum(fare) as s from trips group by code\nhaving s > 1 and sum(fares) > 1",
+            "x.sql:2:22: 'trips' has no column 'fares'. Did you mean 'fare'?",
+        ),
+        (
+            "select name from trips join airlines using (cod)",
+            "x.sql:1:45: 'trips' has no column 'cod'. Did you mean 'code'?",
+        ),
+        (
+            "select name from trips t join airlines a using (fare)",
+            "x.sql:1:49: 'airlines' has no column 'fare'. Columns: code, name.",
+        ),
+        (
+            "select * except (id, fares) from trips",
+            "x.sql:1:22: 'trips' has no column 'fares'. Did you mean 'fare'?",
+        ),
+        (
+            "select t.* except (name) from trips t join airlines a on a.code = t.code",
+            "x.sql:1:20: 'trips' has no column 'name'. Columns: id, fare, code, day.",
+        ),
+        (
+            "with c as (select * except (day) from trips) select day from c",
+            "x.sql:1:53: 'c' has no column 'day'. Columns: id, fare, code.",
+        ),
+        (
+            "select code from trips union select name from airlines order by cod",
+            "x.sql:1:65: the result has no column 'cod'. Did you mean 'code'?",
+        ),
+        (
+            "select id from trips where exists (select 1 from airlines where nam = 'x')",
+            "x.sql:1:65: 'airlines' has no column 'nam'. Did you mean 'name'?",
+        ),
+        (
             "select s.x from (select fare from trips) s",
             "x.sql:1:10: 's' has no column 'x'. Columns: fare.",
         ),
@@ -82,6 +114,14 @@ def test_an_unknown_column_is_told_with_its_place(text: str, told: str) -> None:
         "from trips |> where fare > 1 |> select fare",
         "select t.id as n from trips t union select 1 order by n",
         "select id from trips qualify row_number() over (order by fare) = 1",
+        "select id from trips where code in (select code from airlines where name = 'x')",
+        "select id from trips where exists (select name from airlines having max(name) > 'x')",
+        "select code as c, sum(fare) from trips group by c having c > 'a' and `sum(fare)` > 1",
+        "select t.id from trips t join airlines using (code) join other using (code, name)",
+        "select code from trips group by code having max(id) > (select max(x) from other)",
+        "select x.* except (day), * except (t.day) from trips x join trips t on t.id = x.id",
+        "select * except (s.a) from trips",
+        "select code as c from trips union select name from airlines order by c, lower(c)",
     ],
 )
 def test_what_is_there_or_not_known_is_not_told(text: str) -> None:
@@ -99,6 +139,7 @@ def test_what_is_there_or_not_known_is_not_told(text: str) -> None:
         ("with c as (select code from trips) select * from c", ("code",)),
         ("select count(*) from trips", None),
         ("select * from other", None),
+        ("select * except (day, Fare) from trips", ("id", "code")),
         ("select * from trips join airlines using (code)", None),
     ],
 )

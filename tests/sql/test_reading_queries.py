@@ -105,6 +105,13 @@ def test_inputs_are_found(text: str, inputs: list[str] | None) -> None:
         ("select * from t version as of 3", "1:15: the version of 't' cannot be chosen here"),
         ("select * from identifier(:t)", "the name of a table must stand in the text"),
         ("select '${slice:day}'", "1:9: '${slice:day}' is a text, and in it nothing is put"),
+        (
+            "select *\nfrom {{ trips }}",
+            "2:6: names need no braces, and {{ trips }} is no SQL. Write trips for the data set; "
+            ":trips for a parameter.",
+        ),
+        ("select {{ var('x') }} from trips", "1:8: {{ var('x') }} is of a template, and a SQL"),
+        ("select 1 from trips {% if x %}", "1:21: {% if x %} is of a template, and a SQL"),
         ("select ${env}", "1:8: ${env} is no slice. Write ${slice:day} for a slice, :name"),
         (
             "create temp view v as select 1; create temp view V as select 2; select * from v",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sparkpipe.checks.checked import checked_in
-from sparkpipe.checks.words import column_problems
+from sparkpipe.checks.problems import find_column_problems
 from sparkpipe.datasets.spark.creation import Creation
 from sparkpipe.datasets.spark.merging.words import Merge
 from sparkpipe.errors import PipelineError
@@ -92,7 +92,7 @@ def find_unsavable(found: Schema, data_set: Any) -> str:
     problems = format_problems(Schema(told), inner)
     checked = checked_in(data_set)
     if checked is not None:
-        problems += column_problems(checked.checks, found.names)
+        problems += find_column_problems(checked.checks, found.names)
     known = {name.casefold() for name in found.names}
     for what, names in _needed_by(inner):
         lacking = [name for name in names if str(name).casefold() not in known]
