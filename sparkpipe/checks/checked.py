@@ -28,7 +28,7 @@ from sparkpipe.io.declared import (
 )
 from sparkpipe.io.delegating import DelegatingDataSet
 from sparkpipe.io.facts import note_checks, noted_rows
-from sparkpipe.io.for_run import of_run
+from sparkpipe.io.for_run import InRun, of_run
 from sparkpipe.io.kinds import is_pandas_frame, is_spark_frame
 from sparkpipe.io.lending import lending, lent_catalog
 from sparkpipe.io.partitioned import PartitionedDataSet
@@ -468,8 +468,8 @@ class CheckedDataSet(DelegatingDataSet):
             )
         return told
 
-    def _of_run(self, is_written: bool) -> CheckedDataSet:
+    def _of_run(self, part: InRun) -> CheckedDataSet:
         other = copy(self)
-        other._dataset = of_run(self._dataset, is_written)
-        other._judges_loads = not is_written
+        other._dataset = of_run(self._dataset, part)
+        other._judges_loads = not part.is_saved
         return other

@@ -7,7 +7,8 @@ from typing import Any
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractDataSet, Version, has_load_and_save, is_spark_frame
-from sparkpipe.io.for_run import forget, of_run
+from sparkpipe.io.declared import state_of
+from sparkpipe.io.for_run import InRun, forget, of_run
 from sparkpipe.io.kinds import is_read_once
 from sparkpipe.io.memory import MemoryDataSet
 from sparkpipe.io.wrapper import WrapperDataSet
@@ -22,6 +23,10 @@ class CachedDataSet(WrapperDataSet):
             in the entry or in ``dataset``.
         copy_mode: See :class:`MemoryDataSet`.
     """
+
+    # Whether its run saves at the same place by another name; and the state of what is in memory.
+    _is_shared = False
+    _state: str | None = None
 
     def __init__(
         self,
@@ -53,18 +58,24 @@ class CachedDataSet(WrapperDataSet):
 
     def _load(self) -> Any:
         with self._lock:
-            if not self._cache.exists():
+            if not self._cache.exists() or self._is_changed():
+                self._state = state_of(self._dataset) if self._is_shared else None
                 data = self._dataset.load()
                 if is_read_once(data):  # each reader needs one of its own
                     return data
                 self._cache.save(data)
         return self._cache.load()
 
+    def _is_changed(self) -> bool:
+        """Whether the run has saved, by another name, what is in memory here."""
+        return self._is_shared and (self._state is None or self._state != state_of(self._dataset))
+
     def _save(self, data: Any) -> None:
         with self._lock:
             self._dataset.save(data)
             is_whole = self.save_effect() in ("replace", "keep")
             if is_whole and not is_spark_frame(data):
+                self._state = state_of(self._dataset) if self._is_shared else None
                 self._cache.save(data)
             else:  # a part of what is there, or lazy: what was saved will be loaded
                 self._cache.release()
@@ -85,8 +96,10 @@ class CachedDataSet(WrapperDataSet):
         shown = str(self._dataset) if ours else type(self._dataset).__name__
         return {"dataset": shown}
 
-    def _of_run(self, is_written: bool) -> CachedDataSet:
-        return self._with_empty_cache(of_run(self._dataset, is_written))
+    def _of_run(self, part: InRun) -> CachedDataSet:
+        other = self._with_empty_cache(of_run(self._dataset, part))
+        other._is_shared = part.is_shared
+        return other
 
     def _forget(self) -> None:
         self._cache.release()

@@ -16,6 +16,8 @@ from sparkpipe.redaction import redacted
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
+    from sparkpipe.io.for_run import InRun
+
     Saved = TypeVar("Saved", default=Any)
     Loaded = TypeVar("Loaded", default=Any)
 else:  # before Python 3.13 a type variable has no default
@@ -126,7 +128,7 @@ class AbstractDataSet(ABC, Generic[Saved, Loaded]):
         """Return why a load would find nothing, where that is known without Spark or network."""
         return ""
 
-    def _of_run(self, is_written: bool) -> AbstractDataSet[Saved, Loaded]:
+    def _of_run(self, part: InRun) -> AbstractDataSet[Saved, Loaded]:
         """Return what stands for it in one run: a copy, where it remembers what it saw."""
         return self
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.declared import gives_handle, location_of
-from sparkpipe.io.for_run import forget, of_run
+from sparkpipe.io.for_run import ONLY_READ, InRun, forget, of_run
 from sparkpipe.io.wrapper import WrapperDataSet
 
 _logger = logging.getLogger(__name__)
@@ -85,9 +85,9 @@ class DeferredDataSet(WrapperDataSet):
     def _describe(self) -> dict[str, Any]:
         return {"environment": self.environment, "filepath": self.location()}
 
-    def _of_run(self, is_written: bool) -> DeferredDataSet:
-        own = None if self.own is None else of_run(self.own, False)
-        return DeferredDataSet(of_run(self._deferred_to, False), self.environment, own)
+    def _of_run(self, part: InRun) -> DeferredDataSet:
+        own = None if self.own is None else of_run(self.own, ONLY_READ)
+        return DeferredDataSet(of_run(self._deferred_to, ONLY_READ), self.environment, own)
 
     def _forget(self) -> None:
         forget(self._deferred_to)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sparkpipe.io import foreign
 from sparkpipe.io.data_set import AbstractDataSet
-from sparkpipe.io.for_run import at_version, forget, of_run
+from sparkpipe.io.for_run import InRun, at_version, forget, of_run
 from sparkpipe.io.wrapper import WrapperDataSet
 
 
@@ -71,8 +71,8 @@ class DelegatingDataSet(WrapperDataSet):
         other._dataset = dataset
         return other
 
-    def _of_run(self, is_written: bool) -> Any:
-        return self._around(of_run(self._dataset, is_written))
+    def _of_run(self, part: InRun) -> Any:
+        return self._around(of_run(self._dataset, part))
 
     def _at_version(self, version: str) -> Any:
         return self._around(at_version(self._dataset, version))

@@ -7,8 +7,9 @@ run works with data sets of its own where something is remembered, which share a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from sparkpipe.errors import DataSetError
@@ -20,51 +21,80 @@ from sparkpipe.io.messages import kind_of
 from sparkpipe.io.versions import check_version_name
 
 
-def of_run(data_set: Any, is_written: bool) -> Any:
+@dataclass(frozen=True)
+class InRun:
+    """What a run does with a data set; looked for only where somebody asks.
+
+    Args:
+        name: The name of the data set.
+        find_saved: Returns the names that the run saves, without forms such as ``@pandas``.
+        find_shared: Returns the names at whose places the run saves others.
+    """
+
+    name: str
+    find_saved: Callable[[], Container[str]]
+    find_shared: Callable[[], Container[str]]
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether a node of the run saves it, or another form of it."""
+        return self.name.partition("@")[0] in self.find_saved()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the run saves something of another name at the same place."""
+        return self.name in self.find_shared()
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the run changes what a load gives, by whichever name."""
+        return self.is_saved or self.is_shared
+
+
+#: Of a data set that a run only reads.
+ONLY_READ = InRun("", tuple, tuple)
+
+
+def of_run(data_set: Any, part: InRun) -> Any:
     """Return what stands for a data set in one run; most stand for themselves.
 
     Args:
         data_set: A data set of any class.
-        is_written: Whether a node of the run saves it, or another form of it.
+        part: What the run does with it.
     """
     if issubclass(type(data_set), AbstractDataSet):
-        return data_set._of_run(is_written)
+        return data_set._of_run(part)
     version = foreign.versions(data_set)
-    if not is_written or getattr(version, "load", "") is not None or not version.save:
+    if getattr(version, "load", "") is not None or not version.save or not part.is_saved:
         return data_set
     # A class of another library would read the latest version, which may be that of another run.
     return at_version(data_set, version.save)
 
 
 @contextmanager
-def data_sets_of_run(
-    catalog: Any, names: Iterable[str], find_written: Callable[[], set[str]]
-) -> Iterator[None]:
+def data_sets_of_run(catalog: Any, parts: Iterable[InRun]) -> Iterator[None]:
     """Within it, the catalog of a run holds data sets of its own where they remember something.
 
     Args:
         catalog: The run's own; changed.
-        names: Data sets of the run that it holds.
-        find_written: Returns what the run saves, without forms such as ``@pandas``.
+        parts: What the run does with those that it holds.
     """
-    saved = []
-    written: set[str] | None = None
-    for name in names:
-        original = catalog[name]
+    changed, own_ones = [], {}
+    for part in parts:
+        original = catalog[part.name]
         if isinstance(original, MemoryDataSet):  # most are: they remember what is theirs
             continue
-        if written is None:
-            written = find_written()
-        is_written = name.partition("@")[0] in written
-        own = of_run(original, is_written)
+        own = of_run(original, part)
         if own is not original:
-            catalog.add(name, own, replace=True)
-            if is_written:
-                saved.append(original)
+            own_ones[part.name] = own
+            if part.is_changed:
+                changed.append(original)
+    for name, own in own_ones.items():
+        catalog.add(name, own, replace=True)
     try:
         yield
     finally:
-        for original in saved:
+        for original in changed:
             forget(original)
 
 

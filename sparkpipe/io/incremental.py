@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import DEFAULT_CHECKPOINT_FILENAME, AbstractDataSet
@@ -16,6 +16,9 @@ from sparkpipe.io.partitioned import PartitionedDataSet
 from sparkpipe.io.reasons import hint_of, reason_of
 from sparkpipe.io.target import path_target
 from sparkpipe.io.tokens import NOTHING_NEW, listing_state
+
+if TYPE_CHECKING:
+    from sparkpipe.io.for_run import InRun
 
 
 class IncrementalDataSet(PartitionedDataSet):
@@ -71,7 +74,7 @@ class IncrementalDataSet(PartitionedDataSet):
         self._checkpoint_address = str(config.get(filepath_arg, ""))
         self._checkpoint_path = split_protocol(self._checkpoint_address)[1]
         self._checkpoint = self._checkpoint_data_set(config)
-        self._is_written = False
+        self._is_changed = False
         self._new: list[str] | None = None
         self._loaded: list[str] | None = None
 
@@ -101,7 +104,8 @@ class IncrementalDataSet(PartitionedDataSet):
             raise DataSetError(f"checkpoint: {exc.message}", hint=exc.hint) from exc
 
     def _partitions(self) -> list[str]:
-        if self._new is None:
+        # Where its own run changes it, other processes and other names of it may have saved.
+        if self._new is None or self._is_changed:
             checkpoint = self._read_checkpoint()
             self._new = [
                 name
@@ -143,14 +147,14 @@ class IncrementalDataSet(PartitionedDataSet):
         super()._save(data)
         self._new = None  # the next load sees what was saved; what was loaded stays to be confirmed
 
-    def _of_run(self, is_written: bool) -> IncrementalDataSet:
+    def _of_run(self, part: InRun) -> IncrementalDataSet:
         other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__, _new=None, _loaded=None, _is_written=is_written)
+        other.__dict__.update(self.__dict__, _new=None, _loaded=None, _is_changed=part.is_changed)
         return other
 
     def _settle(self) -> None:
         # Else a process that confirms what another one has loaded would confirm what came since.
-        if not self._is_written:
+        if not self._is_changed:
             self._partitions()
 
     def _forget(self) -> None:

@@ -10,12 +10,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sparkpipe.errors import DataSetError, VersionNotFoundError
 from sparkpipe.io import facts
 from sparkpipe.io.data_set import AbstractDataSet, Loaded, Saved
 from sparkpipe.io.effects import SaveEffect
+
+if TYPE_CHECKING:
+    from sparkpipe.io.for_run import InRun
 
 _MOST_TOLD = 3
 
@@ -56,23 +59,27 @@ class AbstractVersionedDataSet(AbstractDataSet[Saved, Loaded]):
         self._exists_function = exists_function or os.path.exists
         self._glob_function = glob_function or glob_paths
 
-    # Whether it stands for one that its run saves: then it reads what the run has saved.
+    # Whether it stands for one that its run saves, by this name or another: then it reads what the
+    # run has saved.
     _is_of_writing_run = False
+    # Whether its run saves versions by another name, which nobody has told it of.
+    _has_unknown_versions = False
 
     @cached_property
     def _latest_version(self) -> str:
         return self._newest_version()
 
-    def _of_run(self, is_written: bool) -> AbstractDataSet[Saved, Loaded]:
+    def _of_run(self, part: InRun) -> AbstractDataSet[Saved, Loaded]:
         if self._version is None:
             return self
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
         other._forget()
-        if is_written:
+        if part.is_changed:
             other._is_of_writing_run = True
             # One for all processes of the run, and another one for each run.
             other.__dict__["_new_version"] = self._version.save or generate_timestamp()
+            other._has_unknown_versions = part.is_shared and self._version.save is None
         return other
 
     def _forget(self) -> None:
@@ -102,6 +109,8 @@ class AbstractVersionedDataSet(AbstractDataSet[Saved, Loaded]):
         """
         if self._version is None:
             return None
+        if self._has_unknown_versions:
+            self._forget()
         return self._version.load or self._version_of_run() or self._latest_version
 
     def _why_no_version(self) -> str:

@@ -143,7 +143,8 @@ class _Folder:
 
     def names(self) -> list[str]:
         try:
-            return _names(os.listdir(self._path))  # noqa: PTH208 - paths would take too long
+            with os.scandir(self._path) as entries:  # paths would take too long
+                return _names(one.name for one in entries if _may_be_run(one))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
@@ -246,7 +247,8 @@ class _Address:
             found = self._fs.ls(self._path, detail=False)
         except FileNotFoundError:
             return []
-        return _names(str(path).rstrip("/").rpartition("/")[2] for path in found)
+        names = [str(path).rstrip("/").rpartition("/")[2] for path in found]
+        return _names(name for name in names if not name.startswith("."))
 
     def lines(self, name: str) -> list[bytes]:
         return _joined(
@@ -312,6 +314,16 @@ class _Address:
         self._remove_segments(name)
 
 
+def _may_be_run(entry: os.DirEntry[str]) -> bool:
+    """Whether what lies in a folder may be a run: a file of lines, or a folder of segments."""
+    name = entry.name
+    if name.startswith("."):
+        return False
+    if entry.is_dir():
+        return Path(entry.path, _segment(1)).exists()
+    return name.endswith(_SUFFIX)
+
+
 def _read_file(path: Path) -> bytes:
     # Nobody would ever write the end of a pipe that lies here.
     if not stat.S_ISREG(path.stat().st_mode):
@@ -346,5 +358,5 @@ def _quoted(name: str) -> str:
 
 def _names(files: Iterable[str]) -> list[str]:
     # There may be very many.
-    names = {name.removesuffix(_SUFFIX) for name in files if name[0] != "."}
+    names = {name.removesuffix(_SUFFIX) for name in files}
     return sorted((unquote(name) if "%" in name else name for name in names), reverse=True)

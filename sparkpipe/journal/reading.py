@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from sparkpipe.errors import SparkpipeError, did_you_mean
 from sparkpipe.journal.index import Index
+from sparkpipe.journal.lines import decode
 from sparkpipe.journal.places import Place, place_at
-from sparkpipe.journal.records import NodeRecord, NoRunError, RunRecord, read_record
+from sparkpipe.journal.records import NodeRecord, NoRunError, RunRecord, is_start, read_record
 from sparkpipe.redaction import redacted_text
 
 _logger = logging.getLogger(__name__)
@@ -247,12 +248,21 @@ class Journal:
     def _is_over(self, name: str) -> bool:
         is_being_written = self._place.is_being_written(name)
         if is_being_written is not None:
-            return not is_being_written
+            # Data of somebody else may have a name as runs have.
+            return not is_being_written and self._is_begun(name)
         record = self._read(name)
         if record is None:
             return False
         is_old = time.time() - record.started - record.seconds > _LONGEST_SILENCE
         return record.outcome != "unfinished" or is_old
+
+    def _is_begun(self, name: str) -> bool:
+        """Whether what is there begins as a run does; a writer that was killed leaves nothing."""
+        try:
+            lines = self._place.lines(name)
+            return not lines or is_start(decode(lines[0]))
+        except (OSError, ValueError):
+            return False
 
     def _read(
         self, name: str, is_sought: Callable[[list[bytes]], bool] | None = None

@@ -167,7 +167,7 @@ def read_record(lines: Iterable[bytes]) -> RunRecord:
         head = decode(next(iterator))
     except (StopIteration, ValueError) as exc:
         raise NoRunError("it does not begin with the start of a run") from exc
-    if head["kind"] != "run_started" or not isinstance(head.get("schema"), int):
+    if not is_start(head):
         raise NoRunError("it does not begin with the start of a run")
     if head["schema"] > SCHEMA:
         raise NoRunError(f"a newer sparkpipe has written it (schema {head['schema']})")
@@ -176,6 +176,11 @@ def read_record(lines: Iterable[bytes]) -> RunRecord:
     except ValueError as exc:
         raise NoRunError(f"it is not as a run is written: {exc}") from exc
     return _folded(head, iterator)
+
+
+def is_start(line: Mapping[str, Any]) -> bool:
+    """Whether a line is one with which runs begin, of whichever schema."""
+    return line["kind"] == "run_started" and isinstance(line.get("schema"), int)
 
 
 def _folded(head: Mapping[str, Any], lines: Iterable[bytes]) -> RunRecord:

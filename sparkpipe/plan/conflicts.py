@@ -76,6 +76,19 @@ def changed_sources(pipeline: Pipeline, catalog: DataCatalog) -> frozenset[str]:
     return frozenset(name for one, other in both_ways for name in guard.lazy_outputs(one, other))
 
 
+def shared_places(pipeline: Pipeline, catalog: DataCatalog) -> frozenset[str]:
+    """Return the data sets at whose places a pipeline saves others.
+
+    Args:
+        pipeline: What runs.
+        catalog: Where its data is; nothing is loaded.
+    """
+    outputs = pipeline.all_outputs()
+    pairs = _pairs(pipeline, catalog)
+    both_ways = [*pairs, *((inner, outer) for outer, inner in pairs)]
+    return frozenset(one.name for one, other in both_ways if other.name in outputs)
+
+
 def _pairs(pipeline: Pipeline, catalog: DataCatalog) -> list[tuple[_Place, _Place]]:
     """Return the pairs of data sets that share a target, of which a node writes at least one."""
     outputs = pipeline.all_outputs()

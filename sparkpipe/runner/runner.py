@@ -10,6 +10,7 @@ from abc import ABC
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe import __version__
@@ -28,10 +29,10 @@ from sparkpipe.events import (
 )
 from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
 from sparkpipe.io.core import generate_timestamp
-from sparkpipe.io.for_run import data_sets_of_run
+from sparkpipe.io.for_run import InRun, data_sets_of_run
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import Plan, find_problems, make_plan
-from sparkpipe.plan.conflicts import changed_sources
+from sparkpipe.plan.conflicts import changed_sources, shared_places
 from sparkpipe.plan.missing import find_missing
 from sparkpipe.runner.exchange import Exchange, InMemory
 from sparkpipe.runner.loop import Pool, run_plan
@@ -140,7 +141,7 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
             (registered if name in catalog else made).append(name)
         for name in made:
             catalog.add(name, self.create_default_data_set(name))
-        with data_sets_of_run(catalog, registered, lambda: _written_by(plan)):
+        with data_sets_of_run(catalog, _parts(registered, plan, pipeline, catalog)):
             self._run_prepared(plan, pipeline, catalog, hook_manager, session_id)
         outputs = pipeline.outputs()
         return {
@@ -316,9 +317,14 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
         return MemoryDataSet()
 
 
-def _written_by(plan: Plan) -> set[str]:
-    """Return what a plan saves, without the forms of it."""
-    return {name for node in plan.nodes for name in node.writes}
+def _parts(
+    names: list[str], plan: Plan, pipeline: Pipeline, catalog: DataCatalog
+) -> Iterator[InRun]:
+    """Give what a run does with data sets; it is looked for when the first of them is asked."""
+    find_saved = cache(lambda: {name for node in plan.nodes for name in node.writes})
+    find_shared = cache(lambda: shared_places(pipeline, catalog))
+    for name in names:
+        yield InRun(name, find_saved, find_shared)
 
 
 class _Teller:

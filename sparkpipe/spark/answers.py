@@ -27,7 +27,7 @@ from sparkpipe.spark.jobs.views import Statement, View, with_own_views
 
 # Where the classes lie whose methods are replaced. Some are imported by the first frame only.
 _MODULES = (
-    "concurrent.futures.thread",
+    *("concurrent.futures.thread", "multiprocessing.pool"),
     *("pyspark.sql.session", "pyspark.sql.connect.session", "pyspark.sql.dataframe"),
     *("pyspark.sql.classic.dataframe", "pyspark.sql.connect.dataframe"),
     *("pyspark.sql.readwriter", "pyspark.sql.connect.readwriter"),
@@ -94,6 +94,10 @@ def _answer() -> None:
     pool = getattr(sys.modules.get("concurrent.futures.thread"), "ThreadPoolExecutor", None)
     if pool is not None:
         _replace(pool, "submit", _submit_for_node)
+    other_pool = getattr(sys.modules.get("multiprocessing.pool"), "Pool", None)
+    if other_pool is not None:
+        for method in ("apply_async", "_map_async", "imap", "imap_unordered"):
+            _replace(other_pool, method, _ask_for_node, first="func")
     session = getattr(sys.modules.get("pyspark.sql.session"), "SparkSession", None)
     if session is None:  # not imported, or another thread is importing it
         return
@@ -226,7 +230,16 @@ def _submit_for_node(
     return original(call, *args, **kwargs) if work is None else original(work)
 
 
-def _for_node(work: Callable[[], Any], thread_name: str) -> Callable[[], Any] | None:
+def _ask_for_node(
+    original: Callable[..., Any], pool: Any, call: Callable[..., Any], /, *args: Any, **kwargs: Any
+) -> Any:
+    # A pool of processes has the same methods; what it is given goes to them by pickle.
+    of_threads = getattr(sys.modules["multiprocessing.pool"], "ThreadPool", ())
+    work = _for_node(call) if isinstance(pool, of_threads) else None
+    return original(call if work is None else work, *args, **kwargs)
+
+
+def _for_node(work: Callable[..., Any], thread_name: str = "") -> Callable[..., Any] | None:
     """Return what does some work of the present node on another thread; None if there is none."""
     # Threads of our own are given what they need.
     of_node = current_jobs() is not None and not thread_name.startswith("sparkpipe-")
@@ -237,9 +250,9 @@ def _for_node(work: Callable[[], Any], thread_name: str) -> Callable[[], Any] | 
 
     adopted = adopt(work)
 
-    def working() -> Any:
+    def working(*args: Any, **kwargs: Any) -> Any:
         with activated_here(provider):
-            return adopted()
+            return adopted(*args, **kwargs)
 
     return working
 

@@ -16,6 +16,7 @@ from sparkpipe.errors import CheckFailedError, DataSetError, RunFailedError
 from sparkpipe.events import CheckReport, NodeEnded, RunObserver, observing
 from sparkpipe.io import DataCatalog, declared
 from sparkpipe.io.facts import gathering
+from sparkpipe.io.for_run import ONLY_READ
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import SequentialRunner
 from sparkpipe.spark.session import SparkProvider, activated
@@ -190,13 +191,13 @@ def test_what_is_only_read_fails_in_the_job_that_reads_it(
     entry = entry_of("parquet", tmp_path)
     frame = session.createDataFrame(ROWS, SCHEMA)
     DataCatalog.from_config({"trips": entry}).save("trips", frame)
-    asserted = catalog_of(session, entry, [{"check": "fare >= 0"}])["trips"]._of_run(False)
+    asserted = catalog_of(session, entry, [{"check": "fare >= 0"}])["trips"]._of_run(ONLY_READ)
     loaded = asserted.load()
     with pytest.raises(Exception, match="a row of 'trips' did not pass the check 'fare >= 0'"):
         loaded.count()
     dropping = [{"check": "fare >= 0", "on_fail": "drop"}, {"unique": "id"}]
     with gathering() as facts:
-        read = catalog_of(session, entry, dropping)["trips"]._of_run(False).load()
+        read = catalog_of(session, entry, dropping)["trips"]._of_run(ONLY_READ).load()
     assert ids(read) == [1, 3, 4]
     assert [(one.direction, one.failed) for one in facts.checks] == [("load", 1), ("load", 0)]
 

@@ -120,6 +120,26 @@ def test_describe_of_a_transcoded_data_set_tells_who_writes_its_other_name(
     assert ["Written", "by", "double"] in [line.split() for line in said.splitlines()]
 
 
+def test_entries_of_patterns_are_shown_as_they_are_written(shop: ShopProject) -> None:
+    shop.write(
+        "conf/base/catalog_days.yml",
+        '"{day}_day":\n  type: json.JSONDataSet\n  filepath: data/{day}.json\n',
+    )
+    shop.write(
+        "shop/pipeline_registry.py",
+        "from sparkpipe.pipeline import node, pipeline\n"
+        "def register_pipelines():\n"
+        "    return {'__default__': pipeline([node(len, 'first_day', 'second_day')])}\n",
+    )
+    said = yaml.safe_load(shop.command("catalog", "resolve", "-p", "__default__").out)
+    assert {name: entry["filepath"] for name, entry in said.items()} == {
+        "first_day": "data/first.json",
+        "second_day": "data/second.json",
+    }
+    described = shop.command("catalog", "describe", "first_day").out.partition("\n\n")[2]
+    assert yaml.safe_load(described)["first_day"]["filepath"] == "data/first.json"
+
+
 def test_secrets_of_an_entry_are_hidden(shop: ShopProject) -> None:
     shop.write(
         "conf/base/catalog_store.yml",

@@ -90,8 +90,12 @@ print(os.listdir(os.path.dirname(sys.argv[1])), os.path.getsize(sys.argv[1]))
 def test_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "data.txt"
     path.write_text("old")
+    # -B: bytecode would be cut off at the limit, too, and stay so in the package.
     shown = subprocess.run(
-        [sys.executable, "-c", _DISK_FULL, str(path)], capture_output=True, text=True, check=True
+        [sys.executable, "-B", "-c", _DISK_FULL, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     assert shown.startswith("DataSetError")
     assert "File too large" in shown

@@ -296,7 +296,8 @@ def test_what_else_lies_in_the_folder_does_no_harm(
     (tmp_path / "gone.jsonl").symlink_to("nowhere")
     assert [record.run_id for record in journal] == ["1"]
     assert journal.last_good(["a"])["a"].run_id == "1"
-    assert "'notes.txt' in " in caplog.text
+    assert "'gone' in " in caplog.text
+    assert "notes" not in caplog.text  # no run is called so
 
 
 def test_what_is_no_run_is_not_pruned(tmp_path: Path, journal: Journal) -> None:
@@ -305,7 +306,13 @@ def test_what_is_no_run_is_not_pruned(tmp_path: Path, journal: Journal) -> None:
     (tmp_path / "0_archive").mkdir()
     (tmp_path / "0_archive" / "report.txt").write_text("mine")
     (tmp_path / "0_notes.txt").write_text("mine")
-    assert journal.prune(1) == ["8", "7"]
+    (tmp_path / "0_sales.jsonl").write_text('{"sales": 3}\n')
+    (tmp_path / "0_days").mkdir()
+    (tmp_path / "0_days" / "000001.jsonl").write_text('{"sales": 3}\n')
+    (tmp_path / "0_killed.jsonl").write_text("")
+    assert journal.prune(1) == ["8", "7", "0_killed"]
+    assert (tmp_path / "0_sales.jsonl").read_text() == '{"sales": 3}\n'
+    assert (tmp_path / "0_days" / "000001.jsonl").exists()
     assert (tmp_path / "0_archive" / "report.txt").read_text() == "mine"
     assert (tmp_path / "0_notes.txt").read_text() == "mine"
 

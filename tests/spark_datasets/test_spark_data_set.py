@@ -174,6 +174,26 @@ def test_static_overwrite_replaces_all_partitions(spark: SparkSession, tmp_path:
     assert rows(data_set.load()) == [(9, "b")]
 
 
+@pytest.mark.parametrize("file_format", ["parquet", "orc", "json", "csv", "text", "delta"])
+@pytest.mark.parametrize("mode", ["overwrite", "append"])
+def test_partitions_of_no_rows_keep_their_columns(
+    spark: SparkSession, tmp_path: Path, file_format: str, mode: str
+) -> None:
+    args: dict[str, Any] = {"mode": mode, "partitionBy": "k"}
+    load_args = {}
+    if file_format == "csv":
+        args["header"] = load_args["header"] = True
+    data_set = SparkDataSet(str(tmp_path / "t"), file_format, load_args, args)
+    frame = spark.createDataFrame([("a", "x")], "value STRING, k STRING")
+    data_set.save(frame.limit(0))
+    assert (data_set.load().columns, rows(data_set.load())) == (["value", "k"], [])
+    data_set.save(frame)
+    assert rows(data_set.load()) == [("a", "x")]
+    data_set.save(frame.limit(0))
+    assert data_set.load().columns == ["value", "k"]
+    assert data_set.load().count() == (1 if mode == "append" else 0)
+
+
 # Saves are whole or not at all
 
 

@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,23 +50,48 @@ def test_a_node_and_its_threads_find_the_session_of_the_run(
     assert runner.run(pipe, DataCatalog()) == {"a": [True] * 6, "b": [True] * 6}
 
 
+ASKED: dict[str, tuple[Callable[[int], Any], Callable[..., Any]]] = {
+    "submit": (ThreadPoolExecutor, lambda pool, call: pool.submit(call, 1).result()),
+    "map of futures": (ThreadPoolExecutor, lambda pool, call: next(pool.map(call, [1]))),
+    "apply": (ThreadPool, lambda pool, call: pool.apply(call, (1,))),
+    "apply_async": (ThreadPool, lambda pool, call: pool.apply_async(func=call, args=(1,)).get()),
+    "map": (ThreadPool, lambda pool, call: pool.map(call, [1])[0]),
+    "starmap": (ThreadPool, lambda pool, call: pool.starmap(call, [(1,)])[0]),
+    "imap": (ThreadPool, lambda pool, call: next(pool.imap(call, [1]))),
+    "imap_unordered": (ThreadPool, lambda pool, call: next(pool.imap_unordered(call, [1]))),
+}
+
+
+@pytest.mark.parametrize("way", ASKED)
 def test_a_pool_works_for_the_node_that_asks_it_also_if_another_one_has_made_it(
-    session: SparkSession, runner: AbstractRunner
+    session: SparkSession, runner: AbstractRunner, way: str
 ) -> None:
     barrier = threading.Barrier(2 if isinstance(runner, ThreadRunner) else 1)
-    pool = ThreadPoolExecutor(1)
+    make, ask = ASKED[way]
+    pool = make(1)
 
     def count(number: int) -> int:
-        pool.submit(len, "").result()  # the first one starts its thread
+        ask(pool, abs)  # the first one starts its thread
         session.range(number).createOrReplaceTempView("pooled")
         barrier.wait(30)
-        return pool.submit(lambda: session.table("pooled").count()).result()
+        return int(ask(pool, lambda _: session.table("pooled").count()))
 
     pipe = pipeline([node(count, f"n{n}", f"found{n}", name=f"count{n}") for n in range(2)])
-    with pool:
+    with pool:  # type: ignore[attr-defined]
         out = runner.run(pipe, DataCatalog(feed_dict={"n0": 3, "n1": 4}))
         assert out == {"found0": 3, "found1": 4}
-        assert pool.submit(dict, self=1, call=2).result() == {"self": 1, "call": 2}
+
+
+def test_pools_take_arguments_of_any_name_and_processes_what_can_be_pickled() -> None:
+    def ask() -> list[Any]:
+        with ThreadPoolExecutor(1) as executor, ThreadPool(1) as threads:
+            given = {"self": 1, "call": 2}
+            of_threads = [executor.submit(dict, **given).result(), threads.apply(dict, (), given)]
+        with get_context("spawn").Pool(1) as processes:
+            return [*of_threads, processes.map(abs, [-1])]
+
+    out = SequentialRunner().run(pipeline([node(ask, None, "x")]), DataCatalog())
+    assert out == {"x": [{"self": 1, "call": 2}, {"self": 1, "call": 2}, [1]]}
 
 
 @pytest.mark.classic("only the JVM lists jobs")

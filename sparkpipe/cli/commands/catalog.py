@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +102,7 @@ def describe_data_set(
     rows += [(title, ", ".join(nodes) or "no node") for title, nodes in users.items()]
     rows.append(("Pipelines", ", ".join(_pipelines_with(pipelines, name)) or "none"))
     echo_table(rows)
-    entry = config.get(name) or _resolved(entries, name)
+    entry = config.get(name) or _filled(config)(name)
     if isinstance(entry, Mapping):
         echo("\n" + _as_yaml({name: entry}).rstrip())
 
@@ -154,12 +154,12 @@ def resolve_names(
 ) -> None:
     """Show the entry of each data set of the pipelines, as YAML, with name patterns filled in."""
     session = _session(env, conf_source, params)
-    entries = session.catalog
     config = session.config_loader["catalog"]
     used = {name for one in _chosen(session, pipeline).values() for name in one.data_sets()}
     # Without a pipeline, also those entries that none uses.
     listed = used if pipeline else used | {n for n in config if "{" not in n and n[:1] != "_"}
-    resolved = {name: config.get(name) or _resolved(entries, name) for name in _data_sets(listed)}
+    filled = _filled(config)
+    resolved = {name: config.get(name) or filled(name) for name in _data_sets(listed)}
     found = {name: entry for name, entry in resolved.items() if entry is not None}
     echo(_as_yaml(found).rstrip() if found else "No data set has an entry in the catalog.")
 
@@ -227,9 +227,15 @@ def _pipelines_with(pipelines: Mapping[str, Pipeline], name: str) -> list[str]:
     return sorted(title for title, one in pipelines.items() if name in one.data_sets())
 
 
-def _resolved(entries: DataCatalog, name: str) -> Any:
-    """Return the entry that a name pattern gives a name; None where none does."""
-    return entries.config_of(name) if entries.match_pattern(name) is not None else None
+def _filled(config: Mapping[str, Any]) -> Callable[[str], Any]:
+    """Return what gives the entry that a name pattern gives a name; None where none does.
+
+    Args:
+        config: The entries as the files have them: those of the session have absolute paths.
+    """
+    from sparkpipe.io import DataCatalog
+
+    return DataCatalog.from_config_lazily(config).config_of
 
 
 def _as_yaml(entries: Mapping[str, Any]) -> str:

@@ -431,19 +431,19 @@ def current_jobs() -> NodeJobs | None:
     return _jobs.get()
 
 
-def adopt(work: Callable[[], _Result]) -> Callable[[], _Result]:
+def adopt(work: Callable[..., _Result]) -> Callable[..., _Result]:
     """Return what does some work for the present node, on a thread that the node starts or asks."""
     run, jobs = current_run(), current_jobs()
     if jobs is None:
         return work
 
-    def working() -> _Result:
+    def working(*args: Any, **kwargs: Any) -> _Result:
         if current_jobs() is jobs:  # the node has started the thread itself
-            return work()
+            return work(*args, **kwargs)
         tokens = _run.set(run), _jobs.set(jobs)
         try:
             with jobs.on_thread():
-                return work()
+                return work(*args, **kwargs)
         finally:
             _run.reset(tokens[0])
             _jobs.reset(tokens[1])
