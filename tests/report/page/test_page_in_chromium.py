@@ -284,6 +284,48 @@ def test_a_followed_page_shows_what_has_happened_since(browser: Chromium) -> Non
     assert browser.errors == []
 
 
+@in_browser
+def test_time_goes_by_on_a_followed_page_and_a_failed_reading_does_not_end_it(
+    browser: Chromium,
+) -> None:
+    import threading
+
+    from sparkpipe.report.page.serving import PageServer
+
+    run = make_run()
+    begun = replace(run.nodes["total"], status="running", error=None, ended=0.0)
+    begun = replace(begun, load_seconds=0.0, function_seconds=0.0, save_seconds=0.0)
+    record = replace(run, outcome="running", nodes={**run.nodes, "total": begun})
+    passed: list[float | None] = [10.0]
+
+    def read() -> dict[str, Any]:
+        if passed[0] is None:
+            raise OSError("no network just now")
+        return document_of_run(record, now=run.started + passed[0])
+
+    with PageServer(read, follows=True) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        browser.open(server.address)
+        assert "10.0 s" in browser.text(".facts")
+        assert "5.0 s" in browser.text(".answers")
+        browser.run(f"document.querySelector({json.dumps(box('total'))}).focus()")
+        browser.press("Enter")
+        passed[0] = 3600.0
+        browser.wait("document.querySelector('.facts').innerText.includes('1 h 00 min')")
+        assert "59 min 55 s" in browser.text(".answers")
+        assert "total" in browser.text(".details h2")
+        browser.press("Escape")
+        # What is drawn has the focus, so it is left as it is until something happens.
+        focused = browser.run("document.activeElement.getAttribute('aria-label')")
+        assert focused.startswith("node total,")
+        passed[0] = None
+        browser.wait("document.querySelector('.live').innerText.startsWith('not reached')")
+        passed[0] = 7200.0
+        browser.wait("document.querySelector('.facts').innerText.includes('2 h 00 min')")
+        assert browser.text(".live") == "live"
+        server.shutdown()
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node here")
 def test_the_built_page_is_that_of_its_sources() -> None:
     frontend = ROOT / "sparkpipe/report/page/frontend"
