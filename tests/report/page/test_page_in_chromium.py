@@ -20,6 +20,10 @@ from sparkpipe.io import DataCatalog
 from sparkpipe.journal import Journal, JournalWriter
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.report.page import Page, document_of_run, page_of
+from sparkpipe.report.page.document import document_of_plan
+from sparkpipe.report.planned import PlannedDataSet, PlannedNode, PlannedRun
+from sparkpipe.report.runs import ShownRun
+from sparkpipe.report.runs.differing import Differences
 from sparkpipe.runner import SequentialRunner
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -245,6 +249,36 @@ def test_hostile_names_values_and_errors_are_text(open_page: Any, size: Size) ->
     assert page.run("document.querySelectorAll('.details :is(script, img, b)').length") == 0
     assert page.run("window.hacked") is None
     assert page.run("document.title").endswith("x\u202ey")
+
+
+@in_browser
+def test_a_hostile_plan_and_what_notebooks_show_are_text(
+    open_page: Any, browser: Chromium, tmp_path: Path
+) -> None:
+    data = PlannedDataSet(*[HOSTILE] * 3, environment=HOSTILE, note=HOSTILE)
+    nodes = (PlannedNode(HOSTILE, 0, (HOSTILE,), (data,), (data,), True, (HOSTILE,)),)
+    planned = PlannedRun(*[HOSTILE] * 3, nodes, 1, (HOSTILE,))
+    page = open_page(document_of_plan(planned, params={HOSTILE: HOSTILE}))
+    assert HOSTILE in page.text(".answers .bad")
+    page.run("document.querySelector('.graph .box').dispatchEvent(new MouseEvent('click'))")
+    assert HOSTILE in page.text(".details")
+    assert page.run("document.querySelectorAll('#page :is(script, img)').length") == 0
+    assert page.run("window.hacked") is None
+
+    run = make_hostile()
+    shown = (planned, ShownRun(run), Differences(run, make_run()))
+    pictures = "".join(one._repr_html_() for one in shown)
+    notebook = tmp_path / "notebook.html"
+    # As output of a cell stands in a notebook, where scripts may run.
+    notebook.write_text(
+        f"<!doctype html><html data-ready=yes><meta charset=utf-8><body>{pictures}</body></html>",
+        encoding="utf-8",
+    )
+    browser.open(notebook.as_uri())
+    assert browser.run("document.querySelectorAll('svg').length") >= 2
+    assert browser.run("document.querySelectorAll('script, img').length") == 0
+    assert browser.run("window.hacked") is None
+    assert HOSTILE[:20] in browser.text("body")
 
 
 @in_browser
