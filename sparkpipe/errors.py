@@ -300,14 +300,15 @@ class SlicesFailedError(SparkpipeError):
         super().__init__("\n".join(shown))
         self.args = (self.outcomes,)
 
-    def tracebacks(self) -> list[str]:
-        """Return for each slice that failed where in the code."""
+    def tracebacks(self) -> list[tuple[str, str]]:
+        """Return the run of each slice that failed, and where in the code it did."""
         told = []
         for one in self.outcomes:
             failures = one.error.failures if isinstance(one.error, RunFailedError) else ()
-            told += [f"{one.name}: {each.message}\n{each.traceback_text}" for each in failures]
+            texts = [f"{one.name}: {each.message}\n{each.traceback_text}" for each in failures]
             if one.error is not None and not failures:
-                told.append(f"{one.name}: {one.error}")
+                texts.append(f"{one.name}: {one.error}")
+            told += [(one.run_id, text) for text in texts]
         return told
 
 

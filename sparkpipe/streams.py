@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
+
+_logger = logging.getLogger(__name__)
 
 
 class _Descriptor(io.FileIO):
@@ -82,6 +86,19 @@ def tell_work_done() -> None:
     streams = _streams.get()
     if streams is not None:
         streams.is_work_done = True
+
+
+def log_failed_thread(args: threading.ExceptHookArgs) -> None:
+    """Log why a thread of the user's ended, as ``threading.excepthook``, which prints many lines.
+
+    Args:
+        args: What Python tells of it.
+    """
+    if args.exc_value is None or isinstance(args.exc_value, SystemExit):
+        return
+    name = args.thread.name if args.thread is not None else "of the user's"
+    failure = (args.exc_type, args.exc_value, args.exc_traceback)
+    _logger.error("The thread %s has failed: %r", name, args.exc_value, exc_info=failure)
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def run_to_end(
             with interrupt.ending_on_signals():
                 return _status_of(command, args, name, project) or _status_of_output(streams)
         except KeyboardInterrupt as exc:
-            echo("Interrupted.", err=True)
+            echo("Interrupted.", err=True, level="ERROR")
             return interrupt.exit_status(exc)
 
 
@@ -60,11 +60,11 @@ def _status_of(
     except click.ClickException as exc:
         told = io.StringIO()
         exc.show(told)
-        echo(told.getvalue(), err=True, nl=False)
+        echo(told.getvalue(), err=True, nl=False, level="ERROR")
         return exc.exit_code
     except click.Abort as exc:
         interrupt.raise_interrupt(exc)
-        echo("Aborted.", err=True)
+        echo("Aborted.", err=True, level="ERROR")
         return 1
     return ended if type(ended) is int else 0
 
@@ -76,7 +76,8 @@ def _status_of_output(streams: Streams) -> int:
     is_unread = failure.errno == errno.EPIPE  # as by 'head', which has seen enough
     if not is_unread:
         reason = os.strerror(failure.errno) if failure.errno else str(failure)
-        echo(f"Warning: standard output cannot be written: {reason}.", err=True)
+        told = f"Warning: standard output cannot be written: {reason}."
+        echo(told, err=True, level="WARNING")
     if streams.is_work_done:
         return 0
     return 128 + signal.SIGPIPE if is_unread else 1

@@ -140,5 +140,6 @@ def commands_of(entry: EntryPoint) -> Mapping[str, click.Command]:
 
 def _warn(entry: EntryPoint, what: str) -> Mapping[str, click.Command]:
     package = f" of the package {entry.dist.name}" if entry.dist is not None else ""
-    echo(f"Warning: the plugin '{entry.name}'{package} ({entry.value}) {what}", err=True)
+    told = f"Warning: the plugin '{entry.name}'{package} ({entry.value}) {what}"
+    echo(told, err=True, level="WARNING")
     return {}

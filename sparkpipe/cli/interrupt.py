@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextvars
 import os
 import signal
 import socket
@@ -14,9 +15,16 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FrameType
 
+from sparkpipe.cli.streams import are_logs_json, as_log_line
+
 #: How long a run may take to end after an interrupt, in seconds.
 GRACE_SECONDS = 2.0
 _CLEANING_SECONDS = 0.5
+
+
+def _tell(text: str) -> None:
+    line = as_log_line(text, "WARNING") + "\n" if are_logs_json() else text
+    sys.stderr.write(line)
 
 
 @dataclass
@@ -25,9 +33,11 @@ class Ending:
 
     Attributes:
         last_words: Returns what is told where the process ends without waiting any longer.
+        tell: Tells something on standard error, of whichever run is at work.
     """
 
     last_words: Callable[[], str] | None = None
+    tell: Callable[[str], None] = _tell
 
 
 _ending: ContextVar[Ending | None] = ContextVar("_ending", default=None)
@@ -41,10 +51,12 @@ def last_words(tell: Callable[[], str]) -> Iterator[None]:
     """
     ending = _ending.get() or Ending()
     ending.last_words = tell
+    context = contextvars.copy_context()
+    ending.tell = lambda text: context.run(_tell, text)
     try:
         yield
     finally:
-        ending.last_words = None
+        ending.last_words, ending.tell = None, _tell
 
 
 class Terminated(KeyboardInterrupt):
@@ -99,10 +111,10 @@ def _end_after_grace(reader: socket.socket, writer: socket.socket, ending: Endin
     try:
         _next_signal(reader)  # for those who do not want to wait
     except TimeoutError:
-        sys.stderr.write("Not all nodes have stopped in time; ended without them.\n")
+        ending.tell("Not all nodes have stopped in time; ended without them.\n")
     if ending.last_words is not None:
         with suppress(Exception):  # whatever it is, the process ends
-            sys.stderr.write(ending.last_words())
+            ending.tell(ending.last_words())
     sys.stderr.flush()
     processes = sys.modules.get("multiprocessing")
     for worker in processes.active_children() if processes is not None else ():

@@ -5,20 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 
 from sparkpipe.cli.files import shown
+from sparkpipe.cli.streams import FORMAT_VARIABLE, are_logs_json
 from sparkpipe.errors import ConfigError
 from sparkpipe.logging import tell_once_of_failures
 from sparkpipe.report.text import printable_lines
 from sparkpipe.spark.jobs.query_logs import TRACE_LOGGERS
+from sparkpipe.streams import log_failed_thread
 
 _LARGEST_LOG = 10 * 1024 * 1024
-
-#: Says how logs are written: ``text``, or ``json`` for a line of JSON each.
-FORMAT_VARIABLE = "SPARKPIPE_LOG_FORMAT"
 
 #: Only for the file: full tracebacks of failures.
 traceback_logger = logging.getLogger("sparkpipe.traceback")
@@ -115,13 +115,13 @@ class _ConsoleFormatter(logging.Formatter):
         return super().format(record)
 
 
-def _formatters() -> tuple[logging.Formatter, logging.Formatter]:
+def _formatters(run_id: str) -> tuple[logging.Formatter, logging.Formatter]:
     """Return how lines are written on the console, and in the file."""
     form = os.environ.get(FORMAT_VARIABLE, "") or "text"
     if form == "json":
         from sparkpipe.logging import JsonFormatter
 
-        return JsonFormatter(), JsonFormatter()
+        return JsonFormatter(run_id=run_id), JsonFormatter(run_id=run_id)
     if form != "text":
         raise ConfigError(
             f"{FORMAT_VARIABLE} is '{form}', which is no format of logs.",
@@ -134,7 +134,11 @@ def _formatters() -> tuple[logging.Formatter, logging.Formatter]:
 
 
 def configure_logging(
-    folder: Path | None, packages: Iterable[str] = (), *, verbose: bool = False
+    folder: Path | None,
+    packages: Iterable[str] = (),
+    *,
+    verbose: bool = False,
+    run_id: str = "",
 ) -> Path | None:
     """Send logs to standard error and to a file.
 
@@ -142,6 +146,7 @@ def configure_logging(
         folder: Where ``sparkpipe.log`` goes; None for no file.
         packages: Packages of the user whose INFO messages are shown beside those of sparkpipe.
         verbose: Show everything on the console.
+        run_id: The run, for what is logged by threads that do not know it.
 
     Returns:
         The file, or None if it cannot be written.
@@ -149,7 +154,7 @@ def configure_logging(
     Raises:
         ConfigError: ``SPARKPIPE_LOG_FORMAT`` names a format that there is not.
     """
-    of_console, of_file = _formatters()
+    of_console, of_file = _formatters(run_id)
     console = _Console()
     console.setFormatter(of_console)
     console.addFilter(_ConsoleFilter(verbose))
@@ -179,6 +184,8 @@ def configure_logging(
     for name in TRACE_LOGGERS:
         logging.getLogger(name).disabled = True
     logging.captureWarnings(True)
+    if are_logs_json():
+        threading.excepthook = log_failed_thread
     return path
 
 

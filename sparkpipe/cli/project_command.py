@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from sparkpipe.cli import project_names
-from sparkpipe.cli.streams import echo
+from sparkpipe.cli.interrupt import exit_status
+from sparkpipe.cli.streams import echo, echo_error
 from sparkpipe.errors import (
     ConfigError,
     PreflightError,
@@ -69,6 +70,9 @@ def telling_errors(ctx: click.Context, verbose: bool, more: str) -> Iterator[Non
         ctx.exit(1 if isinstance(exc, (RunFailedError, SlicesFailedError)) else 2)
     except (click.exceptions.Exit, click.Abort, click.ClickException):
         raise
+    except KeyboardInterrupt as exc:
+        echo("Interrupted.", err=True, level="ERROR")
+        ctx.exit(exit_status(exc))
     except Exception as exc:
         show_unexpected(exc, verbose, more=more)
         ctx.exit(1)
@@ -193,31 +197,33 @@ def echo_table(rows: Sequence[Sequence[str]]) -> None:
         echo(line)
 
 
-def show_error(error: SparkpipeError, verbose: bool, *, every_problem: bool = False) -> None:
+def show_error(
+    error: SparkpipeError, verbose: bool, *, every_problem: bool = False, more: str = ""
+) -> None:
     """Show an error on standard error, in at most fifteen lines.
 
     Args:
         error: What to tell.
         verbose: Tell all, with tracebacks.
         every_problem: Tell each problem found before a run, however many there are.
+        more: What is told below, such as how to go on.
     """
-    if verbose:
-        for cause in error.failures if isinstance(error, RunFailedError) else ():
-            echo(cause.traceback_text, err=True)
-        if not isinstance(error, RunFailedError):
-            echo("".join(traceback.format_exception(error)), err=True)
     if isinstance(error, RunFailedError):
         lines = _failure_lines(error)
+        traces = [cause.traceback_text for cause in error.failures]
     elif isinstance(error, PreflightError) and len(error.problems) > 1:
         shown = error.problems[: None if verbose or every_problem else _MOST_PROBLEMS]
         lines = [f"{len(error.problems)} problems were found before anything ran:"]
         lines += [f"  - {_first_lines(problem, 1)}" for problem in shown]
         if len(shown) < len(error.problems):
-            more = len(error.problems) - len(shown)
-            lines.append(f"  ... {more} more: sparkpipe check, or --verbose")
+            left = len(error.problems) - len(shown)
+            lines.append(f"  ... {left} more: sparkpipe check, or --verbose")
+        traces = ["".join(traceback.format_exception(error))]
     else:
         lines = [str(error) if verbose else _first_lines(str(error), _MOST_LINES_OF_ONE)]
-    _echo_red("Error: ", "\n".join(lines))
+        traces = ["".join(traceback.format_exception(error))]
+    lines += [more] if more else []
+    echo_error("\n".join(lines), "\n".join(traces) if verbose else "")
 
 
 def _failure_lines(error: RunFailedError) -> list[str]:
@@ -252,15 +258,9 @@ def show_unexpected(
     error: Exception, verbose: bool, log: str = "", more: str = "--verbose"
 ) -> None:
     """Show an error that sparkpipe did not raise on purpose: of a hook, a runner, or a bug."""
-    if verbose:
-        echo("".join(traceback.format_exception(error)), err=True)
     told = _first_lines(f"{type(error).__name__}: {error}", _MOST_LINES_OF_ONE - 2)
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"\n  at {frame.filename}:{frame.lineno} in {frame.name}"
     hint = "" if verbose else f"\nFull traceback: {f'{log}, or ' if log else ''}{more}"
-    _echo_red("Error: ", told + where + hint)
-
-
-def _echo_red(label: str, text: str) -> None:
-    click.secho(label, fg="red", bold=True, err=True, nl=False)
-    echo(text, err=True)
+    trace = "".join(traceback.format_exception(error)) if verbose else ""
+    echo_error(told + where + hint, trace)

@@ -24,8 +24,31 @@ _PART = re.compile(r"^part-.*?(\.[\w.]+)?$")
 
 _COMMIT = re.compile(r"\d{20}\.json")
 
+_FILE_STATE, _TABLE_STATE = re.compile(r"(\d+)-(\d{16,19})"), re.compile(r"v(\d+)-\d+")
+_HASH = re.compile(r"[0-9a-f]{32}")
+
 # What file systems of fsspec call the time of the last change.
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "time", "created")
+
+
+def told_state(state: str) -> str:
+    """Return a state for people: of a file its size and time, of a table its version.
+
+    >>> told_state("v3-1796026084389470315"), told_state("0123456789abcdef0123456789abcdef")
+    ('version 3', 'files 01234567')
+
+    Args:
+        state: What one of the functions below has returned, or any other text, which is kept.
+    """
+    if found := _FILE_STATE.fullmatch(state):
+        from datetime import datetime
+
+        size, nanoseconds = map(int, found.groups())
+        changed = datetime.fromtimestamp(nanoseconds / 1e9).isoformat(" ", "milliseconds")
+        return f"{size:,} bytes of {changed}"
+    if found := _TABLE_STATE.fullmatch(state):
+        return f"version {found[1]}"
+    return f"files {state[:8]}" if _HASH.fullmatch(state) else state
 
 
 def path_state(path: str | os.PathLike[str]) -> str | None:

@@ -86,12 +86,24 @@ def tell_once_of_failures(handler: LogHandler, where: str) -> None:
             tell_error(record)
         elif not has_told:
             has_told = True
+            told = f"Warning: {where} cannot be written: {error.strerror or error}."
             with suppress(OSError, AttributeError, ValueError):  # nobody can be told
-                sys.stderr.write(
-                    f"Warning: {where} cannot be written: {error.strerror or error}.\n"
-                )
+                sys.stderr.write(f"{_in_form_of(handler, told)}\n")
 
     handler.handleError = tell  # type: ignore[method-assign]
+
+
+def _in_form_of(handler: LogHandler, told: str) -> str:
+    """Return a warning as a handler writes it where that is JSON, else as it is."""
+    from logging import makeLogRecord
+
+    from sparkpipe.logging.json_formatter import JsonFormatter
+
+    if not isinstance(handler.formatter, JsonFormatter):
+        return told
+    return handler.formatter.format(
+        makeLogRecord({"msg": told, "name": __name__, "levelno": 30, "levelname": "WARNING"})
+    )
 
 
 def checked_logging_config(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:

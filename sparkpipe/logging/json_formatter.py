@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import datetime, timezone
 from typing import Any
 
@@ -11,11 +12,19 @@ from sparkpipe.io.working import current_work
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "label"}
 
+# What steers a terminal, or is no character at all, and JSON would leave as it is.
+_STEERS = re.compile(r"[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
 
 class JsonFormatter(logging.Formatter):
     r"""Writes a record as one line of JSON, with the run and the node for which it was logged.
 
     What code gives as ``extra`` is a key of its own.
+
+    Args:
+        args: See :class:`logging.Formatter`; what these say of the form has no effect.
+        run_id: The run of records that are logged by threads that know of none.
+        kwargs: Like ``args``.
 
     >>> record = logging.makeLogRecord({"msg": "%d\nrows", "args": (2,), "name": "shop", "shop": 7})
     >>> line = JsonFormatter().format(record)
@@ -23,17 +32,46 @@ class JsonFormatter(logging.Formatter):
     {'level': 'INFO', 'logger': 'shop', 'message': '2\nrows', 'shop': 7}
     """
 
+    def __init__(self, *args: Any, run_id: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._run_id = run_id
+
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as a line."""
         extra = {key: value for key, value in vars(record).items() if key not in _PLAIN}
+        known = current_work()
+        work = {"run_id": known.run_id or self._run_id, "node": known.node}
         told: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(),
             "level": record.levelname if record.levelno else "INFO",
             "logger": record.name,
-            "message": record.getMessage(),
-            **{key: value for key, value in current_work()._asdict().items() if value},
+            "message": _message_of(record),
+            **{key: value for key, value in work.items() if value},
             **extra,  # among them the work of a record that comes from another process
         }
         if record.exc_info:
             told["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(told, ensure_ascii=False, default=str)
+        elif record.exc_text:  # it comes from another process
+            told["traceback"] = record.exc_text
+        if record.stack_info:
+            told["stack"] = record.stack_info
+        try:
+            line = _as_json(told)
+        except (TypeError, ValueError, RecursionError):  # an extra that JSON has no words for
+            line = _as_json({key: _plain(value) for key, value in told.items()})
+        return _STEERS.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+
+
+def _message_of(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception as exc:  # logging itself would print a trace, which is no JSON
+        return f"{record.msg} {record.args} (they do not fit: {exc})"
+
+
+def _as_json(told: dict[str, Any]) -> str:
+    return json.dumps(told, ensure_ascii=False, allow_nan=False, default=str)
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (str, int, bool)) or value is None else repr(value)

@@ -9,6 +9,7 @@ import pickle
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from multiprocessing import connection
@@ -16,13 +17,15 @@ from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sparkpipe.errors import ConfigError, NodeCancelledError, NodeRunError
+from sparkpipe.io.working import current_work
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.crossing import why_thing_stays
 from sparkpipe.runner.loop import Done
 from sparkpipe.runner.task import NodeOutcome
 from sparkpipe.runner.thread_runner import checked_max_workers
-from sparkpipe.runner.worker import OUTCOME, Workload, work
+from sparkpipe.runner.worker import OUTCOME, Logs, Workload, work
 from sparkpipe.spark.jobs.run import current_run
+from sparkpipe.streams import log_failed_thread
 from sparkpipe.tracing import headers_of
 
 if TYPE_CHECKING:
@@ -151,12 +154,10 @@ class _Process:
         self._is_dead = False
         self._is_closed = False
         self._has_told = False
-        ours = logging.getLogger("sparkpipe")  # what nobody would show is not sent
-        level = ours.getEffectiveLevel() if ours.hasHandlers() else None
         self._channel: Connection
         self._channel, self._theirs = method.Pipe()
         self._process: BaseProcess = method.Process(
-            target=work, args=(self._theirs, payload, level), name="sparkpipe-worker"
+            target=work, args=(self._theirs, payload, _logs_here()), name="sparkpipe-worker"
         )
         self._thread = threading.Thread(target=self._listen, name="sparkpipe-worker", daemon=True)
 
@@ -282,6 +283,17 @@ class _Process:
                     "A handler or filter of the log fails with what a worker has logged.",
                     exc_info=True,
                 )
+
+
+def _logs_here() -> Logs | None:
+    """Return how this process logs; None where nobody shows it."""
+    ours = logging.getLogger("sparkpipe")
+    if not ours.hasHandlers():
+        return None
+    # The only mark that 'captureWarnings' leaves.
+    warns = warnings.showwarning.__module__ == "logging"
+    tells_threads = threading.excepthook is log_failed_thread
+    return Logs(ours.getEffectiveLevel(), warns, tells_threads, current_work().run_id)
 
 
 def checked_max_processes(number: int | None) -> int:

@@ -10,6 +10,7 @@ the run is gone, and the worker ends at once: nobody would take what it writes f
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import pickle
@@ -26,13 +27,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from sparkpipe.errors import NodeRunError, SparkStartError
 from sparkpipe.hooks import create_hook_manager
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.working import current_work
+from sparkpipe.io.working import current_work, working_for
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.exchange import remove_what_is_left
 from sparkpipe.runner.task import NodeOutcome, perform
 from sparkpipe.spark.jobs.run import SparkRun, running
 from sparkpipe.spark.session import SparkProvider, activated
-from sparkpipe.streams import standard_streams
+from sparkpipe.streams import log_failed_thread, standard_streams
 from sparkpipe.tracing import Given, traced_by
 
 if TYPE_CHECKING:
@@ -80,18 +81,37 @@ def hooks_in_order(hook_manager: PluginManager | None) -> tuple[Any, ...]:
     return tuple(plugin for _, plugin in reversed([*named]) if plugin is not None)
 
 
-def work(channel: Connection, payload: bytes, log_level: int | None) -> None:
+class Logs(NamedTuple):
+    """How the process of the run logs.
+
+    Attributes:
+        level: From which level on records are sent.
+        warns: Warnings are logged, too.
+        tells_threads: So are errors that end a thread of the user's.
+        run_id: The run, also for what is logged while its nodes are imported.
+    """
+
+    level: int
+    warns: bool
+    tells_threads: bool
+    run_id: str
+
+
+def work(channel: Connection, payload: bytes, logs: Logs | None) -> None:
     """Run nodes until there are no more: the whole life of a worker.
 
     Args:
         channel: To and from the process of the run.
         payload: A pickled :class:`Workload`.
-        log_level: From which level on records are sent; None to leave logging as it is.
+        logs: How logs are sent; None to leave logging as it is.
     """
     # Ctrl-C reaches every process of the terminal; only that of the run acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with standard_streams():  # what nodes print is printed, or lost, as where the run is
-        _Worker(channel).run(payload, log_level)
+    with (
+        standard_streams(),  # what nodes print is printed, or lost, as where the run is
+        working_for(logs.run_id if logs is not None else "", ""),
+    ):
+        _Worker(channel).run(payload, logs)
 
 
 class _Worker:
@@ -104,11 +124,14 @@ class _Worker:
         self._run = SparkRun("", "", lambda: None)
         self._catalog: DataCatalog | None = None
 
-    def run(self, payload: bytes, log_level: int | None) -> None:
-        if log_level is not None:
+    def run(self, payload: bytes, logs: Logs | None) -> None:
+        if logs is not None:
             root = logging.getLogger()
-            root.handlers[:] = [_ToTheRun(self)]
-            root.setLevel(log_level)
+            root.handlers[:] = [_ToTheRun(self, logs.run_id)]
+            root.setLevel(logs.level)
+            logging.captureWarnings(logs.warns)
+            if logs.tells_threads:
+                threading.excepthook = log_failed_thread
         # Whoever waits for a node of a project that takes long to import is not deaf meanwhile.
         threading.Thread(target=self._listen, name="sparkpipe-orders", daemon=True).start()
         with ExitStack() as scope:
@@ -199,13 +222,30 @@ def _could_not_start(name: str, exc: BaseException) -> NodeOutcome:
 class _ToTheRun(QueueHandler):
     """Sends records to the handlers of the process of the run."""
 
-    def __init__(self, worker: _Worker) -> None:
+    def __init__(self, worker: _Worker, run_id: str) -> None:
         super().__init__(queue.SimpleQueue())
         self._worker = worker
+        self._run_id = run_id
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """Return a record with plain values; its traceback stays apart from its message."""
+        trace = record.exc_text
+        if record.exc_info and not trace:
+            trace = logging.Formatter().formatException(record.exc_info)
+        plain = copy.copy(record)
+        try:
+            plain.msg = record.getMessage()
+        except Exception as exc:
+            plain.msg = f"{record.msg} {record.args} (they do not fit: {exc})"
+        plain.args = None
+        plain.exc_info, plain.exc_text = None, trace
+        return plain
 
     def enqueue(self, record: logging.LogRecord) -> None:
         # Where it is shown nobody knows any more for which node it was logged.
-        vars(record).update({k: v for k, v in current_work()._asdict().items() if v})
+        known = current_work()
+        work = {"run_id": known.run_id or self._run_id, "node": known.node}
+        vars(record).update({key: value for key, value in work.items() if value})
         try:
             self._worker.send(RECORD, record)
         except OSError:

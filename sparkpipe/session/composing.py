@@ -14,6 +14,7 @@ from sparkpipe.description import RunDescription
 from sparkpipe.errors import PreflightError, collecting_errors, refusing_exits
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
+from sparkpipe.io.working import working_for
 from sparkpipe.journal.pruning import Pruning
 from sparkpipe.journal.resuming import Continued, claimed, find_anew
 from sparkpipe.logging import checked_logging_config
@@ -65,6 +66,7 @@ class Request:
     run_params: Mapping[str, Any] | None = None
     runner_options: Mapping[str, Any] = field(default_factory=dict)
     relation: Relation = field(default_factory=Relation)
+    run_id: str = ""
 
     @classmethod
     def of(
@@ -76,6 +78,7 @@ class Request:
         inputs: Mapping[str, Any] | None = None,
         run_params: Mapping[str, Any] | None = None,
         relation: Relation | None = None,
+        run_id: str = "",
         **runner_options: Any,
     ) -> Request:
         """Return a request of what a session is given; the rest are options of the runner."""
@@ -87,6 +90,7 @@ class Request:
             run_params,
             runner_options,
             relation or Relation(),
+            run_id,
         )
 
 
@@ -131,7 +135,7 @@ def compose(
         continued: The run that it continues.
         may_start_spark: Ask Spark what only it can tell.
     """
-    run_id = generate_timestamp()
+    run_id = request.run_id or generate_timestamp()
     problems: list[str] = []
     plan: Plan | None = None
     made_runner = attempt(
@@ -216,6 +220,12 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
     Raises:
         PreflightError: All that is wrong.
     """
+    request = replace(request, run_id=request.run_id or generate_timestamp())
+    with working_for(request.run_id, ""):  # what is logged meanwhile is of this run
+        return _prepared(session, request)
+
+
+def _prepared(session: Session, request: Request) -> PreparedRun:
     session, request, continued = take_over(session, request)
     selection = request.selection
     parts = compose(session, request, continued, may_start_spark=True)

@@ -118,5 +118,5 @@ class PreparedRun:
                     )
                 raise
             hook.after_pipeline_run(run_result=outputs, **context)
-        _logger.info("Run completed in %.1f s", time.perf_counter() - started)
+            _logger.info("Run completed in %.1f s", time.perf_counter() - started)
         return outputs

@@ -92,6 +92,7 @@ class Session(OpenProject):
         params: Mapping[str, Any] | None = None,
         run_params: Mapping[str, Any] | None = None,
         relation: Relation | None = None,
+        run_id: str = "",
         **runner_options: Any,
     ) -> PreparedRun:
         """Find everything that is wrong before anything runs, and return what can be run.
@@ -105,6 +106,8 @@ class Session(OpenProject):
             run_params: Those of the session's parameters that are for this run, which must read
                 them; by default all.
             relation: How the run stands to earlier ones.
+            run_id: What it is called, as ``generate_timestamp()`` of ``sparkpipe.io.core`` makes
+                it; by default it is made here.
             runner_options: See :meth:`run`.
 
         Raises:
@@ -118,6 +121,7 @@ class Session(OpenProject):
             inputs=inputs,
             run_params=run_params,
             relation=relation,
+            run_id=run_id,
             **runner_options,
         )
         return prepare_run(self.with_params(params) if params else self, request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ class RunDocuments:
         if known_for != record.run_id:
             around = self._look_around(record)
             self._around = record.run_id, around
-        return document_of_run(record, **around)
+        return document_of_run(record, **around, now=time.time())
 
     def _look_around(self, record: RunRecord) -> dict[str, Any]:
         session = self._session

@@ -8,6 +8,7 @@ import os
 import runpy
 import sys
 import tempfile
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -150,6 +151,7 @@ def _fresh_logging() -> Iterator[None]:
     root = logging.getLogger()
     known = {name: _settings_of(logger) for name, logger in _loggers()}
     raising, disabled = logging.raiseExceptions, root.manager.disable
+    of_threads = threading.excepthook
     logging.captureWarnings(False)
     for _, logger in _loggers():
         _set(logger, _NEW)
@@ -159,6 +161,7 @@ def _fresh_logging() -> Iterator[None]:
     finally:
         logging.captureWarnings(False)
         logging.raiseExceptions, root.manager.disable = raising, disabled
+        threading.excepthook = of_threads
         for name, logger in _loggers():
             before = known.get(name, _NEW)
             for handler in logger.handlers:

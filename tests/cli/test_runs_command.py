@@ -92,12 +92,23 @@ def test_what_differs_between_two_runs(shop: ShopProject) -> None:
     assert said.out.startswith(f"{first} -> {last}")
     assert re.search(r"parameter +factor +2 +5", said.out)
     assert said.out.count("factor") == 1  # not again for the node that reads it
-    assert re.search(r"input +double: numbers +9-\d+ +12-\d+", said.out)
+    assert re.search(r"input +double: numbers +9 bytes of 2\S+ \S+ +12 bytes of 2", said.out)
     told = json.loads(shop.command("runs", "diff", last, first, "--format=json").out)
     assert {"kind": "parameter", "where": "factor", "before": "5", "after": "2"} in told[
         "differences"
     ]
     assert shop.command("runs", "diff", last, last).out == f"{last} -> {last}: nothing differs.\n"
+    shop.replace("shop/nodes.py", "sum(doubled)", "sum(doubled) + 1")
+    shop.command("run", "--params", "factor:5")
+    changed = re.search(r"code +total: shop.nodes.total +(\S.*?\)) +(\S.*)", _diff(shop))
+    assert changed is not None
+    before, after = changed.groups()
+    assert before.startswith("shop/nodes.py:6 (text ")
+    assert before != after  # though it stands where it stood
+
+
+def _diff(shop: ShopProject) -> str:
+    return shop.command("runs", "diff").out
 
 
 def test_runs_are_pruned(shop: ShopProject) -> None:

@@ -483,6 +483,26 @@ def test_a_receiver_that_refuses_is_told_with_its_status(caplog: pytest.LogCaptu
     assert "open-sesame" not in told
 
 
+@pytest.mark.parametrize(
+    ("status", "why"), [(500, "RetryError: too many 500 error responses"), (0, "refused")]
+)
+def test_each_attempt_at_a_receiver_is_no_warning_of_its_own(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture, status: int, why: str
+) -> None:
+    ill = Receiver(status=status) if status else receiver
+    if not status:
+        receiver.close()
+    try:
+        send_to(ill.url)
+    finally:
+        if status:
+            ill.close()
+
+    (told,) = [one.message for one in caplog.records]
+    assert "6 of 6 events of the run were not told as lineage" in told
+    assert why in told
+
+
 def test_what_the_queue_cannot_take_is_dropped_and_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

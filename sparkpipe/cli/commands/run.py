@@ -34,6 +34,8 @@ from sparkpipe.cli.repeating import is_from_file, words_as_given
 from sparkpipe.cli.slicing import command_for_failed, run_slices, slice_options
 from sparkpipe.cli.streams import echo
 from sparkpipe.errors import RunFailedError, SlicesFailedError, SparkpipeError, tell_lost
+from sparkpipe.io.core import generate_timestamp
+from sparkpipe.io.working import working_for
 from sparkpipe.streams import tell_work_done
 
 if TYPE_CHECKING:
@@ -97,11 +99,14 @@ def run(
 
     extra_params = parameters(params)
     project = current_project()
+    run_id = "" if slices else generate_timestamp()  # each slice is a run of its own
+    click.get_current_context().with_resource(working_for(run_id, ""))
     set_up = partial(
         configure_logging,
         project.path / "logs",
         (project.package_name, runner or ""),
         verbose=verbose,
+        run_id=run_id,
     )
     log = set_up()
     try:
@@ -120,7 +125,7 @@ def run(
         if slices:
             sliced = session.prepare_slices(slices, selection, runner, **options)
             return run_slices(sliced, slices_at_once, fail_fast=fail_fast, no_progress=no_progress)
-        prepared = session.prepare(selection, runner, **options)
+        prepared = session.prepare(selection, runner, run_id=run_id, **options)
         if not prepared.pipeline and prepared.resumes:
             _logger.info("The run %s is complete: nothing is left to do.", prepared.resumes)
         elif not prepared.pipeline and not only_missing:
@@ -136,11 +141,11 @@ def run(
         _show_failure(exc, log, verbose)
         end(click.get_current_context(), 1, exc)
     except SlicesFailedError as exc:
-        for traceback_text in exc.tracebacks():
-            traceback_logger.error("%s", traceback_text)
-        show_error(exc, verbose)
+        for of_run, traceback_text in exc.tracebacks():
+            with working_for(of_run, ""):
+                traceback_logger.error("%s", traceback_text)
         command = command_for_failed(click.get_current_context(), exc)
-        echo(f"To run them again: {command}", err=True)
+        show_error(exc, verbose, more=f"To run them again: {command}")
         end(click.get_current_context(), 1, exc)
     except SparkpipeError as exc:
         traceback_logger.error("%s", exc)
@@ -225,15 +230,16 @@ def _tell_unchanged(reports: Sequence[NodeEnded]) -> bool:
 
 
 def _show_failure(error: RunFailedError, log: Path | None, verbose: bool) -> None:
-    show_error(error, verbose)
+    more = []
     if error.resume_from:
         context = click.get_current_context()
-        echo(_to_continue(context), nl=False, err=True)
         command = resume_command(context, error.resume_from)
-        echo(f"To continue from there: {command}{tell_lost(error.lost)}", err=True)
+        told = f"To continue from there: {command}{tell_lost(error.lost)}"
+        more.append(_to_continue(context) + told)
     if not verbose:
         where = f"{shown(str(log))}, or " if log else ""
-        echo(f"Full traceback: {where}--verbose", err=True)
+        more.append(f"Full traceback: {where}--verbose")
+    show_error(error, verbose, more="\n".join(more))
 
 
 def _to_continue(context: click.Context) -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Generic, TypeVar
 
 from sparkpipe.errors import first_line
 from sparkpipe.redaction import redacted_text
 
 _logger = logging.getLogger(__name__)
+
+# It warns of each attempt.
+_RETRIES = "urllib3.connectionpool"
 
 T = TypeVar("T")
 
@@ -70,6 +73,10 @@ class Sender(Generic[T]):
             )
 
     def _work(self) -> None:
+        with _silent(_RETRIES):
+            self._send_all()
+
+    def _send_all(self) -> None:
         try:
             send = self._open()
         except Exception as exc:  # what is not installed, or not configured as it must be
@@ -91,4 +98,22 @@ class Sender(Generic[T]):
                     return  # who does not answer now will not answer for the rest
 
     def _note(self, exc: Exception) -> None:
-        self._why = self._why or redacted_text(f"{type(exc).__name__}: {first_line(str(exc))}")
+        # What an error of 'requests' wraps tells it in half as many words.
+        inner = getattr(exc.args[0], "reason", None) if exc.args else None
+        told = first_line(str(inner or exc))
+        self._why = self._why or redacted_text(f"{type(exc).__name__}: {told}")
+
+
+@contextmanager
+def _silent(logger_name: str) -> Iterator[None]:
+    """Within it, a logger drops what this thread logs: the one warning of the end tells it."""
+    logger, thread = logging.getLogger(logger_name), threading.get_ident()
+
+    def is_from_elsewhere(record: logging.LogRecord) -> bool:
+        return record.thread != thread
+
+    logger.addFilter(is_from_elsewhere)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_from_elsewhere)

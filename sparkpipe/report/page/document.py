@@ -17,6 +17,7 @@ It is made of a journal or a plan alone. What is not known is not in it. Its key
   ``rows``, ``bytes``, ``version``, ``columns`` (names and types), ``preview`` (names, then
   rows), ``declared`` (columns of its entry), ``as_of`` (the run before that wrote it, where this
   one did not), and ``earlier`` with rows and bytes of the runs before;
+- ``now``: the seconds since the run began, of one that goes on;
 - ``earlier``: those runs, the oldest first;
 - ``comparison``: a run, how it differs, and the seconds of its nodes.
 """
@@ -56,6 +57,7 @@ def document_of_run(
     earlier: Sequence[RunRecord] = (),
     compared: RunRecord | None = None,
     project: Project | None = None,
+    now: float | None = None,
 ) -> dict[str, Any]:
     """Return the document of a run.
 
@@ -64,8 +66,10 @@ def document_of_run(
         earlier: Runs before it, for rows, bytes and times over time; the last one first.
         compared: The run with which it is compared.
         project: What the project that is here knows of the nodes.
+        now: The time of the clock; without it a run that goes on took until its last sign of life.
     """
     project = project or Project()
+    since = {"now": round(now - record.started, 1)} if now and record.outcome == "running" else {}
     records = [*record.nodes.values()]
     before = [one for one in earlier if one.run_id != record.run_id][::-1]
     spans = _spans(record)
@@ -80,6 +84,7 @@ def document_of_run(
         "edges": edges,
         "lanes": max(lanes.values(), default=-1) + 1,
         "path": [vars(step) for step in deciding_path(spans, parents)],
+        **since,
         "advice": [_advised(one) for one in ShownRun(record).advice],
         "data_sets": _data_sets(nodes, _reported(record), before, project),
         "earlier": [_run_in_short(one) for one in before],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from sparkpipe.html.grid import headline, scrolling, table
+from sparkpipe.io.tokens import told_state
 from sparkpipe.journal import NodeRecord, RunRecord
 from sparkpipe.report.text import aligned, duration, printable
 
@@ -100,12 +101,9 @@ def _of_nodes(one: NodeRecord, other: NodeRecord, told: set[str]) -> Iterator[Di
             yield Difference(title, where, _part(one, kind, name), _part(other, kind, name))
     before, after = one.loaded, other.loaded
     for name in sorted(before.keys() & after.keys()):
-        yield from _if_other(
-            "input",
-            f"{one.node}: {name}",
-            before[name].version or before[name].state,
-            after[name].version or after[name].state,
-        )
+        read = [report.version or report.state for report in (before[name], after[name])]
+        if read[0] != read[1]:
+            yield Difference("input", f"{one.node}: {name}", *_told_states(*read))
     for name in sorted(one.saved.keys() & other.saved.keys()):
         yield from _if_other("rows", name, one.saved[name].rows, other.saved[name].rows)
         yield from _of_columns(name, one.saved[name].columns, other.saved[name].columns)
@@ -149,7 +147,16 @@ def _part(record: NodeRecord, kind: str, name: str) -> str:
     part = record.identity.get(kind, {}).get(name)
     if part is None:
         return "-"
-    return str(part[1]) if isinstance(part, (list, tuple)) and len(part) > 1 else str(part)[:8]
+    if isinstance(part, (list, tuple)) and len(part) > 1:
+        # Code that has changed mostly stands where it stood.
+        return f"{part[1]} (text {str(part[0])[:8]})" if kind == "code" else str(part[1])
+    return str(part)[:8]
+
+
+def _told_states(*states: str | None) -> tuple[str, ...]:
+    """Return states in words that differ as they do."""
+    told = tuple("-" if state is None else told_state(state) for state in states)
+    return told if len({*told}) == len(told) else tuple(str(state) for state in states)
 
 
 def _of_mappings(

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from sparkpipe.errors import SlicesFailedError, first_line
 from sparkpipe.events import RunObserver, RunStarted, observing
 from sparkpipe.io import MemoryDataSet
+from sparkpipe.io.core import generate_timestamp
 from sparkpipe.io.presence import is_present
+from sparkpipe.io.working import working_for
 from sparkpipe.session.composing import Request, prepare_run
 from sparkpipe.session.selection import Relation, Selection
 from sparkpipe.session.slices.choosing import with_choices
@@ -62,6 +64,7 @@ class Outcome:
         seconds: How long it took.
         error: Why it failed.
         outputs: What the catalog does not hold, by name.
+        run_id: The run; empty if there was none.
     """
 
     slices: Mapping[str, str]
@@ -69,6 +72,7 @@ class Outcome:
     seconds: float = 0.0
     error: Exception | None = None
     outputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    run_id: str = ""
 
     @property
     def name(self) -> str:
@@ -217,10 +221,11 @@ class _Work:
         self._outcomes[self._places[id(unit)]] = outcome
         if outcome.status != "done":
             self._failed.append(unit)
-        if outcome.error is not None:
-            _logger.error("%s: %s", outcome.name or "The run", first_line(str(outcome.error)))
-        if self._tell is not None:
-            self._tell(outcome, len(self._outcomes), len(self._places))
+        with working_for(outcome.run_id, ""):
+            if outcome.error is not None:
+                _logger.error("%s: %s", outcome.name or "The run", first_line(str(outcome.error)))
+            if self._tell is not None:
+                self._tell(outcome, len(self._outcomes), len(self._places))
 
     def _run_or_not(self, unit: Unit) -> Outcome:
         # What reads all slices would be wrong without those that have failed.
@@ -228,14 +233,17 @@ class _Work:
         texts = texts_of(unit.slices)
         if needs_failed or (self._fail_fast and self._failed):
             return Outcome(texts, "not run")
-        started = time.perf_counter()
+        run_id, started = generate_timestamp(), time.perf_counter()
+        outputs: Mapping[str, Any] = {}
+        error: Exception | None = None
         try:
-            outputs = self._run(unit)
+            outputs = self._run(unit, run_id)
         except Exception as exc:  # a hook or a runner of the user's may raise anything
-            return Outcome(texts, "failed", time.perf_counter() - started, exc)
-        return Outcome(texts, "done", time.perf_counter() - started, None, outputs)
+            error = exc
+        status: Status = "done" if error is None else "failed"
+        return Outcome(texts, status, time.perf_counter() - started, error, outputs, run_id)
 
-    def _run(self, unit: Unit) -> dict[str, Any]:
+    def _run(self, unit: Unit, run_id: str) -> dict[str, Any]:
         stage, session = unit.stage, with_choices(self._sliced.session, unit.slices)
         given = dict(self._sliced.request.inputs or {})
         for maker, data_sets in self._held:
@@ -249,6 +257,7 @@ class _Work:
             inputs=inputs,
             selection=self._selection(stage),
             relation=self._relation(unit),
+            run_id=run_id,
         )
         prepared = prepare_run(session, request)
         kept = frozenset(stage.handed_on)

@@ -20,6 +20,10 @@ from sparkpipe.io import DataCatalog
 from sparkpipe.journal import Journal, JournalWriter
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.report.page import Page, document_of_run, page_of
+from sparkpipe.report.page.document import document_of_plan
+from sparkpipe.report.planned import PlannedDataSet, PlannedNode, PlannedRun
+from sparkpipe.report.runs import ShownRun
+from sparkpipe.report.runs.differing import Differences
 from sparkpipe.runner import SequentialRunner
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -248,6 +252,36 @@ def test_hostile_names_values_and_errors_are_text(open_page: Any, size: Size) ->
 
 
 @in_browser
+def test_a_hostile_plan_and_what_notebooks_show_are_text(
+    open_page: Any, browser: Chromium, tmp_path: Path
+) -> None:
+    data = PlannedDataSet(*[HOSTILE] * 3, environment=HOSTILE, note=HOSTILE)
+    nodes = (PlannedNode(HOSTILE, 0, (HOSTILE,), (data,), (data,), True, (HOSTILE,)),)
+    planned = PlannedRun(*[HOSTILE] * 3, nodes, 1, (HOSTILE,))
+    page = open_page(document_of_plan(planned, params={HOSTILE: HOSTILE}))
+    assert HOSTILE in page.text(".answers .bad")
+    page.run("document.querySelector('.graph .box').dispatchEvent(new MouseEvent('click'))")
+    assert HOSTILE in page.text(".details")
+    assert page.run("document.querySelectorAll('#page :is(script, img)').length") == 0
+    assert page.run("window.hacked") is None
+
+    run = make_hostile()
+    shown = (planned, ShownRun(run), Differences(run, make_run()))
+    pictures = "".join(one._repr_html_() for one in shown)
+    notebook = tmp_path / "notebook.html"
+    # As output of a cell stands in a notebook, where scripts may run.
+    notebook.write_text(
+        f"<!doctype html><html data-ready=yes><meta charset=utf-8><body>{pictures}</body></html>",
+        encoding="utf-8",
+    )
+    browser.open(notebook.as_uri())
+    assert browser.run("document.querySelectorAll('svg').length") >= 2
+    assert browser.run("document.querySelectorAll('script, img').length") == 0
+    assert browser.run("window.hacked") is None
+    assert HOSTILE[:20] in browser.text("body")
+
+
+@in_browser
 def test_a_chain_of_a_hundred_nodes_is_small(open_page: Any) -> None:
     runs = [make_chain(100, str(number)) for number in range(6)]
     document = document_of_run(runs[0], earlier=runs[1:], compared=runs[1])
@@ -282,6 +316,48 @@ def test_a_followed_page_shows_what_has_happened_since(browser: Chromium) -> Non
         browser.wait("!!document.querySelector('.answers .bad')")
         server.shutdown()
     assert browser.errors == []
+
+
+@in_browser
+def test_time_goes_by_on_a_followed_page_and_a_failed_reading_does_not_end_it(
+    browser: Chromium,
+) -> None:
+    import threading
+
+    from sparkpipe.report.page.serving import PageServer
+
+    run = make_run()
+    begun = replace(run.nodes["total"], status="running", error=None, ended=0.0)
+    begun = replace(begun, load_seconds=0.0, function_seconds=0.0, save_seconds=0.0)
+    record = replace(run, outcome="running", nodes={**run.nodes, "total": begun})
+    passed: list[float | None] = [10.0]
+
+    def read() -> dict[str, Any]:
+        if passed[0] is None:
+            raise OSError("no network just now")
+        return document_of_run(record, now=run.started + passed[0])
+
+    with PageServer(read, follows=True) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        browser.open(server.address)
+        assert "10.0 s" in browser.text(".facts")
+        assert "5.0 s" in browser.text(".answers")
+        browser.run(f"document.querySelector({json.dumps(box('total'))}).focus()")
+        browser.press("Enter")
+        passed[0] = 3600.0
+        browser.wait("document.querySelector('.facts').innerText.includes('1 h 00 min')")
+        assert "59 min 55 s" in browser.text(".answers")
+        assert "total" in browser.text(".details h2")
+        browser.press("Escape")
+        # What is drawn has the focus, so it is left as it is until something happens.
+        focused = browser.run("document.activeElement.getAttribute('aria-label')")
+        assert focused.startswith("node total,")
+        passed[0] = None
+        browser.wait("document.querySelector('.live').innerText.startsWith('not reached')")
+        passed[0] = 7200.0
+        browser.wait("document.querySelector('.facts').innerText.includes('2 h 00 min')")
+        assert browser.text(".live") == "live"
+        server.shutdown()
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node here")

@@ -4,7 +4,7 @@ import { answers, describe } from "./details.js";
 import { h } from "./dom.js";
 import { duration, moment, plain, plural, stateOf } from "./format.js";
 import { drawGraph } from "./graph.js";
-import { groupsOf, modelOf, wordsOf } from "./model.js";
+import { groupsOf, modelOf, passTime, wordsOf } from "./model.js";
 import { comparison, dataTable, nodesTable, stateMark } from "./tables.js";
 import { drawTimeline } from "./timeline.js";
 
@@ -18,6 +18,10 @@ const LEGENDS = {
 const MOST_WITH_DATA = 60;
 // In milliseconds: a run that goes on, and one after which another may begin.
 const ASKED_AGAIN = { running: 2000, ended: 10000 };
+// So often in a row without an answer: who has started the server has ended it.
+const MOST_UNANSWERED = 30;
+// Larger graphs are drawn anew when something has happened, not as time goes by.
+const MOST_REDRAWN = 300;
 
 const root = document.getElementById("page");
 const given = JSON.parse(document.getElementById("document").textContent);
@@ -211,11 +215,12 @@ function aboutPanel() {
 function header() {
   const { run, doc } = model;
   const counts = Object.entries(run.counts ?? {}).map(([state, n]) => h("span", { class: "count" }, h("span", { class: `dot state-${state}`, "aria-hidden": "true" }), `${n} ${stateOf(state).word}`));
-  const line = [run.started && moment(run.started), run.seconds && duration(run.seconds), run.environment, run.runner,
+  parts.took = h("span", null, run.seconds ? duration(run.seconds) : "");
+  const line = [run.started && moment(run.started), run.seconds && parts.took, run.environment, run.runner,
     run.slices && (Array.isArray(run.slices) ? run.slices.join(", ") : Object.entries(run.slices).map(([k, v]) => `${k}=${v}`).join(", "))].filter(Boolean);
   return h("header", { class: "top" },
     h("h1", null, h("span", { class: "name" }, run.pipeline || "run"), " ", doc.kind === "plan" ? h("span", { class: "badge" }, "plan") : stateMark(run.outcome), h("span", { class: "live", role: "status" })),
-    h("p", { class: "facts" }, run.run_id && h("span", { class: "id" }, run.run_id), line.map((one) => h("span", null, one)), counts),
+    h("p", { class: "facts" }, run.run_id && h("span", { class: "id" }, run.run_id), line.map((one) => (one === parts.took ? one : h("span", null, one))), counts),
     (run.notes ?? []).map((note) => h("p", { class: "note" }, note)));
 }
 
@@ -243,7 +248,8 @@ function build(doc, keep) {
   for (const [name, title] of TABS) {
     parts.panels[name] = h("section", { class: `panel panel-${name}`, id: `panel-${name}`, role: "tabpanel", "aria-labelledby": `tab-${name}` }, h("h2", { class: "printed" }, title), content[name]);
   }
-  root.replaceChildren(top, answers(model, actions), h("div", { class: "bars" }, tabs, bar),
+  parts.answers = answers(model, actions);
+  root.replaceChildren(top, parts.answers, h("div", { class: "bars" }, tabs, bar),
     h("main", null, h("div", { class: "panels" }, TABS.map(([name]) => parts.panels[name])), parts.details));
   open(view.tab);
   if (keep) showDetails(false);
@@ -270,30 +276,52 @@ window.addEventListener("resize", () => {
 // On paper every view is printed, so each must be drawn.
 window.addEventListener("beforeprint", () => { drawAll(false); parts.graph.fit(); });
 
+/** Shows how long it takes by now; what has the focus stays as it is until something happens. */
+function tick(now) {
+  passTime(model, now);
+  parts.took.textContent = duration(model.run.seconds);
+  const isFree = (element) => !element.contains(document.activeElement);
+  if (isFree(parts.answers)) {
+    const anew = answers(model, actions);
+    parts.answers.replaceWith(anew);
+    parts.answers = anew;
+  }
+  if (!isFree(parts[view.tab].element)) return;
+  if (view.tab !== "graph") parts[view.tab].draw();
+  else if (model.nodes.length <= MOST_REDRAWN) parts.graph.draw(true);
+}
+
 async function follow(address) {
   let text = "";
+  let unanswered = 0;
   const live = () => root.querySelector(".live");
   const say = () => { live().textContent = model.run.outcome === "running" ? "live" : "followed"; };
   say();
-  for (;;) {
-    await new Promise((resolve) => { setTimeout(resolve, model.run.outcome === "running" ? ASKED_AGAIN.running : ASKED_AGAIN.ended); });
+  while (unanswered < MOST_UNANSWERED) {
+    const wait = model.run.outcome === "running" && !unanswered ? ASKED_AGAIN.running : ASKED_AGAIN.ended;
+    await new Promise((resolve) => { setTimeout(resolve, wait); });
     let doc;
     try {
       const answer = await fetch(address, { cache: "no-store" });
       if (!answer.ok) throw new Error(String(answer.status));
-      const told = await answer.text();
-      if (told === text) continue;
-      text = told;
-      doc = JSON.parse(told);
+      doc = await answer.json();
     } catch {
-      live().textContent = "no longer followed";
-      return;
+      unanswered += 1;
+      live().textContent = "not reached, asked again";
+      continue;
     }
-    const focused = document.activeElement === parts.search;
-    build(doc, true);
-    if (focused) parts.search.focus();
+    unanswered = 0;
+    const told = JSON.stringify({ ...doc, now: null });
+    if (told === text) tick(doc.now);
+    else {
+      text = told;
+      const focused = document.activeElement === parts.search;
+      build(doc, true);
+      if (focused) parts.search.focus();
+    }
     say();
   }
+  live().textContent = "no longer followed";
 }
 
 build(given, false);

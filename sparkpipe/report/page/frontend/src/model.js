@@ -17,8 +17,18 @@ export function modelOf(doc) {
     if (!children[a].includes(b)) children[a].push(b);
     if (!parents[b].includes(a)) parents[b].push(a);
   }
-  const longest = Math.max(0, ...nodes.map((node) => node.seconds ?? 0));
-  return { doc, run: doc.run, nodes, checks, data, byName, steps, parents, children, longest };
+  const model = { doc, run: { ...doc.run }, nodes, checks, data, byName, steps, parents, children, longest: 0 };
+  passTime(model, doc.now);
+  return model;
+}
+
+/** Lets a run that goes on, and its nodes that run, have taken until now. */
+export function passTime(model, now) {
+  if (now !== undefined) {
+    model.run.seconds = Math.max(model.run.seconds ?? 0, now);
+    for (const node of model.nodes) if (node.state === "running" && node.start !== undefined) node.seconds = Math.max(node.seconds ?? 0, now - node.start);
+  }
+  model.longest = Math.max(0, ...model.nodes.map((node) => node.seconds ?? 0));
 }
 
 /** Where most of a node's time went, in words. */
