@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path, PurePath
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sparkpipe.config.files import find_files, is_folder, names_of_folders, read_file, shown_path
 from sparkpipe.config.interpolation import Sources, has_interpolation, interpolated
 from sparkpipe.config.params import merged
 from sparkpipe.errors import ConfigError, did_you_mean
-from sparkpipe.slices.asking import known_step
-from sparkpipe.slices.declaring import read_steps
-from sparkpipe.slices.marks import mark_of
-from sparkpipe.slices.steps import Choice, Steps
+
+if TYPE_CHECKING:
+    from sparkpipe.slices.steps import Choice, Steps
 
 _ENVIRONMENT = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 
@@ -365,10 +364,15 @@ class OmegaConfigLoader(ConfigLoader):
         """Return what stands for a slice: a mark, where the run has none of this name."""
         if name in self.slices:
             return self.slices[name].inserted
+        from sparkpipe.slices.asking import known_step
+        from sparkpipe.slices.marks import mark_of
+
         return mark_of(known_step(name, self._steps).name)
 
     @cached_property
     def _steps(self) -> Steps:
+        from sparkpipe.slices.declaring import read_steps
+
         return read_steps(self["slices"])
 
     def _put_on_top(

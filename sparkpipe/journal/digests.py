@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import decimal
 import enum
-import fractions
 import hashlib
 import pathlib
 import re
-import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,8 +18,10 @@ _DEEPEST = 60
 _TOLD_BY_TEXT = (
     *(bool, int, float, complex, str, bytes, type(None), type(...)),
     *(datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo),
-    *(decimal.Decimal, fractions.Fraction, uuid.UUID, range, slice),
+    *(range, slice),
 )
+# So do these, which few values have: their modules need not be imported for it.
+_SO_DO = frozenset({("decimal", "Decimal"), ("fractions", "Fraction"), ("uuid", "UUID")})
 
 
 class NotPlain(Exception):  # noqa: N818 - not an error: whoever asks has another way
@@ -71,7 +70,8 @@ def digest_of_value(value: Any, tell_other: Callable[[Any], str] = refuse) -> st
 
 def _told(value: Any, tell_other: Callable[[Any], str], depth: int) -> str:
     kind = type(value)
-    if kind in _TOLD_BY_TEXT or (
+    is_told = kind in _TOLD_BY_TEXT or (kind.__module__, kind.__name__) in _SO_DO
+    if is_told or (
         isinstance(value, _TOLD_BY_TEXT) and kind.__module__ in ("datetime", "zoneinfo")
     ):
         return f"{kind.__name__}:{value!r}"

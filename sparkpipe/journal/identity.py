@@ -23,7 +23,6 @@ from sparkpipe.journal.digests import digest_of_text
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.node import Node
 from sparkpipe.redaction import HIDDEN, redacted, redacted_text
-from sparkpipe.schemas.reading import content_of
 
 #: What an entry of the catalog says for people and other tools.
 _WITHOUT_EFFECT = frozenset({"credentials", "metadata", "layer", "warn_below", "preview"})
@@ -186,6 +185,10 @@ def _schema_files(config: Mapping[str, Any]) -> list[str]:
     """Return what the files say that hold schemas of an entry."""
     reading = config.get("load_args")
     given = [config.get("schema"), reading.get("schema") if isinstance(reading, Mapping) else None]
+    if not any(given):
+        return []
+    from sparkpipe.schemas.reading import content_of  # few entries have one
+
     return [text for one in given if (text := content_of(one)) is not None]
 
 

@@ -6,7 +6,6 @@ import logging
 from types import NoneType
 from typing import Any
 
-from sparkpipe.checks.checked import checked_in
 from sparkpipe.errors import did_you_mean
 from sparkpipe.io import DataCatalog, MemoryDataSet
 from sparkpipe.io.chunking import may_give_many, only_last, way_of_chunks
@@ -129,6 +128,8 @@ def _losing_chunks(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     for node in pipeline.nodes:
         if not may_give_many(node.func):
             continue
+        from sparkpipe.checks.checked import checked_in  # few nodes give chunks
+
         for name in node.output_names:
             data_set = _made(name, catalog) if name in catalog else MemoryDataSet()
             where = f"Output '{name}' of node '{node.name}'"

@@ -14,8 +14,6 @@ from sparkpipe.io.core import generate_timestamp
 from sparkpipe.io.files import split_protocol
 from sparkpipe.io.unchosen import UnchosenSlice
 from sparkpipe.pipeline.modular import is_parameter
-from sparkpipe.schemas.reading import path_of
-from sparkpipe.slices.declaring import read_steps
 from sparkpipe.slices.marks import PREFIX
 
 if TYPE_CHECKING:
@@ -133,7 +131,7 @@ class ProjectContext:
             return {
                 key: absolute_path(value, self._project_path)
                 if isinstance(value, str)
-                and (key in _PATH_KEYS or (key == "schema" and path_of(value)))
+                and (key in _PATH_KEYS or (key == "schema" and _is_path_of_schema(value)))
                 else self._with_absolute_paths(value)
                 for key, value in entry.items()
             }
@@ -170,15 +168,26 @@ def configuration(config_loader: AbstractConfigLoader, kind: str) -> dict[str, A
     return found
 
 
+def _is_path_of_schema(text: str) -> bool:
+    from sparkpipe.schemas.reading import path_of  # few entries have one
+
+    return bool(path_of(text))
+
+
 def feed_of_slices(config_loader: AbstractConfigLoader) -> dict[str, Any]:
     """Return what nodes may read: ``slice:x`` for each slice; one not chosen cannot be loaded.
 
     Raises:
         ConfigError: ``slices.yml`` is wrong.
     """
+    declared = configuration(config_loader, "slices")
+    if not declared:
+        return {}
+    from sparkpipe.slices.declaring import read_steps
+
     chosen = getattr(config_loader, "slices", {})  # a loader of the user's may derive from nothing
     feed: dict[str, Any] = {}
-    for name in read_steps(configuration(config_loader, "slices")):
+    for name in read_steps(declared):
         feed[f"{PREFIX}{name}"] = chosen[name].value if name in chosen else UnchosenSlice(name)
     return feed
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sparkpipe.events import RunObserver
-from sparkpipe.report.advice import Advice, find_advice
 from sparkpipe.report.checks import told_failures
 from sparkpipe.report.figures import figure_lines
 from sparkpipe.report.text import duration, fitted, printable, width_of
 
 if TYPE_CHECKING:
     from sparkpipe.events import NodeEnded, RunEnded, RunStarted
+    from sparkpipe.report.advice import Advice
 
 # What fits on a screen beside the rest of a run; the log file has all.
 _MOST_ROWS = 12
@@ -54,6 +54,8 @@ class RunSummary(RunObserver):
     @property
     def advice(self) -> tuple[Advice, ...]:
         """What to do about what the run has lost in Spark."""
+        from sparkpipe.report.advice import find_advice  # when the run is over
+
         return find_advice(self._flow, self.reports)
 
     def lines(self, verbose: bool = False) -> list[str]:

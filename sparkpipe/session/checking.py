@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sparkpipe.checks.checked import checked_in
 from sparkpipe.io import DataCatalog
 from sparkpipe.journal.records import NodeRecord
 from sparkpipe.pipeline import Pipeline
@@ -27,6 +26,8 @@ def inform_checks(
     names = [name for name in sorted(pipeline.data_sets()) if _has_checks(name, catalog)]
     if not names:
         return
+    from sparkpipe.checks.checked import checked_in  # it imports much
+
     saved = {name for one in pipelines for name in one.all_outputs()}
     # What was judged then, of which some may have been dropped, is compared with what is judged:
     # where it is saved, or where it is read of what nobody saves.

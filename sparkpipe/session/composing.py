@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,15 +15,12 @@ from sparkpipe.errors import PreflightError, collecting_errors, refusing_exits
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.io.working import working_for
-from sparkpipe.journal.pruning import Pruning
-from sparkpipe.journal.resuming import Continued, claimed, find_anew
 from sparkpipe.logging import checked_logging_config
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import Plan, make_plan
 from sparkpipe.plan.missing import Decisions, told_without_spark
 from sparkpipe.project.context import configuration
 from sparkpipe.redaction import redacted
-from sparkpipe.report.planned import PlannedNode, PlannedRun, planned_nodes
 from sparkpipe.runner import AbstractRunner, SequentialRunner
 from sparkpipe.session.checking import inform_checks
 from sparkpipe.session.choosing_runner import RunnerChoice, load_runner
@@ -41,15 +38,14 @@ from sparkpipe.session.problems import (
     find_version_problems,
 )
 from sparkpipe.session.remembering import Memory
-from sparkpipe.session.resuming import take_over
 from sparkpipe.session.selection import Relation, Selection
-from sparkpipe.session.slices.depending import slices_by_node
 from sparkpipe.session.slices.judging import find_mixing, find_unchosen
 from sparkpipe.session.sql_problems import find_sql_problems
 from sparkpipe.session.telling import Telling, make_tellers, read_telling
-from sparkpipe.slices.asking import texts_of
 
 if TYPE_CHECKING:
+    from sparkpipe.journal.resuming import Continued
+    from sparkpipe.report.planned import PlannedNode, PlannedRun
     from sparkpipe.session.session import Session
 
 _logger = logging.getLogger(__name__)
@@ -150,7 +146,7 @@ def compose(
         attempt([], lambda: session.spark.expect_connect())
     env = attempt(problems, lambda: session.config_loader.env) or session.env
     journal = attempt(problems, lambda: read_journal_settings(session))
-    slices = texts_of(session.slice_choices)
+    slices = _slices_of(session)
     memory = Memory(journal if request.relation.journal else None, run_id, env, slices)
     whole, selected = choose(session.registry, request.selection, problems)
     catalog, other = make_catalogs(session, request.load_versions, run_id, problems)
@@ -180,6 +176,8 @@ def compose(
         hooks = attempt(problems, lambda: session.hook_manager)
         plan = memory.plan(judge, judged, catalog, hooks)
         if narrowed is not None and narrowed.changes:
+            from sparkpipe.journal.pruning import Pruning
+
             gate = Pruning(plan, catalog, narrowed.changes, memory.last_good)
             plan = replace(plan, gate=gate)
         problems += plan.problems
@@ -226,7 +224,7 @@ def prepare_run(session: Session, request: Request) -> PreparedRun:
 
 
 def _prepared(session: Session, request: Request) -> PreparedRun:
-    session, request, continued = take_over(session, request)
+    session, request, continued = _taken_over(session, request)
     selection = request.selection
     parts = compose(session, request, continued, may_start_spark=True)
     plan, pipeline, catalog, made_runner = parts.plan, parts.pipeline, parts.catalog, parts.runner
@@ -244,8 +242,15 @@ def _prepared(session: Session, request: Request) -> PreparedRun:
         name: list(names) for name, names in selection.filters().items() if name != "node_namespace"
     }
     env = parts.environment
-    # What runs again because it has changed saves anew.
-    is_anew = request.relation.changed or request.relation.force
+    origin, anew = "", frozenset[str]()
+    holding: Callable[[], AbstractContextManager[None]] = nullcontext
+    if continued is not None:
+        from sparkpipe.journal.resuming import claimed, find_anew
+
+        holding = partial(claimed, session.runs, continued.run.run_id)
+        # What runs again because it has changed saves anew.
+        if not (request.relation.changed or request.relation.force):
+            origin, anew = continued.origin, find_anew(pipeline.nodes, catalog, continued)
     return PreparedRun(
         plan,
         pipeline,
@@ -273,14 +278,12 @@ def _prepared(session: Session, request: Request) -> PreparedRun:
             env,
             redacted(catalog["parameters"].load() if "parameters" in catalog else {}),
             redacted(session.extra_params),
-            slices=texts_of(session.slice_choices),
+            slices=_slices_of(session),
             resumes="" if continued is None else continued.run.run_id,
             options=_options_of(session, request, continued),
             identities={name: one.as_dict() for name, one in parts.memory.identities.items()},
-            origin="" if continued is None or is_anew else continued.origin,
-            anew=frozenset()
-            if continued is None or is_anew
-            else find_anew(pipeline.nodes, catalog, continued),
+            origin=origin,
+            anew=anew,
             read_before=parts.memory.versions_read(),
         ),
         (
@@ -289,8 +292,26 @@ def _prepared(session: Session, request: Request) -> PreparedRun:
             *parts.observers,
         ),
         parts.memory.is_kept,
-        nullcontext if continued is None else partial(claimed, session.runs, continued.run.run_id),
+        holding,
     )
+
+
+def _taken_over(session: Session, request: Request) -> tuple[Session, Request, Continued | None]:
+    """Return session and request with what they take over of the run that they continue, if any."""
+    if request.relation.resume is None and request.relation.job_run_id is None:
+        return session, request, None
+    from sparkpipe.session.resuming import take_over
+
+    return take_over(session, request)
+
+
+def _slices_of(session: Session) -> dict[str, str]:
+    """Return the slice that a session is of, by the names of its dimensions."""
+    if not session.slice_choices:
+        return {}
+    from sparkpipe.slices.asking import texts_of
+
+    return texts_of(session.slice_choices)
 
 
 def _options_of(session: Session, request: Request, continued: Continued | None) -> dict[str, Any]:
@@ -324,7 +345,9 @@ def plan_run(session: Session, request: Request) -> PlannedRun:
         session: Of the project.
         request: What is asked for.
     """
-    session, request, continued = take_over(session, request)
+    from sparkpipe.report.planned import PlannedRun, planned_nodes
+
+    session, request, continued = _taken_over(session, request)
     parts = compose(session, request, continued, may_start_spark=False)
     nodes: tuple[PlannedNode, ...] = ()
     left_out = 0
@@ -361,6 +384,8 @@ def check_project(
     session: Session, runner: RunnerChoice, runner_options: Mapping[str, Any]
 ) -> list[str]:
     """Return everything that is wrong with a project; see :meth:`Session.check`."""
+    from sparkpipe.session.slices.depending import slices_by_node
+
     problems: list[str] = []
     made_runner = attempt(problems, lambda: load_runner(runner, session.project, **runner_options))
     attempt(problems, lambda: session.hook_manager)

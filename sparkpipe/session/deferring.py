@@ -10,11 +10,11 @@ from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import location_of
 from sparkpipe.io.factory import has_versions
 from sparkpipe.pipeline import Pipeline
-from sparkpipe.plan.deferring import Other, find_deferred, find_foreign_saves
 from sparkpipe.project.context import configuration
 from sparkpipe.session.problems import attempt
 
 if TYPE_CHECKING:
+    from sparkpipe.plan.deferring import Other
     from sparkpipe.session.opened import OpenProject
 
 _logger = logging.getLogger(__name__)
@@ -41,6 +41,8 @@ def make_catalogs(
     if deferred is None:
         made = attempt(problems, lambda: session.create_catalog(load_versions, save_version))
         return made, None
+    from sparkpipe.plan.deferring import Other
+
     found: list[str] = []
     theirs = attempt(
         found,
@@ -82,6 +84,8 @@ def defer_inputs(pipeline: Pipeline, catalog: DataCatalog, other: Other) -> list
         catalog: That of the run; changed.
         other: The other environment.
     """
+    from sparkpipe.plan.deferring import find_deferred, find_foreign_saves
+
     deferred, problems = find_deferred(pipeline, catalog, other)
     catalog.add_all(deferred, replace=True)
     for name, data_set in [*deferred.items()][:_MOST_TOLD]:

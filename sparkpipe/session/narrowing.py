@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sparkpipe.errors import PreflightError
 from sparkpipe.io import DataCatalog
-from sparkpipe.journal.changes import DataFlow, Decision, decide
-from sparkpipe.journal.resuming import Continued, find_anew, find_doubled
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import make_plan
 from sparkpipe.plan.missing import Decisions, find_missing
 from sparkpipe.runner import AbstractRunner
 from sparkpipe.session.remembering import Memory
 from sparkpipe.session.selection import Relation
+
+if TYPE_CHECKING:
+    from sparkpipe.journal.changes import Decision
+    from sparkpipe.journal.resuming import Continued
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,9 @@ def narrow(
         return Narrowed(part.pipeline, part.decisions)
     if continued is None and not relation.changed:
         return Narrowed(selected)
+    from sparkpipe.journal.changes import decide
+    from sparkpipe.journal.resuming import find_anew, find_doubled
+
     plan = make_plan(selected)
     finished = memory.last_good if continued is None else continued.finished
     changes = decide(plan, catalog, memory.identities, finished)
@@ -143,6 +149,8 @@ def _left_of(
 ) -> Narrowed:
     """Return what a run has not finished, and who makes again what it needs of memory."""
     plan = make_plan(selected)
+    from sparkpipe.journal.changes import DataFlow
+
     flow = DataFlow(plan, catalog)
     reasons: dict[int, list[str]] = {}
     to_visit = []

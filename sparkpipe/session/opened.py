@@ -19,7 +19,6 @@ from sparkpipe.project import Project
 from sparkpipe.project.context import ProjectContext, configuration
 from sparkpipe.project.current import Current, project_of, working_for
 from sparkpipe.project.settings import Settings, load_observers, make_config_loader
-from sparkpipe.report.runs import Runs
 from sparkpipe.session.parts import (
     fit_to_files,
     make_context,
@@ -29,13 +28,15 @@ from sparkpipe.session.parts import (
     make_session_store,
     read_journal_settings,
 )
-from sparkpipe.slices.steps import Choice
 from sparkpipe.spark.session import SparkProvider, activated
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
     from pyspark.sql import SparkSession
     from typing_extensions import Self
+
+    from sparkpipe.report.runs import Runs
+    from sparkpipe.slices.steps import Choice
 
 #: The environment where none is given.
 ENVIRONMENT_VARIABLE = "SPARKPIPE_ENV"
@@ -250,6 +251,8 @@ class OpenProject:
         Raises:
             ConfigError: ``journal.yml`` is wrong.
         """
+        from sparkpipe.report.runs import Runs  # few runs look at earlier ones
+
         return Runs(read_journal_settings(self).path)
 
     @cached_property

@@ -8,22 +8,18 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.session.choosing_runner import RunnerChoice
 from sparkpipe.session.composing import Request, check_choice, check_project, plan_run, prepare_run
 from sparkpipe.session.opened import OpenProject
-from sparkpipe.session.parts import (
-    copy_with_params,
-)
+from sparkpipe.session.parts import copy_with_params
 from sparkpipe.session.prepared import PreparedRun
 from sparkpipe.session.problems import find_unread_params
 from sparkpipe.session.selection import Relation, Selection
-from sparkpipe.session.slices.choosing import choose_one, with_choices
-from sparkpipe.session.slices.preparing import plan_slices, prepare_slices, slices_grid
-from sparkpipe.session.slices.running import SlicedRun
-from sparkpipe.slices.asking import Given
 
 if TYPE_CHECKING:
     from sparkpipe.report.page import Page
     from sparkpipe.report.planned import PlannedRun
     from sparkpipe.report.slices import SliceGrid
     from sparkpipe.session.rehearsing import Rehearsal
+    from sparkpipe.session.slices.running import SlicedRun
+    from sparkpipe.slices.asking import Given
 
 
 class Session(OpenProject):
@@ -80,6 +76,8 @@ class Session(OpenProject):
         Raises:
             ConfigError: There is no such slice.
         """
+        from sparkpipe.session.slices.choosing import choose_one, with_choices
+
         return with_choices(self, choose_one(self, by_name if by_name else slices))
 
     def prepare(
@@ -149,6 +147,8 @@ class Session(OpenProject):
             PreflightError: All that is wrong.
         """
         request = Request.of(selection, runner, **options)
+        from sparkpipe.session.slices.preparing import prepare_slices
+
         return prepare_slices(self.with_params(params) if params else self, request, slices)
 
     def plan(
@@ -186,6 +186,8 @@ class Session(OpenProject):
         )
         session = self.with_params(params) if params else self
         if slices is not None:
+            from sparkpipe.session.slices.preparing import plan_slices
+
             return plan_slices(session, request, slices)
         return plan_run(session, request)
 
@@ -227,6 +229,8 @@ class Session(OpenProject):
             ConfigError: There are no such slices, or runs are not written down.
             PreflightError: The pipeline or its configuration is wrong.
         """
+        from sparkpipe.session.slices.preparing import slices_grid
+
         return slices_grid(self, Request.of(Selection.of(pipeline_name)), slices)
 
     def check_choice(self, selection: Selection, runner: RunnerChoice = None) -> list[str]:

@@ -12,8 +12,6 @@ from sparkpipe.io.declared import location_of, unwrapped, version_of
 from sparkpipe.io.files import split_protocol
 from sparkpipe.io.importing import missing_packages
 from sparkpipe.pipeline import Pipeline
-from sparkpipe.schemas import Schema, read_schema
-from sparkpipe.schemas.stored import stored_columns
 from sparkpipe.sql import SqlQuery
 
 Columns = tuple[str, ...] | None
@@ -63,6 +61,8 @@ def _columns_of(name: str, catalog: DataCatalog, *, is_written: bool) -> Columns
         return None
     if declared is not None or is_written or not _is_loaded_as_it_lies(data_set, config):
         return declared
+    from sparkpipe.schemas.stored import stored_columns
+
     protocol, path = split_protocol(location_of(data_set))
     return stored_columns(Path(path)) if protocol == "file" and path else None
 
@@ -78,6 +78,8 @@ def _is_loaded_as_it_lies(data_set: Any, config: Mapping[str, Any]) -> bool:
 
 def _declared(data_set: Any, config: Mapping[str, Any]) -> Columns:
     """Return the columns that an entry declares, where the data can have no others."""
+    from sparkpipe.schemas import Schema, read_schema
+
     schema = getattr(data_set, "declared_schema", None)
     if isinstance(schema, Schema):
         is_whole = config.get("schema_change", "fail") in ("fail", "widen")

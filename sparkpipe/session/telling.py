@@ -13,7 +13,6 @@ from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import target_of
 from sparkpipe.project.context import configuration
 from sparkpipe.redaction import redacted_text
-from sparkpipe.schemas.declared import declared_schema
 from sparkpipe.session.remembering import secrets_of
 
 if TYPE_CHECKING:
@@ -89,6 +88,7 @@ def has_telemetry() -> bool:
 
 def _known(catalog: DataCatalog, name: str) -> Known:
     from sparkpipe.report.lineage.known import Known
+    from sparkpipe.schemas.declared import declared_schema
 
     data_set: Any = catalog.get(name) if name in catalog else None
     if data_set is None:
