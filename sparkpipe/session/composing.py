@@ -239,6 +239,7 @@ def _prepared(session: Session, request: Request) -> PreparedRun:
         or parts.observers is None
     ):
         raise PreflightError([*parts.problems])
+    parts.memory.tell_unidentified()
     _tell_skipped(parts.decisions)
     filters = {
         name: list(names) for name, names in selection.filters().items() if name != "node_namespace"
@@ -326,6 +327,8 @@ def plan_run(session: Session, request: Request) -> PlannedRun:
     """
     session, request, continued = take_over(session, request)
     parts = compose(session, request, continued, may_start_spark=False)
+    if not parts.problems:
+        parts.memory.tell_unidentified()
     nodes: tuple[PlannedNode, ...] = ()
     left_out = 0
     if parts.whole is not None and parts.selected is not None:
