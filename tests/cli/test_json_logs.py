@@ -20,6 +20,11 @@ _logger = logging.getLogger(__name__)
 _logger.warning("imported")
 
 
+class Lost:
+    def __del__(self):
+        raise OSError("left")
+
+
 class Odd:
     def __str__(self):
         return "odd"
@@ -36,6 +41,7 @@ def double(numbers, factor):
     thread = threading.Thread(target=lambda: 1 / 0, name="lost")
     thread.start()
     thread.join()
+    Lost()
     return [number * factor for number in numbers]
 
 
@@ -86,6 +92,7 @@ def test_all_that_a_run_says_is_json_with_its_id(
     assert by_message["%d"]["level"] == "INFO"
     assert "KeyError: 'inner'" in by_message["caught"]["traceback"]
     assert "ZeroDivisionError" in by_message["The"]["traceback"]
+    assert "OSError: left" in by_message["Exception"]["traceback"]
     (warning,) = [line for line in said if line["logger"] == "py.warnings"]
     assert "careful \u202e \x9b" in warning["message"]
     assert warning["node"] == "double"
