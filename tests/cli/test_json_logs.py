@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -239,3 +240,41 @@ def shout(report): ...
     said = lines_of(errors)
     the_run_of(said)
     assert any("To continue: sparkpipe run --resume" in line["message"] for line in said)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
+def test_nothing_is_drawn_among_lines_of_json(talking: ShopProject) -> None:
+    import pty
+
+    talking.write(
+        "shop/nodes.py",
+        """
+import time
+
+def double(numbers, factor):
+    time.sleep(2.5)
+    return numbers
+
+def total(doubled): return sum(doubled)
+def shout(report): return str(report)
+""",
+    )
+    ours, theirs = pty.openpty()
+    ended = subprocess.run(
+        [sys.executable, "-m", "sparkpipe", "run"],
+        cwd=talking.path,
+        env={**os.environ, "TERM": "xterm", "CI": "", "JPY_PARENT_PID": ""},
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        timeout=60,
+        check=False,
+    )
+    os.close(theirs)
+    read = b""
+    with contextlib.suppress(OSError):  # all is read
+        while part := os.read(ours, 1 << 16):
+            read += part
+    os.close(ours)
+    assert ended.returncode == 0, read
+    the_run_of(lines_of(read.decode()))
