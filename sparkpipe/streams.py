@@ -88,17 +88,34 @@ def tell_work_done() -> None:
         streams.is_work_done = True
 
 
-def log_failed_thread(args: threading.ExceptHookArgs) -> None:
-    """Log why a thread of the user's ended, as ``threading.excepthook``, which prints many lines.
+def log_what_python_prints() -> None:
+    """Let errors that end a thread of the user's, or are met where none can be raised, be logged.
 
-    Args:
-        args: What Python tells of it.
+    Python itself prints them, in many lines. It holds for the rest of the process.
     """
+    threading.excepthook = _log_failed_thread
+    sys.unraisablehook = _log_unraisable
+
+
+def is_what_python_prints_logged() -> bool:
+    """Whether :func:`log_what_python_prints` was called."""
+    return threading.excepthook is _log_failed_thread
+
+
+def _log_failed_thread(args: threading.ExceptHookArgs) -> None:
     if args.exc_value is None or isinstance(args.exc_value, SystemExit):
         return
     name = args.thread.name if args.thread is not None else "of the user's"
     failure = (args.exc_type, args.exc_value, args.exc_traceback)
     _logger.error("The thread %s has failed: %r", name, args.exc_value, exc_info=failure)
+
+
+def _log_unraisable(args: sys.UnraisableHookArgs) -> None:
+    if args.exc_value is None:
+        return
+    failure = (args.exc_type, args.exc_value, args.exc_traceback)
+    told = args.err_msg or "Exception ignored in"
+    _logger.error("%s %r: %r", told, args.object, args.exc_value, exc_info=failure)
 
 
 @contextmanager

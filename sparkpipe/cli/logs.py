@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import threading
 from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
@@ -16,7 +15,7 @@ from sparkpipe.errors import ConfigError
 from sparkpipe.logging import tell_once_of_failures
 from sparkpipe.report.text import printable_lines
 from sparkpipe.spark.jobs.query_logs import TRACE_LOGGERS
-from sparkpipe.streams import log_failed_thread
+from sparkpipe.streams import log_what_python_prints
 
 _LARGEST_LOG = 10 * 1024 * 1024
 
@@ -185,7 +184,7 @@ def configure_logging(
         logging.getLogger(name).disabled = True
     logging.captureWarnings(True)
     if are_logs_json():
-        threading.excepthook = log_failed_thread
+        log_what_python_prints()
     return path
 
 

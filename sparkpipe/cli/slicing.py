@@ -14,7 +14,7 @@ import click
 from sparkpipe.cli.listing import joined
 from sparkpipe.cli.options import with_options
 from sparkpipe.cli.repeating import words_as_given
-from sparkpipe.cli.streams import echo
+from sparkpipe.cli.streams import are_logs_json, echo
 from sparkpipe.errors import RunFailedError, SlicesFailedError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _shown(hidden: bool) -> Iterator[None]:
     from sparkpipe.report.display import RunDisplay
     from sparkpipe.spark.jobs.run import current_task_counts
 
-    with observing(RunDisplay(current_task_counts)):
+    with observing(RunDisplay(current_task_counts, draws=not are_logs_json())):
         yield
 
 

@@ -24,7 +24,7 @@ _PART = re.compile(r"^part-.*?(\.[\w.]+)?$")
 
 _COMMIT = re.compile(r"\d{20}\.json")
 
-_FILE_STATE, _TABLE_STATE = re.compile(r"(\d+)-(\d{16,19})"), re.compile(r"v(\d+)-\d+")
+_FILE_STATE, _TABLE_STATE = re.compile(r"(\d+)-(\d{16,19})"), re.compile(r"v(\d+)-\d+|(\d{1,15})")
 _HASH = re.compile(r"[0-9a-f]{32}")
 
 # What file systems of fsspec call the time of the last change.
@@ -38,7 +38,8 @@ def told_state(state: str) -> str:
     ('version 3', 'files 01234567')
 
     Args:
-        state: What one of the functions below has returned, or any other text, which is kept.
+        state: What one of the functions below has returned, the number of a version, or any other
+            text, which is kept.
     """
     if found := _FILE_STATE.fullmatch(state):
         from datetime import datetime
@@ -47,7 +48,7 @@ def told_state(state: str) -> str:
         changed = datetime.fromtimestamp(nanoseconds / 1e9).isoformat(" ", "milliseconds")
         return f"{size:,} bytes of {changed}"
     if found := _TABLE_STATE.fullmatch(state):
-        return f"version {found[1]}"
+        return f"version {found[1] or found[2]}"
     return f"files {state[:8]}" if _HASH.fullmatch(state) else state
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import os
 import sys
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from sparkpipe.events import RunObserver
@@ -78,6 +80,7 @@ class RunDisplay(RunObserver):
             fast.
         stream: Where to show it; by default standard error.
         period: Seconds between two looks.
+        draws: Draw where that can be; else nodes that run long are told in the log.
     """
 
     def __init__(
@@ -85,8 +88,11 @@ class RunDisplay(RunObserver):
         find_tasks: Callable[[], TaskSource] | None = None,
         stream: TextIO | None = None,
         period: float = _PERIOD_SECONDS,
+        *,
+        draws: bool = True,
     ) -> None:
         self._find_tasks = find_tasks
+        self._draws = draws
         self._stream = stream
         self._period = period
         self._lock = threading.Lock()
@@ -101,7 +107,9 @@ class RunDisplay(RunObserver):
         estimate = TimeLeft(plan) if plan.expected_seconds else None
         self._state = _State(event.run_id, len(plan.nodes), time.monotonic(), tasks, estimate)
         self._over.clear()
-        self._thread = threading.Thread(target=self._watch, name="sparkpipe-progress", daemon=True)
+        # What it logs is of this run.
+        watch = partial(contextvars.copy_context().run, self._watch)
+        self._thread = threading.Thread(target=watch, name="sparkpipe-progress", daemon=True)
         self._thread.start()
 
     def on_node_started(self, event: NodeStarted) -> None:
@@ -128,7 +136,7 @@ class RunDisplay(RunObserver):
         try:
             while not self._over.wait(self._period):
                 if view is None:
-                    view = make_view(self._stream or sys.stderr)
+                    view = make_view(self._stream or sys.stderr) if self._draws else PlainView()
                 view.show(self._snapshot())
         except Exception as exc:  # a terminal may be closed at any time; the run goes on
             _logger.debug("The display has ended: %s", exc)

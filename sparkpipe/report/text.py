@@ -111,11 +111,11 @@ def amount(number: int) -> str:
 def size(number: float) -> str:
     """Return a number of bytes for people.
 
-    >>> size(0), size(999), size(12_345), size(2_500_000_000)
-    ('0 bytes', '999 bytes', '12.3 kB', '2.5 GB')
+    >>> size(1), size(999), size(12_345), size(2_500_000_000)
+    ('1 byte', '999 bytes', '12.3 kB', '2.5 GB')
     """
     if number < 1000:
-        return f"{number:.0f} bytes"
+        return f"{number:.0f} byte{'s' * (number != 1)}"
     for unit in ("kB", "MB", "GB", "TB"):
         number /= 1000
         if number < 999.95 or unit == "TB":

@@ -25,7 +25,7 @@ from sparkpipe.runner.task import NodeOutcome
 from sparkpipe.runner.thread_runner import checked_max_workers
 from sparkpipe.runner.worker import OUTCOME, Logs, Workload, work
 from sparkpipe.spark.jobs.run import current_run
-from sparkpipe.streams import log_failed_thread
+from sparkpipe.streams import is_what_python_prints_logged
 from sparkpipe.tracing import headers_of
 
 if TYPE_CHECKING:
@@ -292,8 +292,8 @@ def _logs_here() -> Logs | None:
         return None
     # The only mark that 'captureWarnings' leaves.
     warns = warnings.showwarning.__module__ == "logging"
-    tells_threads = threading.excepthook is log_failed_thread
-    return Logs(ours.getEffectiveLevel(), warns, tells_threads, current_work().run_id)
+    tells_all = is_what_python_prints_logged()
+    return Logs(ours.getEffectiveLevel(), warns, tells_all, current_work().run_id)
 
 
 def checked_max_processes(number: int | None) -> int:

@@ -33,7 +33,7 @@ from sparkpipe.runner.exchange import remove_what_is_left
 from sparkpipe.runner.task import NodeOutcome, perform
 from sparkpipe.spark.jobs.run import SparkRun, running
 from sparkpipe.spark.session import SparkProvider, activated
-from sparkpipe.streams import log_failed_thread, standard_streams
+from sparkpipe.streams import log_what_python_prints, standard_streams
 from sparkpipe.tracing import Given, traced_by
 
 if TYPE_CHECKING:
@@ -87,13 +87,13 @@ class Logs(NamedTuple):
     Attributes:
         level: From which level on records are sent.
         warns: Warnings are logged, too.
-        tells_threads: So are errors that end a thread of the user's.
+        tells_all: So is what Python prints itself, as of a thread that fails.
         run_id: The run, also for what is logged while its nodes are imported.
     """
 
     level: int
     warns: bool
-    tells_threads: bool
+    tells_all: bool
     run_id: str
 
 
@@ -130,8 +130,8 @@ class _Worker:
             root.handlers[:] = [_ToTheRun(self, logs.run_id)]
             root.setLevel(logs.level)
             logging.captureWarnings(logs.warns)
-            if logs.tells_threads:
-                threading.excepthook = log_failed_thread
+            if logs.tells_all:
+                log_what_python_prints()
         # Whoever waits for a node of a project that takes long to import is not deaf meanwhile.
         threading.Thread(target=self._listen, name="sparkpipe-orders", daemon=True).start()
         with ExitStack() as scope:

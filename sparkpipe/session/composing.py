@@ -237,6 +237,7 @@ def _prepared(session: Session, request: Request) -> PreparedRun:
         or parts.observers is None
     ):
         raise PreflightError([*parts.problems])
+    parts.memory.tell_unidentified()
     _tell_skipped(parts.decisions)
     filters = {
         name: list(names) for name, names in selection.filters().items() if name != "node_namespace"
@@ -349,6 +350,8 @@ def plan_run(session: Session, request: Request) -> PlannedRun:
 
     session, request, continued = _taken_over(session, request)
     parts = compose(session, request, continued, may_start_spark=False)
+    if not parts.problems:
+        parts.memory.tell_unidentified()
     nodes: tuple[PlannedNode, ...] = ()
     left_out = 0
     if parts.whole is not None and parts.selected is not None:

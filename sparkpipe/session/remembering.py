@@ -57,6 +57,7 @@ class Memory:
         self._slices = slices or {}
         self.last_good: Mapping[str, NodeRecord] = {}
         self.identities: Mapping[str, NodeIdentity] = {}
+        self._unidentified = ""
 
     @property
     def is_kept(self) -> bool:
@@ -77,11 +78,15 @@ class Memory:
         try:
             self.identities = identify(pipeline.nodes, catalog, project.path, packages)
         except Exception as exc:  # objects of users may raise anything, and a run needs none of it
+            self._unidentified = f"{type(exc).__name__}: {exc}"
+
+    def tell_unidentified(self) -> None:
+        """Warn where it is not known what the nodes are; an error of the run may say it better."""
+        if self._unidentified:
             _logger.warning(
                 "What the nodes are made of cannot be worked out, so that none can pass for "
-                "unchanged: %s: %s",
-                type(exc).__name__,
-                exc,
+                "unchanged: %s",
+                self._unidentified,
             )
 
     def recall(self, pipeline: Pipeline) -> None:

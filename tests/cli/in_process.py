@@ -151,7 +151,7 @@ def _fresh_logging() -> Iterator[None]:
     root = logging.getLogger()
     known = {name: _settings_of(logger) for name, logger in _loggers()}
     raising, disabled = logging.raiseExceptions, root.manager.disable
-    of_threads = threading.excepthook
+    hooks = threading.excepthook, sys.unraisablehook
     logging.captureWarnings(False)
     for _, logger in _loggers():
         _set(logger, _NEW)
@@ -161,7 +161,7 @@ def _fresh_logging() -> Iterator[None]:
     finally:
         logging.captureWarnings(False)
         logging.raiseExceptions, root.manager.disable = raising, disabled
-        threading.excepthook = of_threads
+        threading.excepthook, sys.unraisablehook = hooks
         for name, logger in _loggers():
             before = known.get(name, _NEW)
             for handler in logger.handlers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -20,6 +21,11 @@ _logger = logging.getLogger(__name__)
 _logger.warning("imported")
 
 
+class Lost:
+    def __del__(self):
+        raise OSError("left")
+
+
 class Odd:
     def __str__(self):
         return "odd"
@@ -36,6 +42,7 @@ def double(numbers, factor):
     thread = threading.Thread(target=lambda: 1 / 0, name="lost")
     thread.start()
     thread.join()
+    Lost()
     return [number * factor for number in numbers]
 
 
@@ -86,6 +93,7 @@ def test_all_that_a_run_says_is_json_with_its_id(
     assert by_message["%d"]["level"] == "INFO"
     assert "KeyError: 'inner'" in by_message["caught"]["traceback"]
     assert "ZeroDivisionError" in by_message["The"]["traceback"]
+    assert "OSError: left" in by_message["Exception"]["traceback"]
     (warning,) = [line for line in said if line["logger"] == "py.warnings"]
     assert "careful \u202e \x9b" in warning["message"]
     assert warning["node"] == "double"
@@ -232,3 +240,41 @@ def shout(report): ...
     said = lines_of(errors)
     the_run_of(said)
     assert any("To continue: sparkpipe run --resume" in line["message"] for line in said)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
+def test_nothing_is_drawn_among_lines_of_json(talking: ShopProject) -> None:
+    import pty
+
+    talking.write(
+        "shop/nodes.py",
+        """
+import time
+
+def double(numbers, factor):
+    time.sleep(2.5)
+    return numbers
+
+def total(doubled): return sum(doubled)
+def shout(report): return str(report)
+""",
+    )
+    ours, theirs = pty.openpty()
+    ended = subprocess.run(
+        [sys.executable, "-m", "sparkpipe", "run"],
+        cwd=talking.path,
+        env={**os.environ, "TERM": "xterm", "CI": "", "JPY_PARENT_PID": ""},
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        timeout=60,
+        check=False,
+    )
+    os.close(theirs)
+    read = b""
+    with contextlib.suppress(OSError):  # all is read
+        while part := os.read(ours, 1 << 16):
+            read += part
+    os.close(ours)
+    assert ended.returncode == 0, read
+    the_run_of(lines_of(read.decode()))

@@ -400,3 +400,8 @@ def test_credentials_are_looked_for_in_the_environment_of_the_run(
     (shop.path / "conf/prod").mkdir()
     assert "Add 'store' to conf/prod/credentials.yml." in refused("run", "-e", "prod")
     assert "Add 'store' to conf/local/credentials.yml." in refused("run")
+
+
+def test_what_is_wrong_with_an_entry_is_told_once(shop: ShopProject, refused: Refused) -> None:
+    shop.replace("conf/base/catalog.yml", "data/doubled.json", "data/doubled.json\n  table: t")
+    assert refused().count("has no option 'table'") == 1

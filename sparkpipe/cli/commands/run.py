@@ -32,7 +32,7 @@ from sparkpipe.cli.project_command import (
 )
 from sparkpipe.cli.repeating import is_from_file, words_as_given
 from sparkpipe.cli.slicing import command_for_failed, run_slices, slice_options
-from sparkpipe.cli.streams import echo
+from sparkpipe.cli.streams import are_logs_json, echo
 from sparkpipe.errors import RunFailedError, SlicesFailedError, SparkpipeError, tell_lost
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.io.working import working_for
@@ -173,7 +173,11 @@ def _watched(
     from sparkpipe.spark.jobs.run import current_task_counts
 
     summary = RunSummary()
-    observers = [summary] if no_progress else [summary, RunDisplay(current_task_counts)]
+    observers = (
+        [summary]
+        if no_progress
+        else [summary, RunDisplay(current_task_counts, draws=not are_logs_json())]
+    )
     has_completed = False
     try:
         with observing(*observers):
