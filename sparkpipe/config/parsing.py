@@ -151,12 +151,13 @@ def _examine(root: Any) -> dict[str, int]:
             if isinstance(node, yaml.MappingNode):
                 keys = _lines_of_keys(node)
                 lines = keys if node is root else lines
-            ahead = [one for one in inner if id(one) not in sizes]
-            if any(id(one) in begun for one in ahead):
-                raise TooLargeError("an alias stands within itself", node.start_mark.line + 1)
-            if ahead:
-                to_visit += ahead
-                continue
+            if inner:  # most have none
+                ahead = [one for one in inner if id(one) not in sizes]
+                if any(id(one) in begun for one in ahead):
+                    raise TooLargeError("an alias stands within itself", node.start_mark.line + 1)
+                if ahead:
+                    to_visit += ahead
+                    continue
         written += len(node.value)
         sizes[id(node)] = _size_of(node, [sizes[id(one)] for one in inner], written)
         to_visit.pop()
