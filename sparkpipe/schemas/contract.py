@@ -13,6 +13,7 @@ _STANDARD = "Open Data Contract Standard"
 #: The version that is written; those that are read begin with v3.
 VERSION = "v3.1.0"
 # Keys by which documents of this and of other standards are known.
+_KIND = "DataContract"
 _KEYS = ("apiVersion", "dataContractSpecification", "odcs")
 
 _OF_LOGICAL = {
@@ -36,9 +37,10 @@ _LOGICAL = {
 
 def is_contract(document: Mapping[Any, Any]) -> bool:
     """Whether a document is a data contract, of this standard or of another one."""
-    return any(isinstance(document.get(key), (str, float)) for key in _KEYS) and (
-        document.get("kind") == "DataContract" or "schema" in document or "models" in document
-    )
+    if document.get("kind") == _KIND or isinstance(document.get("schema"), list):
+        return True
+    has_key = any(isinstance(document.get(key), (str, int, float)) for key in _KEYS)
+    return has_key and ("schema" in document or "models" in document)
 
 
 def read_contract(document: Mapping[str, Any], where: str, wanted: str | None = None) -> Schema:
@@ -52,7 +54,12 @@ def read_contract(document: Mapping[str, Any], where: str, wanted: str | None = 
     Raises:
         DataSetError: It is of another standard or version, or has no such table.
     """
-    version = str(document.get("apiVersion", "")).lower().removeprefix("v")
+    version = str(document.get("apiVersion") or "").lower().removeprefix("v")
+    if not version and "dataContractSpecification" not in document:
+        raise DataSetError(
+            f"{where} is a contract without the version of its standard.",
+            hint=f"Write 'apiVersion: {VERSION}' into it, if it is of the {_STANDARD}.",
+        )
     if version.partition(".")[0] != "3":
         told = document.get("dataContractSpecification")
         told = (
@@ -65,7 +72,15 @@ def read_contract(document: Mapping[str, Any], where: str, wanted: str | None = 
             hint="Convert it, such as by: datacontract export --format odcs",
         )
     table = _chosen(document.get("schema") or [], where, wanted)
-    return Schema(tuple(_column(one, where) for one in table.get("properties") or []))
+    return Schema(_columns(table.get("properties"), where))
+
+
+def _columns(told: Any, where: str) -> tuple[Column, ...]:
+    if told is not None and not isinstance(told, list):
+        raise DataSetError(
+            f"{where}: 'properties' of a contract is a list, each with a name, not {told!r:.60}."
+        )
+    return tuple(_column(one, where) for one in told or ())
 
 
 def _chosen(tables: Any, where: str, wanted: str | None) -> Mapping[str, Any]:
@@ -86,11 +101,14 @@ def _chosen(tables: Any, where: str, wanted: str | None) -> Mapping[str, Any]:
     raise DataSetError(f"{where} has no table '{wanted}'.", hint=hint)
 
 
-def _column(told: Mapping[str, Any], where: str) -> Column:
+def _column(told: Any, where: str) -> Column:
+    if not isinstance(told, Mapping):
+        raise DataSetError(f"{where}: a property of the contract is a mapping, not {told!r:.60}.")
     name = str(told.get("physicalName") or told.get("name") or "")
     if not name:
         raise DataSetError(f"{where}: a property of the contract has no name.")
-    tags = {"tags": list(told["tags"])} if told.get("tags") else {}
+    given = told.get("tags") or []
+    tags = {"tags": [given] if isinstance(given, str) else [*given]} if given else {}
     required = bool(told.get("required") or told.get("primaryKey"))
     comment = str(told.get("description") or "").strip()
     return Column(name, _type(told, name, where), not required, comment, tags)
@@ -105,7 +123,7 @@ def _type(told: Mapping[str, Any], name: str, where: str) -> DataType:
             if not logical:
                 raise
     if logical == "object" and told.get("properties"):
-        return DataType("struct", fields=tuple(_column(one, where) for one in told["properties"]))
+        return DataType("struct", fields=_columns(told["properties"], where))
     if logical == "array" and isinstance(told.get("items"), Mapping):
         return DataType("array", items=(_type(told["items"], name, where),))
     if logical == "map" and isinstance(told.get("map"), Mapping):
@@ -145,7 +163,7 @@ def as_contract(schema: Schema, name: str) -> dict[str, Any]:
     table = {"name": name, "logicalType": "object", "physicalType": "table"}
     return {
         "apiVersion": VERSION,
-        "kind": "DataContract",
+        "kind": _KIND,
         "id": name,
         "name": name,
         "version": "1.0.0",

@@ -155,9 +155,10 @@ class SchemaDataSet(DelegatingDataSet):
         differences = compare(there, found) if there and found else ()
         wider = [one for one in differences if _widens(one)]
         if wider:
-            session.sql(
-                f"ALTER TABLE {table} SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')"
-            )
+            options = ["'delta.enableTypeWidening' = 'true'"]
+            if any(one.found is not None and one.found.name == "timestamp_ntz" for one in wider):
+                options.append("'delta.feature.timestampNtz' = 'supported'")
+            session.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ({', '.join(options)})")
         if effect == "merge":  # which casts to what is there; an append takes the types itself
             for one in wider:
                 column = ".".join(map(quoted, one.column.split(".")))

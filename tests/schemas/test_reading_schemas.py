@@ -101,6 +101,14 @@ def test_of_a_contract_with_several_tables_one_is_chosen(tmp_path: Path) -> None
     [
         (contract(apiVersion="v2.2.2"), "a contract of version v2.2.2; version 3 of the Open Data"),
         (contract(apiVersion="v4.0.0"), "version v4.0.0; version 3"),
+        (contract(apiVersion=None), "without the version of its.*Write 'apiVersion: v3.1.0'"),
+        ({"schema": contract()["schema"]}, "without the version of its standard"),
+        ({"apiVersion": 2, "schema": []}, "a contract of version 2; version 3"),
+        (
+            contract(schema=[{"name": "t", "properties": {"a": "int"}}]),
+            "'properties' of a contract",
+        ),
+        (contract(schema=[{"name": "t", "properties": ["a"]}]), "is a mapping, not 'a'"),
         ({"dataContractSpecification": "1.1.0", "models": {}}, "Data Contract Specification 1.1.0"),
         (
             contract(schema=[{"name": "t", "properties": [{"name": "a", "logicalType": "point"}]}]),

@@ -52,6 +52,16 @@ def table(spark: SparkSession, tmp_path: Path) -> str:
     return path
 
 
+def test_a_parameter_without_a_value_is_told_with_what_delta_has_to_do_with_it(
+    spark: SparkSession,
+) -> None:
+    told = _reason(lambda: spark.sql("SELECT :day AS day"))
+    assert told.startswith("the parameter :day of the query has no value.")
+    assert "Delta's SQL extension" in told
+    assert "Use a SQL node" in told
+    assert "a parameter `?` of the query has no value" in _reason(lambda: spark.sql("SELECT ?"))
+
+
 def test_what_is_not_of_spark_has_no_reason_here() -> None:
     assert spark_reason(ValueError("x")) == ""
     assert spark_reason(ConnectionRefusedError(111, "Connection refused")) == ""

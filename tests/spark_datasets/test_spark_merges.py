@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from sparkpipe.datasets.spark import DeltaTableDataSet, SparkTableDataSet
 from sparkpipe.errors import DataSetError
+from sparkpipe.io import DataCatalog
 from sparkpipe.spark.session import SparkProvider, activated
 
 if TYPE_CHECKING:
@@ -192,3 +195,56 @@ def test_merges_of_random_changes_come_to_what_a_model_says(
         assert rows(now.load()) == present(done)
         assert rows(then.load()) == history(done)
         assert then.load().columns == ["id", "ts", "name", "valid_from", "valid_to", "is_current"]
+
+
+DAY, MORNING, NOON = dt.date(2026, 1, 1), dt.datetime(2026, 1, 2, 8), dt.datetime(2026, 1, 2, 12)
+
+
+@pytest.mark.parametrize("scd", [1, 2])
+@pytest.mark.parametrize(
+    ("narrow", "wide", "sequences"),
+    [
+        ("DATE", "TIMESTAMP_NTZ", (DAY, MORNING, NOON)),
+        ("INT", "BIGINT", (1, 2**40, 2**41)),
+        ("DECIMAL(4, 1)", "DECIMAL(8, 3)", (Decimal("1.0"), Decimal("2.101"), Decimal("2.102"))),
+    ],
+)
+def test_a_sequence_that_the_table_cannot_hold_is_refused_or_widened_with_what_it_tells(
+    session: SparkSession, tmp_path: Path, scd: int, narrow: str, wide: str, sequences: Any
+) -> None:
+    first, second, third = sequences
+    before = make(session, (1, first, "a"), schema=f"id INT, ts {narrow}, name STRING")
+    changes = make(
+        session, (1, second, "b"), (1, third, "c"), schema=f"id INT, ts {wide}, name STRING"
+    )
+    merge = {"mode": "merge", "keys": "id", "sequence_by": "ts", "scd": scd}
+    entry = {"type": "spark.DeltaTableDataSet", "filepath": f"{tmp_path}/t", "save_args": merge}
+    catalog = DataCatalog.from_config({"t": entry})
+    catalog.save("t", before)
+    with pytest.raises(DataSetError, match=r"ts = .* does not fit into the table \(\w+"):
+        catalog.save("t", changes)
+    assert catalog.load("t").count() == 1
+    schema = {"schema": f"id INT, ts {narrow}, name STRING", "schema_change": "widen"}
+    catalog = DataCatalog.from_config({"t": {**entry, **schema}})
+    for _ in range(2):  # what is there is found again
+        catalog.save("t", changes)
+    times = [row["ts"] for row in catalog.load("t").orderBy("ts").collect()]
+    assert times[-2:] == [second, third] if scd == 2 else times == [third]
+    if scd == 2:
+        spans = catalog.load("t").where("name <> 'a'").orderBy("ts")
+        found = [(row["valid_from"], row["valid_to"]) for row in spans.collect()]
+        assert found == [(second, third), (third, None)]
+
+
+@pytest.mark.classic("one kind of session is enough")
+def test_a_key_that_the_table_cannot_hold_is_refused_and_one_that_it_can_is_not(
+    classic: SparkSession, tmp_path: Path
+) -> None:
+    table = DeltaTableDataSet(f"{tmp_path}/t", save_args={"mode": "merge", "keys": "day"})
+    table.save(make(classic, (DAY, 1), schema="day DATE, n BIGINT"))
+    midnight = dt.datetime.combine(DAY, dt.time.min)
+    table.save(make(classic, (midnight, 2), schema="day TIMESTAMP, n BIGINT"))
+    assert rows(table.load()) == [(DAY, 2)]
+    with pytest.raises(DataSetError, match="day = 2026-01-02 08:00:00 does not fit into the table"):
+        table.save(make(classic, (MORNING, 3), schema="day TIMESTAMP, n BIGINT"))
+    assert rows(table.load()) == [(DAY, 2)]

@@ -276,7 +276,9 @@ def _assertions(
             one.outcome == "passed",
             severity="warn" if one.outcome == "warned" else "error",
             name=one.check,
-            actual=None if one.failed is None else f"{one.failed} rows did not pass",
+            actual=None
+            if one.failed is None
+            else f"{one.failed} row{'s' * (one.failed != 1)} did not pass",
         )
         for one in checks
         if (one.data_set, one.direction) == (report.name, report.direction)

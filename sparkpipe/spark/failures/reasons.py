@@ -186,6 +186,16 @@ def _found(pattern: str, text: str) -> str:
     return match[1] if match else ""
 
 
+def _tell_unbound(link: Link, links: _Links) -> str:
+    name = link.parameters["name"]
+    which = "a parameter `?`" if name.startswith("_") else f"the parameter :{name}"
+    return (
+        f"{which} of the query has no value.\nIf `args` of spark.sql gives it one: Delta's SQL "
+        "extension (spark.sql.extensions) loses it on this Spark. Use a SQL node, whose "
+        ":name takes parameters, or filter by functions of the frame (frame.where)."
+    )
+
+
 def _is_schema_mismatch(link: Link) -> bool:
     return "schema mismatch detected when writing" in link.text and "Data schema:" in link.text
 
@@ -387,6 +397,7 @@ _TELLERS: tuple[tuple[Callable[[Link], bool], Callable[[Link, _Links], str]], ..
     (_has("PATH_NOT_FOUND", "path"), _tell_missing_path),
     (_has("AMBIGUOUS_REFERENCE", "name"), _tell_ambiguous),
     (lambda link: link.kind == "ParseException", _tell_parse_error),
+    (_has("UNBOUND_SQL_PARAMETER", "name"), _tell_unbound),
     (is_conflict, _tell_conflict),
     (_is_schema_mismatch, _tell_schema_mismatch),
     (_has("DELTA_FAILED_TO_MERGE_FIELDS"), _tell_type_mismatch),

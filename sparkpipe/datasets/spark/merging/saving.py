@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,21 @@ from sparkpipe.datasets.spark.accounting import accounting
 from sparkpipe.datasets.spark.commits import is_delta_table, marked, sql_with_metadata, was_made
 from sparkpipe.datasets.spark.creation import Creation, ddl_of, make_or_compare
 from sparkpipe.datasets.spark.frames import need_columns
-from sparkpipe.datasets.spark.merging.statements import REFUSED, Columns, merge_text
+from sparkpipe.datasets.spark.merging.statements import (
+    DOES_NOT_FIT,
+    REFUSED,
+    Columns,
+    merge_text,
+)
 from sparkpipe.datasets.spark.merging.tombstones import TOMBSTONE
-from sparkpipe.datasets.spark.merging.words import HISTORY, IS_CURRENT, Merge
+from sparkpipe.datasets.spark.merging.types import grows, may_lose
+from sparkpipe.datasets.spark.merging.words import (
+    HISTORY,
+    IS_CURRENT,
+    VALID_FROM,
+    VALID_TO,
+    Merge,
+)
 from sparkpipe.datasets.spark.names import quoted
 from sparkpipe.errors import DataSetError
 from sparkpipe.spark.failures.chain import failure_links, first_line
@@ -197,8 +209,8 @@ class Merging:
                 hint="Give save_args: schema_change: add; or columns: [...] for those to write.",
             )
         self._refuse_missing(there, written)
-        kinds = {one.name: ddl_of(one.dataType) for one in self._frame.schema.fields}
-        more = [f"{quoted(name)} {kinds[name]}" for name in added]
+        kinds = _kinds(self._frame.schema.fields)
+        more = [f"{quoted(name)} {kinds[name.lower()]}" for name in added]
         if merge.keeps_deleted and TOMBSTONE not in spelt:
             more.append(f"{quoted(TOMBSTONE)} BOOLEAN")
         if more:
@@ -213,7 +225,31 @@ class Merging:
             tuple(map(spell, written)),
             tuple(self._frame.columns),
             frozenset(one.name for one in fields if not one.nullable),
+            self._narrower(kinds, _kinds(fields)),
         )
+
+    def _narrower(
+        self, found: Mapping[str, str], there: Mapping[str, str]
+    ) -> tuple[tuple[str, str], ...]:
+        """Return what tells rows apart and may not fit, with the type of the table's column."""
+        merge = self._merge
+        held = [(name, there.get(name.lower())) for name in (*merge.keys, merge.sequence_by)]
+        if merge.keeps_history:
+            held.append((merge.sequence_by, self._kind_of_history(found, there)))
+        return tuple(
+            (name, kind)
+            for name, kind in held
+            if kind is not None and may_lose(found[name.lower()], kind)
+        )
+
+    def _kind_of_history(self, found: Mapping[str, str], there: Mapping[str, str]) -> str:
+        """Return the type of the times of validity, which grows with that of the sequence."""
+        wanted = there.get(self._merge.sequence_by.lower(), found[self._merge.sequence_by.lower()])
+        if not grows(there[VALID_FROM], wanted):
+            return there[VALID_FROM]
+        for name in (VALID_FROM, VALID_TO):
+            self._session.sql(f"ALTER TABLE {self._table} ALTER COLUMN {name} TYPE {wanted}")
+        return wanted
 
     def _refuse_missing(self, there: Sequence[str], written: Sequence[str]) -> None:
         """Refuse rows that lack columns of the table, unless it is said which are written."""
@@ -228,6 +264,11 @@ class Merging:
                 hint="Give them; or save_args: columns: [...] for those to write, and the others "
                 "stay as they are.",
             )
+
+
+def _kinds(fields: Iterable[Any]) -> dict[str, str]:
+    """Return the types of columns by their names, of which the case does not matter."""
+    return {one.name.lower(): ddl_of(one.dataType) for one in fields}
 
 
 def _of_frame(merge: Merge, present: Sequence[str]) -> list[str]:
@@ -263,6 +304,12 @@ def _tell_refused(exc: Exception, merge: Merge) -> None:
         raise DataSetError(
             f"the data has rows that cannot be merged: {told}",
             hint="Leave out such rows, or give them a value.",
+        ) from exc
+    if DOES_NOT_FIT in told:
+        raise DataSetError(
+            f"the data cannot be merged: {told}.",
+            hint="Rows are told apart, and put in order, by such a column. Cast it in the node, "
+            "or give that of the table a wider type (schema, with schema_change: widen).",
         ) from exc
     more = f" of one {merge.sequence_by}" if merge.sequence_by else ""
     raise DataSetError(

@@ -12,6 +12,8 @@ from sparkpipe.datasets.spark.names import quoted
 
 #: With these words begins the error of rows that cannot be merged.
 REFUSED = "sparkpipe cannot merge: "
+#: These words are in that of a value that the table cannot hold.
+DOES_NOT_FIT = "does not fit into the table"
 _NUMBER, _NEXT, _CONTENT = "`__number`", "`__next`", "`__content`"
 
 
@@ -25,6 +27,8 @@ class Columns:
         written: All that are written, keys and sequence among them.
         read: All that the rows to merge have.
         required: Those of the table that are never null.
+        narrower: Keys and sequence as far as their values may not fit, with the types of the
+            table's columns that hold them.
     """
 
     keys: tuple[str, ...]
@@ -32,6 +36,7 @@ class Columns:
     written: tuple[str, ...]
     read: tuple[str, ...]
     required: frozenset[str] = frozenset()
+    narrower: tuple[tuple[str, str], ...] = ()
 
     def kept_of_deleted(self) -> frozenset[str]:
         """Return the columns that keep their values when a row is deleted."""
@@ -174,6 +179,11 @@ def _one_a_key(view: str, columns: Columns, *, by_sequence: bool = False) -> str
         f"WHEN s.{quoted(one)} IS NULL THEN raise_error({literal(f'{REFUSED}{one} is null.')})"
         for one in needed
     )
+    for one, kind in columns.narrower:
+        value = f"s.{quoted(one)}"
+        words = literal(f"{REFUSED}{one} = "), literal(f" {DOES_NOT_FIT} ({kind.upper()})")
+        told = f"concat({words[0]}, CAST({value} AS STRING), {words[1]})"
+        lacking += f" WHEN NOT try_cast({value} AS {kind}) <=> {value} THEN raise_error({told})"
     by = needed if by_sequence else columns.keys
     window = f"PARTITION BY {', '.join(f's.{quoted(one)}' for one in by)}"
     if columns.sequence:
