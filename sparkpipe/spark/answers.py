@@ -23,6 +23,7 @@ from typing import Any
 
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.jobs.run import adopt, current_jobs, current_run
+from sparkpipe.spark.jobs.scope import is_in_function
 from sparkpipe.spark.jobs.views import Statement, View, with_own_views
 
 # Where the classes lie whose methods are replaced. Some are imported by the first frame only.
@@ -33,10 +34,25 @@ _MODULES = (
     *("pyspark.sql.readwriter", "pyspark.sql.connect.readwriter"),
     *("pyspark.sql.udf", "pyspark.sql.connect.udf"),
     *("pyspark.sql.catalog", "pyspark.sql.connect.catalog"),
+    *("delta.tables", "delta.connect.tables"),
 )
 _DONE = "_sparkpipe_original"
 
 # What a node may write by itself, so that its run reads another version afterwards.
+_WRITERS: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
+    ("pyspark.sql.readwriter", "pyspark.sql.connect.readwriter"): {
+        "DataFrameWriter": ("save", "saveAsTable", "insertInto"),
+        "DataFrameWriterV2": (
+            *("create", "replace", "createOrReplace"),
+            *("append", "overwrite", "overwritePartitions"),
+        ),
+    },
+    ("delta.tables", "delta.connect.tables"): {
+        "DeltaTable": ("delete", "update", "restoreToVersion", "restoreToTimestamp"),
+        "DeltaMergeBuilder": ("execute",),
+        "DeltaTableBuilder": ("execute",),
+    },
+}
 _WRITES = re.compile(
     r"(?:\s|--[^\n]*\n)*(MERGE|INSERT|UPDATE|DELETE|CREATE|REPLACE|ALTER|RESTORE|TRUNCATE|COPY|DROP)\b",
     re.IGNORECASE,
@@ -129,6 +145,14 @@ def _answer() -> None:
         if frame is not None:
             for method in ("createOrReplaceTempView", "createTempView", "registerTempTable"):
                 _replace(frame, method, _make_view, first="name")
+            for method in ("createOrReplaceGlobalTempView", "createGlobalTempView"):
+                _replace(frame, method, _make_global_view, first="name")
+    for modules, classes in _WRITERS.items():
+        for module in modules:
+            for name, methods in classes.items():
+                writer = getattr(sys.modules.get(module), name, None)
+                for method in methods if writer is not None else ():
+                    _replace(writer, method, _write)
 
 
 def _replace(
@@ -268,6 +292,22 @@ def _make_view(original: Callable[[str], None], frame: Any, name: str) -> None:
         original(name)
         again = functools.partial(_make_again, frame, name)
         note(View.of_frame(again, frame, is_late=is_connect(session)))
+
+
+def _make_global_view(original: Callable[[str], None], frame: Any, name: str) -> None:
+    original(name)
+    run, jobs = current_run(), current_jobs()
+    if run is not None and jobs is not None and isinstance(name, str):
+        run.names.note_global_view(jobs, name, frame, is_late=is_connect(frame.sparkSession))
+
+
+def _write(original: Callable[..., Any], writer: Any, *args: Any, **kwargs: Any) -> Any:
+    try:
+        return original(*args, **kwargs)
+    finally:
+        run = current_run()
+        if run is not None and is_in_function():  # what data sets write, they note themselves
+            run.pins.forget()
 
 
 def _make_again(frame: Any, name: str) -> None:

@@ -35,6 +35,7 @@ from sparkpipe.spark.start.delta import delta_problem
 from sparkpipe.spark.start.fingerprint import fingerprint
 from sparkpipe.spark.start.jars import client_problem, spark_jars
 from sparkpipe.spark.start.launch import start_session
+from sparkpipe.spark.start.patience import give_up_on_gone_server
 from sparkpipe.spark.start.properties import SparkOptions, read_settings
 from sparkpipe.spark.users import users_of
 from sparkpipe.spark.warm.folder import Server, WarmFolder
@@ -282,6 +283,7 @@ class SparkProvider:
             secret=server.token,
         )
         session._sparkpipe_lease = lease  # the server may end when this session is gone
+        give_up_on_gone_server(session.client, retries=0)  # it is on this machine
         atexit.register(_close_client, session)
         taken: SparkSession = session
         return taken

@@ -34,6 +34,11 @@ def register_pipelines():
             node(warming.nodes.total, "kept", "total"),
         ]),
         "table": pipeline([node(repr, "table", "shown")]),
+        "long": pipeline([
+            node(warming.nodes.share, "numbers", "shared", name="share"),
+            node(warming.nodes.total, "shared", "first", name="first"),
+            node(warming.nodes.long, ["shared", "first"], "last", name="long"),
+        ]),
     }
 """
 NODES = """
@@ -47,6 +52,17 @@ def keep(frame):
 
 def total(frame):
     return frame.agg(F.sum("number")).first()[0]
+
+def share(frame):
+    return frame.select((F.col("number") + 1).alias("number"))
+
+def long(frame, _):
+    import logging, time
+    def wait(x):
+        time.sleep(100)
+        return x
+    logging.getLogger("warming").warning("now it computes")
+    return frame.select(F.udf(wait, "int")("number")).collect()
 """
 CATALOG = """
 numbers:
@@ -377,6 +393,29 @@ def test_one_that_is_in_use_stays_and_one_that_is_idle_ends(project: Path) -> No
         time.sleep(0.1)
     assert folder.server() is None
     assert not (folder.path / "server.json").exists()
+
+
+@posix
+@pytest.mark.server
+def test_a_run_whose_server_is_killed_ends_with_one_error(project: Path) -> None:
+    assert _sparkpipe(project, "session", "start").returncode == 0
+    server = _server(project)
+    command = [sys.executable, "-m", "sparkpipe", "run", "--pipeline=long"]
+    with subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        told = ""
+        while "now it computes" not in told:
+            told = running.stderr.readline()
+            assert told, "it has ended too early"
+        time.sleep(1)
+        killed = time.monotonic()
+        os.killpg(server.pid, signal.SIGKILL)
+        told = running.stderr.read()
+        assert running.wait(60) == 1
+    assert time.monotonic() - killed < 20
+    assert told.count("Node 'long'") == 1, told
+    assert "does not answer" in told, told
+    assert "Traceback" not in told
 
 
 @posix

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -286,15 +288,31 @@ def test_a_run_reads_one_version_of_a_table(session: SparkSession, tmp_path: Pat
     table = DeltaTableDataSet(str(tmp_path / "t"))
     table.save(rows(session, 3))
 
+    asked: SimpleQueue[bool] = SimpleQueue()
+    written: SimpleQueue[bool] = SimpleQueue()
+
+    def write() -> None:
+        while asked.get():
+            rows(session, 1).write.format("delta").mode("append").save(str(tmp_path / "t"))
+            written.put(True)
+
+    # Somebody else, of whom the run knows nothing.
+    writer = threading.Thread(target=write)
+    writer.start()
+
     def look(frame: DataFrame, *_: Any) -> int:
-        # Somebody else, of whom the run knows nothing.
-        rows(session, 1).write.format("delta").mode("append").save(str(tmp_path / "t"))
+        asked.put(True)
+        assert written.get(timeout=60)
         return frame.count()
 
     pipe = pipeline(
         [node(look, "t", "a", name="first"), node(look, ["t", "a"], "b", name="second")]
     )
-    assert SequentialRunner().run(pipe, DataCatalog({"t": table})) == {"b": 3}
+    try:
+        assert SequentialRunner().run(pipe, DataCatalog({"t": table})) == {"b": 3}
+    finally:
+        asked.put(False)
+        writer.join()
     assert table.load().count() == 5
 
 
@@ -314,22 +332,56 @@ def test_a_run_reads_what_it_wrote_itself(session: SparkSession, tmp_path: Path)
     assert SequentialRunner().run(pipe, catalog) == {"m": (6, 6)}
 
 
-def test_a_run_reads_what_a_node_wrote_by_sql(session: SparkSession, tmp_path: Path) -> None:
+def delta_table(session: SparkSession, path: str) -> Any:
+    from delta.tables import DeltaTable
+
+    return DeltaTable.forPath(session, path)
+
+
+def merge(session: SparkSession, path: str) -> None:
+    table = delta_table(session, path).alias("t")
+    table.merge(rows(session, 2).alias("s"), "t.id = s.id").whenMatchedDelete().execute()
+
+
+def in_a_thread(work: Callable[[], object]) -> None:
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+WRITING: dict[str, tuple[Callable[[SparkSession, str], object], int]] = {
+    "sql": (lambda s, path: s.sql(f"DELETE FROM delta.`{path}` WHERE id = 1"), 2),
+    "save": (lambda s, p: rows(s, 1).write.format("delta").mode("append").save(p), 4),
+    "insert": (lambda s, p: rows(s, 1).write.insertInto(f"delta.`{p}`"), 4),
+    "second version": (lambda s, p: rows(s, 1).writeTo(f"delta.`{p}`").append(), 4),
+    "delete": (lambda s, p: delta_table(s, p).delete("id = 1"), 2),
+    "merge": (merge, 1),
+    "thread": (lambda s, p: in_a_thread(lambda: delta_table(s, p).delete("id = 1")), 2),
+}
+
+
+@pytest.mark.parametrize("how", WRITING)
+def test_a_run_reads_what_a_node_wrote_by_itself(
+    session: SparkSession, tmp_path: Path, how: str
+) -> None:
+    if is_connect(session) and how in ("delete", "merge", "thread"):
+        pytest.skip("a server has DeltaTable only if it was started with Delta's package for that")
     path = str(tmp_path / "t")
+    write, then = WRITING[how]
     table = DeltaTableDataSet(path)
     table.save(rows(session, 3))
 
-    def delete(frame: DataFrame) -> int:
-        session.sql(f"DELETE FROM delta.`{path}` WHERE id = 1")
+    def change(frame: DataFrame) -> int:
+        write(session, path)
         return frame.count()
 
     pipe = pipeline(
         [
-            node(delete, "t", "before", name="delete"),
+            node(change, "t", "before", name="change"),
             node(lambda t, before: (before, t.count()), ["t", "before"], "counts"),
         ]
     )
-    assert SequentialRunner().run(pipe, DataCatalog({"t": table})) == {"counts": (3, 2)}
+    assert SequentialRunner().run(pipe, DataCatalog({"t": table})) == {"counts": (3, then)}
 
 
 def test_a_table_by_name_is_pinned_too(session: SparkSession) -> None:

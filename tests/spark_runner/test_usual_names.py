@@ -427,6 +427,9 @@ def test_a_setting_that_a_node_leaves_on_the_session_is_told(
     assert caplog.text.count(key) == 1
 
 
+GLOBAL_VIEW = "CREATE OR REPLACE GLOBAL TEMPORARY VIEW g"
+
+
 def _function(number: int) -> Callable[[int], int]:
     return lambda _: number
 
@@ -437,6 +440,8 @@ def _function(number: int) -> Callable[[int], int]:
         (lambda s, n: s.udf.register("price", _function(n), "int"), "functions as 'price'"),
         (lambda s, n: s.catalog.setCurrentDatabase(f"own_{n}"), "current databases"),
         (lambda s, n: s.sql(f"USE own_{n}"), "current databases"),
+        (lambda s, n: s.range(n).createOrReplaceGlobalTempView("g"), "views 'global_temp.g'"),
+        (lambda s, n: s.sql(f"{GLOBAL_VIEW} AS SELECT {n} AS n"), "views 'global_temp.g'"),
     ],
 )
 def test_what_nodes_side_by_side_mean_by_one_name_is_told(
@@ -468,6 +473,7 @@ def test_what_nodes_side_by_side_mean_by_one_name_is_told(
         session.catalog.setCurrentDatabase("default")
         for number in range(2):
             session.sql(f"DROP DATABASE own_{number}")
+        session.catalog.dropGlobalTempView("g")
 
 
 @pytest.mark.classic("there, names are looked up when a query runs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 _logger = logging.getLogger(__name__)
@@ -17,6 +17,20 @@ def let_go_quietly(let_go: Callable[[], object]) -> None:
         let_go()
     except Exception as exc:
         _logger.debug("What frames have read could not be let go of: %s", exc)
+
+
+def let_go_within(seconds: float, what: Collection[Callable[[], object]]) -> None:
+    """Call all that let go, and wait for them no longer than that."""
+    if not what:
+        return
+
+    def let_go() -> None:
+        for one in what:
+            let_go_quietly(one)
+
+    thread = threading.Thread(target=let_go, name="sparkpipe-letting-go", daemon=True)
+    thread.start()
+    thread.join(seconds)
 
 
 def let_go_after(users: Iterable[Any], let_go: Callable[[], object]) -> None:

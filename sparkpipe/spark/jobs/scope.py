@@ -65,6 +65,11 @@ class Carrier:
         self._session: SparkSession | None = None
         self._restore: Callable[[], None] | None = None
 
+    @property
+    def step(self) -> str:
+        """The step that its jobs belong to; empty for the function of the node."""
+        return self._step
+
     def put_on(self, session: SparkSession) -> None:
         """Put the names on the thread; once for a session."""
         if self._session is session:
@@ -201,6 +206,12 @@ def carry(session: SparkSession) -> None:
     carrier = _of_this_thread()
     if carrier is not None:
         carrier.put_on(session)
+
+
+def is_in_function() -> bool:
+    """Whether the present thread works for the function of a node, and loads or saves nothing."""
+    carrier = _carrier.get()
+    return carrier is not None and not carrier.step
 
 
 def _of_this_thread() -> Carrier | None:

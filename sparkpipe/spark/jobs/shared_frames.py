@@ -22,13 +22,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from sparkpipe.spark.active import is_connect
-from sparkpipe.spark.jobs.letting_go import let_go_after, let_go_quietly
+from sparkpipe.spark.jobs.letting_go import let_go_after, let_go_quietly, let_go_within
 from sparkpipe.spark.jobs.values import leaves, may_hold_frames
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _logger = logging.getLogger(__name__)
+
+_PATIENCE_SECONDS = 10.0
 
 
 @dataclass(eq=False)
@@ -200,9 +202,10 @@ class SharedFrames:
     def close(self) -> None:
         """Let go of everything; of what the results of the run still read, when these are gone.
 
-        Does not raise, for the session may be gone.
+        Does not raise, for the session may be gone, and does not wait for a Spark that hangs.
         """
         with self._lock:
+            unread = []
             for kept in [*self._kept]:
                 users = [
                     user
@@ -210,13 +213,13 @@ class SharedFrames:
                     for reference in self._outliving.get(name, ())
                     if (user := reference()) is not None
                 ]
-                if users:
-                    self._kept.remove(kept)
-                    if not kept.is_collected:
-                        let_go_after(users, kept.let_go)
-                else:
-                    self._let_go(kept)
+                if not users:
+                    unread.append(kept.let_go)
+                elif not kept.is_collected:
+                    let_go_after(users, kept.let_go)
+            self._kept, self._persisted = [], {}
             self._shared.clear()
+        let_go_within(_PATIENCE_SECONDS, unread)
 
     def _of(self, frame: DataFrame) -> _Shared:
         with self._lock:

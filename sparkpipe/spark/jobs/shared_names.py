@@ -1,4 +1,4 @@
-"""Names that mean one thing for all nodes of a session: functions, and the current database.
+"""Names that mean one thing for all nodes: functions, global views, and the current database.
 
 Where nodes side by side give one of them different meanings, a query of one may get that of the
 other; on Spark Connect, where names are looked up when a query runs, also one of an earlier node.
@@ -25,6 +25,12 @@ _FUNCTION = re.compile(
     r"`?(?P<name>\w+)`?(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
+_GLOBAL_VIEW = re.compile(
+    r"\s*CREATE\s+(?:OR\s+REPLACE\s+)?GLOBAL\s+TEMP(?:ORARY)?\s+VIEW\s+(?:IF\s+NOT\s+EXISTS\s+)?"
+    r"`?(?P<name>\w+)`?(?P<rest>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_GLOBAL = "global_temp."
 _USE = re.compile(
     r"\s*(?:USE|SET\s+CATALOG)\s+(?:(?:DATABASE|SCHEMA|NAMESPACE|CATALOG)\s+)?(?P<name>[\w.`]+)",
     re.IGNORECASE,
@@ -51,6 +57,17 @@ class SharedNames:
         """
         self._note(node, name.lower(), getattr(meaning, "func", meaning), is_late)
 
+    def note_global_view(self, node: NodeJobs, name: str, meaning: Any, *, is_late: bool) -> None:
+        """Note that a node has made a global view; warn if another one means something else.
+
+        Args:
+            node: The node.
+            name: What the view is called.
+            meaning: The frame, or the text that makes it.
+            is_late: Whether names are looked up when a query runs.
+        """
+        self._note(node, f"{_GLOBAL}{name.strip('`').lower()}", meaning, is_late)
+
     def note_database(self, node: NodeJobs, database: str, *, is_late: bool) -> None:
         """Note that a node has chosen the current database; warn if another one has another."""
         self._note(node, _DATABASE, database.replace("`", "").lower(), is_late)
@@ -60,6 +77,10 @@ class SharedNames:
         made = _FUNCTION.match(query)
         if made is not None:
             self.note_function(node, made["name"], made["rest"], is_late=is_late)
+            return
+        viewed = _GLOBAL_VIEW.match(query)
+        if viewed is not None:
+            self.note_global_view(node, viewed["name"], viewed["rest"], is_late=is_late)
             return
         used = _USE.match(query)
         if used is not None:
@@ -84,6 +105,9 @@ class SharedNames:
             self._told.add(name)
         if name == _DATABASE:
             does, advice = "choose different current databases", "Name it with each table"
+        elif name.startswith(_GLOBAL):
+            does = f"make different global views '{name}'"
+            advice = "Give each a name of its own, or make views that are not global"
         else:
             does = f"register different functions as '{name}'"
             advice = "Give each a name of its own"
@@ -101,6 +125,11 @@ def _is_same(one: Any, other: Any) -> bool:
     """Whether two functions do the same, as far as is seen: each node may define its own."""
     if isinstance(one, FunctionType) and isinstance(other, FunctionType):
         return one.__code__ == other.__code__ and all(map(_is_equal, _state(one), _state(other)))
+    if hasattr(type(one), "sameSemantics") and type(one) is type(other):  # frames
+        try:
+            return bool(one.sameSemantics(other))
+        except Exception:  # nothing is known, then
+            return False
     return _is_equal(one, other)
 
 

@@ -21,7 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sparkpipe.spark.active import is_stopped
-from sparkpipe.spark.jobs.letting_go import let_go_after, let_go_quietly
+from sparkpipe.spark.jobs.letting_go import let_go_after, let_go_within
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -193,11 +193,7 @@ class Views:
             let_go_after(users.values(), partial(_drop, held))
         unread = {unique: one for unique, one in sessions.items() if unique not in held}
         if unread:
-            dropping = threading.Thread(
-                target=let_go_quietly, args=(partial(_drop, unread),), daemon=True
-            )
-            dropping.start()
-            dropping.join(_PATIENCE_SECONDS)
+            let_go_within(_PATIENCE_SECONDS, [partial(_drop, unread)])
 
 
 def with_own_views(query: str, views: Mapping[str, View]) -> str:

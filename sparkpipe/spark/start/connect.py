@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import SparkStartError
 from sparkpipe.spark.failures.chain import GRPC, before_retries
+from sparkpipe.spark.start.patience import give_up_on_gone_server
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -50,6 +51,7 @@ def connect(address: str) -> SparkSession:
     try:
         session = SparkSession.builder.remote(address).getOrCreate()
         _check_version(_shown(address), _version(session))
+        give_up_on_gone_server(session.client, _RETRIES)
     except Exception as exc:
         if session is not None:
             _leave(session)

@@ -48,6 +48,7 @@ class Server:
         fingerprint: The settings and versions that it was started with, by name.
         versions: Those of them that are told to a user.
         token: What a client must know.
+        folder: Where it was known when it was started.
     """
 
     pid: int
@@ -57,6 +58,7 @@ class Server:
     fingerprint: Mapping[str, str]
     versions: Mapping[str, str]
     token: str = field(repr=False)
+    folder: str = ""
 
     @property
     def address(self) -> str:
@@ -103,6 +105,8 @@ class WarmFolder:
 
     def misfit(self, server: Server, fingerprint: Mapping[str, str]) -> str:
         """Say why a server is not one for these settings; an empty text if it is."""
+        if server.folder not in ("", str(self.path.resolve())):
+            return f"it works in a folder that was moved or renamed: {server.folder}"
         different = differences(server.fingerprint, fingerprint)
         if different:
             return f"it was started with other settings or versions: {', '.join(different)}"

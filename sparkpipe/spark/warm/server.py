@@ -86,6 +86,7 @@ def _serve(given: dict[str, Any], folder: WarmFolder, ending: threading.Event) -
                 fingerprint=given["fingerprint"],
                 versions=versions(),
                 token=token,
+                folder=str(folder.path.resolve()),
             )
         )
         jvm = context._gateway.proc
@@ -123,7 +124,12 @@ def _watch(
         if poll_jvm() is not None:
             return
         is_running, told = _activity(executions())
-        free = folder.lock("in-use.lock")
+        try:
+            free = folder.lock("in-use.lock")
+        except OSError:  # the project is not there any more: nobody will find this session
+            if is_running:
+                continue
+            return
         if free is None or is_running or told != last:
             used = time.monotonic()
         last = told
