@@ -1,4 +1,4 @@
-"""What an attempt at a node tells of what it loads and saves, where somebody watches."""
+"""What attempts at a node tell of what they load and save, where somebody watches."""
 
 from __future__ import annotations
 
@@ -29,16 +29,13 @@ _NO_FACTS = Facts()
 
 
 class Account:
-    """The account of one attempt.
+    """The account of one attempt, and of those that go on with what it has not saved.
 
     Args:
         node: The node.
         catalog: Has its data sets.
         run: Knows which frames are computed; None where there is no Spark.
         is_traced: Whether it is to be told what columns are made of.
-
-    Attributes:
-        checks: What checks have found, for what was loaded or saved in chunks of all of it.
     """
 
     def __init__(
@@ -52,7 +49,17 @@ class Account:
         # Frames as the function was given them, and what its outputs are made of.
         self._given: dict[str, Any] = {}
         self._origins: dict[str, Origins] = {}
-        self.checks: tuple[CheckReport, ...] = ()
+        self._checks: tuple[CheckReport, ...] = ()
+        self._checks_of_failed: tuple[CheckReport, ...] = ()
+
+    @property
+    def checks(self) -> tuple[CheckReport, ...]:
+        """What checks have found, for what was loaded or saved in chunks of all of it."""
+        return with_checks_of(self._checks, self._checks_of_failed)
+
+    def go_on(self) -> None:
+        """Forget what was found in what could not be saved: it is judged once more."""
+        self._checks_of_failed = ()
 
     def reports(self) -> tuple[DataSetReport, ...]:
         """Return what was loaded and saved, in the order of the node's names."""
@@ -131,10 +138,13 @@ class Account:
         """Call, and return what it gives and what was noted; checks are kept, also of a failure."""
         with gathering(preview) as facts:
             try:
-                return call(), facts
-            finally:
-                if facts.checks:
-                    self.checks = with_checks_of(self.checks, facts.checks)
+                result = call()
+            except BaseException:
+                self._checks_of_failed += facts.checks
+                raise
+        if facts.checks:
+            self._checks = with_checks_of(self._checks, facts.checks)
+        return result, facts
 
     def tell_lazy(self, direction: Direction, name: str, data: Any) -> None:
         """Tell of a frame that stays in memory uncomputed."""

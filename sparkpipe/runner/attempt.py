@@ -84,7 +84,17 @@ class Attempt:
         self._step = LOAD
         self._since = 0.0
         #: What it tells of its loads and saves; None where nobody watches.
-        self.account = Account(node, catalog, run, is_traced=is_traced) if is_watched else None
+        self.account = self._open_account(is_traced) if is_watched else None
+
+    def _open_account(self, is_traced: bool) -> Account:
+        progress = self._progress
+        if progress is not None and progress.has_saved and progress.account is not None:
+            progress.account.go_on()
+            return progress.account
+        account = Account(self._node, self._catalog, self._run, is_traced=is_traced)
+        if progress is not None:
+            progress.account = account
+        return account
 
     def spark_work(self, since: float) -> SparkWork:
         """Return what Spark has done for the node, in all its attempts, as far as it is known."""

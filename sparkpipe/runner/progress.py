@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.io.declared import is_transactional, save_effect, state_of, unwrapped
 
 if TYPE_CHECKING:
+    from sparkpipe.runner.account import Account
     from sparkpipe.runner.chunks import Chunks
 
 
@@ -33,6 +34,7 @@ class Progress:
         torn: The data set of which a failed save may have left a part; the same save would add it
             again.
         chunks: What a generator gives, whose end is settled when all of it is saved.
+        account: What the attempts tell that save one part after the other; None if nobody watches.
     """
 
     def __init__(self) -> None:
@@ -40,6 +42,7 @@ class Progress:
         self.has_saved = False
         self.torn = ""
         self.chunks: Chunks | None = None
+        self.account: Account | None = None
         self._states: dict[str, str | None] = {}
 
     def about_to_save(self, name: str, data_set: Any) -> None:

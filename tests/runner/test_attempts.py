@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import pandas as pd
 import pytest
 
 from sparkpipe.datasets.json import JSONDataSet
+from sparkpipe.datasets.pandas import CSVDataSet
 from sparkpipe.datasets.text import TextDataSet
 from sparkpipe.errors import NodeTimeoutError, RunFailedError
+from sparkpipe.events import NodeEnded, RunObserver, observing
 from sparkpipe.io import AbstractDataSet, DataCatalog, LambdaDataSet, Version
 from sparkpipe.pipeline import Pipeline, node, pipeline
 from sparkpipe.runner import AbstractRunner, SequentialRunner, ThreadRunner
@@ -71,6 +74,76 @@ def test_a_retry_saves_only_what_is_not_yet_saved(runner: AbstractRunner, tmp_pa
     assert (tmp_path / "log.txt").read_text() == "row\n"
     assert catalog.load("model") == 1
     assert remote.saved == [1], "the outputs of one node are of one call"
+
+
+class Told(RunObserver):
+    """Keeps how nodes ended."""
+
+    def __init__(self) -> None:
+        self.ended: list[NodeEnded] = []
+
+    def on_node_ended(self, event: NodeEnded) -> None:
+        self.ended.append(event)
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("in_chunks", [False, True], ids=["at once", "in chunks"])
+def test_all_that_attempts_have_loaded_and_saved_is_told(
+    runner: AbstractRunner, in_chunks: bool, tmp_path: Path
+) -> None:
+    def at_once(x: int) -> tuple[pd.DataFrame, int]:
+        return pd.DataFrame({"fare": [x, -1, 2]}), x
+
+    def chunks(x: int) -> Iterator[tuple[pd.DataFrame, int]]:
+        for fare in (x, -1, 2):
+            yield pd.DataFrame({"fare": [fare]}), x
+
+    entry = {
+        "type": "pandas.CSVDataSet",
+        "filepath": str(tmp_path / "trips.csv"),
+        "save_args": {"mode": "a", "index": False},
+        "checks": [{"check": "fare >= 0", "on_fail": "warn"}],
+    }
+    catalog = DataCatalog.from_config({"trips": entry})
+    catalog.add_all({"remote": Flaky(ConnectionResetError("lost"))})
+    catalog.add_feed_dict({"x": 1})
+    told = Told()
+    with observing(told):
+        runner.run(_tried(chunks if in_chunks else at_once, ["trips", "remote"]), catalog)
+    (ended,) = told.ended
+    assert ended.attempts == 2
+    assert [(one.direction, one.name, one.rows) for one in ended.data_sets] == [
+        ("load", "x", None),
+        ("save", "trips", 3),
+        ("save", "remote", None),
+    ]
+    assert [(one.outcome, one.failed, one.rows) for one in ended.checks] == [("warned", 1, 3)]
+
+
+def test_what_could_not_be_saved_is_judged_once_in_what_is_told(tmp_path: Path) -> None:
+    class Torn(CSVDataSet):
+        errors: ClassVar[list[Exception]] = [ConnectionResetError("lost")]
+
+        def _save(self, data: Any) -> None:
+            if self.errors:
+                raise self.errors.pop()
+            super()._save(data)
+
+    entry = {
+        "type": Torn,
+        "filepath": str(tmp_path / "trips.csv"),
+        "checks": [{"check": "fare >= 0", "on_fail": "warn"}],
+    }
+    catalog = DataCatalog.from_config({"trips": entry})
+    catalog.add_all({"first": Flaky()})
+    catalog.add_feed_dict({"x": 1})
+    told = Told()
+    with observing(told):
+        pipe = _tried(lambda x: (x, pd.DataFrame({"fare": [x, -1]})), ["first", "trips"])
+        SequentialRunner().run(pipe, catalog)
+    assert [(one.outcome, one.failed, one.rows) for one in told.ended[0].checks] == [
+        ("warned", 1, 2)
+    ]
 
 
 def test_a_retry_after_which_nothing_is_saved_yet_calls_again() -> None:
