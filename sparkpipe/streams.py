@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    import threading
+    from types import TracebackType
 
 
 class _Descriptor(io.FileIO):
@@ -93,12 +93,16 @@ def log_what_python_prints() -> None:
 
     Python itself prints them, in many lines. It holds for the rest of the process.
     """
+    import threading  # not for a command that only prints something
+
     threading.excepthook = _log_failed_thread
     sys.unraisablehook = _log_unraisable
 
 
 def is_what_python_prints_logged() -> bool:
     """Whether :func:`log_what_python_prints` was called."""
+    import threading
+
     return threading.excepthook is _log_failed_thread
 
 
@@ -106,16 +110,21 @@ def _log_failed_thread(args: threading.ExceptHookArgs) -> None:
     if args.exc_value is None or isinstance(args.exc_value, SystemExit):
         return
     name = args.thread.name if args.thread is not None else "of the user's"
-    failure = (args.exc_type, args.exc_value, args.exc_traceback)
-    _logger.error("The thread %s has failed: %r", name, args.exc_value, exc_info=failure)
+    _log(f"The thread {name} has failed", args.exc_value, args.exc_traceback)
 
 
 def _log_unraisable(args: sys.UnraisableHookArgs) -> None:
     if args.exc_value is None:
         return
-    failure = (args.exc_type, args.exc_value, args.exc_traceback)
     told = args.err_msg or "Exception ignored in"
-    _logger.error("%s %r: %r", told, args.object, args.exc_value, exc_info=failure)
+    _log(f"{told} {args.object!r}", args.exc_value, args.exc_traceback)
+
+
+def _log(told: str, error: BaseException, trace: TracebackType | None) -> None:
+    import logging
+
+    failure = (type(error), error, trace)
+    logging.getLogger(__name__).error("%s: %r", told, error, exc_info=failure)
 
 
 @contextmanager

@@ -34,8 +34,6 @@ from sparkpipe.cli.repeating import is_from_file, words_as_given
 from sparkpipe.cli.slicing import command_for_failed, run_slices, slice_options
 from sparkpipe.cli.streams import are_logs_json, echo
 from sparkpipe.errors import RunFailedError, SlicesFailedError, SparkpipeError, tell_lost
-from sparkpipe.io.core import generate_timestamp
-from sparkpipe.io.working import working_for
 from sparkpipe.streams import tell_work_done
 
 if TYPE_CHECKING:
@@ -95,6 +93,8 @@ def run(
 ) -> dict[str, Any]:
     """Run a pipeline, or the part of it that the given filters all keep."""
     from sparkpipe.cli.logs import configure_logging, traceback_logger
+    from sparkpipe.io.core import generate_timestamp
+    from sparkpipe.io.working import working_for
     from sparkpipe.session import Relation, Selection
 
     extra_params = parameters(params)
