@@ -332,6 +332,36 @@ def test_a_run_reads_what_it_wrote_itself(session: SparkSession, tmp_path: Path)
     assert SequentialRunner().run(pipe, catalog) == {"m": (6, 6)}
 
 
+@pytest.mark.parametrize("written", ["by_name", "by_path"])
+def test_a_run_reads_what_it_wrote_itself_by_name_and_by_path(
+    session: SparkSession, tmp_path: Path, written: str
+) -> None:
+    name, path = f"of_two_names_{written}", str(tmp_path / "t")
+    rows(session, 3).write.format("delta").save(path)
+    session.sql(f"CREATE TABLE {name} USING delta LOCATION '{path}'")
+    by_path = DeltaTableDataSet(path, save_args={"mode": "append"})
+    by_name = SparkTableDataSet(name, write_mode="append", file_format="delta")
+    catalog = DataCatalog(
+        {"add": by_name if written == "by_name" else by_path, "path": by_path, "name": by_name}
+    )
+    pipe = pipeline(
+        [
+            node(lambda p, n: (p.count(), n.count()), ["path", "name"], "before", name="first"),
+            node(lambda before: rows(session, before[0]), "before", "add", name="append"),
+            node(
+                lambda added, p, n: (p.count(), n.count()),
+                ["add", "path", "name"],
+                "after",
+                name="last",
+            ),
+        ]
+    )
+    try:
+        assert SequentialRunner().run(pipe, catalog) == {"after": (6, 6)}
+    finally:
+        session.sql(f"DROP TABLE {name}")
+
+
 def delta_table(session: SparkSession, path: str) -> Any:
     from delta.tables import DeltaTable
 

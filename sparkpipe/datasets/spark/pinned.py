@@ -41,6 +41,7 @@ def load_pinned(
     options: Mapping[str, Any],
     target: str,
     find: Callable[[], int | None],
+    find_place: Callable[[], str | None] | None = None,
 ) -> tuple[DataFrame, Mapping[str, Any]]:
     """Load a table of Delta as it is now; return the frame, and the options that it was read with.
 
@@ -49,12 +50,13 @@ def load_pinned(
         options: Those that the catalog gives.
         target: The table, in one spelling for all that share it.
         find: Finds its present version.
+        find_place: Of a table by its name, finds the target of the path where it lies.
     """
     if chooses_version(options) or reads_changes(options):
         return load(options), options
     # A batch of a stream, which may go on for days, is judged by what is there by then.
     run = None if is_of_batch() else current_run()
-    version = find() if run is None else run.pins.version(target, find)
+    version = find() if run is None else run.pins.version(target, find, find_place)
     if version is None:
         return load(options), options
     pinned = {**options, VERSION: version}
@@ -65,11 +67,16 @@ def load_pinned(
         return load(options), options
 
 
-def note_write(target: str) -> None:
-    """Tell the run, if there is one, that it writes a table."""
+def note_write(target: str, find_place: Callable[[], str | None] | None = None) -> None:
+    """Tell the run, if there is one, that it writes a table.
+
+    Args:
+        target: The table, in one spelling for all that share it.
+        find_place: Of a table by its name, finds the target of the path where it lies.
+    """
     run = current_run()
     if run is not None:
-        run.pins.note_write(target)
+        run.pins.note_write(target, find_place)
 
 
 def version_of(session: SparkSession, table: str, folder: Path | None) -> int | None:

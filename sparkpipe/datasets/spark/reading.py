@@ -41,6 +41,7 @@ class Place:
         location: Where it lies, as the events of a run tell it.
         find_folder: Finds its folder, if that is local.
         find_version: Finds its present version.
+        find_place: Of a table by its name, finds the target of the path where it lies.
     """
 
     sql: str
@@ -48,6 +49,7 @@ class Place:
     location: str
     find_folder: Callable[[], Path | None]
     find_version: Callable[[], int | None]
+    find_place: Callable[[], str | None] | None = None
 
 
 def load_table(
@@ -69,7 +71,7 @@ def load_table(
         return _load_changes(session, read, options, asked.since, place)
     if asked.run:
         options = {**options, VERSION: version_of_run(session, place.sql, asked.run)}
-    frame, used = load_pinned(read, options, place.target, place.find_version)
+    frame, used = load_pinned(read, options, place.target, place.find_version, place.find_place)
     if chooses_version(options):
         _refuse_vacuumed(frame, used, place.find_folder())
     note_loaded_version(used, place.find_folder)
@@ -98,7 +100,7 @@ def _load_changes(
     """Return the rows that were changed, with what became of them, up to the present version."""
     run = current_run()
     find = place.find_version
-    last = find() if run is None else run.pins.version(place.target, find)
+    last = find() if run is None else run.pins.version(place.target, find, place.find_place)
     if last is None:
         raise DataSetError(
             "its version is not known, and so are not its changes.",

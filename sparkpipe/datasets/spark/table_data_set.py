@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -47,7 +47,8 @@ from sparkpipe.io.core import AbstractDataSet, SaveEffect, Version, is_pandas_on
 from sparkpipe.io.declared import location_of
 from sparkpipe.io.effects import LoadEffect, effect_of_mode
 from sparkpipe.io.foreign import TRANSACTIONAL
-from sparkpipe.io.target import spark_table
+from sparkpipe.io.target import path_target, spark_table
+from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.databricks import catalog_hint
 from sparkpipe.spark.failures.chain import error_condition
 from sparkpipe.spark.jobs.saves import SaveMark, is_of_batch
@@ -64,7 +65,6 @@ _DATAFRAME_TYPES = ("spark", "pandas")
 #: Formats that know MERGE.
 _MERGED = TRANSACTIONAL
 
-# With them an overwrite replaces a part of a table, or says itself what becomes of its schema.
 # Arguments that are no options of the writer.
 _ARGUMENTS = {"mode": "write_mode", "format": "file_format", "name": "table"}
 _OURS = (*_ARGUMENTS, "partitionBy")
@@ -170,6 +170,7 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
             location_of(self),
             partial(delta_folder, session, self._table),
             partial(self._present_version, session),
+            partial(self._find_place, session),
         )
         try:
             if self._is_delta:
@@ -187,6 +188,15 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
             return None
         return version_of(session, self._table.sql, local_path(place) if place else None)
 
+    def _find_place(self, session: SparkSession) -> str | None:
+        """Return the target of the path where the table lies; None if nobody tells."""
+        place = delta_location(session, self._table)
+        if place is None and is_connect(session):
+            with suppress(Exception):  # no table of Delta, or none yet
+                detail = session.sql(f"DESCRIBE DETAIL {self._table.sql}").select("location")
+                place = detail.collect()[0][0]
+        return (path_target(place) if place else "") or None
+
     @property
     def _is_delta(self) -> bool:
         return self._file_format.lower() == "delta"
@@ -195,7 +205,7 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
         if self._write_mode is None:
             raise DataSetError(self.why_unwritable())
         frame = self._frame(data)
-        note_write(self.target())
+        note_write(self.target(), partial(self._find_place, frame.sparkSession))
         try:
             self._save_frame(frame, self._write_mode)
         except Exception as exc:
