@@ -193,16 +193,15 @@ class SparkDataSet(AbstractVersionedDataSet):
             if empty is None:
                 raise no_files(self._address(path)) from exc
             return empty
-        if self._schema is None and self._may_be_without_columns(frame):
-            empty = empty_frame(self._local(path))
-            return frame if empty is None or frame.inputFiles() else empty
-        return frame
+        if self._schema is not None or self._file_format.lower() not in (*_UNTYPED, "text"):
+            return frame
+        empty = empty_frame(self._local(path))
+        return frame if empty is None or self._has_rows(frame) else empty
 
-    def _may_be_without_columns(self, frame: DataFrame) -> bool:
-        """Whether Spark may have found no file: then it knows nothing of the columns."""
-        file_format = self._file_format.lower()
-        # Each text has one column, whatever it is parted by.
-        return file_format == "text" or (file_format in _UNTYPED and not frame.columns)
+    def _has_rows(self, frame: DataFrame) -> bool:
+        """Whether Spark has found rows; without any it knows no columns, but one of a text."""
+        is_text = self._file_format.lower() == "text"
+        return bool(frame.inputFiles() if is_text else frame.columns)
 
     def load_like(self, data: DataFrame) -> DataFrame:
         """Load what was saved of a frame: its columns need not be sought in all of the files.
