@@ -44,8 +44,8 @@ CheckOutcome = Literal["passed", "warned", "dropped", "quarantined", "failed"]
 class _Values:
     """Equal if all of its fields are.
 
-    Dataclasses would have these methods written for each of them, which half the time of an import
-    of this module went into.
+    A dataclass has these methods written for each class, which took half of the time in which this
+    module is imported.
     """
 
     def __eq__(self, other: object) -> bool:

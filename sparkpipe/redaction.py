@@ -15,7 +15,7 @@ HIDDEN = "***"
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 # Of a name, however its words are joined.
-_HIDES = (
+_OF_SECRETS = (
     r"password|passwd|passphrase|secret|credential|bearer|authorization|jaas|keyfile"
     r"|connectionstring|storageoptions|serviceaccount|signature"
     r"|(access|account|api|private|shared|master|encryption|signing|ssh|ssl)key"
@@ -85,7 +85,7 @@ def is_secret(name: str) -> bool:
 
 def _is_certain(name: str) -> bool:
     words = _words(name)
-    return not _SECRET_WORDS.isdisjoint(words) or bool(re.search(_HIDES, "".join(words)))
+    return not _SECRET_WORDS.isdisjoint(words) or bool(re.search(_OF_SECRETS, "".join(words)))
 
 
 def _words(name: str) -> list[str]:

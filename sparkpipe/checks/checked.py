@@ -126,7 +126,7 @@ class CheckedDataSet(DelegatingDataSet):
 
     @property
     def _keeps_apart(self) -> bool:
-        return any(check.on_fail == "quarantine" for check in self.checks)
+        return quarantine.is_used(self.checks)
 
     @property
     def quarantine(self) -> Any:

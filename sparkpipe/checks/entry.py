@@ -35,7 +35,7 @@ def with_checks(
     where = config.get("quarantine")
     if where is not None and (not isinstance(where, str) or not where.strip()):
         raise DataSetError(f"'quarantine' is the name of a data set, not {where!r}.")
-    rejects = any(check.on_fail == "quarantine" for check in checks)
+    rejects = quarantine.is_used(checks)
     if where is not None and not rejects:
         raise DataSetError(
             "there is a quarantine, but no check puts rows there.",

@@ -42,8 +42,7 @@ def find_column_problems(checks: Sequence[Check], columns: Sequence[str]) -> lis
         checks: The checks.
         columns: The names of the columns.
     """
-    keep_apart = any(check.on_fail == "quarantine" for check in checks)
-    taken = quarantine.column_problems(columns) if keep_apart else []
+    taken = quarantine.column_problems(columns) if quarantine.is_used(checks) else []
     return [*column_problems(checks, columns), *taken]
 
 

@@ -181,6 +181,15 @@ def problems(where: Any, data_set: Any) -> list[str]:
     return []
 
 
+def is_used(checks: Iterable[Any]) -> bool:
+    """Whether some of the checks put rows into a quarantine.
+
+    Args:
+        checks: Checks of a data set.
+    """
+    return any(check.on_fail == "quarantine" for check in checks)
+
+
 def column_problems(columns: Iterable[str]) -> list[str]:
     """Tell columns that are called like those that rejected rows get.
 

@@ -56,12 +56,6 @@ def as_log_line(text: str, level: str = "INFO", traceback_text: str = "") -> str
         level: Its level.
         traceback_text: Where an error came from.
     """
-    import logging
-
     from sparkpipe.logging import JsonFormatter
 
-    record = logging.LogRecord(
-        "sparkpipe.cli", getattr(logging, level), "", 0, text.rstrip("\n"), None, None
-    )
-    record.exc_text = traceback_text or None
-    return JsonFormatter().format(record)
+    return JsonFormatter().line(text.rstrip("\n"), level, "sparkpipe.cli", traceback_text)

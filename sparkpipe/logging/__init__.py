@@ -95,15 +95,10 @@ def tell_once_of_failures(handler: LogHandler, where: str) -> None:
 
 def _in_form_of(handler: LogHandler, told: str) -> str:
     """Return a warning as a handler writes it where that is JSON, else as it is."""
-    from logging import makeLogRecord
-
     from sparkpipe.logging.json_formatter import JsonFormatter
 
-    if not isinstance(handler.formatter, JsonFormatter):
-        return told
-    return handler.formatter.format(
-        makeLogRecord({"msg": told, "name": __name__, "levelno": 30, "levelname": "WARNING"})
-    )
+    form = handler.formatter
+    return form.line(told, "WARNING", __name__) if isinstance(form, JsonFormatter) else told
 
 
 def checked_logging_config(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:

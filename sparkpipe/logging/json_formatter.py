@@ -8,7 +8,7 @@ import re
 from datetime import datetime, timezone
 from typing import Any
 
-from sparkpipe.io.working import current_work
+from sparkpipe.io.log_records import message_of, work_of_records
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "label"}
 
@@ -39,14 +39,12 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as a line."""
         extra = {key: value for key, value in vars(record).items() if key not in _PLAIN}
-        known = current_work()
-        work = {"run_id": known.run_id or self._run_id, "node": known.node}
         told: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(),
             "level": record.levelname if record.levelno else "INFO",
             "logger": record.name,
-            "message": _message_of(record),
-            **{key: value for key, value in work.items() if value},
+            "message": message_of(record),
+            **work_of_records(self._run_id),
             **extra,  # among them the work of a record that comes from another process
         }
         if record.exc_info:
@@ -61,12 +59,18 @@ class JsonFormatter(logging.Formatter):
             line = _as_json({key: _plain(value) for key, value in told.items()})
         return _STEERS.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
+    def line(self, text: str, level: str, logger: str, traceback_text: str = "") -> str:
+        """Return a text that nobody has logged as a line.
 
-def _message_of(record: logging.LogRecord) -> str:
-    try:
-        return record.getMessage()
-    except Exception as exc:  # logging itself would print a trace, which is no JSON
-        return f"{record.msg} {record.args} (they do not fit: {exc})"
+        Args:
+            text: The message.
+            level: The name of its level.
+            logger: What would have logged it.
+            traceback_text: Where an error came from.
+        """
+        record = logging.LogRecord(logger, getattr(logging, level), "", 0, text, None, None)
+        record.exc_text = traceback_text or None
+        return self.format(record)
 
 
 def _as_json(told: dict[str, Any]) -> str:

@@ -72,8 +72,9 @@ def changed_sources(pipeline: Pipeline, catalog: DataCatalog) -> frozenset[str]:
     if not pairs:
         return frozenset()
     guard = _Guard(pipeline, catalog, pairs)
-    both_ways = [*pairs, *((inner, outer) for outer, inner in pairs)]
-    return frozenset(name for one, other in both_ways for name in guard.lazy_outputs(one, other))
+    return frozenset(
+        name for one, other in _both_ways(pairs) for name in guard.lazy_outputs(one, other)
+    )
 
 
 def shared_places(pipeline: Pipeline, catalog: DataCatalog) -> frozenset[str]:
@@ -84,9 +85,13 @@ def shared_places(pipeline: Pipeline, catalog: DataCatalog) -> frozenset[str]:
         catalog: Where its data is; nothing is loaded.
     """
     outputs = pipeline.all_outputs()
-    pairs = _pairs(pipeline, catalog)
-    both_ways = [*pairs, *((inner, outer) for outer, inner in pairs)]
-    return frozenset(one.name for one, other in both_ways if other.name in outputs)
+    pairs = _both_ways(_pairs(pipeline, catalog))
+    return frozenset(one.name for one, other in pairs if other.name in outputs)
+
+
+def _both_ways(pairs: list[tuple[_Place, _Place]]) -> list[tuple[_Place, _Place]]:
+    """Return pairs, and each of them the other way round."""
+    return [*pairs, *((inner, outer) for outer, inner in pairs)]
 
 
 def _pairs(pipeline: Pipeline, catalog: DataCatalog) -> list[tuple[_Place, _Place]]:

@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from sparkpipe.errors import NodeRunError, SparkStartError
 from sparkpipe.hooks import create_hook_manager
 from sparkpipe.io import DataCatalog
-from sparkpipe.io.working import current_work, working_for
+from sparkpipe.io.log_records import message_of, work_of_records
+from sparkpipe.io.working import working_for
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.exchange import remove_what_is_left
 from sparkpipe.runner.task import NodeOutcome, perform
@@ -233,19 +234,13 @@ class _ToTheRun(QueueHandler):
         if record.exc_info and not trace:
             trace = logging.Formatter().formatException(record.exc_info)
         plain = copy.copy(record)
-        try:
-            plain.msg = record.getMessage()
-        except Exception as exc:
-            plain.msg = f"{record.msg} {record.args} (they do not fit: {exc})"
-        plain.args = None
+        plain.msg, plain.args = message_of(record), None
         plain.exc_info, plain.exc_text = None, trace
         return plain
 
     def enqueue(self, record: logging.LogRecord) -> None:
         # Where it is shown nobody knows any more for which node it was logged.
-        known = current_work()
-        work = {"run_id": known.run_id or self._run_id, "node": known.node}
-        vars(record).update({key: value for key, value in work.items() if value})
+        vars(record).update(work_of_records(self._run_id))
         try:
             self._worker.send(RECORD, record)
         except OSError:
