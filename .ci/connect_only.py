@@ -20,7 +20,10 @@ LOCK = Path(__file__).with_name("connect.lock")
 UV = Path(sys.executable).with_name("uv")
 
 # Tests of these folders that need no Spark, or start one of their own, are left out by the marker.
-TESTS = ("spark", "spark_datasets", "spark_runner", "runner", "io", "testing", "test_session.py")
+TESTS = (
+    *("checks", "datasets", "pipeline", "plan", "runner", "session"),
+    *("spark", "spark_datasets", "spark_runner", "sql", "testing"),
+)
 
 
 def main() -> int:

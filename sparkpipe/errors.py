@@ -40,6 +40,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from sparkpipe.words import counted
+
 _MOST_LOST = 3
 _MOST_SLICES = 5
 
@@ -261,7 +263,7 @@ class RunFailedError(SparkpipeError):
 
     def _lines_to_show(self) -> list[str]:
         lines = [
-            f"the run failed: {self.completed} of {self.total} nodes done, "
+            f"the run failed: {self.completed} of {counted(self.total, 'node')} done, "
             f"{len(self.failures)} failed."
         ]
         for failure in self.failures:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import threading
 from collections.abc import Callable
 from datetime import date
@@ -320,17 +321,16 @@ def test_settings_with_what_is_no_observer_are_refused(tmp_path: Path) -> None:
 def test_a_session_tells_the_observers_of_installed_packages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from importlib.metadata import EntryPoint
-
     from sparkpipe.errors import PreflightError
     from sparkpipe.session import Session
 
-    def offering(value: str) -> Callable[..., list[EntryPoint]]:
-        def entry_points(*, group: str) -> list[EntryPoint]:
-            found = EntryPoint("journal", value, group)
-            return [found] if group == "sparkpipe.observers" else []
-
-        return entry_points
+    def install(version: str, value: str) -> None:
+        for installed in (tmp_path / "src").glob("*.dist-info"):
+            shutil.rmtree(installed)
+        about = tmp_path / "src" / f"journal-{version}.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Name: journal\nVersion: {version}\n")
+        (about / "entry_points.txt").write_text(f"[sparkpipe.observers]\njournal = {value}\n")
 
     package = tmp_path / "src" / "shop_of_plugins"
     package.mkdir(parents=True)
@@ -350,18 +350,17 @@ def test_a_session_tells_the_observers_of_installed_packages(
         "    return {'__default__': pipeline([node(abs, 'params:rate', 'y', name='n')])}\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path / "src"))
-    monkeypatch.setattr(
-        "importlib.metadata.entry_points", offering("shop_of_plugins.plugin:Journal")
-    )
+    Session(tmp_path).run()  # packages may come after the first look at what is installed
+    install("1.0", "shop_of_plugins.plugin:Journal")
     Session(tmp_path).run()
     import shop_of_plugins.plugin as plugin  # type: ignore[import-not-found]
 
     assert plugin.told == ["run_started", "node_started", "node_ended", "run_ended"]
-    for value, told in (
-        ("shop_of_plugins.plugin:told", "no method 'on_event'"),
-        ("shop_of_plugins.lost:X", "cannot be imported"),
+    for version, value, told in (
+        ("1.1", "shop_of_plugins.plugin:told", "no method 'on_event'"),
+        ("1.2", "shop_of_plugins.lost:X", "cannot be imported"),
     ):
-        monkeypatch.setattr("importlib.metadata.entry_points", offering(value))
+        install(version, value)
         with pytest.raises(PreflightError, match=told):
             Session(tmp_path).run()
     (package / "settings.py").write_text('DISABLE_HOOKS_FOR_PLUGINS = ("journal",)\n')

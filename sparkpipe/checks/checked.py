@@ -33,6 +33,7 @@ from sparkpipe.io.kinds import is_pandas_frame, is_spark_frame
 from sparkpipe.io.lending import lending, lent_catalog
 from sparkpipe.io.partitioned import PartitionedDataSet
 from sparkpipe.io.wrapper import WrapperDataSet
+from sparkpipe.words import counted
 
 _logger = logging.getLogger(__name__)
 
@@ -175,7 +176,7 @@ class CheckedDataSet(DelegatingDataSet):
         """Say what the checks cost beside the write itself, in words; empty without checks."""
         if not self.checks:
             return "validated"
-        told = f"{len(self.checks)} check{'s' * (len(self.checks) != 1)}"
+        told = counted(len(self.checks), "check")
         if is_stream(self._dataset):
             return f"{told}, judged as the stream goes by, or batch by batch"
         if not is_single_process(self._dataset) or self._can_ride():

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Literal, get_args
 
 from sparkpipe.errors import did_you_mean
+from sparkpipe.words import counted
 
 #: What becomes of data that does not pass.
 OnFail = Literal["fail", "warn", "drop", "quarantine"]
@@ -161,7 +162,7 @@ class Rows(Check):
             rows: How many there are.
             before: How many the last good run saved; None if nobody knows.
         """
-        told = f"{rows} row{'s' * (rows != 1)}"
+        told = counted(rows, "row")
         if self.least is not None and rows < self.least:
             return f"{told}, at least {self.least} are needed"
         if self.most is not None and rows > self.most:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING
 
 import click
 
 from sparkpipe.cli.streams import echo
+from sparkpipe.plugins import find_entry_points
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from sparkpipe.project import Project
 
 #: Where packages announce a click command or group: for use in a project, and everywhere.
@@ -32,18 +34,6 @@ def project_here() -> Project | None:
         return find_project()
     except ConfigError:  # told by the command, if it needs a project
         return None
-
-
-def plugins(*groups: str) -> list[EntryPoint]:
-    """Return what installed packages announce under groups of entry points; loads none of them."""
-    from importlib.metadata import entry_points
-
-    found = entry_points()  # which looks into every installed package
-    return [
-        entry
-        for group in groups
-        for entry in sorted(found.select(group=group), key=lambda entry: entry.name)
-    ]
 
 
 def has_cli(project: Project) -> bool:
@@ -113,7 +103,7 @@ def project_commands(project: Project) -> Mapping[str, click.Command]:
 def plugin_commands(*, in_project: bool) -> dict[str, click.Command]:
     """Return the commands of plugins; of one that is broken, a warning and nothing."""
     found: dict[str, click.Command] = {}
-    for entry in plugins(*groups_of(in_project=in_project)):
+    for entry in find_entry_points(*groups_of(in_project=in_project)):
         found.update(commands_of(entry))
     return found
 

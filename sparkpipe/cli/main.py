@@ -43,12 +43,13 @@ class Commands(LazyGroup):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Say where more commands come from, without importing them."""
-        from sparkpipe.cli.extensions import groups_of, has_cli, plugins, project_here
+        from sparkpipe.cli.extensions import groups_of, has_cli, project_here
+        from sparkpipe.plugins import find_entry_points
 
         project = project_here()
         sources = [f"{project.package_name}.cli"] if project and has_cli(project) else []
         groups = groups_of(in_project=project is not None)
-        sources += sorted({entry.name for entry in plugins(*groups)})
+        sources += sorted({entry.name for entry in find_entry_points(*groups)})
         if sources:
             formatter.write_paragraph()
             formatter.write_text(

@@ -21,6 +21,7 @@ from sparkpipe.errors import (
     SparkpipeError,
     refusing_exits,
 )
+from sparkpipe.words import counted
 
 if TYPE_CHECKING:
     from sparkpipe.project import Project
@@ -228,7 +229,7 @@ def show_error(
 
 def _failure_lines(error: RunFailedError) -> list[str]:
     lines = [
-        f"the run failed: {error.completed} of {error.total} nodes done, "
+        f"the run failed: {error.completed} of {counted(error.total, 'node')} done, "
         f"{len(error.failures)} failed."
     ]
     most = _MOST_LINES if len(error.failures) == 1 else _MOST_LINES - 1

@@ -16,6 +16,7 @@ from sparkpipe.cli.options import with_options
 from sparkpipe.cli.repeating import words_as_given
 from sparkpipe.cli.streams import are_logs_json, echo
 from sparkpipe.errors import RunFailedError, SlicesFailedError
+from sparkpipe.words import counted
 
 if TYPE_CHECKING:
     from sparkpipe.session.slices.running import Outcome, SlicedRun
@@ -76,9 +77,8 @@ def run_slices(
         outputs = sliced.run(at_once or 1, fail_fast=fail_fast, tell=None if no_progress else _tell)
     from sparkpipe.report.text import duration
 
-    count = len(sliced.chosen)
     took = duration(time.monotonic() - started)
-    echo(f"{count} slice{'s' * (count != 1)} done in {took}")
+    echo(f"{counted(len(sliced.chosen), 'slice')} done in {took}")
     return outputs
 
 

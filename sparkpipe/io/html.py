@@ -10,6 +10,7 @@ from sparkpipe.io.declared import location_of
 from sparkpipe.io.entries import Entry
 from sparkpipe.io.messages import kind_of
 from sparkpipe.redaction import redacted
+from sparkpipe.words import counted
 
 if TYPE_CHECKING:
     from sparkpipe.io.catalog import DataCatalog
@@ -24,7 +25,7 @@ def catalog_html(catalog: DataCatalog) -> str:
     names = [name for name in catalog if name != "parameters" and not name.startswith("params:")]
     rows = [(name, *_kind_and_place(catalog, name)) for name in names[:_MOST]]
     rows += [(pattern, "(pattern)", "") for pattern in catalog.patterns]
-    count = f"Catalog of {len(names)} data set{'s' * (len(names) != 1)}"
+    count = f"Catalog of {counted(len(names), 'data set')}"
     parts = [headline(count), scrolling(table(["Name", "Type", "Place"], rows), count)]
     if len(names) > _MOST:
         parts.append(remark(f"… and {len(names) - _MOST} more: catalog.list('part of a name')"))

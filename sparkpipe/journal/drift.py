@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from sparkpipe.events import NodeEnded, RunObserver
 from sparkpipe.io import DataCatalog
 from sparkpipe.journal.records import NodeRecord
+from sparkpipe.words import counted
 
 _logger = logging.getLogger(__name__)
 
@@ -60,11 +61,10 @@ class DriftWatch(RunObserver):
             before = self._rows[report.name]
             if report.rows < share * before:
                 _logger.warning(
-                    "'%s' was saved with %d row%s by node '%s': fewer than %g%% of the %d rows of "
+                    "'%s' was saved with %s by node '%s': fewer than %g%% of the %d rows of "
                     "the last good run.",
                     report.name,
-                    report.rows,
-                    "s" * (report.rows != 1),
+                    counted(report.rows, "row"),
                     event.node,
                     share * 100,
                     before,

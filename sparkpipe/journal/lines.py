@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sparkpipe.events import (
     CheckReport,
@@ -22,7 +22,9 @@ from sparkpipe.events import (
     as_dict,
 )
 from sparkpipe.journal.shapes import check_line
-from sparkpipe.spark_jobs import SparkJob, job_of, plain_job
+
+if TYPE_CHECKING:
+    from sparkpipe.spark_jobs import SparkJob
 
 #: The version of what is written; readers pass over what is newer.
 SCHEMA = 1
@@ -81,6 +83,8 @@ def _ended(event: NodeEnded) -> str:
     if event.checks:
         parts.append(f', "checks": {_dumps([_said(one) for one in event.checks])}')
     if event.jobs:
+        from sparkpipe.spark_jobs import plain_job  # who runs without Spark need not wait for it
+
         parts.append(f', "jobs": {_dumps([plain_job(one) for one in event.jobs])}')
     if event.jobs_left_out:
         parts.append(f', "jobs_left_out": {event.jobs_left_out}')
@@ -185,4 +189,9 @@ def checks_of(told: Mapping[str, Any]) -> tuple[CheckReport, ...]:
 
 def jobs_of(told: Mapping[str, Any]) -> tuple[SparkJob, ...]:
     """Return what Spark has run, of which a line tells."""
-    return tuple(job_of(one) for one in told.get("jobs", ()))
+    jobs = told.get("jobs")
+    if not jobs:
+        return ()
+    from sparkpipe.spark_jobs import job_of
+
+    return tuple(map(job_of, jobs))

@@ -15,6 +15,7 @@ from sparkpipe.journal.lines import decode
 from sparkpipe.journal.places import Place, place_at
 from sparkpipe.journal.records import NodeRecord, NoRunError, RunRecord, is_start, read_record
 from sparkpipe.redaction import redacted_text
+from sparkpipe.words import counted
 
 _logger = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class Journal:
             begun = [name for name in names if run_id and name.startswith(run_id)]
             if len(begun) == 1:
                 return self.run(begun[0])
-            among = f"{len(begun)} runs begin so" if begun else ""
+            among = f"{counted(len(begun), 'run')} begin so" if begun else ""
             raise RunNotFoundError(
                 f"There is no run '{run_id}' in {redacted_text(self.path)}",
                 hint=among

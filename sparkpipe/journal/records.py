@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sparkpipe.events import CheckReport, DataSetReport, ErrorReport, NodeStatus
 from sparkpipe.journal.lines import (
@@ -17,7 +17,9 @@ from sparkpipe.journal.lines import (
     parse,
 )
 from sparkpipe.journal.shapes import check_line
-from sparkpipe.spark_jobs import SparkJob
+
+if TYPE_CHECKING:
+    from sparkpipe.spark_jobs import SparkJob
 
 #: How a run ended; ``running``: it has not; ``died``: its process ended without a word;
 #: ``unfinished``: one of the two, but its place does not tell which.

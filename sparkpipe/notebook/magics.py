@@ -25,6 +25,7 @@ from sparkpipe.errors import (
 from sparkpipe.notebook.node_code import find_node, node_code
 from sparkpipe.notebook.spark_name import SparkOnFirstUse
 from sparkpipe.notebook.state import Notebook
+from sparkpipe.words import counted
 
 if TYPE_CHECKING:
     from sparkpipe.pipeline import Pipeline
@@ -150,7 +151,7 @@ class SparkpipeMagics(Magics):
         params = parameters(given["params"]) if given["params"] else None
         again = self.notebook.open(given["path"], given["env"], params)
         session = self.notebook.session
-        count = f"{len(again)} module{'s' * (len(again) != 1)} loaded again"
+        count = f"{counted(len(again), 'module')} loaded again"
         print(f"Project '{session.project.project_name}': {count}.")  # noqa: T201
 
     @line_magic

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.events import RunObserver
 from sparkpipe.report.text import duration, printable
+from sparkpipe.words import counted
 
 if TYPE_CHECKING:
     from sparkpipe.events import NodeEnded, NodeStarted, NodeStatus, RunEnded, RunStarted
@@ -71,7 +72,7 @@ class NotebookProgress(RunObserver):
             self._handle.update(line)
 
     def _line(self) -> str:
-        counts = [f"{self._ended['done']} of {self._total} nodes done"]
+        counts = [f"{self._ended['done']} of {counted(self._total, 'node')} done"]
         counts += [f"{n} {status}" for status, n in self._ended.items() if status != "done"]
         names = [printable(name) for name in self._running][:_MOST_NAMED]
         more = len(self._running) - len(names)

@@ -11,6 +11,7 @@ from sparkpipe.report.advice import told_advice
 from sparkpipe.report.lanes import timeline_of
 from sparkpipe.report.summary import most_telling_first
 from sparkpipe.report.text import duration
+from sparkpipe.words import counted
 
 if TYPE_CHECKING:
     from sparkpipe.events import NodeEnded
@@ -54,9 +55,8 @@ class RunResult(dict[str, Any]):
         self._made = tuple(made)
 
     def _title(self) -> str:
-        count = len(self.reports)
         took = duration(max(self.seconds, 0.01))
-        nodes = f"{count} node{'s' * (count != 1)}"
+        nodes = counted(len(self.reports), "node")
         return f"Pipeline '{self.pipeline_name}': {nodes} done in {took}"
 
     def _repr_html_(self) -> str:

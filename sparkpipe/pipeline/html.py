@@ -8,6 +8,7 @@ from sparkpipe.html.graph import Box, svg
 from sparkpipe.html.grid import headline, remark, scrolling, table
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.transcoding import strip_transcoding
+from sparkpipe.words import counted
 
 if TYPE_CHECKING:
     from sparkpipe.pipeline.node import Node
@@ -21,7 +22,7 @@ _MOST_NODES = 400
 def pipeline_html(pipeline: Pipeline) -> str:
     """Return the graph of a pipeline; parameters are shown while the pointer rests on a node."""
     nodes = pipeline.nodes
-    count = f"Pipeline of {len(nodes)} node{'s' * (len(nodes) != 1)}"
+    count = f"Pipeline of {counted(len(nodes), 'node')}"
     if not nodes:
         return headline(count)
     if len(nodes) > _MOST_NODES:

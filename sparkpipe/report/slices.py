@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from sparkpipe.html.grid import headline, remark, scrolling, table
 from sparkpipe.report.text import aligned, printable
+from sparkpipe.words import counted
 
 State = Literal["done", "failed", "missing", "stale"]
 
@@ -129,4 +130,4 @@ class SliceGrid:
             for row in self.rows
         )
         told = ", ".join(f"{counts[state]} {state}" for state in _STATES if counts[state])
-        return f"{len(self.rows)} slice{'s' * (len(self.rows) != 1)}: {told}."
+        return f"{counted(len(self.rows), 'slice')}: {told}."

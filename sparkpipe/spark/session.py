@@ -258,8 +258,8 @@ class SparkProvider:
             return session
 
     def _warm_server(self) -> Server | None:
-        if self._warm is None or not self._warm.path.is_dir() or find_spec("grpc") is None:
-            return None
+        if self._warm is None or self._warm.server() is None or find_spec("grpc") is None:
+            return None  # without a look at what a session would be made of: it takes the catalog
         if client_problem():  # who started it has another pyspark
             return None
         return self._warm.usable(fingerprint(self.settings, self.start_options))

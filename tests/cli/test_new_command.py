@@ -61,7 +61,7 @@ def test_an_empty_project_is_ready_for_pipelines_of_ones_own(here: ShopProject) 
     assert "src/corner_shop/pipelines/__init__.py" in names_in(project.path)
     for name in ("src/corner_shop/pipelines/clean", "data", "tests/test_pipelines.py"):
         assert name not in names_in(project.path)
-    assert "No problems in 1 pipelines, 0 nodes" in project.command("check").out
+    assert "No problems in 1 pipeline, 0 nodes" in project.command("check").out
     assert project.command("pipeline", "create", "features").status == 0
     assert "features     0 nodes\n" in project.command("registry", "list").out
     tests = subprocess.run(

@@ -76,7 +76,7 @@ def test_file_says_what_runs_and_the_command_line_wins(shop: ShopProject) -> Non
 
 def test_check_takes_the_same_file(shop: ShopProject) -> None:
     shop.write("run.yml", "run: {nodes: double}\n")
-    assert "No problems in 1 nodes." in shop.command("check", "-c", "run.yml").out
+    assert "No problems in 1 node." in shop.command("check", "-c", "run.yml").out
 
 
 def test_json_is_read_too(shop: ShopProject) -> None:

@@ -114,7 +114,7 @@ def test_check_judges_for_a_runner(shop: ShopProject) -> None:
 
 
 def test_registry_list_and_describe(shop: ShopProject) -> None:
-    assert shop.command("registry", "list").out == "__default__  3 nodes\nfirst        1 nodes\n"
+    assert shop.command("registry", "list").out == "__default__  3 nodes\nfirst        1 node\n"
     described = shop.command("registry", "describe", "first").out
     assert "Inputs: numbers, params:factor" in described
     assert "double: double([numbers,params:factor]) -> [doubled]" in described

@@ -116,8 +116,8 @@ def test_runs_are_pruned(shop: ShopProject) -> None:
         shop.command("run", "--nodes=double")
     kept = ids(shop)[:2]
     assert "Give --keep" in shop.command("runs", "prune").err
-    assert shop.command("runs", "prune", "--keep=2", "--dry-run").out == "Would remove 1 runs.\n"
-    assert shop.command("runs", "prune", "--keep=2").out == "Removed 1 runs.\n"
+    assert shop.command("runs", "prune", "--keep=2", "--dry-run").out == "Would remove 1 run.\n"
+    assert shop.command("runs", "prune", "--keep=2").out == "Removed 1 run.\n"
     assert ids(shop) == kept
     shop.write("conf/base/journal.yml", "keep: 1\n")
     shop.command("run", "--nodes=double")
@@ -280,7 +280,7 @@ def test_a_run_is_watched_to_its_end(shop: ShopProject) -> None:
     ended = shop.command("runs", "watch")
 
     assert ended.status == 0, ended.text
-    assert "3 of 3 nodes have ended" in ended.out
+    assert "3 of 3 nodes ended" in ended.out
     assert ": done after" in ended.out
     shop.replace("shop/nodes.py", "return str(report).upper()", "raise ValueError('no voice')")
     shop.command("run")

@@ -13,6 +13,7 @@ from sparkpipe.cli.slicing import slice_option
 from sparkpipe.cli.streams import echo
 from sparkpipe.errors import PreflightError
 from sparkpipe.streams import tell_work_done
+from sparkpipe.words import counted
 
 
 @click.command(cls=ProjectCommand)
@@ -60,7 +61,7 @@ def check(
             else:
                 count = len(session.prepare(selection, runner, **options).pipeline)
             tell_work_done()
-            echo(f"No problems in {count} nodes.")
+            echo(f"No problems in {counted(count, 'node')}.")
             return
         problems = session.check(runner, **options)
         if problems:
@@ -70,7 +71,8 @@ def check(
         raise click.exceptions.Exit(2) from exc
     nodes = {node.name for one in session.pipelines.values() for node in one.nodes}
     tell_work_done()
+    entries = len(session.config_loader["catalog"])
     echo(
-        f"No problems in {len(session.pipelines)} pipelines, {len(nodes)} nodes and "
-        f"{len(session.config_loader['catalog'])} catalog entries."
+        f"No problems in {counted(len(session.pipelines), 'pipeline')}, "
+        f"{counted(len(nodes), 'node')} and {counted(entries, 'catalog entry', 'catalog entries')}."
     )

@@ -113,17 +113,18 @@ def _show_plugins(project: Project | None) -> None:
         commands_of,
         groups_of,
         has_cli,
-        plugins,
         project_commands,
     )
     from sparkpipe.errors import ConfigError
     from sparkpipe.hooks import ENTRY_POINTS
+    from sparkpipe.plugins import find_entry_points
 
     rows = []
-    for entry in plugins(*groups_of(in_project=True)):
+    for entry in find_entry_points(*groups_of(in_project=True)):
         commands = ", ".join(sorted(commands_of(entry))) or "none"
         rows.append((f"  {entry.name}", _package_of(entry), f"commands: {commands}"))
-    rows += [(f"  {entry.name}", _package_of(entry), "hooks") for entry in plugins(ENTRY_POINTS)]
+    for entry in find_entry_points(ENTRY_POINTS):
+        rows.append((f"  {entry.name}", _package_of(entry), "hooks"))
     echo("Plugins:" if rows else "Plugins: none")
     echo_table(rows)
     if project is None or not has_cli(project):

@@ -13,6 +13,7 @@ from sparkpipe.cli.project_command import (
     project_options,
 )
 from sparkpipe.cli.streams import echo
+from sparkpipe.words import counted
 
 
 @click.group(cls=Group)
@@ -25,7 +26,9 @@ def registry() -> None:
 def list_pipelines(*, env: str | None, conf_source: str | None, verbose: bool) -> None:
     """List the pipelines with their numbers of nodes."""
     pipelines = open_session(env, conf_source).pipelines
-    echo_table([(name, f"{len(pipeline)} nodes") for name, pipeline in sorted(pipelines.items())])
+    echo_table(
+        [(name, counted(len(pipeline), "node")) for name, pipeline in sorted(pipelines.items())]
+    )
 
 
 @registry.command("describe", cls=ProjectCommand)

@@ -18,6 +18,7 @@ from sparkpipe.cli.project_command import (
 )
 from sparkpipe.cli.streams import echo
 from sparkpipe.errors import ConfigError
+from sparkpipe.words import counted
 
 if TYPE_CHECKING:
     from sparkpipe.report.runs import Runs
@@ -163,4 +164,4 @@ def prune_runs(
         )
     journal = session.runs
     removed = journal.prunable(kept) if dry_run else journal.prune(kept)
-    echo(f"{'Would remove' if dry_run else 'Removed'} {len(removed)} runs.")
+    echo(f"{'Would remove' if dry_run else 'Removed'} {counted(len(removed), 'run')}.")

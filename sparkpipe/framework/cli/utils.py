@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from sparkpipe.cli.extensions import GLOBAL_COMMANDS, PROJECT_COMMANDS, plugins
+from sparkpipe.cli.extensions import GLOBAL_COMMANDS, PROJECT_COMMANDS
 from sparkpipe.hooks import ENTRY_POINTS as HOOKS
+from sparkpipe.plugins import find_entry_points
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
 
@@ -34,7 +35,7 @@ def load_entry_points(name: str) -> list[Any]:
         KedroCliError: One cannot be imported.
     """
     loaded = []
-    for entry in plugins(ENTRY_POINT_GROUPS[name]):
+    for entry in find_entry_points(ENTRY_POINT_GROUPS[name]):
         try:
             loaded.append(entry.load())
         except Exception as exc:

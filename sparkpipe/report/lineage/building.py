@@ -54,6 +54,7 @@ from sparkpipe.redaction import redacted_text, without
 from sparkpipe.report.lineage.known import Ask, Known, Origins, origins_of, query_of
 from sparkpipe.report.lineage.names import DataSetName, name_of
 from sparkpipe.report.lineage.settings import LineageSettings
+from sparkpipe.words import counted
 
 _PRODUCER = "https://pypi.org/project/sparkpipe"
 _NODE_ENDS = {"done": RunState.COMPLETE, "failed": RunState.FAIL, "cancelled": RunState.ABORT}
@@ -276,9 +277,7 @@ def _assertions(
             one.outcome == "passed",
             severity="warn" if one.outcome == "warned" else "error",
             name=one.check,
-            actual=None
-            if one.failed is None
-            else f"{one.failed} row{'s' * (one.failed != 1)} did not pass",
+            actual=None if one.failed is None else f"{counted(one.failed, 'row')} did not pass",
         )
         for one in checks
         if (one.data_set, one.direction) == (report.name, report.direction)

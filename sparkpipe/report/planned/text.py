@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from sparkpipe.report.planned.run import PlannedDataSet, PlannedNode, PlannedRun
 from sparkpipe.report.text import aligned, printable
+from sparkpipe.words import counted
 
 
 def text_of(planned: PlannedRun, shown: Callable[[str], str]) -> str:
@@ -44,7 +45,7 @@ def count(planned: PlannedRun) -> str:
     """Return how many nodes run and how many do not, in words."""
     running = sum(node.runs for node in planned.nodes)
     skipped = len(planned.nodes) - running
-    told = f"{running} node{'s' * (running != 1)} to run"
+    told = f"{counted(running, 'node')} to run"
     if skipped:
         told += f", {skipped} skipped"
     if planned.left_out:

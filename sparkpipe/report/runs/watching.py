@@ -15,6 +15,7 @@ from sparkpipe.report.display import RunningNode, Snapshot, make_view
 from sparkpipe.report.figures import figure_lines
 from sparkpipe.report.runs.cells import moment
 from sparkpipe.report.text import duration, printable
+from sparkpipe.words import counted
 
 _PERIOD_SECONDS = 1.0
 # Of a store each look is a request, or many: so much of the time, at most, is spent with them.
@@ -131,7 +132,7 @@ def _head(record: RunRecord) -> str:
     of_host = f" on {record.host}" if record.host else ""
     return printable(
         f"Run {record.run_id} of {record.pipeline}{of_host}, started {moment(record.started)}: "
-        f"{ended} of {len(record.nodes)} nodes have ended"
+        f"{ended} of {counted(len(record.nodes), 'node')} ended"
     )
 
 

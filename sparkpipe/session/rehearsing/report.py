@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sparkpipe.report.text import duration
+from sparkpipe.words import counted
 
 #: ``good``: it ran, and returned what can be saved. ``wrong``: a run would fail. ``unjudged``:
 #: it could not be told.
@@ -62,8 +63,8 @@ class Rehearsal:
         for one in self.of("unjudged"):
             yield f"Unjudged: {one.node}: {one.reason}"
         counts = ", ".join(f"{len(self.of(one))} {one}" for one in ("good", "wrong", "unjudged"))
-        rows = f"{self.rows} row{'' if self.rows == 1 else 's'}"
-        yield f"{len(self.nodes)} nodes on {rows}: {counts}, in {duration(self.seconds)}"
+        judged = f"{counted(len(self.nodes), 'node')} on {counted(self.rows, 'row')}"
+        yield f"{judged}: {counts}, in {duration(self.seconds)}"
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

@@ -10,12 +10,14 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sparkpipe.redaction import redacted_text
-from sparkpipe.spark_jobs import SparkJob, SparkStage
+
+if TYPE_CHECKING:  # a run without Spark has none of them
+    from sparkpipe.spark_jobs import SparkJob, SparkStage
 
 # So much of a node is told: a page of a thousand nodes with it can still be opened.
 _MOST_JOBS = 200
@@ -160,8 +162,7 @@ class DoneJobs:
         long = [one for one in long if one.seconds > _LONG_STAGE_SECONDS]
         for stage in sorted(long, key=lambda one: -one.seconds)[:_MOST_ASKED]:
             longest, median = (self._task_seconds(stage, at) for at in (0, stage.tasks // 2))
-            times = {"longest_task": longest, "median_task": median}
-            stages[stage.id] = SparkStage(**{**vars(stage), **times})
+            stages[stage.id] = replace(stage, longest_task=longest, median_task=median)
         return stages
 
     def _task_seconds(self, stage: SparkStage, at: int) -> float | None:
@@ -235,6 +236,8 @@ def _longest(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _job(job: Mapping[str, Any], stages: Mapping[int, SparkStage]) -> SparkJob:
+    from sparkpipe.spark_jobs import SparkJob
+
     return SparkJob(
         job.get("jobId", 0),
         _brief(job.get("description") or job.get("name", "")),
@@ -246,6 +249,8 @@ def _job(job: Mapping[str, Any], stages: Mapping[int, SparkStage]) -> SparkJob:
 
 
 def _stage(info: Mapping[str, Any]) -> SparkStage:
+    from sparkpipe.spark_jobs import SparkStage
+
     return SparkStage(
         info.get("stageId", 0),
         _brief(info.get("name", "")),
