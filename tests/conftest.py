@@ -94,6 +94,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if "spark" in fixtures:
             item.add_marker(pytest.mark.spark)
             item.add_marker(pytest.mark.session)
+        if _starts_processes(item):
+            item.add_marker(pytest.mark.slow)
         classic = item.get_closest_marker("classic")
         if remote and classic is not None:
             item.add_marker(pytest.mark.skip(reason=f"classic Spark only: {classic.args[0]}"))
@@ -118,6 +120,17 @@ def _is_of_delta(item: pytest.Item) -> bool:
     callspec = getattr(item, "callspec", None)
     is_on_spark = item.get_closest_marker("spark") is not None
     return is_on_spark and callspec is not None and "delta" in callspec.params.values()
+
+
+def _starts_processes(item: pytest.Item) -> bool:
+    """Whether this is the test of several runners, for one that starts processes."""
+    callspec = getattr(item, "callspec", None)
+    told = () if callspec is None else callspec.params.values()
+    names = (
+        one if isinstance(one, str) else getattr(one, "__name__", type(one).__name__)
+        for one in told
+    )
+    return any(name.lower().startswith(("parallel", "hybrid")) for name in names)
 
 
 def has_no_server() -> bool:

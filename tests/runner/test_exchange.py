@@ -22,6 +22,8 @@ from sparkpipe.plan import make_plan
 from sparkpipe.runner import HybridRunner, ParallelRunner, SequentialRunner
 from sparkpipe.runner.exchange import Exchange, InMemory, LocalFolder, SharedStorage
 
+pytestmark = pytest.mark.slow  # processes of their own
+
 CHAIN = pipeline(
     [
         node(nodes.add_one, "a", "b", name="first"),

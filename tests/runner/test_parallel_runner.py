@@ -32,6 +32,8 @@ from sparkpipe.io import (
 from sparkpipe.pipeline import Pipeline, node, pipeline
 from sparkpipe.runner import AbstractRunner, HybridRunner, ParallelRunner
 
+pytestmark = pytest.mark.slow  # processes of their own
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 

@@ -19,6 +19,8 @@ from sparkpipe.runner import AbstractRunner, HybridRunner, ParallelRunner
 from sparkpipe.runner.exchange import remove_leftovers
 from sparkpipe.testing.runner_nodes import leave
 
+pytestmark = pytest.mark.slow  # processes of their own
+
 RUNNERS = [
     ParallelRunner(2, start_method="forkserver", continue_on_failure=True),
     HybridRunner(2, 2, start_method="forkserver", continue_on_failure=True),

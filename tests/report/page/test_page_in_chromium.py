@@ -26,6 +26,8 @@ from sparkpipe.report.runs import ShownRun
 from sparkpipe.report.runs.differing import Differences
 from sparkpipe.runner import SequentialRunner
 
+pytestmark = pytest.mark.slow  # a browser of its own
+
 ROOT = Path(__file__).resolve().parents[3]
 
 in_browser = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
