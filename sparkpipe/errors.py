@@ -40,7 +40,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from sparkpipe.words import counted
+from sparkpipe.words import counted, listed
 
 _MOST_LOST = 3
 _MOST_SLICES = 5
@@ -322,9 +322,7 @@ def tell_lost(names: Sequence[str]) -> str:
     """
     if not names:
         return ""
-    more = len(names) - _MOST_LOST
-    told = ", ".join(f"'{name}'" for name in names[:_MOST_LOST])
-    told += f" and {more} more" if more > 0 else ""
+    told = listed((f"'{name}'" for name in names), _MOST_LOST)
     verb = "was" if len(names) == 1 else "were"
     return f"\nIt starts there because {told} {verb} only in memory."
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number of things.
@@ -15,3 +17,18 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     ('1 node', '0 rows', '2 entries')
     """
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def listed(things: Iterable[str], most: int) -> str:
+    """Return the first of several things, and how many more there are.
+
+    Args:
+        things: What each of them is called.
+        most: How many are named.
+
+    >>> listed(["a", "b", "c", "d"], 2), listed(["a", "b"], 2)
+    ('a, b and 2 more', 'a, b')
+    """
+    named = [*things]
+    left = len(named) - most
+    return ", ".join(named[:most]) + (f" and {left} more" if left > 0 else "")

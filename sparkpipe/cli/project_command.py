@@ -21,7 +21,7 @@ from sparkpipe.errors import (
     SparkpipeError,
     refusing_exits,
 )
-from sparkpipe.words import counted
+from sparkpipe.words import counted, listed
 
 if TYPE_CHECKING:
     from sparkpipe.project import Project
@@ -240,8 +240,7 @@ def _failure_lines(error: RunFailedError) -> list[str]:
     if len(error.failures) > _MOST_FAILURES:
         lines.append(f"... {len(error.failures) - _MOST_FAILURES} more failures in the log.")
     if error.cancelled:
-        more = len(error.cancelled) - _MOST_CANCELLED
-        shown = ", ".join(error.cancelled[:_MOST_CANCELLED]) + (f" and {more} more" * (more > 0))
+        shown = listed(error.cancelled, _MOST_CANCELLED)
         lines.append(f"Cancelled because of that: {shown}.")
     return lines
 

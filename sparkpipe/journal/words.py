@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sparkpipe.journal.identity import NodeIdentity
+from sparkpipe.words import listed
 
 # Of more parts of the code only the number is told.
 _MOST_PARTS = 3
@@ -54,9 +55,7 @@ def _tell_code(node: str, before: Mapping[str, Any], now: NodeIdentity) -> str:
         places = [f"{name} is gone" for name in gone]
     if not places:
         return ""
-    more = len(places) - _MOST_PARTS
-    told = ", ".join(places[:_MOST_PARTS]) + (f" and {more} more" if more > 0 else "")
-    return f"code of {node} changed ({told})"
+    return f"code of {node} changed ({listed(places, _MOST_PARTS)})"
 
 
 def _tell_params(before: Mapping[str, Any], now: NodeIdentity) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.events import RunObserver
 from sparkpipe.report.text import duration, printable
-from sparkpipe.words import counted
+from sparkpipe.words import counted, listed
 
 if TYPE_CHECKING:
     from sparkpipe.events import NodeEnded, NodeStarted, NodeStatus, RunEnded, RunStarted
@@ -74,10 +74,8 @@ class NotebookProgress(RunObserver):
     def _line(self) -> str:
         counts = [f"{self._ended['done']} of {counted(self._total, 'node')} done"]
         counts += [f"{n} {status}" for status, n in self._ended.items() if status != "done"]
-        names = [printable(name) for name in self._running][:_MOST_NAMED]
-        more = len(self._running) - len(names)
-        if names:
-            counts.append(f"running: {', '.join(names)}" + (f" and {more} more" if more else ""))
+        if self._running:
+            counts.append(f"running: {listed(map(printable, self._running), _MOST_NAMED)}")
         return f"{', '.join(counts)} ({duration(time.monotonic() - self._started)})"
 
 

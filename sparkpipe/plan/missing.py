@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -10,9 +10,12 @@ from sparkpipe.io import DataCatalog
 from sparkpipe.io.presence import is_present
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.node import Node
+from sparkpipe.words import listed
 
 #: For names of nodes, whether they run, and why, in words.
 Decisions = Mapping[str, tuple[bool, tuple[str, ...]]]
+
+_MOST_NAMED = 3
 
 
 class MissingPart(NamedTuple):
@@ -85,7 +88,7 @@ def _add_following(pipeline: Pipeline, reasons: dict[Node, list[str]]) -> None:
         if node not in reasons:
             before = sorted(parent.name for parent in parents[node] if parent in reasons)
             if before:
-                reasons[node] = [f"it follows from {_listed(before)}"]
+                reasons[node] = [f"it follows from {listed(map(repr, before), _MOST_NAMED)}"]
 
 
 def _add_needed(pipeline: Pipeline, catalog: DataCatalog, reasons: dict[Node, list[str]]) -> None:
@@ -108,9 +111,3 @@ def _why_skipped(node: Node, catalog: DataCatalog) -> str:
         verb = "exists" if len(stored) == 1 else "exist"
         return f"{', '.join(map(repr, stored))} {verb}"
     return "nothing that runs needs it"
-
-
-def _listed(names: Iterable[str], most: int = 3) -> str:
-    names = [*names]
-    shown = ", ".join(f"'{name}'" for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

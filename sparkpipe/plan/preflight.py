@@ -28,6 +28,7 @@ from sparkpipe.plan.companions import companion_problems
 from sparkpipe.plan.conflicts import target_problems
 from sparkpipe.slices.marks import PREFIX
 from sparkpipe.spark.databricks import folder_problems
+from sparkpipe.words import listed
 
 _logger = logging.getLogger(__name__)
 
@@ -229,6 +230,5 @@ def _missing_data(name: str, catalog: DataCatalog) -> str:
 
 
 def _listed(node_names: list[str], most: int = 3) -> str:
-    shown = ", ".join(f"'{name}'" for name in node_names[:most])
-    more = f" and {len(node_names) - most} more" if len(node_names) > most else ""
-    return f"{'node' if len(node_names) == 1 else 'nodes'} {shown}{more}"
+    shown = listed((f"'{name}'" for name in node_names), most)
+    return f"{'node' if len(node_names) == 1 else 'nodes'} {shown}"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from sparkpipe.events import RunObserver
 from sparkpipe.report.left import TimeLeft
 from sparkpipe.report.text import duration, printable
+from sparkpipe.words import listed
 
 if TYPE_CHECKING:
     from sparkpipe.events import NodeEnded, NodeStarted, NodeStatus, RunEnded, RunStarted
@@ -243,9 +244,7 @@ class PlainView:
                     when *= 2
                 self._due[node.name] = when
         if due:
-            named = ", ".join(map(_told, due[:_MOST_NAMED]))
-            more = f" and {len(due) - _MOST_NAMED} more" if len(due) > _MOST_NAMED else ""
-            self._tell(f"Still running: {named}{more}")
+            self._tell(f"Still running: {listed(map(_told, due), _MOST_NAMED)}")
 
     def close(self) -> None:
         """Nothing is left behind."""

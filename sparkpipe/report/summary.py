@@ -10,6 +10,7 @@ from sparkpipe.events import RunObserver
 from sparkpipe.report.checks import told_failures
 from sparkpipe.report.figures import figure_lines
 from sparkpipe.report.text import duration, fitted, printable, width_of
+from sparkpipe.words import listed
 
 if TYPE_CHECKING:
     from sparkpipe.events import NodeEnded, RunEnded, RunStarted
@@ -111,8 +112,7 @@ def _row(report: NodeEnded, verbose: bool) -> list[str]:
     marks = []
     if report.lazy_outputs:
         lazy = [printable(name) for name in report.lazy_outputs]
-        more = "" if verbose or len(lazy) <= _MOST_LAZY else f" and {len(lazy) - _MOST_LAZY} more"
-        marks.append(f"lazy: {', '.join(lazy if verbose else lazy[:_MOST_LAZY])}{more}")
+        marks.append(f"lazy: {listed(lazy, len(lazy) if verbose else _MOST_LAZY)}")
     if failed := told_failures(report.checks):
         marks.append(failed)
     if report.attempts > 1:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
 from sparkpipe.errors import ConfigError, did_you_mean
+from sparkpipe.words import listed
 
 #: How many slices may be asked for at once: 27 years of days.
 MOST = 10_000
 
 #: Of each unit the letters of the ISO text that tell a slice, and how one is written.
+_MOST_TOLD = 10
 _LETTERS = {"hour": 13, "day": 10, "week": 10, "month": 7, "year": 4}
 _EXAMPLES = {
     "hour": "2024-01-31T05",
@@ -97,7 +99,7 @@ class ListStep:
         if text not in by_text:
             raise ConfigError(
                 f"'{text}' is no {self.name}.",
-                hint=did_you_mean(text, by_text) or f"There are: {_listed(by_text)}.",
+                hint=did_you_mean(text, by_text) or f"There are: {listed(by_text, _MOST_TOLD)}.",
             )
         return by_text[text]
 
@@ -313,9 +315,3 @@ def _length(count: int, unit: str) -> Any:
     from dateutil.relativedelta import relativedelta
 
     return relativedelta(**{f"{unit}s": count})
-
-
-def _listed(texts: Iterable[str], most: int = 10) -> str:
-    shown = list(texts)
-    more = f" and {len(shown) - most} more" if len(shown) > most else ""
-    return f"{', '.join(shown[:most])}{more}"

@@ -20,6 +20,7 @@ from sparkpipe.session.slices.depending import (
     slices_of_place,
 )
 from sparkpipe.slices.marks import PREFIX, marked, marks_in
+from sparkpipe.words import listed
 
 _REPLACE_WHERE = "replacewhere"
 
@@ -154,6 +155,5 @@ def _conditions(config: Any) -> Iterator[Any]:
 
 
 def _listed(names: list[str], most: int = 3) -> str:
-    shown = ", ".join(f"'{name}'" for name in names[:most])
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"Node{'s' if len(names) > 1 else ''} {shown}{more}"
+    shown = listed((f"'{name}'" for name in names), most)
+    return f"Node{'s' if len(names) > 1 else ''} {shown}"
