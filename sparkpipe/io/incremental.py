@@ -110,16 +110,27 @@ class IncrementalDataSet(PartitionedDataSet):
             self._new = [
                 name
                 for name in super()._partitions()
-                if checkpoint is None or self._compare(name, checkpoint)
+                if checkpoint is None or self._is_after(name, checkpoint)
             ]
         return self._new
+
+    def _is_after(self, name: str, checkpoint: Any) -> bool:
+        try:
+            return bool(self._compare(name, checkpoint))
+        except Exception as exc:  # it may be of any type, and the function is the user's
+            raise DataSetError(
+                f"partition '{name}' cannot be compared with the checkpoint {checkpoint!r:.80} "
+                f"({self._checkpoint_path}): {reason_of(exc)}"
+            ) from exc
 
     @property
     def _not_data(self) -> tuple[str, ...]:
         root = path_target(self._path)
         own = path_target(self._checkpoint_address)
         inside = own[len(root) + 1 :] if own.startswith(f"{root}/") else ""
-        return (*super()._not_data, inside.removesuffix(self._suffix))
+        # What does not end as partitions do is none anyway.
+        is_among_them = inside.endswith(self._suffix)
+        return (*super()._not_data, *([inside.removesuffix(self._suffix)] if is_among_them else ()))
 
     def _read_checkpoint(self) -> Any:
         if self._force_checkpoint is not None:

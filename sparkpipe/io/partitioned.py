@@ -27,9 +27,11 @@ from sparkpipe.io.partition_names import (
     Listing,
     check_apart,
     check_partition_name,
+    check_room,
+    name_of,
     to_remove,
 )
-from sparkpipe.io.saving import FOLDER, recover_beside
+from sparkpipe.io.saving import FOLDER, recover_beside, remove
 from sparkpipe.io.target import folds_case
 from sparkpipe.io.tokens import listing_state
 from sparkpipe.io.wrapper import WrapperDataSet
@@ -257,21 +259,24 @@ class PartitionedDataSet(WrapperDataSet):
                 f"a dictionary of partition to data is needed, not {type(data).__name__}."
             )
         self._check_names(data)
-        targets = {str(name): self._partition(str(name)) for name in data}
-        parts = {str(name): part for name, part in data.items()}
+        parts = {name_of(key): part for key, part in data.items()}
+        targets = {name: self._partition(name) for name in parts}
         before = self._listed() if self._overwrite else {}
+        if self._is_of_folders and not self._overwrite:
+            self._check_room(targets)
         for name in sorted(targets):
             part = parts[name]
             is_maker = self._save_lazily and callable(part) and not isinstance(part, type)
             targets[name].save(part() if is_maker else part)
             self._mark(name)
-        self._remove(before, targets)
+        if self._overwrite:
+            self._remove(before, targets)
         if not targets and not self._partitions():
             self._fs.makedirs(str(self._folder), exist_ok=True)
             self._fs.pipe_file(f"{self._folder}/{_EMPTY}", b"")
 
     def _check_names(self, keys: Iterable[Any]) -> None:
-        for name in map(str, keys):
+        for name in map(name_of, keys):
             check_partition_name(name, self._folder)
             if name in self._not_data:
                 raise DataSetError(
@@ -283,9 +288,24 @@ class PartitionedDataSet(WrapperDataSet):
                 )
         check_apart(keys, self._suffix, folds_case=self._folds_case)
 
+    def _check_room(self, names: Iterable[str]) -> None:
+        try:
+            before = self._listed()
+        except Exception as exc:  # a place where Spark may write, but this process may not
+            self._logger.debug("%s cannot be listed: %s", self._path, exc)
+            return
+        check_room(self._paths(before), self._paths(dict.fromkeys(names)), self._case)
+
     @property
     def _folds_case(self) -> bool:
         return self._protocol == "file" and folds_case(str(self._folder))
+
+    @property
+    def _case(self) -> Callable[[str], str]:
+        return str.casefold if self._folds_case else str
+
+    def _paths(self, of_names: Mapping[str, Any]) -> dict[str, Any]:
+        return {f"{name}{self._suffix}": value for name, value in of_names.items()}
 
     def _mark(self, name: str) -> None:
         """Leave a sign in what was saved as a folder, so that it is found again as one."""
@@ -300,13 +320,10 @@ class PartitionedDataSet(WrapperDataSet):
 
     def _remove(self, before: Mapping[str, Mapping[str, Any]], saved: Iterable[str]) -> None:
         root = str(self._folder)
-        whole, files = to_remove(
-            {f"{name}{self._suffix}": inside for name, inside in before.items()},
-            [f"{name}{self._suffix}" for name in saved],
-            str.casefold if self._folds_case else str,
-        )
+        saved_paths = self._paths(dict.fromkeys(saved))
+        whole, files = to_remove(self._paths(before), saved_paths, self._case)
         for path in whole:
-            self._fs.rm(f"{root}/{path}", recursive=True)
+            remove(self._fs, f"{root}/{path}")
         for path in files:
             self._fs.rm_file(f"{root}/{path}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -262,6 +263,57 @@ def test_functions_may_be_the_data(tmp_path: Path) -> None:
     lazy = PartitionedDataSet(str(tmp_path), "pickle.PickleDataSet")
     lazy.save({"f": int, "g": lambda: 2})
     assert {name: load() for name, load in lazy.load().items()} == {"f": int, "g": 2}
+
+
+@pytest.mark.parametrize("name", ["a*", "[ab]", "a?", "d*/a", "d[1]/a"])
+def test_a_name_that_looks_like_a_pattern_stands_for_itself_alone(name: str) -> None:
+    others = {"ab": "1", "ac": "1", "dd/a": "1"}
+    data_set = texts(f"memory://{uuid4().hex}", overwrite=True)
+    data_set.save({name: "old", **others})
+    assert loaded(data_set) == {name: "old", **others}
+    data_set.save({name: "new", **others})
+    assert loaded(data_set) == {name: "new", **others}
+    data_set.save(others)
+    assert loaded(data_set) == others
+
+
+def test_a_folder_whose_name_looks_like_a_pattern_is_overwritten_alone() -> None:
+    folder = f"memory://{uuid4().hex}"
+    texts(f"{folder}/xy").save({"a": "1"})
+    data_set = texts(f"{folder}/x*", overwrite=True)
+    data_set.save({"a": "2", "b": "2"})
+    data_set.save({"a": "3"})
+    assert loaded(data_set) == {"a": "3"}
+    assert loaded(texts(f"{folder}/xy")) == {"a": "1"}
+
+
+def test_texts_of_an_enum_are_names_as_texts_are(tmp_path: Path) -> None:
+    class Region(str, Enum):
+        NORTH = "north"
+
+    texts(str(tmp_path)).save({Region.NORTH: "1"})
+    assert loaded(texts(str(tmp_path))) == {"north": "1"}
+
+
+@pytest.mark.parametrize(
+    ("there", "new", "told"),
+    [
+        ("a", "a/b", "'a/b' would lie in partition 'a', which is there"),
+        ("a", "a/b/c", "'a/b/c' would lie in partition 'a', which is there"),
+        ("a/b", "a", "'a' would take the place of 'a/b', which is there"),
+    ],
+)
+def test_a_folder_never_hides_what_an_earlier_save_has_left(
+    tmp_path: Path, there: str, new: str, told: str
+) -> None:
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    data_set = PartitionedDataSet(str(tmp_path), "matplotlib.MatplotlibWriter")
+    data_set.save({there: {"1.png": figure}, "ab": {"1.png": figure}})
+    with pytest.raises(DataSetError, match=told):
+        data_set.save({"c": {"2.png": figure}, new: {"2.png": figure}})
+    assert sorted(data_set.load()) == sorted([there, "ab"])
+    data_set.save({there: {"2.png": figure}})
+    assert sorted(data_set.load()) == sorted([there, "ab"])
 
 
 def test_figures_saved_as_folders_are_kept_by_an_overwriting_save(tmp_path: Path) -> None:
