@@ -140,6 +140,10 @@ class PartitionedDataSet(WrapperDataSet):
         """Return what a save does: other partitions stay, unless ``overwrite``."""
         return "replace" if self._overwrite else "part"
 
+    def part_effect(self) -> SaveEffect:
+        """Return what the save of a partition does to what is in it."""
+        return super().save_effect() if self._example is not None else "replace"
+
     def load_effect(self) -> LoadEffect:
         """Return that each partition is read when its loader is called."""
         return "live"

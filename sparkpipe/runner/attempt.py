@@ -263,7 +263,8 @@ class Attempt:
                     # Without outputs, what it gives is of no use to anybody.
                     outputs = node.bind_outputs(chunk) if node.output_names else {}
                     at_once = chunks.take(outputs)
-                except StopIteration:
+                except StopIteration as end:
+                    chunks.check_returned(end.value)
                     break
                 except (Exception, SystemExit) as exc:
                     self._tell_node_error(exc, inputs)
