@@ -40,9 +40,9 @@ def parts_stay(data_set: Any) -> bool:
     inner = unwrapped(data_set)
     if foreign.attribute(inner, "_overwrite"):  # the second save would remove what the first saved
         return False
-    part_effect = getattr(inner, "part_effect", None)
-    # What others have written is called as it would be there: chunk after chunk.
-    return part_effect is None or part_effect() in ("append", "merge", "part")
+    if not hasattr(type(inner), "part_effect"):
+        return True  # what others have written is called as it would be there: chunk after chunk
+    return inner.part_effect() in ("append", "merge", "part")
 
 
 def saves_lazily(data_set: Any) -> bool:

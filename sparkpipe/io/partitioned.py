@@ -144,6 +144,13 @@ class PartitionedDataSet(WrapperDataSet):
         """Return what the save of a partition does to what is in it."""
         return super().save_effect() if self._example is not None else "replace"
 
+    def appends_parts(self) -> bool:
+        """Whether a save adds to what is in a partition, so that to repeat it adds it twice."""
+        inside = self._example
+        if isinstance(inside, PartitionedDataSet):
+            return inside.appends_parts()
+        return self.part_effect() == "append"
+
     def load_effect(self) -> LoadEffect:
         """Return that each partition is read when its loader is called."""
         return "live"

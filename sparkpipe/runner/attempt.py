@@ -368,7 +368,7 @@ class Attempt:
                 self._keep(name, data)
         except Exception as exc:
             if progress is not None:
-                progress.could_not_save(name, self._catalog[name])
+                progress.could_not_save(name, self._catalog[name], data)
             self._tell_dataset_error(exc, name, "save")
             raise
         if progress is not None:

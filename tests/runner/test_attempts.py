@@ -15,7 +15,7 @@ from sparkpipe.datasets.pandas import CSVDataSet
 from sparkpipe.datasets.text import TextDataSet
 from sparkpipe.errors import NodeTimeoutError, RunFailedError
 from sparkpipe.events import NodeEnded, RunObserver, observing
-from sparkpipe.io import AbstractDataSet, DataCatalog, LambdaDataSet, Version
+from sparkpipe.io import AbstractDataSet, DataCatalog, LambdaDataSet, PartitionedDataSet, Version
 from sparkpipe.pipeline import Pipeline, node, pipeline
 from sparkpipe.runner import AbstractRunner, SequentialRunner, ThreadRunner
 
@@ -210,6 +210,60 @@ def test_an_append_that_may_be_half_there_is_not_repeated(
     assert log.saved == ["r"]
     assert "ConnectionResetError: lost" in error.failures[0].message
     assert "a part of what was to be added to 'log' may be there already" in caplog.text
+
+
+def test_partitions_that_append_are_not_repeated_where_some_are_there(tmp_path: Path) -> None:
+    appending = {"type": "text.TextDataSet", "fs_args": {"open_args_save": {"mode": "a"}}}
+    log = PartitionedDataSet(str(tmp_path / "log"), appending)
+    outer = PartitionedDataSet(
+        str(tmp_path / "deep"),
+        {"type": "PartitionedDataSet", "dataset": appending},
+        filepath_arg="path",
+    )
+
+    def lost() -> str:
+        raise ConnectionResetError("lost")
+
+    error = _failed(
+        _tried(lambda x: {"a": "row", "b": lost}, "log"), DataCatalog({"log": log}, {"x": 1})
+    )
+    assert {name: load() for name, load in log.load().items()} == {"a": "row"}
+    assert "ConnectionResetError: lost" in error.failures[0].message
+    deep = _tried(lambda x: {"d": {"a": "row", "b": lost}}, "deep")
+    _failed(deep, DataCatalog({"deep": outer}, {"x": 1}))
+    assert (tmp_path / "deep" / "d" / "a").read_text() == "row"
+    errors = [ConnectionResetError("not yet")]
+
+    def once() -> str:
+        if errors:
+            raise errors.pop()
+        return "b"
+
+    again = _tried(lambda x: {"a": once, "b": "row"}, "log")
+    SequentialRunner().run(again, DataCatalog({"log": log}, {"x": 1}))
+    assert {name: load() for name, load in log.load().items()} == {"a": "rowb", "b": "row"}
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_what_can_be_read_once_is_not_saved_by_halves(
+    runner: AbstractRunner, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved: list[int] = []
+
+    def save(numbers: Any) -> None:
+        saved.append(next(numbers))
+        if len(saved) == 1:
+            raise ConnectionResetError("lost")
+
+    first = Flaky()
+    catalog = DataCatalog({"a": first, "b": LambdaDataSet(None, save)}, {"x": 1})
+    _failed(_tried(lambda x: (1, iter([1, 2, 3])), ["a", "b"]), catalog, runner)
+    assert (first.saved, saved) == ([1], [1])
+    assert "'b' can be read once only" in caplog.text
+    saved.clear()
+    alone = _tried(lambda x: iter([1, 2, 3]), "b")  # nothing is saved, so it is made anew
+    runner.run(alone, DataCatalog({"b": LambdaDataSet(None, save)}, {"x": 1}))
+    assert saved == [1, 1]
 
 
 def test_an_append_that_has_left_nothing_is_repeated(tmp_path: Path) -> None:
