@@ -16,6 +16,7 @@ from sparkpipe.io.partitioned import PartitionedDataSet
 from sparkpipe.io.reasons import hint_of, reason_of
 from sparkpipe.io.target import path_target
 from sparkpipe.io.tokens import NOTHING_NEW, listing_state
+from sparkpipe.spark.jobs.run import check_going_on
 
 if TYPE_CHECKING:
     from sparkpipe.io.for_run import InRun
@@ -147,6 +148,7 @@ class IncrementalDataSet(PartitionedDataSet):
         return data
 
     def _loaded_part(self, name: str, partition: Any) -> Any:
+        check_going_on()
         try:
             return partition.load()
         except Exception as exc:

@@ -37,6 +37,7 @@ from sparkpipe.io.tokens import listing_state
 from sparkpipe.io.wrapper import WrapperDataSet
 from sparkpipe.redaction import redacted_text
 from sparkpipe.spark.databricks import folder_problems
+from sparkpipe.spark.jobs.run import check_going_on
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -276,6 +277,7 @@ class PartitionedDataSet(WrapperDataSet):
         if self._is_of_folders and not self._overwrite:
             self._check_room(targets)
         for name in sorted(targets):
+            check_going_on()
             part = parts[name]
             is_maker = self._save_lazily and callable(part) and not isinstance(part, type)
             targets[name].save(part() if is_maker else part)

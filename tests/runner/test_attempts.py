@@ -15,7 +15,14 @@ from sparkpipe.datasets.pandas import CSVDataSet
 from sparkpipe.datasets.text import TextDataSet
 from sparkpipe.errors import NodeTimeoutError, RunFailedError
 from sparkpipe.events import NodeEnded, RunObserver, observing
-from sparkpipe.io import AbstractDataSet, DataCatalog, LambdaDataSet, PartitionedDataSet, Version
+from sparkpipe.io import (
+    AbstractDataSet,
+    DataCatalog,
+    IncrementalDataSet,
+    LambdaDataSet,
+    PartitionedDataSet,
+    Version,
+)
 from sparkpipe.pipeline import Pipeline, node, pipeline
 from sparkpipe.runner import AbstractRunner, SequentialRunner, ThreadRunner
 
@@ -318,6 +325,40 @@ def test_a_node_over_its_timeout_is_a_timeout_whatever_it_raises(error: Exceptio
     assert isinstance(failed.failures[0], NodeTimeoutError)
     assert failed.failures[0].__cause__ is error
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_partitions_end_with_the_time_of_the_node(runner: AbstractRunner, tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def make() -> str:
+        time.sleep(0.05)
+        made.append("new")
+        return "new"
+
+    parts = PartitionedDataSet(str(tmp_path), "text.TextDataSet", overwrite=True)
+    parts.save({"old": "old"})
+    several = _tried(lambda x: ({f"p{i}": make for i in range(99)}, 1), ["parts", "z"], timeout=0.3)
+    error = _failed(several, DataCatalog({"parts": parts}, {"x": 1}), runner)
+    assert isinstance(error.failures[0], NodeTimeoutError)
+    assert len(made) < 50
+    assert (tmp_path / "old").read_text() == "old"
+
+
+def test_a_load_of_partitions_ends_with_the_time_of_the_node(tmp_path: Path) -> None:
+    loaded: list[str] = []
+
+    class Slow(TextDataSet):
+        def _load(self) -> str:
+            time.sleep(0.05)
+            loaded.append("one")
+            return super()._load()
+
+    parts = IncrementalDataSet(str(tmp_path), Slow)
+    parts.save({f"p{i}": "x" for i in range(99)})
+    error = _failed(_tried(len, "y", timeout=0.3), DataCatalog({"x": parts}))
+    assert isinstance(error.failures[0], NodeTimeoutError)
+    assert len(loaded) < 50
 
 
 def test_no_attempt_is_made_beyond_the_time_of_the_node(caplog: pytest.LogCaptureFixture) -> None:
