@@ -12,6 +12,7 @@ import pytest
 from sparkpipe.datasets.json import JSONDataSet
 from sparkpipe.datasets.text import TextDataSet
 from sparkpipe.errors import PreflightError, RunFailedError
+from sparkpipe.events import NodeEnded, RunObserver, observing
 from sparkpipe.io import (
     CachedDataSet,
     DataCatalog,
@@ -193,6 +194,23 @@ def test_a_partition_whose_data_set_appends_gets_all_its_chunks(
     pipe = pipeline([node(twice, "x", "y", name="n", retries=retries)])
     SequentialRunner().run(pipe, _catalog(data_set))
     assert {name: load() for name, load in data_set.load().items()} == {"p0": "ac", "p1": "b"}
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_what_chunks_have_added_is_told_not_what_was_there(tmp_path: Path, retries: int) -> None:
+    class Told(RunObserver):
+        saved = 0
+
+        def on_node_ended(self, event: NodeEnded) -> None:
+            self.saved = next(one.bytes or 0 for one in event.data_sets if one.name == "y")
+
+    (tmp_path / "y.txt").write_text("old\n")
+    appending = TextDataSet(str(tmp_path / "y.txt"), fs_args={"open_args_save": {"mode": "a"}})
+    with observing(told := Told()):
+        SequentialRunner().run(
+            pipeline([node(three, "x", "y", retries=retries)]), _catalog(appending)
+        )
+    assert told.saved == len("0\n1\n2\n")
 
 
 def test_partitions_of_a_generator_may_be_functions(tmp_path: Path) -> None:
