@@ -31,6 +31,7 @@ from sparkpipe.io.partition_names import (
     name_of,
     to_remove,
 )
+from sparkpipe.io.reasons import hint_of
 from sparkpipe.io.saving import FOLDER, recover_beside, remove
 from sparkpipe.io.target import folds_case
 from sparkpipe.io.tokens import listing_state
@@ -278,15 +279,23 @@ class PartitionedDataSet(WrapperDataSet):
             self._check_room(targets)
         for name in sorted(targets):
             check_going_on()
-            part = parts[name]
-            is_maker = self._save_lazily and callable(part) and not isinstance(part, type)
-            targets[name].save(part() if is_maker else part)
+            self._save_part(name, targets[name], parts[name])
             self._mark(name)
         if self._overwrite:
             self._remove(before, targets)
         if not targets and not self._partitions():
             self._fs.makedirs(str(self._folder), exist_ok=True)
             self._fs.pipe_file(f"{self._folder}/{_EMPTY}", b"")
+
+    def _save_part(self, name: str, target: AbstractDataSet, part: Any) -> None:
+        is_maker = self._save_lazily and callable(part) and not isinstance(part, type)
+        try:
+            target.save(part() if is_maker else part)
+        except Exception as exc:
+            if isinstance(exc, DataSetError) and exc.where:  # its path tells which one it is
+                raise
+            told = f"partition '{name}': {reason_of(exc)}"
+            raise DataSetError(told, hint=hint_of(exc)) from exc
 
     def _check_names(self, keys: Iterable[Any]) -> None:
         for name in map(name_of, keys):

@@ -287,6 +287,12 @@ def test_a_folder_whose_name_looks_like_a_pattern_is_overwritten_alone() -> None
     assert loaded(texts(f"{folder}/xy")) == {"a": "1"}
 
 
+@pytest.mark.parametrize("part", [None, lambda: None, lambda: 1 / 0, lambda: 3])
+def test_the_partition_that_cannot_be_saved_is_named(tmp_path: Path, part: Any) -> None:
+    with pytest.raises(DataSetError, match="partition 'b': "):
+        texts(str(tmp_path)).save({"a": "1", "b": part})
+
+
 def test_texts_of_an_enum_are_names_as_texts_are(tmp_path: Path) -> None:
     class Region(str, Enum):
         NORTH = "north"
