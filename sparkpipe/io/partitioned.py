@@ -108,6 +108,10 @@ class PartitionedDataSet(WrapperDataSet):
         self._protocol, folder, of_address = storage_of(path)
         self._folder = PurePosixPath(folder)
         self._path = path.rstrip("/\\")
+        # In the address of a local file '%', '?' and '#' mean something else than in a name.
+        is_address = "://" in path and self._protocol == "file"
+        is_read_as_such = is_address and not is_single_process(self._class)
+        self._root = str(self._folder) if is_read_as_such else self._path
         self._filepath_arg = filepath_arg
         self._suffix = filename_suffix
         self._load_args = load_args or {}
@@ -240,7 +244,7 @@ class PartitionedDataSet(WrapperDataSet):
         return () if self._suffix else (DEFAULT_CHECKPOINT_FILENAME,)
 
     def _path_of(self, name: str) -> str:
-        return f"{self._path}/{name}{self._suffix}"
+        return f"{self._root}/{name}{self._suffix}"
 
     def _partition(self, name: str) -> AbstractDataSet:
         arguments = {**self._config, self._filepath_arg: self._path_of(name)}
@@ -308,6 +312,11 @@ class PartitionedDataSet(WrapperDataSet):
                 raise DataSetError(
                     f"{name!r} cannot be the name of a partition: Spark takes it for a pattern."
                 )
+            if not self._is_found_at_its_address(name):
+                raise DataSetError(
+                    f"{name!r} cannot be the name of a partition: in an address of "
+                    f"{self._protocol} it means something else."
+                )
         check_apart(keys, self._suffix, folds_case=self._folds_case)
 
     def _check_room(self, names: Iterable[str]) -> None:
@@ -321,6 +330,13 @@ class PartitionedDataSet(WrapperDataSet):
     @property
     def _folds_case(self) -> bool:
         return self._protocol == "file" and folds_case(str(self._folder))
+
+    def _is_found_at_its_address(self, name: str) -> bool:
+        """Whether the file system makes of an address the path that the name was put into."""
+        if self._protocol == "file" or self.is_single_process():
+            return True
+        found = PurePosixPath(storage_of(self._path_of(name))[1])
+        return found == self._folder / f"{name}{self._suffix}"
 
     @property
     def _case(self) -> Callable[[str], str]:

@@ -293,6 +293,21 @@ def test_the_partition_that_cannot_be_saved_is_named(tmp_path: Path, part: Any) 
         texts(str(tmp_path)).save({"a": "1", "b": part})
 
 
+@pytest.mark.parametrize("name", ["a%41", "a%2fb", "%2e%2e/x", "a?b", "a#b", "a b", "é"])
+def test_a_name_stands_for_itself_in_an_address_too(tmp_path: Path, name: str) -> None:
+    data_set = texts(f"file://{tmp_path}/parts", overwrite=True)
+    data_set.save({name: "1", "a": "2"})
+    assert loaded(data_set) == {name: "1", "a": "2"}
+    assert (tmp_path / "parts" / f"{name}.txt").read_text() == "1"
+    data_set.save({"a": "3"})
+    assert [path.name for path in tmp_path.rglob("*.txt")] == ["a.txt"]
+
+
+def test_a_name_that_means_something_else_in_an_address_is_refused() -> None:
+    with pytest.raises(DataSetError, match=r"'a\?b' cannot be .* in an address of ftp"):
+        texts("ftp://host/parts").save({"a?b": "1"})
+
+
 def test_texts_of_an_enum_are_names_as_texts_are(tmp_path: Path) -> None:
     class Region(str, Enum):
         NORTH = "north"
