@@ -314,8 +314,8 @@ class PartitionedDataSet(WrapperDataSet):
                 )
             if not self._is_found_at_its_address(name):
                 raise DataSetError(
-                    f"{name!r} cannot be the name of a partition: in an address of "
-                    f"{self._protocol} it means something else."
+                    f"{name!r} cannot be the name of a partition: in an address like "
+                    f"{self.location()} it means something else."
                 )
         check_apart(keys, self._suffix, folds_case=self._folds_case)
 
@@ -333,8 +333,8 @@ class PartitionedDataSet(WrapperDataSet):
 
     def _is_found_at_its_address(self, name: str) -> bool:
         """Whether the file system makes of an address the path that the name was put into."""
-        if self._protocol == "file" or self.is_single_process():
-            return True
+        if self._protocol != "file" and self.is_single_process():
+            return True  # Spark reads addresses in its own way
         found = PurePosixPath(storage_of(self._path_of(name))[1])
         return found == self._folder / f"{name}{self._suffix}"
 
