@@ -21,6 +21,8 @@ from sparkpipe.spark.jobs.run import check_going_on
 if TYPE_CHECKING:
     from sparkpipe.io.for_run import InRun
 
+_FILEPATH = "filepath"
+
 
 class IncrementalDataSet(PartitionedDataSet):
     """Loads those partitions of a folder that come after the last one that was dealt with.
@@ -72,7 +74,6 @@ class IncrementalDataSet(PartitionedDataSet):
         if not callable(compare):
             raise DataSetError(f"comparison_func must be a function, not {compare!r}.")
         self._compare: Callable[[str, Any], Any] = compare
-        self._checkpoint_address = str(config.get(filepath_arg, ""))
         self._checkpoint_path = split_protocol(self._checkpoint_address)[1]
         self._checkpoint = self._checkpoint_data_set(config)
         self._is_changed = False
@@ -87,14 +88,25 @@ class IncrementalDataSet(PartitionedDataSet):
             raise DataSetError(
                 "a checkpoint cannot be versioned.", hint="Remove 'versioned' from 'checkpoint'."
             )
-        config = {
-            "type": self.DEFAULT_CHECKPOINT_TYPE,
-            self._filepath_arg: f"{self._path}/{self.DEFAULT_CHECKPOINT_FILENAME}",
-            **given,
-        }
+        config = {"type": self.DEFAULT_CHECKPOINT_TYPE, **given}
+        argument = self._argument_of(config)
+        config.setdefault(argument, f"{self._path}/{self.DEFAULT_CHECKPOINT_FILENAME}")
+        self._checkpoint_address = str(config[argument])
         if credentials:
             config.setdefault("credentials", credentials)
         return config
+
+    def _argument_of(self, config: Mapping[str, Any]) -> str:
+        """Return which argument of the checkpoint takes its path: what partitions call theirs?"""
+        from sparkpipe.io.factory import find_class, options_of
+
+        if self._filepath_arg in config or self._filepath_arg == _FILEPATH:
+            return self._filepath_arg
+        try:
+            known = options_of(find_class(config["type"])).known
+        except DataSetError:  # told when it is made
+            return self._filepath_arg
+        return _FILEPATH if _FILEPATH in known else self._filepath_arg
 
     def _checkpoint_data_set(self, config: dict[str, Any]) -> Any:
         from sparkpipe.io.factory import build_data_set

@@ -167,6 +167,24 @@ def test_impossible_checkpoint_is_told_before_loading(checkpoint: Any, told: str
     assert told in str(error.value)
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_partitions_may_call_their_path_otherwise_than_the_checkpoint(
+    tmp_path: Path, elsewhere: bool
+) -> None:
+    def data_set() -> IncrementalDataSet:
+        inside = {"type": "PartitionedDataSet", "dataset": "text.TextDataSet"}
+        checkpoint = {"filepath": str(tmp_path / "seen")} if elsewhere else None
+        path = str(tmp_path / "parts")
+        return IncrementalDataSet(path, inside, checkpoint, filepath_arg="path")
+
+    data_set().save({"x": {"a": "1"}, "y": {"b": "2"}})
+    first = data_set()
+    assert {name: [*parts] for name, parts in first.load().items()} == {"x": ["a"], "y": ["b"]}
+    first.confirm()
+    assert data_set().load() == {}
+    assert (tmp_path / "seen").exists() == elsewhere
+
+
 @pytest.mark.parametrize("kind", [IncrementalDataSet, PartitionedDataSet])
 def test_partitions_cannot_be_versioned(kind: Any) -> None:
     with pytest.raises(DataSetError, match="a partition cannot be versioned"):
