@@ -85,7 +85,8 @@ class DataSetReport(_Values):
         direction: ``load`` or ``save``.
         seconds: How long it took.
         rows: How many rows were read or written; None where that is not known at no cost.
-        bytes: How many bytes lie in the files that were read or written; None likewise.
+        bytes: How many bytes lie in the files that were read or written, or were added to one; None
+            likewise.
         version: Which version was read or written; None where it has none.
         is_lazy: Whether it is a Spark frame left in memory, computed by whoever reads it.
         state: A token of what was there before it was loaded, or is there since it was saved, as of

@@ -35,6 +35,30 @@ def way_of_chunks(data_set: Any) -> Way:
     return "unknown" if isinstance(inner, LambdaDataSet) or _is_of_user(inner) else "last"
 
 
+def parts_stay(data_set: Any) -> bool:
+    """Whether partitions that are saved twice keep both, as where their data set appends."""
+    inner = unwrapped(data_set)
+    if foreign.attribute(inner, "_overwrite"):  # the second save would remove what the first saved
+        return False
+    if not hasattr(type(inner), "part_effect"):
+        return True  # what others have written is called as it would be there: chunk after chunk
+    return inner.part_effect() in ("append", "merge", "part")
+
+
+def saves_lazily(data_set: Any) -> bool:
+    """Whether functions among partitions are called when they are saved, and are not the data."""
+    return foreign.attribute(unwrapped(data_set), "_save_lazily") is not False
+
+
+def only_last_part(part: Any) -> str:
+    """Say why a second chunk of a partition is refused, and what to do."""
+    return (
+        f"its function is a generator, which has given partition {part!r} before, and of several "
+        "chunks only the last one would stay. Give each partition once, or let their data set "
+        "append."
+    )
+
+
 def _is_of_user(data_set: Any) -> bool:
     """Whether a class of the user's says how to save, and not what that does."""
     for kind in type(data_set).__mro__:

@@ -21,7 +21,7 @@ class Facts:
 
     Attributes:
         rows: How many rows were read or written.
-        bytes: How many bytes lie in the files that were read or written.
+        bytes: How many bytes lie in the files that were read or written, or were added to one.
         version: The version that was read or written.
         checks: What the checks of the data set have found.
         lag: How many records or files of its source a stream has still to take.

@@ -207,9 +207,11 @@ class FileDataSet(AbstractVersionedDataSet):
 
     def _append(self, path: str, data: Any, options: dict[str, Any]) -> None:
         if self._is_local:
-            with appending(path) as target, open(target, **options) as file:
-                self._write(file, data)
-            _note_bytes(path)
+            with appending(path) as target:
+                before = _size_of(target) if facts.is_asked() else 0
+                with open(target, **options) as file:
+                    self._write(file, data)
+                _note_bytes(target, before)
             return
         self._fs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
         with self._fs.open(path, **options) as file:
@@ -320,7 +322,12 @@ class FileDataSet(AbstractVersionedDataSet):
         }
 
 
-def _note_bytes(path: str) -> None:
+def _note_bytes(path: str, before: int = 0) -> None:
     if facts.is_asked():
         with suppress(OSError):
-            facts.note(bytes=Path(path).stat().st_size)
+            facts.note(bytes=Path(path).stat().st_size - before)
+
+
+def _size_of(path: str) -> int:
+    file = Path(path)
+    return file.stat().st_size if file.is_file() else 0

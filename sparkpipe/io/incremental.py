@@ -16,9 +16,12 @@ from sparkpipe.io.partitioned import PartitionedDataSet
 from sparkpipe.io.reasons import hint_of, reason_of
 from sparkpipe.io.target import path_target
 from sparkpipe.io.tokens import NOTHING_NEW, listing_state
+from sparkpipe.spark.jobs.run import check_going_on
 
 if TYPE_CHECKING:
     from sparkpipe.io.for_run import InRun
+
+_FILEPATH = "filepath"
 
 
 class IncrementalDataSet(PartitionedDataSet):
@@ -71,7 +74,6 @@ class IncrementalDataSet(PartitionedDataSet):
         if not callable(compare):
             raise DataSetError(f"comparison_func must be a function, not {compare!r}.")
         self._compare: Callable[[str, Any], Any] = compare
-        self._checkpoint_address = str(config.get(filepath_arg, ""))
         self._checkpoint_path = split_protocol(self._checkpoint_address)[1]
         self._checkpoint = self._checkpoint_data_set(config)
         self._is_changed = False
@@ -86,14 +88,25 @@ class IncrementalDataSet(PartitionedDataSet):
             raise DataSetError(
                 "a checkpoint cannot be versioned.", hint="Remove 'versioned' from 'checkpoint'."
             )
-        config = {
-            "type": self.DEFAULT_CHECKPOINT_TYPE,
-            self._filepath_arg: f"{self._path}/{self.DEFAULT_CHECKPOINT_FILENAME}",
-            **given,
-        }
+        config = {"type": self.DEFAULT_CHECKPOINT_TYPE, **given}
+        argument = self._argument_of(config)
+        config.setdefault(argument, f"{self._path}/{self.DEFAULT_CHECKPOINT_FILENAME}")
+        self._checkpoint_address = str(config[argument])
         if credentials:
             config.setdefault("credentials", credentials)
         return config
+
+    def _argument_of(self, config: Mapping[str, Any]) -> str:
+        """Return which argument of the checkpoint takes its path: what partitions call theirs?"""
+        from sparkpipe.io.factory import find_class, options_of
+
+        if self._filepath_arg in config or self._filepath_arg == _FILEPATH:
+            return self._filepath_arg
+        try:
+            known = options_of(find_class(config["type"])).known
+        except DataSetError:  # told when it is made
+            return self._filepath_arg
+        return _FILEPATH if _FILEPATH in known else self._filepath_arg
 
     def _checkpoint_data_set(self, config: dict[str, Any]) -> Any:
         from sparkpipe.io.factory import build_data_set
@@ -110,16 +123,27 @@ class IncrementalDataSet(PartitionedDataSet):
             self._new = [
                 name
                 for name in super()._partitions()
-                if checkpoint is None or self._compare(name, checkpoint)
+                if checkpoint is None or self._is_after(name, checkpoint)
             ]
         return self._new
+
+    def _is_after(self, name: str, checkpoint: Any) -> bool:
+        try:
+            return bool(self._compare(name, checkpoint))
+        except Exception as exc:  # it may be of any type, and the function is the user's
+            raise DataSetError(
+                f"partition '{name}' cannot be compared with the checkpoint {checkpoint!r:.80} "
+                f"({self._checkpoint_path}): {reason_of(exc)}"
+            ) from exc
 
     @property
     def _not_data(self) -> tuple[str, ...]:
         root = path_target(self._path)
         own = path_target(self._checkpoint_address)
         inside = own[len(root) + 1 :] if own.startswith(f"{root}/") else ""
-        return (*super()._not_data, inside.removesuffix(self._suffix))
+        # What does not end as partitions do is none anyway.
+        is_among_them = inside.endswith(self._suffix)
+        return (*super()._not_data, *([inside.removesuffix(self._suffix)] if is_among_them else ()))
 
     def _read_checkpoint(self) -> Any:
         if self._force_checkpoint is not None:
@@ -136,6 +160,7 @@ class IncrementalDataSet(PartitionedDataSet):
         return data
 
     def _loaded_part(self, name: str, partition: Any) -> Any:
+        check_going_on()
         try:
             return partition.load()
         except Exception as exc:

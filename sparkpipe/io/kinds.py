@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from io import IOBase
+from itertools import islice
 from types import GeneratorType, MemberDescriptorType
 from typing import Any
 
@@ -72,6 +73,34 @@ def is_read_once(data: Any) -> bool:
     if not isinstance(data, Iterator) or isinstance(data, IOBase) or hasattr(data, "execute"):
         return False
     return iter(data) is data
+
+
+def position_of(data: Any) -> int | None:
+    """Return where a file is read next; None if it is none, or does not tell."""
+    if not isinstance(data, IOBase):
+        return None
+    try:
+        return data.tell()
+    except (OSError, ValueError):  # a pipe, or closed
+        return None
+
+
+def spent_part(data: Any, start: int | None) -> Any:
+    """Return what of ``data`` a reader before may have read for good; None if there is no such.
+
+    Args:
+        data: A file that has not been wound back, or a container of iterators.
+        start: Where a file was read next at first.
+    """
+    if isinstance(data, IOBase):
+        if data.closed or not data.readable():
+            return None
+        position = position_of(data)
+        return None if position is not None and position == start else data
+    if not isinstance(data, (dict, list, tuple)):
+        return None
+    parts = data.values() if isinstance(data, dict) else data
+    return next((part for part in islice(parts, _MOST) if is_read_once(part)), None)
 
 
 def is_live(thing: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import AbstractDataSet
-from sparkpipe.io.kinds import holds_live, is_read_once
+from sparkpipe.io.kinds import holds_live, is_read_once, position_of, spent_part
 from sparkpipe.spark.storage_levels import STORAGE_LEVELS
 
 
@@ -23,7 +23,7 @@ class _Empty:
 _EMPTY = _Empty()
 _logger = logging.getLogger(__name__)
 _COPY_MODES = ("assign", "copy", "deepcopy")
-_SPENT = "spent"
+_READ_AGAIN = "Return a list from the node that makes it, so that it can be read again."
 # deepcopy gives these back as they are; asking their type is ten times faster.
 _ATOMIC = frozenset({int, float, bool, str, bytes, complex, type(None)})
 
@@ -72,6 +72,9 @@ class MemoryDataSet(AbstractDataSet):
         self.persist = persist
         self._data: Any = _EMPTY
         self._mode = copy_mode or "deepcopy"
+        self._is_read = self._has_told = False
+        # Where a file was read to when it was saved.
+        self._start: int | None = None
         if data is not _EMPTY:
             self._save(data)  # unlike what a node returns, a parameter may be None
 
@@ -89,26 +92,38 @@ class MemoryDataSet(AbstractDataSet):
     def _load(self) -> Any:
         if self._data is _EMPTY:
             raise DataSetError("nothing has been saved to it yet.")
-        if self._copy_mode is not None:
-            return _copied(self._data, self._copy_mode)
-        if self._mode in ("assign", _SPENT) and is_read_once(self._data):
-            return self._taken()
-        return _kept(self._data, self._mode)[0]
+        data, is_read, self._is_read = self._data, self._is_read, True
+        # What is not copied to its depth is read by all, and a second reader gets what is left.
+        if self._mode != "deepcopy":
+            if is_read_once(data):
+                if is_read:
+                    raise DataSetError(
+                        f"it holds a {type(data).__name__}, which has been read already.",
+                        hint=_READ_AGAIN,
+                    )
+                return data
+            if is_read:
+                self._tell_what_is_spent()
+        return _kept(data, self._mode)[0] if self._copy_mode is None else _copied(data, self._mode)
 
-    def _taken(self) -> Any:
-        """Return what can be read once: a second reader would silently get nothing."""
-        if self._mode == _SPENT:
-            raise DataSetError(
-                f"it holds a {type(self._data).__name__}, which has been read already.",
-                hint="Return a list from the node that makes it, so that it can be read again.",
+    def _tell_what_is_spent(self) -> None:
+        spent = spent_part(self._data, self._start)
+        if spent is not None and not self._has_told:
+            self._has_told = True
+            _logger.warning(
+                "More than one node reads the same %s from memory: what one of them has read, no "
+                "other one gets. %s",
+                type(spent).__name__,
+                _READ_AGAIN,
             )
-        self._mode = _SPENT
-        return self._data
 
     def _save(self, data: Any) -> None:
+        self._is_read = self._has_told = False
         if type(data) in _ATOMIC:
             self._data = data
-        elif self._copy_mode is not None:
+            return
+        self._start = position_of(data)
+        if self._copy_mode is not None:
             self._data = _copied(data, self._copy_mode)
         else:
             self._data, self._mode = _kept(data, _default_copy_mode(data))

@@ -68,6 +68,16 @@ def windows_problem(name: str) -> str:
     return ""
 
 
+def name_of(key: Any) -> str:
+    """Return what a partition is called by its key.
+
+    >>> name_of("north"), name_of(2013)
+    ('north', '2013')
+    """
+    # Of an enum that is text, str() gives what the member is called in the code.
+    return str.__str__(key) if isinstance(key, str) else str(key)
+
+
 def check_apart(keys: Iterable[Any], suffix: str, *, folds_case: bool) -> None:
     """Refuse partitions of which one would take the place of another.
 
@@ -81,7 +91,7 @@ def check_apart(keys: Iterable[Any], suffix: str, *, folds_case: bool) -> None:
     """
     seen: dict[str, Any] = {}
     for key in keys:
-        path = f"{key}{suffix}"
+        path = f"{name_of(key)}{suffix}"
         path = path.casefold() if folds_case else path
         if path in seen:
             raise DataSetError(
@@ -96,6 +106,43 @@ def check_apart(keys: Iterable[Any], suffix: str, *, folds_case: bool) -> None:
                     f"partition {key!r} would lie in partition {seen[str(parent)]!r}.",
                     hint="Give them names of which none is a folder of the other.",
                 )
+
+
+def check_room(
+    old: Mapping[str, Iterable[str]], new: Iterable[str], key: Callable[[str], str]
+) -> None:
+    """Refuse partitions that one which is there would hide, or that would hide others.
+
+    Args:
+        old: Paths of partitions that are there, each with the paths of its files.
+        new: Paths of those that are to be saved as folders.
+        key: What two paths have in common that are the same file.
+
+    Raises:
+        DataSetError: A new one would lie in an old one, or an old one in a new one.
+    """
+    there = {key(path): path for path, files in old.items() if _is_folder_of(path, files)}
+    inside = {key(str(around)): path for path in old for around in PurePosixPath(path).parents}
+    for path in new:
+        within = [there[key(str(p))] for p in PurePosixPath(path).parents if key(str(p)) in there]
+        if within:
+            raise DataSetError(
+                f"partition {path!r} would lie in partition {within[0]!r}, which is there already.",
+                hint="Give it another name, or remove that one.",
+            )
+        if key(path) in inside:
+            raise DataSetError(
+                f"partition {path!r} would take the place of {inside[key(path)]!r}, which is there "
+                "already.",
+                hint="Give it another name, or remove that one.",
+            )
+
+
+def _is_folder_of(path: str, files: Iterable[str]) -> bool:
+    """Whether files lie in a folder itself, and not only in those of partitions within it."""
+    return any(
+        file.rpartition("/")[0] == path or file.startswith(f"{path}/_delta_log/") for file in files
+    )
 
 
 def is_hidden(name: str) -> bool:

@@ -27,14 +27,18 @@ from sparkpipe.io.partition_names import (
     Listing,
     check_apart,
     check_partition_name,
+    check_room,
+    name_of,
     to_remove,
 )
-from sparkpipe.io.saving import FOLDER, recover_beside
+from sparkpipe.io.reasons import hint_of
+from sparkpipe.io.saving import FOLDER, recover_beside, remove
 from sparkpipe.io.target import folds_case
 from sparkpipe.io.tokens import listing_state
 from sparkpipe.io.wrapper import WrapperDataSet
 from sparkpipe.redaction import redacted_text
 from sparkpipe.spark.databricks import folder_problems
+from sparkpipe.spark.jobs.run import check_going_on
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -104,6 +108,10 @@ class PartitionedDataSet(WrapperDataSet):
         self._protocol, folder, of_address = storage_of(path)
         self._folder = PurePosixPath(folder)
         self._path = path.rstrip("/\\")
+        # In the address of a local file '%', '?' and '#' mean something else than in a name.
+        is_address = "://" in path and self._protocol == "file"
+        is_read_as_such = is_address and not is_single_process(self._class)
+        self._root = str(self._folder) if is_read_as_such else self._path
         self._filepath_arg = filepath_arg
         self._suffix = filename_suffix
         self._load_args = load_args or {}
@@ -137,6 +145,17 @@ class PartitionedDataSet(WrapperDataSet):
     def save_effect(self) -> SaveEffect:
         """Return what a save does: other partitions stay, unless ``overwrite``."""
         return "replace" if self._overwrite else "part"
+
+    def part_effect(self) -> SaveEffect:
+        """Return what the save of a partition does to what is in it."""
+        return super().save_effect() if self._example is not None else "replace"
+
+    def appends_parts(self) -> bool:
+        """Whether a save adds to what is in a partition, so that to repeat it adds it twice."""
+        inside = self._example
+        if isinstance(inside, PartitionedDataSet):
+            return inside.appends_parts()
+        return self.part_effect() == "append"
 
     def load_effect(self) -> LoadEffect:
         """Return that each partition is read when its loader is called."""
@@ -225,7 +244,7 @@ class PartitionedDataSet(WrapperDataSet):
         return () if self._suffix else (DEFAULT_CHECKPOINT_FILENAME,)
 
     def _path_of(self, name: str) -> str:
-        return f"{self._path}/{name}{self._suffix}"
+        return f"{self._root}/{name}{self._suffix}"
 
     def _partition(self, name: str) -> AbstractDataSet:
         arguments = {**self._config, self._filepath_arg: self._path_of(name)}
@@ -257,21 +276,33 @@ class PartitionedDataSet(WrapperDataSet):
                 f"a dictionary of partition to data is needed, not {type(data).__name__}."
             )
         self._check_names(data)
-        targets = {str(name): self._partition(str(name)) for name in data}
-        parts = {str(name): part for name, part in data.items()}
+        parts = {name_of(key): part for key, part in data.items()}
+        targets = {name: self._partition(name) for name in parts}
         before = self._listed() if self._overwrite else {}
+        if self._is_of_folders and not self._overwrite:
+            self._check_room(targets)
         for name in sorted(targets):
-            part = parts[name]
-            is_maker = self._save_lazily and callable(part) and not isinstance(part, type)
-            targets[name].save(part() if is_maker else part)
+            check_going_on()
+            self._save_part(name, targets[name], parts[name])
             self._mark(name)
-        self._remove(before, targets)
+        if self._overwrite:
+            self._remove(before, targets)
         if not targets and not self._partitions():
             self._fs.makedirs(str(self._folder), exist_ok=True)
             self._fs.pipe_file(f"{self._folder}/{_EMPTY}", b"")
 
+    def _save_part(self, name: str, target: AbstractDataSet, part: Any) -> None:
+        is_maker = self._save_lazily and callable(part) and not isinstance(part, type)
+        try:
+            target.save(part() if is_maker else part)
+        except Exception as exc:
+            if isinstance(exc, DataSetError) and exc.where:  # its path tells which one it is
+                raise
+            told = f"partition '{name}': {reason_of(exc)}"
+            raise DataSetError(told, hint=hint_of(exc)) from exc
+
     def _check_names(self, keys: Iterable[Any]) -> None:
-        for name in map(str, keys):
+        for name in map(name_of, keys):
             check_partition_name(name, self._folder)
             if name in self._not_data:
                 raise DataSetError(
@@ -281,11 +312,38 @@ class PartitionedDataSet(WrapperDataSet):
                 raise DataSetError(
                     f"{name!r} cannot be the name of a partition: Spark takes it for a pattern."
                 )
+            if not self._is_found_at_its_address(name):
+                raise DataSetError(
+                    f"{name!r} cannot be the name of a partition: in an address like "
+                    f"{self.location()} it means something else."
+                )
         check_apart(keys, self._suffix, folds_case=self._folds_case)
+
+    def _check_room(self, names: Iterable[str]) -> None:
+        try:
+            before = self._listed()
+        except Exception as exc:  # a place where Spark may write, but this process may not
+            self._logger.debug("%s cannot be listed: %s", self._path, exc)
+            return
+        check_room(self._paths(before), self._paths(dict.fromkeys(names)), self._case)
 
     @property
     def _folds_case(self) -> bool:
         return self._protocol == "file" and folds_case(str(self._folder))
+
+    def _is_found_at_its_address(self, name: str) -> bool:
+        """Whether the file system makes of an address the path that the name was put into."""
+        if self._protocol != "file" and self.is_single_process():
+            return True  # Spark reads addresses in its own way
+        found = PurePosixPath(storage_of(self._path_of(name))[1])
+        return found == self._folder / f"{name}{self._suffix}"
+
+    @property
+    def _case(self) -> Callable[[str], str]:
+        return str.casefold if self._folds_case else str
+
+    def _paths(self, of_names: Mapping[str, Any]) -> dict[str, Any]:
+        return {f"{name}{self._suffix}": value for name, value in of_names.items()}
 
     def _mark(self, name: str) -> None:
         """Leave a sign in what was saved as a folder, so that it is found again as one."""
@@ -300,13 +358,10 @@ class PartitionedDataSet(WrapperDataSet):
 
     def _remove(self, before: Mapping[str, Mapping[str, Any]], saved: Iterable[str]) -> None:
         root = str(self._folder)
-        whole, files = to_remove(
-            {f"{name}{self._suffix}": inside for name, inside in before.items()},
-            [f"{name}{self._suffix}" for name in saved],
-            str.casefold if self._folds_case else str,
-        )
+        saved_paths = self._paths(dict.fromkeys(saved))
+        whole, files = to_remove(self._paths(before), saved_paths, self._case)
         for path in whole:
-            self._fs.rm(f"{root}/{path}", recursive=True)
+            remove(self._fs, f"{root}/{path}")
         for path in files:
             self._fs.rm_file(f"{root}/{path}")
 

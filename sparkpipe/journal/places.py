@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote
 
 from sparkpipe.errors import ConfigError
 from sparkpipe.io.files import split_protocol
+from sparkpipe.io.saving import remove
 from sparkpipe.io.saving.locks import FileLock, hold_if_free, hold_new, try_hold
 from sparkpipe.journal.segments import Segments, first_free
 from sparkpipe.redaction import redacted_text
@@ -266,14 +267,14 @@ class _Address:
 
     def remove(self, name: str) -> None:
         with suppress(FileNotFoundError):
-            self._fs.rm(self._file(name))
+            self._fs.rm_file(self._file(name))
         self._remove_segments(name)
 
     def _remove_segments(self, name: str) -> None:
         with suppress(FileNotFoundError):
             paths = [*map(str, self._fs.ls(self._folder(name), detail=False))]
             if all(_is_segment(path.rpartition("/")[2]) for path in paths):
-                self._fs.rm(self._folder(name), recursive=True)
+                remove(self._fs, self._folder(name))
 
     def noted(self) -> bytes:
         try:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import AsyncGeneratorType, CoroutineType
 from typing import Any
 
 from sparkpipe.errors import PipelineError
 from sparkpipe.pipeline.names import Names, show_names
+
+_AWAITED = (CoroutineType, AsyncGeneratorType)
 
 
 def bind_returned(node: str, outputs: Names, result: Any) -> dict[str, Any]:
@@ -20,6 +23,8 @@ def bind_returned(node: str, outputs: Names, result: Any) -> dict[str, Any]:
     Raises:
         PipelineError: Their number or keys are not those declared.
     """
+    if type(result) in _AWAITED:
+        raise _never_awaited(node, result)
     if outputs is None:
         return {}
     if isinstance(outputs, str):
@@ -38,6 +43,16 @@ def bind_returned(node: str, outputs: Names, result: Any) -> dict[str, Any]:
             f"function returned {len(result)}."
         )
     return dict(zip(outputs, result, strict=True))
+
+
+def _never_awaited(node: str, result: Any) -> PipelineError:
+    kind = "a coroutine" if isinstance(result, CoroutineType) else "an async generator"
+    if isinstance(result, CoroutineType):
+        result.close()  # else Python warns of it, at some other time
+    return PipelineError(
+        f"Node '{node}': its function returned {kind}, which nobody awaits. Call asyncio.run in "
+        "it, and return what that gives."
+    )
 
 
 def _bind_mapping(node: str, outputs: dict[str, str], result: Any) -> dict[str, Any]:

@@ -263,7 +263,8 @@ class Attempt:
                     # Without outputs, what it gives is of no use to anybody.
                     outputs = node.bind_outputs(chunk) if node.output_names else {}
                     at_once = chunks.take(outputs)
-                except StopIteration:
+                except StopIteration as end:
+                    chunks.check_returned(end.value)
                     break
                 except (Exception, SystemExit) as exc:
                     self._tell_node_error(exc, inputs)
@@ -367,7 +368,7 @@ class Attempt:
                 self._keep(name, data)
         except Exception as exc:
             if progress is not None:
-                progress.could_not_save(name, self._catalog[name])
+                progress.could_not_save(name, self._catalog[name], data)
             self._tell_dataset_error(exc, name, "save")
             raise
         if progress is not None:

@@ -19,9 +19,17 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from sparkpipe.checks.checked import checked_in
-from sparkpipe.errors import CheckFailedError, DataSetError
+from sparkpipe.errors import CheckFailedError, DataSetError, PipelineError
 from sparkpipe.io import DataCatalog, MemoryDataSet
-from sparkpipe.io.chunking import Way, may_give_many, only_last, way_of_chunks
+from sparkpipe.io.chunking import (
+    Way,
+    may_give_many,
+    only_last,
+    only_last_part,
+    parts_stay,
+    saves_lazily,
+    way_of_chunks,
+)
 from sparkpipe.io.for_run import forget
 from sparkpipe.io.kinds import holds_live
 from sparkpipe.io.messages import kind_of
@@ -76,7 +84,8 @@ class Chunks:
         self._number = 0
         self._holder = _Holder()
         self._held: list[dict[str, Any]] = []
-        self._collected: dict[str, dict[Any, Any]] = {}
+        # Mappings one after the other, for a partition may be added to.
+        self._collected: dict[str, list[dict[Any, Any]]] = {}
         self._checked = {
             name: checked
             for name in node.output_names
@@ -116,8 +125,50 @@ class Chunks:
     def rest(self) -> Iterator[dict[str, Any]]:
         """Give what is to be saved when all chunks are there, in the order of their arrival."""
         yield from self._held
-        if self._collected:
-            yield {**self._collected}
+        if self._number == 0:
+            yield from self._nothing()
+        for number in range(max(map(len, self._collected.values()), default=0)):
+            yield {
+                name: self._filled(name, mappings[number])
+                for name, mappings in self._collected.items()
+                if number < len(mappings)
+            }
+
+    def _filled(self, name: str, mapping: dict[Any, Any]) -> dict[Any, Any]:
+        """Return a mapping with the data itself where functions in it would be taken for that."""
+        if saves_lazily(self._catalog[name]):
+            return mapping
+        return {part: get() for part, get in mapping.items()}
+
+    def _nothing(self) -> Iterator[dict[str, Any]]:
+        """Give what is to be saved where there was no chunk: a mapping without partitions."""
+        for name in self._node.output_names:
+            way = way_of_chunks(self._catalog[name])
+            if way == "collect":
+                yield {name: {}}
+            elif way == "last":
+                _logger.warning(
+                    "Node '%s' gave nothing for '%s', which stays as it was: its generator ended "
+                    "without a chunk.",
+                    self._node.name,
+                    name,
+                )
+
+    def check_returned(self, value: Any) -> None:
+        """Refuse what a generator returns instead of giving it; tell it if it gave chunks, too.
+
+        Raises:
+            PipelineError: It is all that there is, and would be lost.
+        """
+        if value is None or not self._node.output_names:
+            return
+        told = (
+            f"Node '{self._node.name}': its function is a generator, of which only what it yields "
+            f"is saved; it returned a {type(value).__name__}."
+        )
+        if self._number == 0:
+            raise PipelineError(told)
+        _logger.warning("%s", told)
 
     def end(self) -> None:
         """Settle what is of all chunks, as they are saved."""
@@ -136,9 +187,18 @@ class Chunks:
         return "add" if way == "last" and is_one else way
 
     def _collect(self, name: str, parts: dict[Any, Any]) -> None:
-        collected = self._collected.setdefault(name, {})
+        mappings = self._collected.setdefault(name, [{}])
         for part, data in parts.items():
-            collected[part] = data if callable(data) else self._holder.hold(data).get
+            is_maker = callable(data) and saves_lazily(self._catalog[name])
+            held = data if is_maker else self._holder.hold(data).get
+            place = next((m for m in mappings if part not in m), None)
+            if place is None:
+                data_set = self._catalog[name]
+                if not parts_stay(data_set):
+                    raise DataSetError(f"could not save '{name}': {only_last_part(part)}")
+                place = {}
+                mappings.append(place)
+            place[part] = held
 
     def _warn_of_unknown(self, name: str, way: Way) -> None:
         if way == "unknown" and self._number == 2:

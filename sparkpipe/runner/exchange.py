@@ -292,19 +292,23 @@ class _Storage:
 
     @contextmanager
     def write(self, name: str) -> Iterator[IO[bytes]]:
+        from sparkpipe.io.saving import move
+
         # Not every storage hides a file until it is whole.
         beside = f"{self._folder}/{name}.{os.urandom(4).hex()}.tmp"
         with self._fs.open(beside, "wb") as file:
             yield file
-        self._fs.mv(beside, f"{self._folder}/{name}")
+        move(self._fs, beside, f"{self._folder}/{name}")
 
     def remove(self, name: str) -> None:
         if self.exists(name):
-            self._fs.rm(f"{self._folder}/{name}")
+            self._fs.rm_file(f"{self._folder}/{name}")
 
     def remove_all(self) -> None:
+        from sparkpipe.io.saving import remove
+
         if self._fs.exists(self._folder):
-            self._fs.rm(self._folder, recursive=True)
+            remove(self._fs, self._folder)
 
 
 class SharedMemoryDataSet(AbstractDataSet):

@@ -202,6 +202,11 @@ def _why_no_retry(progress: Progress | None, seconds_left: float | None) -> str:
             f"a part of what was to be added to '{progress.torn}' may be there already, and would "
             "be there twice. Look at it before you run the node again."
         )
+    if progress is not None and progress.spent and progress.has_saved:
+        return (
+            f"what is to be saved to '{progress.spent}' can be read once only, and a part of it "
+            "has been. Return a list."
+        )
     if seconds_left is not None and seconds_left <= 0:
         return "its timeout leaves no time for it."
     return ""

@@ -117,6 +117,29 @@ def test_checkpoint_that_cannot_be_read_is_no_reason_to_begin_anew(tmp_path: Pat
         texts(str(tmp_path)).load()
 
 
+@pytest.mark.parametrize("content", ["5", '["a"]'])
+def test_a_checkpoint_of_another_kind_is_told_with_what_it_holds(
+    tmp_path: Path, content: str
+) -> None:
+    data_set = texts(str(tmp_path), checkpoint={"type": "json.JSONDataSet"})
+    data_set.save({"a": "1"})
+    (tmp_path / "CHECKPOINT").write_text(content)
+    with pytest.raises(DataSetError) as error:
+        data_set.load()
+    assert f"'a' cannot be compared with the checkpoint {content}" in str(error.value).replace(
+        "['a']", '["a"]'
+    )
+    assert str(tmp_path / "CHECKPOINT") in str(error.value)
+
+
+def test_a_partition_may_be_called_like_the_checkpoint_beside_it(tmp_path: Path) -> None:
+    texts(str(tmp_path)).save({"A": "1", "CHECKPOINT": "2"})
+    data_set = texts(str(tmp_path))
+    assert data_set.load() == {"A": "1", "CHECKPOINT": "2"}
+    data_set.confirm()
+    assert texts(str(tmp_path)).load() == {}
+
+
 def test_failed_load_confirms_nothing(tmp_path: Path) -> None:
     texts(str(tmp_path)).save({"a": "1"})
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe\xfa")
@@ -142,6 +165,24 @@ def test_impossible_checkpoint_is_told_before_loading(checkpoint: Any, told: str
         DataCatalog.from_config({"new": {**entry, "checkpoint": checkpoint}})
     assert "'new'" in str(error.value)
     assert told in str(error.value)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_partitions_may_call_their_path_otherwise_than_the_checkpoint(
+    tmp_path: Path, elsewhere: bool
+) -> None:
+    def data_set() -> IncrementalDataSet:
+        inside = {"type": "PartitionedDataSet", "dataset": "text.TextDataSet"}
+        checkpoint = {"filepath": str(tmp_path / "seen")} if elsewhere else None
+        path = str(tmp_path / "parts")
+        return IncrementalDataSet(path, inside, checkpoint, filepath_arg="path")
+
+    data_set().save({"x": {"a": "1"}, "y": {"b": "2"}})
+    first = data_set()
+    assert {name: [*parts] for name, parts in first.load().items()} == {"x": ["a"], "y": ["b"]}
+    first.confirm()
+    assert data_set().load() == {}
+    assert (tmp_path / "seen").exists() == elsewhere
 
 
 @pytest.mark.parametrize("kind", [IncrementalDataSet, PartitionedDataSet])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 import threading
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -113,6 +114,46 @@ def test_copy_that_is_asked_for_and_impossible_says_so_with_a_way_out() -> None:
     with pytest.raises(DataSetError, match=r"a lock cannot be copied.*copy_mode: assign") as error:
         MemoryDataSet(copy_mode="deepcopy").save(lock)
     assert isinstance(error.value.__cause__, TypeError)
+
+
+@pytest.mark.parametrize("copy_mode", ["assign", "copy"])
+@pytest.mark.parametrize("make", [lambda: iter([1]), lambda: map(abs, [1]), lambda: zip([1])])
+def test_an_iterator_that_is_shared_is_read_once(make: Any, copy_mode: str) -> None:
+    data_set = MemoryDataSet(copy_mode=copy_mode)
+    data_set.save(make())
+    assert len(list(data_set.load())) == 1
+    with pytest.raises(DataSetError, match="which has been read already"):
+        data_set.load()
+    data_set.save(make())
+    assert len(list(data_set.load())) == 1
+
+
+def test_who_reads_a_file_after_another_one_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.txt").write_text("one\ntwo\n")
+    data_set = MemoryDataSet()
+    with (tmp_path / "a.txt").open() as file:
+        data_set.save(file)
+        assert len(list(data_set.load())) == 2
+        file.seek(0)
+        assert len(list(data_set.load())) == 2
+        assert not caplog.text
+        data_set.load()
+        assert caplog.text.count("reads the same TextIOWrapper from memory") == 1
+    data_set.load()  # who reads it now is told that it is closed
+    assert caplog.text.count("from memory") == 1
+
+
+def test_who_reads_an_iterator_within_other_data_after_another_one_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    data_set = MemoryDataSet()
+    data_set.save({"rows": (number for number in range(2)), "count": 2})
+    assert list(data_set.load()["rows"]) == [0, 1]
+    assert not caplog.text
+    assert data_set.load()["count"] == 2
+    assert "reads the same generator from memory" in caplog.text
 
 
 def test_a_generator_is_read_once_and_never_silently_empty() -> None:

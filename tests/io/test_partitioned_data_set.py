@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -262,6 +263,80 @@ def test_functions_may_be_the_data(tmp_path: Path) -> None:
     lazy = PartitionedDataSet(str(tmp_path), "pickle.PickleDataSet")
     lazy.save({"f": int, "g": lambda: 2})
     assert {name: load() for name, load in lazy.load().items()} == {"f": int, "g": 2}
+
+
+@pytest.mark.parametrize("name", ["a*", "[ab]", "a?", "d*/a", "d[1]/a"])
+def test_a_name_that_looks_like_a_pattern_stands_for_itself_alone(name: str) -> None:
+    others = {"ab": "1", "ac": "1", "dd/a": "1"}
+    data_set = texts(f"memory://{uuid4().hex}", overwrite=True)
+    data_set.save({name: "old", **others})
+    assert loaded(data_set) == {name: "old", **others}
+    data_set.save({name: "new", **others})
+    assert loaded(data_set) == {name: "new", **others}
+    data_set.save(others)
+    assert loaded(data_set) == others
+
+
+def test_a_folder_whose_name_looks_like_a_pattern_is_overwritten_alone() -> None:
+    folder = f"memory://{uuid4().hex}"
+    texts(f"{folder}/xy").save({"a": "1"})
+    data_set = texts(f"{folder}/x*", overwrite=True)
+    data_set.save({"a": "2", "b": "2"})
+    data_set.save({"a": "3"})
+    assert loaded(data_set) == {"a": "3"}
+    assert loaded(texts(f"{folder}/xy")) == {"a": "1"}
+
+
+@pytest.mark.parametrize("part", [None, lambda: None, lambda: 1 / 0, lambda: 3])
+def test_the_partition_that_cannot_be_saved_is_named(tmp_path: Path, part: Any) -> None:
+    with pytest.raises(DataSetError, match="partition 'b': "):
+        texts(str(tmp_path)).save({"a": "1", "b": part})
+
+
+@pytest.mark.parametrize("name", ["a%41", "a%2fb", "%2e%2e/x", "a?b", "a#b", "a b", "é"])
+def test_a_name_stands_for_itself_in_an_address_too(tmp_path: Path, name: str) -> None:
+    data_set = texts(f"file://{tmp_path}/parts", overwrite=True)
+    data_set.save({name: "1", "a": "2"})
+    assert loaded(data_set) == {name: "1", "a": "2"}
+    assert (tmp_path / "parts" / f"{name}.txt").read_text() == "1"
+    data_set.save({"a": "3"})
+    assert [path.name for path in tmp_path.rglob("*.txt")] == ["a.txt"]
+
+
+def test_a_name_that_means_something_else_in_an_address_is_refused() -> None:
+    with pytest.raises(
+        DataSetError, match=r"'a\?b' cannot be .* in an address like ftp://host/parts"
+    ):
+        texts("ftp://host/parts").save({"a?b": "1"})
+
+
+def test_texts_of_an_enum_are_names_as_texts_are(tmp_path: Path) -> None:
+    class Region(str, Enum):
+        NORTH = "north"
+
+    texts(str(tmp_path)).save({Region.NORTH: "1"})
+    assert loaded(texts(str(tmp_path))) == {"north": "1"}
+
+
+@pytest.mark.parametrize(
+    ("there", "new", "told"),
+    [
+        ("a", "a/b", "'a/b' would lie in partition 'a', which is there"),
+        ("a", "a/b/c", "'a/b/c' would lie in partition 'a', which is there"),
+        ("a/b", "a", "'a' would take the place of 'a/b', which is there"),
+    ],
+)
+def test_a_folder_never_hides_what_an_earlier_save_has_left(
+    tmp_path: Path, there: str, new: str, told: str
+) -> None:
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    data_set = PartitionedDataSet(str(tmp_path), "matplotlib.MatplotlibWriter")
+    data_set.save({there: {"1.png": figure}, "ab": {"1.png": figure}})
+    with pytest.raises(DataSetError, match=told):
+        data_set.save({"c": {"2.png": figure}, new: {"2.png": figure}})
+    assert sorted(data_set.load()) == sorted([there, "ab"])
+    data_set.save({there: {"2.png": figure}})
+    assert sorted(data_set.load()) == sorted([there, "ab"])
 
 
 def test_figures_saved_as_folders_are_kept_by_an_overwriting_save(tmp_path: Path) -> None:

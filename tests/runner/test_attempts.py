@@ -15,7 +15,14 @@ from sparkpipe.datasets.pandas import CSVDataSet
 from sparkpipe.datasets.text import TextDataSet
 from sparkpipe.errors import NodeTimeoutError, RunFailedError
 from sparkpipe.events import NodeEnded, RunObserver, observing
-from sparkpipe.io import AbstractDataSet, DataCatalog, LambdaDataSet, Version
+from sparkpipe.io import (
+    AbstractDataSet,
+    DataCatalog,
+    IncrementalDataSet,
+    LambdaDataSet,
+    PartitionedDataSet,
+    Version,
+)
 from sparkpipe.pipeline import Pipeline, node, pipeline
 from sparkpipe.runner import AbstractRunner, SequentialRunner, ThreadRunner
 
@@ -212,6 +219,60 @@ def test_an_append_that_may_be_half_there_is_not_repeated(
     assert "a part of what was to be added to 'log' may be there already" in caplog.text
 
 
+def test_partitions_that_append_are_not_repeated_where_some_are_there(tmp_path: Path) -> None:
+    appending = {"type": "text.TextDataSet", "fs_args": {"open_args_save": {"mode": "a"}}}
+    log = PartitionedDataSet(str(tmp_path / "log"), appending)
+    outer = PartitionedDataSet(
+        str(tmp_path / "deep"),
+        {"type": "PartitionedDataSet", "dataset": appending},
+        filepath_arg="path",
+    )
+
+    def lost() -> str:
+        raise ConnectionResetError("lost")
+
+    error = _failed(
+        _tried(lambda x: {"a": "row", "b": lost}, "log"), DataCatalog({"log": log}, {"x": 1})
+    )
+    assert {name: load() for name, load in log.load().items()} == {"a": "row"}
+    assert "ConnectionResetError: lost" in error.failures[0].message
+    deep = _tried(lambda x: {"d": {"a": "row", "b": lost}}, "deep")
+    _failed(deep, DataCatalog({"deep": outer}, {"x": 1}))
+    assert (tmp_path / "deep" / "d" / "a").read_text() == "row"
+    errors = [ConnectionResetError("not yet")]
+
+    def once() -> str:
+        if errors:
+            raise errors.pop()
+        return "b"
+
+    again = _tried(lambda x: {"a": once, "b": "row"}, "log")
+    SequentialRunner().run(again, DataCatalog({"log": log}, {"x": 1}))
+    assert {name: load() for name, load in log.load().items()} == {"a": "rowb", "b": "row"}
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_what_can_be_read_once_is_not_saved_by_halves(
+    runner: AbstractRunner, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved: list[int] = []
+
+    def save(numbers: Any) -> None:
+        saved.append(next(numbers))
+        if len(saved) == 1:
+            raise ConnectionResetError("lost")
+
+    first = Flaky()
+    catalog = DataCatalog({"a": first, "b": LambdaDataSet(None, save)}, {"x": 1})
+    _failed(_tried(lambda x: (1, iter([1, 2, 3])), ["a", "b"]), catalog, runner)
+    assert (first.saved, saved) == ([1], [1])
+    assert "'b' can be read once only" in caplog.text
+    saved.clear()
+    alone = _tried(lambda x: iter([1, 2, 3]), "b")  # nothing is saved, so it is made anew
+    runner.run(alone, DataCatalog({"b": LambdaDataSet(None, save)}, {"x": 1}))
+    assert saved == [1, 1]
+
+
 def test_an_append_that_has_left_nothing_is_repeated(tmp_path: Path) -> None:
     class Refused(TextDataSet):
         errors = 1
@@ -264,6 +325,40 @@ def test_a_node_over_its_timeout_is_a_timeout_whatever_it_raises(error: Exceptio
     assert isinstance(failed.failures[0], NodeTimeoutError)
     assert failed.failures[0].__cause__ is error
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_partitions_end_with_the_time_of_the_node(runner: AbstractRunner, tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def make() -> str:
+        time.sleep(0.05)
+        made.append("new")
+        return "new"
+
+    parts = PartitionedDataSet(str(tmp_path), "text.TextDataSet", overwrite=True)
+    parts.save({"old": "old"})
+    several = _tried(lambda x: ({f"p{i}": make for i in range(99)}, 1), ["parts", "z"], timeout=0.3)
+    error = _failed(several, DataCatalog({"parts": parts}, {"x": 1}), runner)
+    assert isinstance(error.failures[0], NodeTimeoutError)
+    assert len(made) < 50
+    assert (tmp_path / "old").read_text() == "old"
+
+
+def test_a_load_of_partitions_ends_with_the_time_of_the_node(tmp_path: Path) -> None:
+    loaded: list[str] = []
+
+    class Slow(TextDataSet):
+        def _load(self) -> str:
+            time.sleep(0.05)
+            loaded.append("one")
+            return super()._load()
+
+    parts = IncrementalDataSet(str(tmp_path), Slow)
+    parts.save({f"p{i}": "x" for i in range(99)})
+    error = _failed(_tried(len, "y", timeout=0.3), DataCatalog({"x": parts}))
+    assert isinstance(error.failures[0], NodeTimeoutError)
+    assert len(loaded) < 50
 
 
 def test_no_attempt_is_made_beyond_the_time_of_the_node(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,9 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Semaphore, Thread
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import runner_nodes as nodes
+from fsspec.implementations.memory import MemoryFileSystem
 
 from sparkpipe.errors import DataSetError, RunFailedError
 from sparkpipe.io import DataCatalog, MemoryDataSet
@@ -96,6 +98,17 @@ def test_runners_of_processes_pass_data_through_a_shared_storage(tmp_path: Path)
         HybridRunner(max_workers=1, max_processes=1, exchange=SharedStorage(str(tmp_path))),
     ):
         assert runner.run(CHAIN, DataCatalog(feed_dict={"a": 1})) == {"c": 3}
+
+
+@pytest.mark.parametrize("folder", ["s*", "s?", "[st]"])
+def test_an_address_that_looks_like_a_pattern_is_one_place(folder: str) -> None:
+    root = f"/{uuid4().hex}"
+    MemoryFileSystem().pipe_file(f"{root}/st/sparkpipe-other", b"")
+    with SharedStorage(f"memory://{root}/{folder}").open(make_plan(CHAIN), _catalog()) as shared:
+        elsewhere = pickle.loads(pickle.dumps(shared))
+        elsewhere.save("b", 2)
+        assert elsewhere.load("b") == 2
+    assert MemoryFileSystem().find(root) == [f"{root}/st/sparkpipe-other"]
 
 
 def test_what_cannot_be_pickled_is_told_where_it_is_saved(tmp_path: Path) -> None:

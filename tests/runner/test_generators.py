@@ -12,6 +12,7 @@ import pytest
 from sparkpipe.datasets.json import JSONDataSet
 from sparkpipe.datasets.text import TextDataSet
 from sparkpipe.errors import PreflightError, RunFailedError
+from sparkpipe.events import NodeEnded, RunObserver, observing
 from sparkpipe.io import (
     CachedDataSet,
     DataCatalog,
@@ -128,6 +129,110 @@ def test_a_generator_of_partitions_that_fails_leaves_the_old_ones(
     with pytest.raises(RunFailedError, match="the barrel is empty"):
         SequentialRunner().run(_pipe(partitions_then_fail), _catalog(_parts(tmp_path, overwrite)))
     assert {name: load() for name, load in _parts(tmp_path).load().items()} == {"p0": "old"}
+
+
+def nothing(x: int) -> Iterator[Any]:
+    yield from ()
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_generator_without_chunks_saves_no_partitions(overwrite: bool, tmp_path: Path) -> None:
+    _parts(tmp_path).save({"old": "old"})
+    SequentialRunner().run(_pipe(nothing), _catalog(_parts(tmp_path, overwrite)))
+    assert [*_parts(tmp_path).load()] == ([] if overwrite else ["old"])
+
+
+def test_a_generator_without_chunks_tells_what_stays_as_it_was(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def perhaps(x: int) -> Iterator[str]:
+        if x > 1:
+            yield "new"
+
+    (tmp_path / "y.txt").write_text("old")
+    SequentialRunner().run(_pipe(perhaps), _catalog(TextDataSet(str(tmp_path / "y.txt"))))
+    assert "gave nothing for 'y', which stays as it was" in caplog.text
+    assert (tmp_path / "y.txt").read_text() == "old"
+
+
+def test_what_a_generator_returns_instead_of_giving_it_is_not_lost_unheard(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def returns(x: int) -> Any:
+        if x > 1:
+            yield "some"
+        return "all"
+
+    with pytest.raises(RunFailedError, match="only what it yields is saved; it returned a str"):
+        SequentialRunner().run(_pipe(returns), _catalog())
+    SequentialRunner().run(_pipe(returns, None), _catalog())
+    assert not caplog.text
+    outputs = SequentialRunner().run(_pipe(returns), DataCatalog(feed_dict={"x": 2}))
+    assert outputs == {"y": "some"}
+    assert "only what it yields is saved; it returned a str" in caplog.text
+
+
+def twice(x: int) -> Iterator[dict[str, str]]:
+    yield {"p0": "a", "p1": "b"}
+    yield {"p0": "c"}
+
+
+def test_a_partition_that_would_keep_its_last_chunk_only_is_refused(tmp_path: Path) -> None:
+    _parts(tmp_path).save({"p0": "old"})
+    for overwrite in (True, False):
+        with pytest.raises(RunFailedError, match="has given partition 'p0' before"):
+            SequentialRunner().run(_pipe(twice), _catalog(_parts(tmp_path, overwrite)))
+    assert {name: load() for name, load in _parts(tmp_path).load().items()} == {"p0": "old"}
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_partition_whose_data_set_appends_gets_all_its_chunks(
+    tmp_path: Path, retries: int
+) -> None:
+    appending = {"type": "text.TextDataSet", "fs_args": {"open_args_save": {"mode": "a"}}}
+    data_set = PartitionedDataSet(str(tmp_path), appending)
+    pipe = pipeline([node(twice, "x", "y", name="n", retries=retries)])
+    SequentialRunner().run(pipe, _catalog(data_set))
+    assert {name: load() for name, load in data_set.load().items()} == {"p0": "ac", "p1": "b"}
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_what_chunks_have_added_is_told_not_what_was_there(tmp_path: Path, retries: int) -> None:
+    class Told(RunObserver):
+        saved = 0
+
+        def on_node_ended(self, event: NodeEnded) -> None:
+            self.saved = next(one.bytes or 0 for one in event.data_sets if one.name == "y")
+
+    (tmp_path / "y.txt").write_text("old\n")
+    appending = TextDataSet(str(tmp_path / "y.txt"), fs_args={"open_args_save": {"mode": "a"}})
+    with observing(told := Told()):
+        SequentialRunner().run(
+            pipeline([node(three, "x", "y", retries=retries)]), _catalog(appending)
+        )
+    assert told.saved == len("0\n1\n2\n")
+
+
+def test_partitions_of_a_generator_may_be_functions(tmp_path: Path) -> None:
+    def functions(x: int) -> Iterator[dict[str, Any]]:
+        yield {"p0": len, "p1": 3}
+
+    data_set = PartitionedDataSet(str(tmp_path), "pickle.PickleDataSet", save_lazily=False)
+    SequentialRunner().run(_pipe(functions), _catalog(data_set))
+    assert {name: load() for name, load in data_set.load().items()} == {"p0": len, "p1": 3}
+
+
+@pytest.mark.parametrize("outputs", ["y", ["y", "z"], None])
+def test_what_nobody_would_await_is_refused(outputs: Any) -> None:
+    async def fetch(x: int) -> int:
+        return x
+
+    async def stream(x: int) -> Any:
+        yield x
+
+    for function, kind in ((fetch, "a coroutine"), (stream, "an async generator")):
+        with pytest.raises(RunFailedError, match=f"returned {kind}, which nobody awaits"):
+            SequentialRunner().run(_pipe(lambda x, f=function: f(x), outputs), _catalog())
 
 
 def test_chunks_that_are_kept_are_as_they_were_when_they_were_given(tmp_path: Path) -> None:

@@ -79,3 +79,26 @@ def test_single_files_are_partitions_too(spark: SparkSession, tmp_path: Path) ->
 def test_a_name_that_spark_takes_for_a_pattern_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataSetError, match="pattern"):
         PartitionedDataSet(str(tmp_path), "spark.SparkDataSet").save({"a[1]": None})
+
+
+@pytest.mark.parametrize("name", ["%2e%2e/x", "a%41", "a#b"])
+def test_a_name_that_means_something_else_in_an_address_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    data_set = PartitionedDataSet(f"file://{tmp_path}/parts", "spark.SparkDataSet")
+    with pytest.raises(DataSetError, match=r"in an address like .* it means something else"):
+        data_set.save({name: None})
+    assert not (tmp_path / "parts").exists()
+
+
+@ALL
+def test_a_folder_never_hides_what_an_earlier_save_has_left(
+    spark: SparkSession, tmp_path: Path, kind: str
+) -> None:
+    frame = spark.range(2).selectExpr("id", "id % 2 AS day")
+    data_set = PartitionedDataSet(str(tmp_path), KINDS[kind])
+    data_set.save({"2024/01": frame})
+    for name in ("2024", "2024/01/02"):
+        with pytest.raises(DataSetError, match="which is there already"):
+            data_set.save({name: frame.limit(1)})
+    assert counts(data_set) == {"2024/01": 2}

@@ -13,7 +13,7 @@ how it ends; ``writing`` is what data sets use; ``uploading`` is for file system
 that are elsewhere.
 """
 
-from sparkpipe.io.saving.uploading import upload
+from sparkpipe.io.saving.uploading import move, remove, upload
 from sparkpipe.io.saving.works import FOLDER
 from sparkpipe.io.saving.writing import (
     Meeting,
@@ -34,9 +34,11 @@ __all__ = [
     "add_to_old",
     "appending",
     "give_way",
+    "move",
     "recover",
     "recover_beside",
     "refuse",
+    "remove",
     "replacing",
     "replacing_folder",
     "replacing_parts",

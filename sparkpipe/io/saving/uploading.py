@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from glob import has_magic
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ def _put_beside(fs: AbstractFileSystem, source: str, path: str, folder: str) -> 
     try:
         fs.put_file(source, beside)
         try:
-            fs.mv(beside, path)
+            move(fs, beside, path)
         except Exception:  # it has no such thing, or replaces nothing by it
             return False
         return True
@@ -60,6 +61,44 @@ def _put_beside(fs: AbstractFileSystem, source: str, path: str, folder: str) -> 
         with suppress(Exception):
             if fs.exists(beside):
                 fs.rm_file(beside)
+
+
+def move(fs: AbstractFileSystem, source: str, path: str) -> None:
+    """Move a file, also where its path would be taken for a pattern.
+
+    Args:
+        fs: The file system.
+        source: Where the file is.
+        path: Where it is to go.
+    """
+    if has_magic(source):
+        # What fsspec itself does in 'mv' takes it for a pattern, and puts the file elsewhere.
+        with suppress(NotImplementedError):  # then 'mv' is not what fsspec does
+            fs.cp_file(source, path)
+            fs.rm_file(source)
+            return
+    fs.mv(source, path)
+
+
+def remove(fs: AbstractFileSystem, path: str) -> None:
+    """Remove a file or a folder and nothing else, also where its path would be a pattern.
+
+    Args:
+        fs: The file system.
+        path: Where the file or folder is.
+    """
+    from fsspec.implementations.local import LocalFileSystem
+
+    if not has_magic(path) or isinstance(fs, LocalFileSystem):
+        fs.rm(path, recursive=True)
+        return
+    found = fs.find(path, withdirs=True, detail=True)
+    for one in sorted(found, reverse=True):  # what lies in a folder goes before it
+        if found[one]["type"] != "directory":
+            fs.rm_file(one)
+        else:
+            with suppress(Exception):  # a store of objects has no folders
+                fs.rmdir(one)
 
 
 def _put(fs: AbstractFileSystem, source: str, path: str, only_new: bool) -> None:

@@ -431,6 +431,17 @@ def current_jobs() -> NodeJobs | None:
     return _jobs.get()
 
 
+def check_going_on() -> None:
+    """Let what takes long in one step end where its node is to take no further one.
+
+    Raises:
+        NodeStopped: The run was interrupted, or the node is out of its time.
+    """
+    jobs = current_jobs()
+    if jobs is not None and jobs.is_stopped:
+        raise NodeStopped
+
+
 def adopt(work: Callable[..., _Result]) -> Callable[..., _Result]:
     """Return what does some work for the present node, on a thread that the node starts or asks."""
     run, jobs = current_run(), current_jobs()
