@@ -21,7 +21,7 @@ from sparkpipe.io.factory import has_versions
 from sparkpipe.io.for_run import at_asked_version
 from sparkpipe.io.lending import lent
 from sparkpipe.io.memory import MemoryDataSet
-from sparkpipe.io.messages import describe_data_set, kind_of, name_error
+from sparkpipe.io.messages import describe_data_set, kind_of, name_error, telling_which
 from sparkpipe.io.patterns import filled, is_pattern
 from sparkpipe.io.unchosen import UnchosenSlice, unchosen
 from sparkpipe.redaction import redacted_text
@@ -345,7 +345,7 @@ class DataCatalog:
         if not hasattr(data_set, "exists"):
             _logger.warning("'%s' (%s) has no 'exists'.", name, kind_of(data_set))
             return False
-        with lent(self, self._scope):
+        with lent(self, self._scope), telling_which(name, data_set, "cannot tell if it exists"):
             return bool(data_set.exists())
 
     def release(self, name: str) -> None:
@@ -358,11 +358,8 @@ class DataCatalog:
         release = getattr(data_set, "release", None)
         if release is None:
             return
-        try:
+        with telling_which(name, data_set, "could not be released"):
             release()
-        except DataSetError as exc:
-            told = f"'{name}' ({describe_data_set(data_set)}) {exc.message}"
-            raise DataSetError(told, hint=exc.hint) from exc
 
     def confirm(self, name: str) -> None:
         """Tell a data set that what was loaded from it has been dealt with.
