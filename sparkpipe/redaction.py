@@ -81,7 +81,8 @@ _BEARER = r"(?<!\w)([Bb]earer)(\s+)((?=[\w.~+/=-]{0,100}\d)[\w.~+/=-]{8,5000})"
 _TOLD = (
     r"(?i:(?<![\w.-])(password|passwd|pwd|passphrase|client_?secret|account_?key|api_?key"
     r"|(?:aws_)?secret_?(?:access_?)?key|(?:aws_)?(?:access|session|sas)_?token"
-    rf"|connection_?string))(:\s{{0,2}})({_QUOTE}|[^\s,;'\")}}\]]{{1,5000}})"
+    r"|connection_?string))(:\s{0,2})(?!(?:str|bytes|int|bool|Any|None|Optional|SecretStr)\b)"
+    rf"({_QUOTE}|[^\s,;'\")}}\]]{{1,5000}})"
 )
 _IN_SQL = (
     rf"(?i:(?<![\w.-])(password|passwd|pwd|secret(?: key)?|identified by))([`\"]?\s+)({_QUOTE})"

@@ -66,6 +66,7 @@ def test_no_address_and_no_message_shows_a_secret(address: str) -> None:
         *("me@example.com: failed", "total=5; key=1", "jdbc:oracle:thin:@//h:1521/s"),
         *("Data set 'password': no file: a", "Data set 'cookie': not there", "bearer tokens only"),
         *("hash_password: hash_password([a]) -> [b]", "x?primary_key=id", "max_tokens: 100"),
+        "def log_in(user: str, password: str, token: Optional[str] = None) -> None:",
     ],
 )
 def test_what_holds_no_secret_is_shown_as_it_is(text: str) -> None:

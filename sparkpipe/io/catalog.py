@@ -267,19 +267,20 @@ class DataCatalog:
             return default
         return self[name]
 
-    def _get_dataset(self, name: str) -> Any:
+    def _get_dataset(self, name: str, version: Any = None, suggest: bool = True) -> Any:
         """Return the data set of a name, made on first use.
 
-        The name is Kedro's: hooks and catalogs of users call and override it. Everything that is
-        asked for by its name comes from here; ask by ``catalog[name]`` or :meth:`get`.
+        Name and arguments are Kedro's: hooks and catalogs of users call and override it. Everything
+        that is asked for by its name comes from here; ask by ``catalog[name]`` or :meth:`get`.
         """
-        data_set = self._entry(name)
-        if data_set is None:
-            raise DataSetNotFoundError(
-                f"The catalog has no data set '{name}'.", hint=did_you_mean(name, [*self])
-            )
+        found = self._entry(name)
+        if found is None:
+            near = did_you_mean(name, [*self]) if suggest else ""
+            raise DataSetNotFoundError(f"The catalog has no data set '{name}'.", hint=near)
         # The entry stays: copies of the catalog share it, and another thread may have replaced it.
-        return data_set.data_set() if isinstance(data_set, Entry) else data_set
+        data_set = found.data_set() if isinstance(found, Entry) else found
+        is_asked = version is not None and getattr(data_set, "_version", None) is not None
+        return data_set._copy(_version=version) if is_asked else data_set
 
     def _entry(self, name: str) -> Any:
         """Return the data set of a name, or the entry that makes it; None if there is none."""
