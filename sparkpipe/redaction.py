@@ -21,6 +21,10 @@ _OF_SECRETS = (
     r"|(access|account|api|private|shared|master|encryption|signing|ssh|ssl)key"
 )
 _SECRET_WORDS = frozenset({"pwd", "token", "sas", "passcode"})
+# What is a secret only as a whole name of an option.
+_SECRET_NAMES = frozenset(
+    ("auth", "basicauth", "httpauth", "proxyauth", "cookie", "cookies", "cred", "creds", "pass")
+)
 # primary_key, sort_key and their like name columns.
 _OF_TABLES = frozenset(
     (
@@ -49,18 +53,42 @@ _USER = (
     r"(?:(?<=://)|(?<![^\s'\"(=]))(?![a-zA-Z]:[/\\]|jdbc:)"
     r"[^/@:\s'\"]{0,200}:(?!//)[^\s'\"<>]{0,500}@(?=[^\s@])"
 )
-_AS_USER = r"(?<=https://)[^/@:\s?#]{1,500}(?=@)"
+_AS_USER = r"(?i:(?<=https://)|(?<=http://))[^/@:\s?#]{1,500}(?=@)"
 # jdbc:oracle:thin:scott/tiger@//host
 _ORACLE = r"(?<=:)[^/:@\s]{1,200}/\S{1,500}(?=@)"
 _QUOTE = r"\"(?:\\.|[^\"\\]){0,2000}\"|'(?:\\.|[^'\\]){0,2000}'"
 _VALUE = rf"\{{[^}}]{{0,500}}\}}|{_QUOTE}"
 # Not after a slash: those are partitions of a table.
 _ASSIGNED = rf"(?<![\w.%/?&;-])([\w.%-]+)(\s?=\s?)({_VALUE}|[^&;\s,)\]}}'\"]*)"
-_IN_ADDRESS = rf"(?<=[?&;])([\w.%-]+)(=)({_VALUE}|[^&;\s'\"]*)"
+_IN_ADDRESS = rf"(?<=[?&;])([\w.%-]+)(\s?=\s?)({_VALUE}|[^&;\s'\"]*)"
 _IN_JDBC = rf"(?<=[?&;])([\w.%-]+)(=)({_VALUE}|[^&;]*)"
 _QUOTED = rf"(?<=['\"])([\w.-]+)(['\"]\s*:\s*)({_QUOTE})"
 # What signs an address, and who somebody is.
-_OF_ADDRESSES = frozenset({"sig", "key", "code", "user", "username", "uid", "pass", "pw"})
+_OF_ADDRESSES = frozenset(
+    (
+        *("sig", "code", "user", "username", "uid", "pw", "authkey", "delegation", "jsessionid"),
+        "odbc_connect",  # a whole connection string
+    )
+)
+# Authorization: Bearer abc
+_HEADER = (
+    r"(?i:(?<![\w-])((?:proxy-|x-[\w-]{0,40}-)?authorization|x-[\w-]{0,40}(?:token|key|secret)))"
+    r"(\s?[:=]\s?)((?i:(?:basic|bearer|token|digest|negotiate)\s+)?[^\s'\",;)}\]]{1,5000})"
+)
+_COOKIE = r"(?i:(?<![\w-])((?:set-)?cookie))(:\s?)([^\s'\"][^\n'\"]{0,5000})"
+_BEARER = r"(?<!\w)([Bb]earer)(\s+)((?=[\w.~+/=-]{0,100}\d)[\w.~+/=-]{8,5000})"
+# password: abc, and in SQL: password 'abc'
+_TOLD = (
+    r"(?i:(?<![\w.-])(password|passwd|pwd|passphrase|client_?secret|account_?key|api_?key"
+    r"|(?:aws_)?secret_?(?:access_?)?key|(?:aws_)?(?:access|session|sas)_?token"
+    r"|connection_?string))(:\s{0,2})(?!(?:str|bytes|int|bool|Any|None|Optional|SecretStr)\b)"
+    rf"({_QUOTE}|[^\s,;'\")}}\]]{{1,5000}})"
+)
+_IN_SQL = (
+    rf"(?i:(?<![\w.-])(password|passwd|pwd|secret(?: key)?|identified by))([`\"]?\s+)({_QUOTE})"
+)
+_PEM = r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----)()((?:(?!-----).){1,20000})"
+_MAY_BE_TOLD = r"(?i:cookie|authorization|bearer|x-|passw|pwd|secret|identified by|PRIVATE KEY)"
 
 
 def is_secret(name: str) -> bool:
@@ -71,9 +99,9 @@ def is_secret(name: str) -> bool:
     >>> is_secret("primary_key"), is_secret("account"), is_secret("sort_keys")
     (False, False, False)
     """
-    if _is_certain(name):
-        return True
     words = _words(name)
+    if _is_certain(name) or "".join(words) in _SECRET_NAMES:
+        return True
     if "key" not in words:
         return False
     at = words.index("key")
@@ -149,6 +177,10 @@ def redacted_text(text: str) -> str:
     >>> redacted_text("jdbc:oracle:thin:scott/tiger@//db:1521/shop")
     'jdbc:oracle:thin:***@//db:1521/shop'
     """
+    if re.search(_MAY_BE_TOLD, text):
+        for told in (_COOKIE, _HEADER, _BEARER, _IN_SQL):
+            text = re.sub(told, _of_told, text)
+        text = re.sub(_PEM, _of_told, text, flags=re.DOTALL)
     if "@" in text:
         text = re.sub(_USER, f"{HIDDEN}@", text)
         text = re.sub(_AS_USER, HIDDEN, text)
@@ -157,7 +189,9 @@ def redacted_text(text: str) -> str:
     if "=" in text:
         in_address = _IN_JDBC if text.startswith("jdbc:") else _IN_ADDRESS
         text = re.sub(in_address, _of_address, re.sub(_ASSIGNED, _of_assigned, text))
-    return re.sub(_QUOTED, _of_quoted, text) if ":" in text else text
+    if ":" in text:
+        text = re.sub(_TOLD, _of_told, re.sub(_QUOTED, _of_quoted, text))
+    return text
 
 
 def secrets_in(address: str) -> set[str]:
@@ -166,7 +200,7 @@ def secrets_in(address: str) -> set[str]:
     >>> sorted(secrets_in("jdbc:mysql://h/db?user=me&password=a%40b"))
     ['a%40b', 'a@b', 'me']
     """
-    from urllib.parse import unquote
+    from urllib.parse import unquote, unquote_plus
 
     found = {part for match in re.finditer(_USER, address) for part in match[0][:-1].split(":", 1)}
     found |= {match[0] for match in re.finditer(_AS_USER, address)}
@@ -175,9 +209,11 @@ def secrets_in(address: str) -> set[str]:
             part for match in re.finditer(_ORACLE, address) for part in match[0].split("/", 1)
         }
     in_address = _IN_JDBC if address.startswith("jdbc:") else _IN_ADDRESS
-    found |= {
-        match[3].strip("{}'\"") for match in re.finditer(in_address, address) if _hides(match[1])
-    }
+    hidden = [match for match in re.finditer(in_address, address) if _hides(match[1])]
+    found |= {match[3].strip("{}'\"") for match in hidden}
+    for match in hidden:
+        if match[1].lower() == "odbc_connect":
+            found |= secrets_in(f";{unquote_plus(match[3])}")
     return {form for one in found for form in (one, unquote(one)) if form}
 
 
@@ -231,12 +267,16 @@ def _of_address(match: re.Match[str]) -> str:
 
 
 def _hides(name: str) -> bool:
-    return name.lower() in _OF_ADDRESSES or _is_certain(name)
+    return name.lower() in _OF_ADDRESSES or is_secret(name)
 
 
 def _of_quoted(match: re.Match[str]) -> str:
     name, colon, value = match.groups()
     return f"{name}{colon}{value[0]}{HIDDEN}{value[0]}" if _is_certain(name) else match[0]
+
+
+def _of_told(match: re.Match[str]) -> str:
+    return f"{match[1]}{match[2]}{HIDDEN}"
 
 
 def _hidden(value: Any, hides: Callable[[str], bool], names_credentials: bool) -> Any:

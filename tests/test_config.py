@@ -118,6 +118,34 @@ def test_keys_become_strings(write: Write) -> None:
     assert set(parameters()) == {"1", "2026-01-02"}
 
 
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("on: a\nno: b\n1: c\n", ["on", "no", "1"]),
+        ("true: a\n1: b\n1.0: c\n", ["true", "1", "1.0"]),
+        ("007: a\n1e3: b\n~: c\n", ["007", "1e3", "~"]),
+    ],
+)
+def test_names_are_what_is_written(write: Write, text: str, keys: list[str]) -> None:
+    path = write("base/parameters.yml", text)
+    assert list(parameters()) == keys
+    last = len(keys)
+    assert parameters().origins[keys[-1]].endswith(f"{path.name}:{last}")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("a: {on: 1, yes: 2}", "yes"),
+        ("a:\n  1: 1\n  0x1: 2\n", "0x1"),
+        ("a: [{1: 1, true: 2}]", "true"),
+    ],
+)
+def test_keys_that_are_one_are_not_lost(write: Write, text: str, key: str) -> None:
+    write("base/parameters.yml", text)
+    assert f"'{key}' is set twice" in refused()
+
+
 def test_values_are_what_yaml_says(write: Write) -> None:
     write("base/parameters.yml", 'a: 1\nb: 1.5\nc: "1"\nd: [x, null]\ne: 2026-01-02\nf: true\n')
     assert parameters() == {

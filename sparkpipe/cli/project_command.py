@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from sparkpipe.cli import project_names
 from sparkpipe.cli.interrupt import exit_status
@@ -38,10 +39,27 @@ _MOST_LINES_OF_ONE = 12
 _LONGEST_LINE = 1000
 
 _RAISES = "sparkpipe.raises"
+_MAY_BE_EMPTY = ("params",)
 
 
 class ProjectCommand(click.Command):
     """A command that tells an error in a few lines and ends with its exit status."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line; an empty option, as of a variable that is not set, is refused."""
+        rest = super().parse_args(ctx, args)
+        for param in () if ctx.resilient_parsing else self.params:
+            name = param.name or ""
+            value = ctx.params.get(name)
+            if (
+                isinstance(param, click.Option)
+                and name not in _MAY_BE_EMPTY
+                and any(isinstance(one, str) and not one.strip() for one in (value, *_each(value)))
+                and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+            ):
+                told = "it is empty. Give it a value, or leave it out."
+                raise click.BadParameter(told, ctx, param)
+        return rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what it calls of the project may end it, but by no status of its own."""
@@ -50,6 +68,10 @@ class ProjectCommand(click.Command):
             refusing_exits(f"'{ctx.command_path}'"),
         ):
             return super().invoke(ctx)
+
+
+def _each(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else ()
 
 
 @contextmanager

@@ -161,7 +161,7 @@ def read_file(
         if path.suffix == ".json":
             values = read_json(text)
         else:
-            values, lines = read_yaml(text)
+            values, lines = read_yaml(text, are_names=True)
     except UnreadableError as exc:
         error, is_hidden = _told(exc, text, shown, path.suffix, is_secret_file=is_secret_file)
         raise error from (None if is_hidden else exc)

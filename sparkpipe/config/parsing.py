@@ -22,6 +22,7 @@ _CSafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 _MERGE = "tag:yaml.org,2002:merge"
+_TEXT = "tag:yaml.org,2002:str"
 
 
 class _SafeLoader(_CSafeLoader):  # type: ignore[misc]
@@ -61,8 +62,12 @@ class TooLargeError(UnreadableError):
     """A text is nested too deeply, or stands for too many values."""
 
 
-def read_yaml(text: str) -> tuple[Any, dict[str, int]]:
+def read_yaml(text: str, *, are_names: bool = False) -> tuple[Any, dict[str, int]]:
     """Return the value of a text of YAML, and the line of each of its first-level keys.
+
+    Args:
+        text: The text.
+        are_names: The first-level keys are names, as they are written: ``on`` is not ``True``.
 
     Raises:
         UnreadableError: It is none, or has a key twice.
@@ -76,7 +81,11 @@ def read_yaml(text: str) -> tuple[Any, dict[str, int]]:
         root = loader.get_single_node()
         if root is None:
             return None, {}
-        return _construct(loader, root, _examine(root))
+        for key, _ in root.value if are_names and isinstance(root, yaml.MappingNode) else ():
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                key.tag = _TEXT
+        lines = _examine(root, loader)
+        return _construct(loader, root, lines)
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         raise UnreadableError(
@@ -129,7 +138,7 @@ def _refuse_depth(text: str) -> None:
         return
 
 
-def _examine(root: Any) -> dict[str, int]:
+def _examine(root: Any, loader: Any) -> dict[str, int]:
     """Refuse keys that are set twice, and what is too large; return the lines of the root's keys.
 
     What an alias stands for is counted each time, but looked at once.
@@ -150,6 +159,7 @@ def _examine(root: Any) -> dict[str, int]:
             inner = begun[id(node)] = _inner(node)
             if isinstance(node, yaml.MappingNode):
                 keys = _lines_of_keys(node)
+                _refuse_equal(node, loader)
                 lines = keys if node is root else lines
             if inner:  # most have none
                 ahead = [one for one in inner if id(one) not in sizes]
@@ -197,6 +207,23 @@ def _lines_of_keys(mapping: Any) -> dict[str, int]:
             raise SetTwiceError(key.value, lines[key.value], line)
         lines[key.value] = line
     return lines
+
+
+def _refuse_equal(mapping: Any, loader: Any) -> None:
+    """Refuse keys that are written in two ways and are one, as ``on`` and ``yes`` are."""
+    found: dict[Any, int] = {}
+    for key, _ in mapping.value:
+        if key.tag in (_TEXT, _MERGE) or not isinstance(key, yaml.ScalarNode):
+            continue
+        try:
+            value = loader.yaml_constructors[key.tag](loader, key)
+            first = found.get(value)
+        except Exception:  # noqa: S112 - what is wrong with it is told when it is constructed
+            continue
+        line = key.start_mark.line + 1
+        if first is not None:
+            raise SetTwiceError(key.value, first, line)
+        found[value] = line
 
 
 class SetTwiceError(UnreadableError):

@@ -21,7 +21,7 @@ from sparkpipe.io.factory import has_versions
 from sparkpipe.io.for_run import at_asked_version
 from sparkpipe.io.lending import lent
 from sparkpipe.io.memory import MemoryDataSet
-from sparkpipe.io.messages import describe_data_set, kind_of, name_error
+from sparkpipe.io.messages import describe_data_set, kind_of, name_error, telling_which
 from sparkpipe.io.patterns import filled, is_pattern
 from sparkpipe.io.unchosen import UnchosenSlice, unchosen
 from sparkpipe.redaction import redacted_text
@@ -267,19 +267,20 @@ class DataCatalog:
             return default
         return self[name]
 
-    def _get_dataset(self, name: str) -> Any:
+    def _get_dataset(self, name: str, version: Any = None, suggest: bool = True) -> Any:
         """Return the data set of a name, made on first use.
 
-        The name is Kedro's: hooks and catalogs of users call and override it. Everything that is
-        asked for by its name comes from here; ask by ``catalog[name]`` or :meth:`get`.
+        Name and arguments are Kedro's: hooks and catalogs of users call and override it. Everything
+        that is asked for by its name comes from here; ask by ``catalog[name]`` or :meth:`get`.
         """
-        data_set = self._entry(name)
-        if data_set is None:
-            raise DataSetNotFoundError(
-                f"The catalog has no data set '{name}'.", hint=did_you_mean(name, [*self])
-            )
+        found = self._entry(name)
+        if found is None:
+            near = did_you_mean(name, [*self]) if suggest else ""
+            raise DataSetNotFoundError(f"The catalog has no data set '{name}'.", hint=near)
         # The entry stays: copies of the catalog share it, and another thread may have replaced it.
-        return data_set.data_set() if isinstance(data_set, Entry) else data_set
+        data_set = found.data_set() if isinstance(found, Entry) else found
+        is_asked = version is not None and getattr(data_set, "_version", None) is not None
+        return data_set._copy(_version=version) if is_asked else data_set
 
     def _entry(self, name: str) -> Any:
         """Return the data set of a name, or the entry that makes it; None if there is none."""
@@ -345,7 +346,7 @@ class DataCatalog:
         if not hasattr(data_set, "exists"):
             _logger.warning("'%s' (%s) has no 'exists'.", name, kind_of(data_set))
             return False
-        with lent(self, self._scope):
+        with lent(self, self._scope), telling_which(name, data_set, "cannot tell if it exists"):
             return bool(data_set.exists())
 
     def release(self, name: str) -> None:
@@ -358,11 +359,8 @@ class DataCatalog:
         release = getattr(data_set, "release", None)
         if release is None:
             return
-        try:
+        with telling_which(name, data_set, "could not be released"):
             release()
-        except DataSetError as exc:
-            told = f"'{name}' ({describe_data_set(data_set)}) {exc.message}"
-            raise DataSetError(told, hint=exc.hint) from exc
 
     def confirm(self, name: str) -> None:
         """Tell a data set that what was loaded from it has been dealt with.

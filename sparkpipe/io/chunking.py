@@ -6,6 +6,7 @@ import dis
 import inspect
 from collections.abc import Callable
 from functools import partial
+from types import CodeType
 from typing import Any, Literal
 
 from sparkpipe.io import foreign
@@ -98,7 +99,8 @@ def may_give_many(function: Callable[..., Any]) -> bool:
     while isinstance(function, partial):
         function = function.func
     # Asked for each node; of a method, too, the code is that of its function.
-    if not getattr(getattr(function, "__code__", None), "co_flags", 0) & inspect.CO_GENERATOR:
+    code = getattr(function, "__code__", None)
+    if not (isinstance(code, CodeType) and code.co_flags & inspect.CO_GENERATOR):
         return False
     steps = [*dis.get_instructions(function)]
     names = [step.opname for step in steps]

@@ -281,6 +281,15 @@ class AbstractDataSet(ABC, Generic[Saved, Loaded]):
         except Exception as exc:
             raise DataSetError(f"could not be released: {reason_of(exc)}") from exc
 
+    def _copy(self, **attributes: Any) -> Any:
+        """Return a copy with some attributes changed; data sets and hooks for Kedro call it."""
+        from copy import deepcopy
+
+        copied = deepcopy(self)
+        for name, value in attributes.items():
+            setattr(copied, name, value)
+        return copied
+
     def __str__(self) -> str:
         shown = redacted({k: v for k, v in self._describe().items() if v is not None})
         return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in shown.items())})"

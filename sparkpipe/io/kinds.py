@@ -68,11 +68,14 @@ def is_read_once(data: Any) -> bool:
 
     Files and cursors of databases are iterators, too, but may be wound back, or asked anew.
     """
-    if isinstance(data, GeneratorType):
+    if type(data) is GeneratorType:  # nothing else is one
         return True
-    if not isinstance(data, Iterator) or isinstance(data, IOBase) or hasattr(data, "execute"):
+    try:
+        if not isinstance(data, Iterator) or isinstance(data, IOBase) or hasattr(data, "execute"):
+            return False
+        return iter(data) is data
+    except Exception:  # a weak proxy, or an object that does not like to be asked
         return False
-    return iter(data) is data
 
 
 def position_of(data: Any) -> int | None:
@@ -120,15 +123,16 @@ def holds_live(thing: Any) -> bool:
     waiting = deque([thing])
     while waiting:
         found = waiting.popleft()
-        if is_live(found):
-            return True
-        for part in _parts(found):
-            if type(part) in _ATOMIC or id(part) in seen:
-                continue
-            if len(seen) == _MOST:
-                return False
-            seen.add(id(part))
-            waiting.append(part)
+        with suppress(Exception):  # an object may not like to be looked at, or to be gone through
+            if is_live(found):
+                return True
+            for part in _parts(found):
+                if type(part) in _ATOMIC or id(part) in seen:
+                    continue
+                if len(seen) == _MOST:
+                    return False
+                seen.add(id(part))
+                waiting.append(part)
     return False
 
 

@@ -150,9 +150,10 @@ def _kept(data: Any, mode: str) -> tuple[Any, str]:
     """Return what is kept of data where no mode is asked for, and the mode for its loads."""
     try:
         return _copied(data, mode), mode
-    except DataSetError as exc:
+    except Exception as exc:
         # The node that made it may have worked for hours: it is shared rather than lost.
-        _logger.debug("%s It is passed on as it is.", exc.message)
+        told, kind = type(exc.__cause__ or exc).__name__, type(data).__name__
+        _logger.debug("A %s cannot be copied (%s); it is passed on as it is.", kind, told)
         return data, "assign"
 
 
@@ -186,4 +187,7 @@ def _is_instance(data: Any, module: str, *names: str) -> bool:
     """Isinstance without importing: data of a module that is not loaded cannot exist."""
     loaded = sys.modules.get(module)
     types = tuple(t for name in names if isinstance(t := getattr(loaded, name, None), type))
-    return isinstance(data, types)
+    try:
+        return isinstance(data, types)
+    except Exception:  # an object that does not tell its class, such as a proxy of nothing
+        return False

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.declared import location_of
+from sparkpipe.io.reasons import reason_of
 from sparkpipe.redaction import redacted_text
 
 # Their packages hand out what is defined in modules below.
@@ -50,6 +53,27 @@ def name_error(exc: Exception, what: str) -> DataSetError:
     hint = exc.hint if isinstance(exc, DataSetError) else ""
     reason = exc.message if isinstance(exc, DataSetError) else f"{type(exc).__name__}: {exc}"
     return same_kind(exc)(f"{what}: {redacted_text(reason)}", hint=hint)
+
+
+@contextmanager
+def telling_which(name: str, data_set: Any, what: str) -> Iterator[None]:
+    """Tell of which data set a method fails, whatever a stranger's raises.
+
+    Args:
+        name: Its name in the catalog.
+        data_set: The data set.
+        what: What it could not do, where the error does not tell that by itself.
+
+    Raises:
+        DataSetError: The method failed.
+    """
+    try:
+        yield
+    except Exception as exc:
+        hint = exc.hint if isinstance(exc, DataSetError) else ""
+        told = exc.message if isinstance(exc, DataSetError) else f"{what}: {reason_of(exc)}"
+        told = f"'{name}' ({describe_data_set(data_set)}) {told}"
+        raise same_kind(exc)(told, hint=hint) from exc
 
 
 def same_kind(exc: Exception) -> type[DataSetError]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import ConfigError, did_you_mean
+from sparkpipe.pipeline.functions import find_innermost
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.project import DEFAULT_PIPELINE
 from sparkpipe.sql import SqlQuery
@@ -69,7 +70,7 @@ def node_code(node: Node, pipeline_name: str, catalog: DataCatalog) -> str:
 def _where(func: Callable[..., Any]) -> str:
     if isinstance(func, SqlQuery):
         return func.shown
-    plain = inspect.unwrap(func)
+    plain = find_innermost(func)
     name = f"{getattr(plain, '__module__', '')}.{getattr(plain, '__qualname__', repr(plain))}"
     try:
         return f"{name}, line {inspect.getsourcelines(plain)[1]}"

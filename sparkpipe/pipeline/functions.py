@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 
 def find_name(func: Callable[..., Any]) -> str:
     """Return the name of a function, also inside a partial."""
-    while hasattr(func, "func") and not hasattr(func, "__name__"):  # functools.partial
+    while isinstance(func, partial):  # a mock has a 'func' too, and that has another one
         func = func.func
-    name: str = getattr(func, "__name__", "") or type(func).__name__
+    name = getattr(func, "__name__", "")
+    if not isinstance(name, str) or not name:
+        name = type(func).__name__
     return "lambda" if name == "<lambda>" else name
+
+
+def find_innermost(func: Any) -> Any:
+    """Return the function within decorators; the outer one where they lead to no end."""
+    try:
+        return inspect.unwrap(func)
+    except ValueError:  # it says that it wraps itself
+        return func
 
 
 def is_async(func: Any) -> bool:
@@ -29,7 +40,7 @@ def _signature(func: Any) -> inspect.Signature | None:
     for follow_wrapped in (False, True):
         try:
             return inspect.signature(func, follow_wrapped=follow_wrapped)
-        except (ValueError, TypeError):
+        except Exception:  # noqa: S112 - a stranger's object raises what it likes when it is asked
             continue
     return None
 

@@ -19,7 +19,7 @@ from sparkpipe.slices.marks import PREFIX
 if TYPE_CHECKING:
     from pluggy import PluginManager
 
-_PATH_KEYS = ("filepath", "path")
+_PATH_KEYS = ("filename", "filepath", "path")
 
 
 class ContextError(ConfigError):
@@ -194,7 +194,8 @@ def feed_of_slices(config_loader: AbstractConfigLoader) -> dict[str, Any]:
 
 def absolute_path(path: str, folder: Path) -> str:
     """Return a path; one that is local and relative begins in ``folder``."""
-    if ":" in path.partition("/")[0]:  # a protocol or a Windows drive
+    # A protocol or a Windows drive; or what is told, with its entry, when its data set is made.
+    if ":" in path.partition("/")[0] or "\0" in path:
         return path
     protocol, local = split_protocol(path)
     if protocol != "file" or not local.strip() or Path(local).is_absolute():

@@ -232,12 +232,12 @@ class Attempt:
         outputs: dict[str, Any] = {}
         try:
             result = node.call(inputs)
-            if not isinstance(result, GeneratorType):
+            if type(result) is not GeneratorType:
                 outputs = node.bind_outputs(result)
         except (Exception, SystemExit) as exc:
             self._tell_node_error(exc, inputs)
             raise
-        if isinstance(result, GeneratorType):
+        if type(result) is GeneratorType:
             return self._give_chunks(result, inputs, describe)
         if self._hook is not None:
             self._hook.after_node_run(inputs=inputs, outputs=outputs, **self._context)

@@ -84,4 +84,12 @@ def why_data_set_stays(data_set: Any) -> str:
         return find_spark(data_set._data)
     if is_memory_only(data_set):
         return "what it holds ends with its process"
-    return why_thing_stays(data_set)
+    stays = why_thing_stays(data_set)
+    if stays or type(data_set).__module__.startswith("sparkpipe."):
+        return stays
+    try:
+        # The worker would fail with all its nodes, and not tell at which data set.
+        pickle.loads(pickle.dumps(data_set))
+    except Exception as exc:
+        return f"what is pickled of it cannot be read again ({type(exc).__name__}: {exc})"
+    return ""

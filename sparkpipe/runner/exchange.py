@@ -330,7 +330,7 @@ class SharedMemoryDataSet(AbstractDataSet):
         self._store = store
         self._title = title
         self._saved = f"{name}.pickle"
-        self._copy = f"{name}.copy"
+        self._copied = f"{name}.copy"
         self._lock = threading.Lock()
         self.memory: MemoryDataSet | None = memory
         self.persist = memory.persist
@@ -355,11 +355,11 @@ class SharedMemoryDataSet(AbstractDataSet):
         """
         memory = self.memory
         with self._lock:
-            if memory is None or self._is_saved_elsewhere or self._store.exists(self._copy):
+            if memory is None or self._is_saved_elsewhere or self._store.exists(self._copied):
                 return
             if memory.exists():
                 # As it is: a copy in memory of what is copied to a file would be one too many.
-                self._write(self._copy, memory._data)
+                self._write(self._copied, memory._data)
 
     def abandon(self) -> None:
         """Remove its files, and those of all others of the run."""
@@ -375,8 +375,8 @@ class SharedMemoryDataSet(AbstractDataSet):
             return self._read(self._saved)
         if self.memory is not None:
             return self.memory.load()
-        if self._store.exists(self._copy):
-            return self._read(self._copy)
+        if self._store.exists(self._copied):
+            return self._read(self._copied)
         raise DataSetError("nothing has been saved to it yet.")
 
     def _save(self, data: Any) -> None:
@@ -388,7 +388,7 @@ class SharedMemoryDataSet(AbstractDataSet):
 
     def _exists(self) -> bool:
         in_memory = self.memory is not None and self.memory.exists()
-        return in_memory or self._is_saved_elsewhere or self._store.exists(self._copy)
+        return in_memory or self._is_saved_elsewhere or self._store.exists(self._copied)
 
     def _release(self) -> None:
         if self.memory is not None:
@@ -399,7 +399,7 @@ class SharedMemoryDataSet(AbstractDataSet):
         return {}
 
     def _remove_files(self) -> None:
-        for name in (self._saved, self._copy):
+        for name in (self._saved, self._copied):
             self._store.remove(name)
 
     def _read(self, name: str) -> Any:

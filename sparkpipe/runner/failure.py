@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import traceback
 from pathlib import Path
+from types import CodeType
 
 from sparkpipe.errors import (
     DataSetError,
@@ -16,6 +16,7 @@ from sparkpipe.errors import (
 )
 from sparkpipe.events import ErrorReport
 from sparkpipe.io.core import reason_of
+from sparkpipe.pipeline.functions import find_innermost
 from sparkpipe.pipeline.node import Node
 from sparkpipe.redaction import redacted_text
 from sparkpipe.spark.databricks import foreign_feature
@@ -92,14 +93,14 @@ def _location(node: Node, exc: BaseException) -> str:
     # A project that is installed as a package: the line of its function, at least.
     code = getattr(node.func, "__code__", None)
     for frame, line in traceback.walk_tb(exc.__traceback__):
-        if code is not None and frame.f_code is code:
+        if isinstance(code, CodeType) and frame.f_code is code:
             return f"{_shown_path(code.co_filename)}:{line} in {code.co_name}"
     return ""
 
 
 def _definition(node: Node) -> str:
-    code = getattr(inspect.unwrap(node.func), "__code__", None)
-    if code is None or not _is_users(code.co_filename):
+    code = getattr(find_innermost(node.func), "__code__", None)
+    if not isinstance(code, CodeType) or not _is_users(code.co_filename):
         return ""
     return f"{_shown_path(code.co_filename)}:{code.co_firstlineno} in {code.co_name}"
 

@@ -67,7 +67,7 @@ def _made(found: Any, runner: str, options: Mapping[str, Any]) -> AbstractRunner
         made = found(**given)
     except TypeError as exc:
         raise ConfigError(
-            f"The runner '{runner}' could not be made: {exc}.",
+            f"The runner '{runner}' could not be made: {str(exc).rstrip('.')}.",
             hint="Its class must take is_async=False and need nothing else.",
         ) from exc
     if not isinstance(made, AbstractRunner):

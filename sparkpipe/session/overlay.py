@@ -61,8 +61,8 @@ class _TemporaryCatalog(DataCatalog):
     _made: dict[str, Any]  # by name, with the data set that it is on top of
     _making: threading.Lock
 
-    def _get_dataset(self, name: str) -> Any:
-        original = super()._get_dataset(name)
+    def _get_dataset(self, name: str, version: Any = None, suggest: bool = True) -> Any:
+        original = super()._get_dataset(name, version, suggest)
         if is_memory_only(original):
             return original
         with self._making:

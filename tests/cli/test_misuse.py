@@ -63,6 +63,24 @@ def test_what_the_command_line_may_get_wrong(
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["report", "--output", ""],
+        ["report", "--compare", " "],
+        ["tables", "clone", "numbers", "copy", "--version", ""],
+        ["catalog", "create", "--pipeline", "first", "--env", ""],
+        ["plan", "--slice", ""],
+        ["new", "--name", ""],
+    ],
+)
+def test_an_option_of_a_variable_that_is_not_set_is_refused(
+    refused: Refused, command: list[str]
+) -> None:
+    assert f"Invalid value for '{command[-2]}'" in (said := refused(*command))
+    assert "it is empty. Give it a value, or leave it out." in said
+
+
 def test_unknown_command_names_the_closest(refused: Refused) -> None:
     assert "There is no command 'rn'. Did you mean 'run'?" in refused("rn")
 

@@ -13,7 +13,7 @@ import sparkpipe.io
 import sparkpipe.io.core
 from sparkpipe.datasets.text import TextDataSet
 from sparkpipe.errors import CredentialsNotFoundError, DataSetError, RegexError
-from sparkpipe.io import DataCatalog, IncrementalDataSet, MemoryDataSet
+from sparkpipe.io import DataCatalog, IncrementalDataSet, MemoryDataSet, Version
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.plan import find_problems
 from sparkpipe.runner import SequentialRunner, ThreadRunner
@@ -48,6 +48,24 @@ def test_data_sets_by_attribute_are_in_their_dict() -> None:
     }
     assert vars(catalog.datasets).keys() == found.keys()
     assert catalog.datasets.a is found["a"]
+
+
+def test_a_catalog_of_kedros_form_asks_as_kedro_does(tmp_path: Path) -> None:
+    class Theirs(DataCatalog):
+        def _get_dataset(
+            self, data_set_name: str, version: Any = None, suggest: bool = True
+        ) -> Any:
+            return super()._get_dataset(data_set_name, version, suggest)
+
+    entry = {**TEXT, "filepath": str(tmp_path / "a.txt"), "versioned": True}
+    for version in ("2026-01-01", "2026-01-02"):
+        Theirs.from_config({"a": entry}, save_version=version).save("a", version)
+    catalog = Theirs.from_config({"a": entry})
+    asked = catalog._get_dataset("a", version=Version("2026-01-01", None))
+    assert (asked.load(), catalog.load("a")) == ("2026-01-01", "2026-01-02")
+    with pytest.raises(DataSetError) as error:
+        catalog._get_dataset("b", suggest=False)
+    assert "Did you mean" not in str(error.value)
 
 
 def test_names_that_patterns_have_made_are_listed() -> None:

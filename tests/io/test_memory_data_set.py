@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 import threading
+import weakref
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,7 +15,9 @@ import pandas as pd
 import pytest
 
 from sparkpipe.errors import DataSetError
-from sparkpipe.io import MemoryDataSet
+from sparkpipe.io import DataCatalog, MemoryDataSet
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner
 
 
 def test_lists_are_copied_to_the_depth_on_both_ways() -> None:
@@ -107,6 +110,59 @@ def test_what_cannot_be_copied_is_passed_on_as_it_is(make: Any) -> None:
     assert type(data_set.load()) is type(data)
     if not isinstance(data, type(iter([1]))):  # this one can be copied
         assert data_set.load() is data_set.load() is data
+
+
+class _NoClass:
+    """As a proxy of nothing yet."""
+
+    @property
+    def __class__(self) -> type:
+        raise RuntimeError("no class yet")
+
+
+class _NoDict:
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        raise RuntimeError("no dictionary")
+
+
+class _NoAttributes:
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+class _NoItems(list[int]):
+    def __iter__(self) -> Any:
+        raise RuntimeError("not now")
+
+
+class _WithoutTextError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+class _NotCopied:
+    def __deepcopy__(self, memo: object) -> Any:
+        raise _WithoutTextError
+
+
+@pytest.mark.parametrize("wrap", [lambda one: one, lambda one: {"x": [one]}])
+@pytest.mark.parametrize("kind", [_NoClass, _NoDict, _NoAttributes, _NoItems, _NotCopied])
+def test_what_a_node_made_is_kept_whatever_it_says_of_itself(
+    kind: Any, wrap: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ibis", ModuleType("ibis"))
+    made = wrap(kind())
+    loaded: list[Any] = []
+    nodes = [node(lambda _: made, "start", "data"), node(loaded.append, "data", None)]
+    SequentialRunner().run(pipeline(nodes), DataCatalog(feed_dict={"start": 1}))
+    assert type(loaded[0]) is type(made)
+
+
+def test_a_weak_proxy_may_be_loaded_again_and_again() -> None:
+    model = _Wrapped(threading.Lock())
+    data_set = MemoryDataSet(weakref.proxy(model))
+    assert data_set.load().inside is data_set.load().inside is model.inside
 
 
 def test_copy_that_is_asked_for_and_impossible_says_so_with_a_way_out() -> None:

@@ -7,11 +7,14 @@ import pickle
 from collections import namedtuple
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import MagicMock, Mock
 
 import pytest
 
 from sparkpipe.errors import NodeSignatureError, PipelineError
-from sparkpipe.pipeline import node
+from sparkpipe.io import DataCatalog
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner
 
 
 def one(x: Any) -> Any:
@@ -24,6 +27,42 @@ def add(x: Any, y: Any) -> Any:
 
 def nothing() -> int:
     return 7
+
+
+class Endless:
+    """As a mock of some libraries, it has whatever it is asked for."""
+
+    def __call__(self, x: Any) -> Any:
+        return x
+
+    def __getattr__(self, name: str) -> Any:
+        return self
+
+
+class AsksForTrouble:
+    @property
+    def __signature__(self) -> Any:
+        raise RuntimeError("not now")
+
+    def __call__(self, x: Any) -> Any:
+        return x
+
+
+@pytest.mark.parametrize(
+    ("func", "name"),
+    [
+        (Mock(return_value=1), "Mock"),
+        (MagicMock(return_value=1), "MagicMock"),
+        (functools.partial(Mock(return_value=1)), "Mock"),
+        (Endless(), "Endless"),
+        (AsksForTrouble(), "AsksForTrouble"),
+    ],
+)
+def test_what_has_all_attributes_may_be_a_function(func: Any, name: str) -> None:
+    made = node(func, "x", "y")
+    assert made.name == name
+    outputs = SequentialRunner().run(pipeline([made]), DataCatalog(feed_dict={"x": 1}))
+    assert outputs == {"y": 1}
 
 
 class Scale:

@@ -13,7 +13,7 @@ import pytest
 import runner_nodes as nodes
 
 from sparkpipe.datasets.pickle import PickleDataSet
-from sparkpipe.errors import RunFailedError, SparkStartError
+from sparkpipe.errors import DataSetError, RunFailedError, SparkStartError
 from sparkpipe.hooks import create_hook_manager
 from sparkpipe.io import AbstractDataSet, DataCatalog, LambdaDataSet, MemoryDataSet
 from sparkpipe.pipeline import Pipeline, node, pipeline
@@ -309,6 +309,25 @@ class Unsteady(AbstractDataSet):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": "unsteady.bin"}
+
+
+class OfAStranger(Unsteady):
+    """Its public methods raise what they like."""
+
+    def exists(self) -> bool:
+        raise OSError("the disk is full at exists")
+
+    def release(self) -> None:
+        raise OSError("the disk is full at release")
+
+
+def test_a_stranger_that_fails_is_named(runner: AbstractRunner) -> None:
+    catalog = DataCatalog({"b": OfAStranger("")})
+    with pytest.raises(DataSetError, match=r"'b' \(OfAStranger, unsteady.bin\) cannot tell"):
+        catalog.exists("b")
+    pipe = pipeline([node(nodes.add_one, "a", "b"), node(nodes.add_one, "b", "c", name="use")])
+    with pytest.raises(RunFailedError, match=r"'b' \(OfAStranger, .*\) could not be released: OS"):
+        runner.run(pipe, DataCatalog({"b": OfAStranger("")}, feed_dict={"a": 1}))
 
 
 @pytest.mark.parametrize(("step", "node_name"), [("save", "make"), ("load", "use")])

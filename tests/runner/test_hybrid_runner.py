@@ -12,11 +12,12 @@ import hybrid_nodes as hybrid
 import pytest
 import runner_nodes as nodes
 
+from sparkpipe.datasets.json import JSONDataSet
 from sparkpipe.errors import ConfigError, PreflightError, RunFailedError
 from sparkpipe.hooks import create_hook_manager, hook_impl
 from sparkpipe.io import AbstractDataSet, DataCatalog, LambdaDataSet, MemoryDataSet
 from sparkpipe.pipeline import Pipeline, node, pipeline
-from sparkpipe.runner import HybridRunner
+from sparkpipe.runner import HybridRunner, ParallelRunner
 from sparkpipe.runner import processes as processes_module
 
 if TYPE_CHECKING:
@@ -132,6 +133,31 @@ def test_a_tag_against_a_data_set_is_refused() -> None:
     pipe = pipeline([node(nodes.identity, "x", "y", name="n", tags="processes")])
     with pytest.raises(PreflightError, match="'x' stays: it cannot be pickled"):
         _run(pipe, DataCatalog({"x": LambdaDataSet(load=lambda: 1)}))
+
+
+class AsksInside:
+    """As many wrappers do, it asks what it wraps, which is not there while it is unpickled."""
+
+    def __init__(self, inside: Any) -> None:
+        self.inside = inside
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inside, name)
+
+    def load(self) -> Any:
+        return self.inside.load()
+
+    def save(self, data: Any) -> None:
+        self.inside.save(data)
+
+
+def test_what_cannot_be_read_again_elsewhere_stays(tmp_path: Path) -> None:
+    catalog = DataCatalog({"x": AsksInside(JSONDataSet(str(tmp_path / "x.json")))})
+    catalog.save("x", 1)
+    assert _ran_here(nodes.process_id, catalog)
+    pipe = pipeline([node(nodes.identity, "x", "y", name="n")])
+    with pytest.raises(PreflightError, match=r"'x' \(AsksInside\).* read again \(Recursion"):
+        ParallelRunner().run(pipe, catalog)
 
 
 def test_a_tag_against_a_hook_is_refused() -> None:

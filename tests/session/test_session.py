@@ -1039,3 +1039,33 @@ def test_a_version_to_load_that_is_not_there_is_told_before_anything_runs(projec
         in told
     )
     assert "The version to load of 'other' (PickleDataSet)" in told
+
+
+def test_paths_of_data_sets_of_ones_own_begin_in_the_project(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = package_of(project).name
+    (project / package / "lines.py").write_text(
+        "from pathlib import Path\n"
+        "class Lines:\n"
+        "    def __init__(self, filename):\n"
+        "        self.filename = filename\n"
+        "    def load(self):\n"
+        "        return Path(self.filename).read_text()\n"
+        "    def save(self, data): ...\n"
+    )
+    (project / "conf/base/catalog.yml").write_text(
+        f"source: {{type: {package}.lines.Lines, filename: data/source.json}}\n"
+    )
+    elsewhere = project / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert Session(project).context.catalog.load("source") == "21"
+
+
+def test_path_that_none_can_be_is_told_with_its_entry(project: Path) -> None:
+    (project / "conf/base/catalog.yml").write_text(
+        'source: {type: json.JSONDataSet, filepath: "a\\0b"}\n'
+    )
+    with pytest.raises(PreflightError, match=r"'source' \(.*catalog.yml:1\): a path cannot hold"):
+        Session(project).run()

@@ -11,6 +11,7 @@ from typing import Any
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.columns import MOST_COLUMNS
 from sparkpipe.pipeline import Pipeline
+from sparkpipe.pipeline.functions import find_innermost
 from sparkpipe.pipeline.node import Node
 from sparkpipe.redaction import redacted_text
 from sparkpipe.schemas import Column
@@ -101,7 +102,7 @@ def code_of(func: Callable[..., Any]) -> dict[str, str]:
     Args:
         func: The function, or a partial or decorated one.
     """
-    plain = inspect.unwrap(func)
+    plain = find_innermost(func)
     plain = getattr(plain, "func", plain)
     where = f"{getattr(plain, '__module__', '')}.{getattr(plain, '__qualname__', '')}".strip(".")
     try:
