@@ -75,7 +75,7 @@ def _told(text: str, shown: str, problem: Problem) -> PipelineError:
 
 
 def _for_duckdb(parsed: Parsed, dialect: str) -> str:
-    from sparkpipe.sql.combining import combine, with_percentiles
+    from sparkpipe.sql.combining import combine, with_lists, with_percentiles
 
-    tree = combine(parsed)
+    tree = with_lists(combine(parsed))
     return (tree if dialect == "duckdb" else with_percentiles(tree)).sql("duckdb", comments=False)

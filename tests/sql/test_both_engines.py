@@ -144,6 +144,38 @@ def test_names_parameters_and_types_are_alike(spark: SparkSession) -> None:
     pd.testing.assert_frame_equal(told["spark"], told["duckdb"], check_dtype=False)
 
 
+@pytest.mark.parametrize(
+    ("condition", "values", "kept"),
+    [
+        ("s in (:names)", ["paid", "o'x"], [1, 3]),
+        ("s not in (:names)", ("paid", "o'x"), [2, 5]),
+        ("s in ('free', :names)", ["paid"], [1, 2]),
+        ("s in (:names)", "free", [2]),
+        ("s in ('$pe_value_of_names', ':names', :names)", ["free"], [2, 5]),
+        ("s in (coalesce(s, 'x'), :names) and array_contains(:names, s)", ["free"], [2]),
+        ("day in (:names)", [datetime.date(2024, 1, 4)], [4]),
+        ("n in (select n from t where s in (:names))", ["paid"], [1]),
+    ],
+)
+def test_a_list_stands_for_each_of_its_values_in_an_in(
+    spark: SparkSession, condition: str, values: Any, kept: list[int]
+) -> None:
+    table = pd.DataFrame(
+        {
+            "s": ["paid", "free", "o'x", None, "$pe_value_of_names"],
+            "n": [1, 2, 3, 4, 5],
+            "day": [datetime.date(2024, 1, day) for day in (1, 2, 3, 4, 5)],
+        }
+    )
+    text = f"select n from t where {condition} order by n"
+    for engine in ("spark", "duckdb"):
+        made = sql_node(query=text, outputs="x", engine=engine)
+        found = made.run({"t": table, "params:names": values})["x"]
+        assert [
+            row.n for row in (found.collect() if engine == "spark" else found.itertuples())
+        ] == kept
+
+
 def test_arrow_stays_arrow_and_the_hundred_names_of_a_column() -> None:
     table = pa.table({'a "b"': [1, 2], "c;--": ["x", None]})
     made = sql_node(
