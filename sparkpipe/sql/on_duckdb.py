@@ -31,6 +31,7 @@ def run_on_duckdb(
     tables: Mapping[str, Any],
     values: Mapping[str, Any],
     called: Callable[[str], str],
+    shown: str = "the query",
 ) -> Any:
     """Return the rows of a query: as a table of Arrow if all that it reads are such, else pandas.
 
@@ -39,9 +40,11 @@ def run_on_duckdb(
         tables: What it reads, by the names that they have in it.
         values: Its parameters, by their markers.
         called: Returns what to call a table in messages.
+        shown: What to call the query.
 
     Raises:
-        PipelineError: DuckDB is not installed, or a table is nothing that it reads.
+        PipelineError: DuckDB is not installed or refuses the query, or a table is nothing that it
+            reads.
     """
     try:
         import duckdb
@@ -56,8 +59,12 @@ def run_on_duckdb(
         for key, table in tables.items():
             connection.register(key, _arrow(key, table, called))
         text, params = _with_lists(text, values)
-        found = connection.sql(text, params=params or None)
-        rows = _with_usual_numbers(found).to_arrow_table()
+        try:
+            found = connection.sql(text, params=params or None)
+            rows = _with_usual_numbers(found).to_arrow_table()
+        except duckdb.Error as exc:  # it shows the line of a text that nobody has written
+            reason = str(exc).partition("\n\nLINE ")[0]
+            raise PipelineError(f"{shown}: DuckDB refuses it: {reason}") from exc
     if tables and all(map(is_arrow, tables.values())):
         return rows
     return _as_pandas(rows)

@@ -111,7 +111,7 @@ class SqlQuery:
         if self.engine == "duckdb":
             from sparkpipe.sql.on_duckdb import run_on_duckdb
 
-            return run_on_duckdb(self.whole, tables, values, self._called)
+            return run_on_duckdb(self.whole, tables, values, self._called, self.shown)
         from sparkpipe.sql.on_spark import run_on_spark
 
         return run_on_spark(self.statements, tables, values, self._called)

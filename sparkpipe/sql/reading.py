@@ -76,6 +76,9 @@ def _told(text: str, shown: str, problem: Problem) -> PipelineError:
 
 def _for_duckdb(parsed: Parsed, dialect: str) -> str:
     from sparkpipe.sql.combining import combine, with_lists, with_percentiles
+    from sparkpipe.sql.like_spark import DIALECTS, like_spark
 
     tree = with_lists(combine(parsed))
-    return (tree if dialect == "duckdb" else with_percentiles(tree)).sql("duckdb", comments=False)
+    tree = tree if dialect == "duckdb" else with_percentiles(tree)
+    tree = like_spark(tree) if dialect in DIALECTS else tree
+    return tree.sql("duckdb", comments=False)
