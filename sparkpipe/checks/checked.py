@@ -453,6 +453,7 @@ class CheckedDataSet(DelegatingDataSet):
     def _problems(self) -> list[str]:
         told = super()._problems()
         told += find_problems(self._name, self.checks, self._dataset)
+        told += own.find_missing(self._validators)
         if is_stream(self._dataset):
             told += self._stream_problems()
         if self._keeps_apart:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sparkpipe.checks.words import Check
+from sparkpipe.checks.words import Check, Refers
 from sparkpipe.errors import CheckFailedError, DataSetError
 from sparkpipe.events import CheckOutcome, CheckReport, Direction
 from sparkpipe.redaction import HIDDEN, is_secret
@@ -115,6 +115,25 @@ def refuse(findings: Iterable[Finding], what: str = "nothing was saved") -> None
             "Let such rows be kept apart (on_fail: quarantine), or correct what makes them."
         )
     raise CheckFailedError("\n".join(lines))
+
+
+def refuse_to_refer(check: Refers, is_text: bool, refers_to_text: bool) -> None:
+    """Refuse to look for texts among what is none, which each engine would do in its own way.
+
+    Args:
+        check: The check.
+        is_text: Whether its column holds texts.
+        refers_to_text: Whether the other one does.
+
+    Raises:
+        DataSetError: One does, and the other does not.
+    """
+    if is_text != refers_to_text:
+        first, second = ("texts", "none") if is_text else ("no texts", "texts")
+        raise DataSetError(
+            f"'{check.column}' holds {first}, and '{check.to}' of '{check.data_set}' {second}.",
+            hint="Give both one type.",
+        )
 
 
 def no_frame(data: Any) -> DataSetError:

@@ -11,13 +11,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.checks import own
-from sparkpipe.checks.findings import MOST_SAMPLES, Finding, of_rows
-from sparkpipe.checks.on_spark import Flagged, flag, functions_for, type_of_column
+from sparkpipe.checks.findings import MOST_SAMPLES, Finding, of_rows, refuse_to_refer
+from sparkpipe.checks.on_spark import (
+    Flagged,
+    flag,
+    functions_for,
+    kind_of_column,
+    type_of_column,
+)
 from sparkpipe.checks.riding import samples
 from sparkpipe.checks.words import Check, Fresh, Pandera, Refers, Rows, Unique
 from sparkpipe.datasets.spark.names import quoted
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.kinds import is_spark_frame
+from sparkpipe.spark.failures.judging import spark_reason
 from sparkpipe.spark.jobs.plans import is_repeatable, is_scan
 from sparkpipe.spark.jobs.shared_frames import checkpointed, drop_checkpoint, is_persisted
 
@@ -119,7 +126,7 @@ def keeping(frame: DataFrame, is_lent: bool = False) -> Iterator[DataFrame]:
     try:
         kept = checkpointed(frame, "MEMORY_AND_DISK")
     except Exception as exc:
-        from sparkpipe.spark.failures.judging import may_pass, spark_reason
+        from sparkpipe.spark.failures.judging import may_pass
 
         if "NOT_SUPPORTED" not in str(exc) or may_pass(exc):
             raise
@@ -166,7 +173,7 @@ def judge(
     """
     flagged = flag(frame, checks)
     wholes = [check for check in checks if isinstance(check, (Unique, Refers, Fresh))]
-    parts = {check.name: _of_whole(check, frame, find) for check in wholes}
+    parts = {check.name: _part(check, frame, find) for check in wholes}
     facts = _counted(flagged, parts)
     rows = int(facts["rows"] or 0)
     now = now or dt.datetime.now(dt.timezone.utc)
@@ -205,13 +212,25 @@ def _counted(flagged: Flagged, parts: dict[str, Any]) -> dict[str, Any]:
     return row.asDict()
 
 
+def _part(check: Check, frame: DataFrame, find: Callable[[str], Any]) -> tuple[Any, DataFrame]:
+    try:
+        bad, aggregate = _of_whole(check, frame, find)
+        _ = aggregate.schema  # Connect looks at it only when asked
+    except DataSetError as exc:
+        raise DataSetError(f"check '{check.name}': {exc.message}", hint=exc.hint) from exc
+    except Exception as exc:
+        reason = spark_reason(exc) or str(exc)
+        raise DataSetError(f"check '{check.name}' is not possible: {reason}") from exc
+    return bad, aggregate
+
+
 def _of_whole(check: Check, frame: DataFrame, find: Callable[[str], Any]) -> tuple[Any, DataFrame]:
     """Return what does not pass, if it can be shown, and a frame of one row that tells how much."""
     functions = functions_for(frame)
     names = [quoted(name) for name in check.columns]
     if isinstance(check, Fresh):
         return None, frame.agg(_latest(frame, check, functions).alias("found"))
-    present = frame.select(*names).na.drop()
+    present = frame.select(*names).where(_is_whole(frame, check.columns))
     if isinstance(check, Unique):
         count = functions.count(functions.lit(1)).alias("times")
         times = present.groupBy(*names).agg(count)
@@ -219,14 +238,27 @@ def _of_whole(check: Check, frame: DataFrame, find: Callable[[str], Any]) -> tup
         return bad, bad.agg(functions.sum("times").alias("found"))
     assert isinstance(check, Refers)
     known = _other_frame(check, find(check.data_set), frame)
-    bad = present.join(known, present[check.column] == known["__sparkpipe_known"], "left_anti")
+    is_known = functions.col(names[0]) == functions.col("__sparkpipe_known")
+    bad = present.join(known, is_known, "left_anti")
     return bad, bad.agg(functions.count(functions.lit(1)).alias("found"))
+
+
+def _is_whole(frame: DataFrame, columns: Sequence[str]) -> Any:
+    """Return a column that is true where a row has a value in each of some columns."""
+    functions = functions_for(frame)
+    is_whole = functions.lit(True)
+    for name in columns:
+        column = functions.col(quoted(name))
+        is_whole = is_whole & column.isNotNull()
+        if type_of_column(frame, name) in ("float", "double"):
+            is_whole = is_whole & ~functions.isnan(column)
+    return is_whole
 
 
 def _latest(frame: DataFrame, check: Fresh, functions: Any) -> Any:
     kind = type_of_column(frame, check.column)
     if kind not in ("date", "timestamp", "timestamp_ntz"):
-        raise DataSetError(f"check '{check.name}': '{check.column}' holds no dates or times.")
+        raise DataSetError(f"'{check.column}' holds no dates or times.")
     latest = functions.max(functions.col(quoted(check.column)))
     # A client shows an instant in the zone of its machine, without saying so.
     return functions.unix_micros(latest) if kind == "timestamp" else latest
@@ -242,12 +274,15 @@ def _other_frame(check: Refers, data: Any, frame: DataFrame) -> DataFrame:
     columns = {str(name).lower(): str(name) for name in getattr(data, "columns", ())}
     if check.to.lower() not in columns:
         raise DataSetError(
-            f"check '{check.name}': '{check.data_set}' has no column '{check.to}'.",
+            f"'{check.data_set}' has no column '{check.to}'.",
             hint=f"It has {', '.join(columns.values())}.",
         )
     name = columns[check.to.lower()]
     if not is_spark_frame(data):
         data = frame.sparkSession.createDataFrame(data[[name]].drop_duplicates().dropna())
+    refuse_to_refer(
+        check, kind_of_column(frame, check.column) == "text", kind_of_column(data, name) == "text"
+    )
     functions = functions_for(frame)
     known: DataFrame = data.select(functions.col(quoted(name)).alias("__sparkpipe_known"))
     return known.distinct()

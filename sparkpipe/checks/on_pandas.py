@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.checks import own
-from sparkpipe.checks.findings import MOST_SAMPLES, Finding, failed_names, of_rows
+from sparkpipe.checks.findings import (
+    MOST_SAMPLES,
+    Finding,
+    failed_names,
+    of_rows,
+    refuse_to_refer,
+)
 from sparkpipe.checks.sql_on_pandas import column_called, violations
 from sparkpipe.checks.values import Kind, fitted
 from sparkpipe.checks.words import (
@@ -145,7 +151,7 @@ def _found(
         return _placed(present, keys[present].duplicated(keep=False))
     if isinstance(check, Refers):
         known = _column_of(find(check.data_set), check)
-        return _of_present(columns[0], lambda values, _: ~values.isin(known))
+        return _of_present(columns[0], lambda values, kind: _strange(values, kind, known, check))
     if isinstance(check, Rows):
         told = check.why_not(len(frame), rows_before)
         return Finding(check, None, len(frame), told)
@@ -164,19 +170,28 @@ def _found(
 
 
 def _of_function(check: Function, frame: pd.DataFrame) -> Finding | np.ndarray[Any, Any]:
-    given = own.call(check, frame)
-    if isinstance(given, int) and not isinstance(given, bool):
-        if check.on_fail in ("drop", "quarantine"):
-            raise DataSetError(own.count_of_no_rows(check))
-        return of_rows(check, given, len(frame))
+    given = own.call(check, frame.copy(deep=False))  # a column that it sets is none of the data's
+    count = own.count_in(check, given)
+    if count is not None:
+        return of_rows(check, count, len(frame))
     import pandas as pd
 
-    if not isinstance(given, pd.Series) or len(given) != len(frame):
-        raise DataSetError(own.wrong_result(check, given))
+    if not isinstance(given, pd.Series) or not _is_of_truth(given):
+        raise DataSetError(own.wrong_result(check, given, getattr(given, "dtype", "")))
+    if len(given) != len(frame):
+        raise DataSetError(f"{check.path} gave {len(given)} values for {len(frame)} rows.")
     if not given.index.equals(frame.index) and _is_of_same(given.index, frame.index):
         given = given.reindex(frame.index)  # rows were put in another order
     present = given.notna().to_numpy(dtype=bool)
     return _placed(present, ~given[present].astype(bool))
+
+
+def _is_of_truth(column: pd.Series[Any]) -> bool:
+    """Whether all values that are there are true or false."""
+    from pandas.api import types
+
+    present = column.dropna()
+    return present.empty or types.infer_dtype(present) == "boolean"
 
 
 def _is_of_same(labels: pd.Index[Any], others: pd.Index[Any]) -> bool:
@@ -241,7 +256,13 @@ def _unknown(values: pd.Series[Any], kind: Kind, check: Accepted) -> Any:
     return ~values.isin([fitted(value, kind, check.column) for value in check.values])
 
 
-def _column_of(data: Any, check: Refers) -> Iterable[Any]:
+def _strange(values: pd.Series[Any], kind: Kind, known: pd.Series[Any], check: Refers) -> Any:
+    if len(known):
+        refuse_to_refer(check, kind == "text", _kind_of(_plain(known)) == "text")
+    return ~values.isin(known)
+
+
+def _column_of(data: Any, check: Refers) -> pd.Series[Any]:
     from sparkpipe.io.kinds import is_spark_frame
 
     names = {str(name).lower(): name for name in getattr(data, "columns", ())}
@@ -250,5 +271,5 @@ def _column_of(data: Any, check: Refers) -> Iterable[Any]:
     name = check.to if check.to in names.values() else names[check.to.lower()]
     if is_spark_frame(data):
         data = data.select(f"`{name}`").distinct().toPandas()
-    values: Iterable[Any] = data[name].dropna()
+    values: pd.Series[Any] = data[name].dropna()
     return values

@@ -63,6 +63,11 @@ def type_of_column(frame: DataFrame, name: str) -> str:
     return found.partition("(")[0].partition("<")[0].partition(" ")[0]
 
 
+def kind_of_column(frame: DataFrame, name: str) -> Kind:
+    """Return what the values of a column can be compared with."""
+    return _KINDS.get(type_of_column(frame, name), "other")
+
+
 @dataclass(frozen=True)
 class Flagged:
     """A frame with a column for each check of its rows.
@@ -277,10 +282,20 @@ def _literal(functions: Any, value: Any) -> Any:
 
 def _of_function(check: Function, frame: DataFrame, functions: Any) -> Any:
     given = own.call(check, frame)
-    if isinstance(given, int) and not isinstance(given, bool):
-        if check.on_fail in ("drop", "quarantine"):
-            raise DataSetError(own.count_of_no_rows(check))
-        return of_rows(check, given, None)
+    count = own.count_in(check, given)
+    if count is not None:
+        return of_rows(check, count, None)
     if type(given).__name__ != "Column":  # there are two kinds, and each has any attribute
         raise DataSetError(own.wrong_result(check, given))
+    kind = _type_of(frame, given)
+    if kind not in ("boolean", "void", ""):
+        raise DataSetError(own.wrong_result(check, given, kind))
     return functions.coalesce(~given, functions.lit(False))
+
+
+def _type_of(frame: DataFrame, column: Column) -> str:
+    """Return the type of a column; empty if a frame can have no such one, which is told later."""
+    try:
+        return frame.select(column).schema[0].dataType.simpleString()
+    except Exception:
+        return ""

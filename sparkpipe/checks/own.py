@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator, Sequence
+from numbers import Integral
 from typing import Any
 
-from sparkpipe.checks.words import Function, Validator
+from sparkpipe.checks.words import Check, Function, Pandera, Validator
 from sparkpipe.errors import CheckFailedError, DataSetError, first_line
 from sparkpipe.io.importing import import_object
 from sparkpipe.io.kinds import is_spark_frame
@@ -27,11 +29,47 @@ def call(check: Function, frame: Any) -> Any:
         raise DataSetError(told) from exc
 
 
-def wrong_result(check: Function, given: Any) -> str:
-    """Say what a function has to give."""
+def count_in(check: Function, given: Any) -> int | None:
+    """Return how many rows a function has found, if it has counted; numbers of numpy are numbers.
+
+    Raises:
+        DataSetError: The number can be none of rows, or names no row where one has to be named.
+    """
+    if isinstance(given, bool) or not isinstance(given, Integral):
+        return None
+    if given < 0:
+        raise DataSetError(f"{check.path} gave {given}, which is no number of rows.")
+    if check.on_fail in ("drop", "quarantine"):
+        raise DataSetError(count_of_no_rows(check))
+    return int(given)
+
+
+def find_missing(checks: Sequence[Check]) -> Iterator[str]:
+    """Tell functions, models and validators that cannot be imported.
+
+    Args:
+        checks: Checks and validators of an entry.
+    """
+    for check in checks:
+        if isinstance(check, (Function, Pandera, Validator)):
+            try:
+                import_object(check.path)
+            except DataSetError as exc:
+                yield f"check '{check.name}': {exc}"
+
+
+def wrong_result(check: Function, given: Any, kind: Any = "") -> str:
+    """Say what a function has to give.
+
+    Args:
+        check: The check.
+        given: What it gave.
+        kind: Of a column, what it holds.
+    """
+    of = f" of {kind}" if f"{kind}" else ""
     return (
-        f"{check.path} gave a {type(given).__name__}, not a boolean column (true where a row is "
-        "good) or the number of rows that are not."
+        f"{check.path} gave a {type(given).__name__}{of}, not a boolean column (true where a row "
+        "is good) or the number of rows that are not."
     )
 
 
@@ -59,23 +97,42 @@ def judge_by_pandera(path: str, frame: Any) -> tuple[int | None, str]:
     schema = import_object(path)
     if not callable(getattr(schema, "validate", None)):
         raise DataSetError(f"'{path}' is no model or schema of pandera.")
-    if is_spark_frame(frame):
-        errors = schema.validate(frame).pandera.errors
-        told = [f"{kind}: {first_line(str(one))}" for kind, one in (errors or {}).items()]
-        return None, "; ".join(told)
     from pandera.errors import SchemaError, SchemaErrors
 
     try:
+        if is_spark_frame(frame):
+            return None, _words_of_spark(schema.validate(frame).pandera.errors)
         schema.validate(frame, lazy=True)
     except SchemaErrors as exc:
-        cases = exc.failure_cases
-        pairs = zip(cases["column"], cases["check"], strict=True)
-        kinds = [f"{column}: {check}" for column, check in dict.fromkeys(pairs)]
-        more = f" and {len(kinds) - _MOST_TOLD} more" if len(kinds) > _MOST_TOLD else ""
-        return len(cases), f"{len(cases)} failures: {', '.join(kinds[:_MOST_TOLD])}{more}"
+        return len(exc.failure_cases), _words_of(exc.failure_cases)
     except SchemaError as exc:
         return None, first_line(str(exc))
+    except Exception as exc:  # a model for frames of another kind, for one
+        told = f"{path} cannot judge this frame: {type(exc).__name__}: {first_line(str(exc))}"
+        raise DataSetError(told) from exc
     return 0, ""
+
+
+def _words_of(cases: Any) -> str:
+    """Say what pandera does not accept, without the values: they may be secret."""
+    told = zip(cases["column"], cases["check"], cases["failure_case"], strict=True)
+    # Of columns that are missing, or too many, it names the whole, and the column as a value.
+    places = [
+        (case if f"{check}".startswith("column_in_") else of, check) for of, check, case in told
+    ]
+    return f"{len(cases)} failures: {_listed(places)}"
+
+
+def _words_of_spark(errors: Any) -> str:
+    """Say the same of a frame of Spark; empty if pandera has accepted it."""
+    of_kinds = [kinds for area in (errors or {}).values() for kinds in area.values()]
+    return _listed([(one.get("column"), one.get("check")) for ones in of_kinds for one in ones])
+
+
+def _listed(places: Sequence[tuple[Any, Any]]) -> str:
+    kinds = [f"{column}: {check}" for column, check in dict.fromkeys(places)]
+    more = f" and {len(kinds) - _MOST_TOLD} more" if len(kinds) > _MOST_TOLD else ""
+    return f"{', '.join(kinds[:_MOST_TOLD])}{more}"
 
 
 def validated(check: Validator, data: Any) -> Any:
@@ -108,6 +165,13 @@ def validated(check: Validator, data: Any) -> Any:
     try:
         result = validate(data)
     except Exception as exc:
-        told = f"{check.path} does not accept the data: {type(exc).__name__}: {exc}"
+        told = f"{check.path} does not accept the data: {_reason_of(exc, is_of_pandera)}"
         raise CheckFailedError(told) from exc
     return data if result is None else result
+
+
+def _reason_of(exc: Exception, is_of_pandera: bool) -> str:
+    cases = getattr(exc, "failure_cases", None) if is_of_pandera else None
+    if {"column", "check", "failure_case"}.issubset(getattr(cases, "columns", ())):
+        return _words_of(cases)
+    return f"{type(exc).__name__}: {exc}"

@@ -83,16 +83,20 @@ def parse_validator(given: Any) -> tuple[Validator, ...]:
             raise DataSetError(f"validator: '{key}' is not known.", hint=hint)
     path, severity = known.get("class"), known.get("severity", "error")
     modes = known.get("on", ("load", "save"))
-    modes = (modes,) if isinstance(modes, str) else tuple(modes)
-    if not isinstance(path, str) or not {"load", "save"}.issuperset(modes):
+    modes = (modes,) if isinstance(modes, str) else modes
+    is_known = isinstance(modes, (list, tuple)) and all(one in ("load", "save") for one in modes)
+    if not isinstance(path, str) or not is_known:
         raise DataSetError("validator: 'class' is a dotted path, and 'on' of load and save.")
     if severity not in ("error", "warn"):
         raise DataSetError(f"validator: 'severity' is error or warn, not {severity!r}.")
-    if known.get("enabled") is False:
+    is_enabled = known.get("enabled", True)
+    if not isinstance(is_enabled, bool):
+        raise DataSetError(f"validator: 'enabled' is true or false, not {is_enabled!r}.")
+    if not is_enabled:
         return ()
     on_fail: OnFail = "warn" if severity == "warn" else "fail"
     options = tuple(_mapping(known.get("options", {})).items())
-    return (Validator(f"validator {path}", on_fail, path, options, modes),)
+    return (Validator(f"validator {path}", on_fail, path, options, tuple(modes)),)
 
 
 def _parsed(one: Any) -> list[Check]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sparkpipe.checks import quarantine
+from sparkpipe.checks import own, quarantine
 from sparkpipe.checks.in_chunks import partition_problems
 from sparkpipe.checks.sql_on_pandas import sql_problems
 from sparkpipe.checks.words import Check, Expression, Refers, column_problems
@@ -28,6 +28,7 @@ def find_problems(name: str, checks: Sequence[Check], data_set: Any) -> list[str
         if isinstance(check, Expression)
         for problem in sql_problems(check.sql)
     ]
+    told += own.find_missing(checks)
     if way_of_chunks(data_set) == "collect":
         told += partition_problems(checks)
     told += _unknown_companions(name, checks)

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from sparkpipe.io.kinds import is_spark_frame
+from sparkpipe.checks.findings import no_frame
+from sparkpipe.errors import DataSetError
+from sparkpipe.io.kinds import is_pandas_frame, is_spark_frame
 from sparkpipe.redaction import is_secret
 
 # A column with more values than these is no list of words.
 _MOST_VALUES = 12
 _FEW = 0.1
 _RECENT = dt.timedelta(days=30)
+# What pandas calls values of which one is the least.
+_ORDERED = (
+    *("integer", "floating", "mixed-integer-float", "decimal"),
+    *("date", "datetime64", "datetime"),
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,9 @@ def suggest(data: Any, now: dt.datetime | None = None) -> list[dict[str, Any]]:
         data: A frame of Spark or pandas.
         now: The present time.
 
+    Raises:
+        DataSetError: It is no frame, or has two columns of one name.
+
     >>> import pandas as pd
     >>> for check in suggest(pd.DataFrame({"id": [1, 2, 3], "fare": [5.0, None, 2.5]})):
     ...     print(check)
@@ -52,6 +64,14 @@ def suggest(data: Any, now: dt.datetime | None = None) -> list[dict[str, Any]]:
     {'unique': ['id']}
     {'between': {'fare': [2.5, 5.0]}, 'on_fail': 'warn'}
     """
+    if not is_spark_frame(data) and not is_pandas_frame(data):
+        raise no_frame(data)
+    names = [*map(str, data.columns)]
+    if is_spark_frame(data):  # it takes A and a for one
+        names = [name.lower() for name in names]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataSetError(f"there is more than one column '{twice}'.")
     rows, profiles = (_of_spark if is_spark_frame(data) else _of_pandas)(data)
     checks: list[dict[str, Any]] = [{"rows": {"min": 1, "change": 0.5}, "on_fail": "warn"}]
     if not rows:
@@ -76,8 +96,19 @@ def _of_values(one: Profile, now: dt.datetime) -> Iterator[dict[str, Any]]:
         at = dt.datetime(one.high.year, one.high.month, one.high.day, tzinfo=dt.timezone.utc)
         if dt.timedelta(0) <= now - at <= _RECENT:
             yield {"fresh": {one.name: f"{(now - at).days + 1} days"}, "on_fail": "warn"}
-    elif one.low is not None:
-        yield {"between": {one.name: [one.low, one.high]}, "on_fail": "warn"}
+    elif one.low is not None and math.isfinite(one.low) and math.isfinite(one.high):
+        bounds = [_written(one.low, math.floor), _written(one.high, math.ceil)]
+        yield {"between": {one.name: bounds}, "on_fail": "warn"}
+
+
+def _written(bound: Any, beyond: Callable[[Any], int]) -> Any:
+    """Return a bound as YAML has it: of a decimal with too many digits the next whole number."""
+    if not isinstance(bound, Decimal):
+        return bound
+    if bound == bound.to_integral_value():
+        return int(bound)
+    about = float(bound)
+    return about if Decimal(str(about)) == bound else beyond(bound)
 
 
 def _of_pandas(frame: Any) -> tuple[int, list[Profile]]:
@@ -88,8 +119,7 @@ def _of_pandas(frame: Any) -> tuple[int, list[Profile]]:
         present = frame[name].dropna()
         nulls = len(frame) - len(present)
         is_text = types.infer_dtype(present) == "string"
-        is_ordered = types.is_numeric_dtype(present) and not types.is_bool_dtype(present)
-        is_ordered = is_ordered or types.infer_dtype(present) in ("date", "datetime64", "datetime")
+        is_ordered = types.infer_dtype(present) in _ORDERED
         values = sorted(present.unique()) if is_text else []
         low, high = (present.min(), present.max()) if is_ordered and len(present) else (None, None)
         profiles.append(
@@ -128,6 +158,8 @@ def _of_spark(frame: Any) -> tuple[int, list[Profile]]:
     parts = [functions.count(functions.lit(1)).alias("rows")]
     for number, name in enumerate(kinds):
         column = functions.col(quoted(name))
+        if kinds[name] in ("float", "double"):  # NaN is null, as it is for checks
+            column = functions.when(~functions.isnan(column), column)
         parts.append(functions.count(column).alias(f"there_{number}"))
         if name in ordered:
             parts += [functions.min(column).alias(f"low_{number}")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sparkpipe.io.declared import location_of, unwrapped, version_of
 from sparkpipe.io.files import split_protocol
 from sparkpipe.io.importing import missing_packages
 from sparkpipe.pipeline import Pipeline
+from sparkpipe.pipeline.node import Node
 from sparkpipe.sql import SqlQuery
 
 Columns = tuple[str, ...] | None
@@ -31,6 +33,7 @@ def find_sql_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     if not nodes:
         return []
     from sparkpipe.sql.columns import find_unknown_columns, result_columns
+    from sparkpipe.sql.given import find_unfit_values
 
     written = pipeline.all_outputs()
     made: dict[str, Columns] = {}
@@ -45,8 +48,20 @@ def find_sql_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
             if columns is not None:
                 known[called] = columns
         problems += find_unknown_columns(query, known)
+        problems += find_unfit_values(query, _values_of(node, catalog))
         made[node.output_names[0]] = result_columns(query, known)
     return problems
+
+
+def _values_of(node: Node, catalog: DataCatalog) -> dict[str, Any]:
+    """Return the parameters that a query reads, by their names in it, as far as they are there."""
+    query: Any = node.func
+    found: dict[str, Any] = {}
+    for called, name in zip(query.inputs, node.arguments, strict=True):
+        if name.startswith("params:") and name in catalog and not catalog.unchosen_slices(name):
+            with suppress(DataSetError):  # told when it is loaded
+                found[called] = catalog.load(name)
+    return found
 
 
 def _columns_of(name: str, catalog: DataCatalog, *, is_written: bool) -> Columns:

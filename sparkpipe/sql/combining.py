@@ -7,7 +7,7 @@ from string import Formatter
 from sqlglot import exp
 
 from sparkpipe.sql.parsing import Parsed
-from sparkpipe.sql.query import Statement
+from sparkpipe.sql.query import EACH, Statement
 from sparkpipe.sql.tables import columns_by_whole_name, find_tables
 
 
@@ -77,4 +77,13 @@ def with_percentiles(tree: exp.Expr) -> exp.Expr:
     for found in exact:
         arguments = [found.this, found.args["quantile"]]
         found.replace(exp.Anonymous(this="QUANTILE_CONT", expressions=arguments))
+    return tree
+
+
+def with_lists(tree: exp.Expr) -> exp.Expr:
+    """Return a tree in which parameters among the values of an ``IN`` have names of their own."""
+    for found in tree.find_all(exp.In):
+        for one in found.expressions:
+            if isinstance(one, exp.Placeholder):
+                one.set("this", f"{EACH}{one.name}")
     return tree

@@ -10,7 +10,7 @@ import datetime
 import decimal
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sparkpipe.errors import PipelineError
@@ -51,6 +51,29 @@ def literal(value: Any) -> str:
         f"A {type(value).__name__} cannot be a parameter of a query.",
         hint="A text, a number, a date or a list of them can.",
     )
+
+
+def each_of(marker: str, value: Any) -> Sequence[Any]:
+    """Return the values for which a parameter stands in the list of an ``IN``.
+
+    Args:
+        marker: What it is called.
+        value: A list of values, or one.
+
+    Raises:
+        PipelineError: There are none, and SQL has no empty list.
+
+    >>> each_of("names", ["paid", "free"]), each_of("name", "paid")
+    (['paid', 'free'], ['paid'])
+    """
+    if not isinstance(value, (list, tuple)):
+        return [value]
+    if not value:
+        raise PipelineError(
+            f"The parameter '{marker}' is an empty list, and IN (...) needs a value.",
+            hint=f"Write array_contains(:{marker}, ...), which is true for none.",
+        )
+    return value
 
 
 def _text(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -9,12 +10,17 @@ from typing import Any
 from sparkpipe.errors import PipelineError, first_line
 from sparkpipe.spark.jobs.values import is_frame
 from sparkpipe.sql.kinds import is_arrow, is_pandas
+from sparkpipe.sql.literals import each_of
+from sparkpipe.sql.query import EACH
 
 #: What a query reads stands in its text: neither variables of Python nor files by themselves.
 SETTINGS: dict[str, Any] = {
     "python_enable_replacements": "false",
     "enable_external_access": "false",
 }
+
+# What is quoted, and the names of parameters.
+_MARKER = re.compile(r"""'(?:''|[^'])*'|"(?:""|[^"])*"|\$(?P<name>\w+)""")
 
 # Floats, in which pandas keeps whole numbers beside nulls, hold each of them up to here.
 _MOST_OF_FLOATS = 2**53
@@ -25,6 +31,7 @@ def run_on_duckdb(
     tables: Mapping[str, Any],
     values: Mapping[str, Any],
     called: Callable[[str], str],
+    shown: str = "the query",
 ) -> Any:
     """Return the rows of a query: as a table of Arrow if all that it reads are such, else pandas.
 
@@ -33,9 +40,11 @@ def run_on_duckdb(
         tables: What it reads, by the names that they have in it.
         values: Its parameters, by their markers.
         called: Returns what to call a table in messages.
+        shown: What to call the query.
 
     Raises:
-        PipelineError: DuckDB is not installed, or a table is nothing that it reads.
+        PipelineError: DuckDB is not installed or refuses the query, or a table is nothing that it
+            reads.
     """
     try:
         import duckdb
@@ -49,11 +58,35 @@ def run_on_duckdb(
             connection.execute("SET TimeZone = 'UTC'")
         for key, table in tables.items():
             connection.register(key, _arrow(key, table, called))
-        found = connection.sql(text, params=dict(values) or None)
-        rows = _with_usual_numbers(found).to_arrow_table()
+        text, params = _with_lists(text, values)
+        try:
+            found = connection.sql(text, params=params or None)
+            rows = _with_usual_numbers(found).to_arrow_table()
+        except duckdb.Error as exc:  # it shows the line of a text that nobody has written
+            reason = str(exc).partition("\n\nLINE ")[0]
+            raise PipelineError(f"{shown}: DuckDB refuses it: {reason}") from exc
     if tables and all(map(is_arrow, tables.values())):
         return rows
     return _as_pandas(rows)
+
+
+def _with_lists(text: str, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return a query and its parameters, with one for each value that stands in an ``IN``."""
+    params: dict[str, Any] = {}
+
+    def replace(found: re.Match[str]) -> str:
+        name = found["name"]
+        if name is None:  # in quotes
+            return found[0]
+        marker = name.removeprefix(EACH)
+        if marker == name:
+            params[name] = values[name]
+            return found[0]
+        each = {f"{name}_{n}": one for n, one in enumerate(each_of(marker, values[marker]))}
+        params.update(each)
+        return ", ".join(f"${one}" for one in each)
+
+    return _MARKER.sub(replace, text), params
 
 
 def _arrow(key: str, table: Any, called: Callable[[str], str]) -> Any:

@@ -11,8 +11,8 @@ from sparkpipe.spark.answers import answering_itself
 from sparkpipe.spark.jobs.values import is_frame
 from sparkpipe.spark.session import get_spark
 from sparkpipe.sql.kinds import is_arrow, is_pandas
-from sparkpipe.sql.literals import literal
-from sparkpipe.sql.query import Statement, escaped
+from sparkpipe.sql.literals import each_of, literal
+from sparkpipe.sql.query import EACH, Statement, escaped
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -52,20 +52,26 @@ def _ask(
     # Spark reads them under names that no one else has, which are gone when it has looked them up;
     # with them goes what is persisted of the same plan, so it gets another one.
     read: dict[str, Any] = {key: frames[key].where("true") for key in statement.tables}
-    literals = {f"p_{marker}": literal(values[marker]) for marker in statement.markers}
-    text = _written(statement.text, literals)
+    text = _written(statement.text, values)
     with answering_itself():
         found = session.sql(text if read else text.format(), **read)
     return found.toDF(*statement.columns) if statement.columns else found
 
 
-def _written(text: str, literals: Mapping[str, str]) -> str:
+def _written(text: str, values: Mapping[str, Any]) -> str:
     """Return a format string with its parameters written into it."""
     told = ""
     for before, name, _, _ in Formatter().parse(text):
         told += escaped(before)
-        if name is not None:
-            told += escaped(literals[name]) if name in literals else f"{{{name}}}"
+        if name is None:
+            continue
+        if name.startswith(EACH):
+            marker = name.removeprefix(EACH)
+            told += escaped(", ".join(map(literal, each_of(marker, values[marker]))))
+        elif name.startswith("p_"):
+            told += escaped(literal(values[name.removeprefix("p_")]))
+        else:
+            told += f"{{{name}}}"
     return told
 
 

@@ -210,6 +210,13 @@ class _Reader:
                     table.this.meta.get("start", 0),
                     "the name of a table must stand in the text, so that its node can be ordered.",
                 )
+        for found in body.find_all(exp.In):
+            listed = found.args.get("field")
+            if isinstance(listed, exp.Placeholder):
+                at = self._parsed.marked.offsets[self._parsed.marked.inputs[listed.name]]
+                self._refuse(
+                    at, "the values of IN stand in brackets.", f"Write IN (:{listed.name})."
+                )
         for kind in (exp.Insert, exp.Into):
             if body.find(kind) is not None:
                 self._refuse(0, _ONLY_READS)

@@ -9,6 +9,9 @@ from sparkpipe.errors import PipelineError
 
 ENGINES = ("spark", "duckdb")
 
+#: What a parameter is called where it stands in the list of an ``IN``, before its own name.
+EACH = "pe_value_of_"
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -17,7 +20,8 @@ class Statement:
     Attributes:
         text: A format string.
         tables: Its fields of tables: ``t0`` for the first table, ``v0`` for the first view.
-        markers: The markers of its parameters; the field of ``x`` is ``p_x``.
+        markers: The markers of its parameters; the field of ``x`` is ``p_x``, in the list of an
+            ``IN`` it is ``pe_value_of_x``.
         columns: New names of its columns; none for those that they have.
     """
 
@@ -25,6 +29,11 @@ class Statement:
     tables: tuple[str, ...]
     markers: tuple[str, ...]
     columns: tuple[str, ...] = ()
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The markers that stand in the list of an ``IN``."""
+        return tuple(one for one in self.markers if f"{{{EACH}{one}}}" in self.text)
 
 
 @dataclass(frozen=True)
@@ -102,7 +111,7 @@ class SqlQuery:
         if self.engine == "duckdb":
             from sparkpipe.sql.on_duckdb import run_on_duckdb
 
-            return run_on_duckdb(self.whole, tables, values, self._called)
+            return run_on_duckdb(self.whole, tables, values, self._called, self.shown)
         from sparkpipe.sql.on_spark import run_on_spark
 
         return run_on_spark(self.statements, tables, values, self._called)

@@ -75,7 +75,10 @@ def _told(text: str, shown: str, problem: Problem) -> PipelineError:
 
 
 def _for_duckdb(parsed: Parsed, dialect: str) -> str:
-    from sparkpipe.sql.combining import combine, with_percentiles
+    from sparkpipe.sql.combining import combine, with_lists, with_percentiles
+    from sparkpipe.sql.like_spark import DIALECTS, like_spark
 
-    tree = combine(parsed)
-    return (tree if dialect == "duckdb" else with_percentiles(tree)).sql("duckdb", comments=False)
+    tree = with_lists(combine(parsed))
+    tree = tree if dialect == "duckdb" else with_percentiles(tree)
+    tree = like_spark(tree) if dialect in DIALECTS else tree
+    return tree.sql("duckdb", comments=False)

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlglot import Token, TokenType, exp
 
-from sparkpipe.sql.query import escaped
+from sparkpipe.sql.query import EACH, escaped
 
 
 @dataclass(frozen=True)
@@ -122,13 +122,39 @@ def with_fields(
         if not span.has_alias:
             at = _after_sample(tokens, span.end)
             edits.append((at, at, f" AS `{span.last.replace('`', '``')}`"))
-    edits += [(at, until, f"{{p_{name}}}") for at, until, name in markers if start <= at < end]
+    for at, until, name in markers:
+        if start <= at < end:
+            kind = EACH if is_in_list(tokens, at) else "p_"
+            edits.append((at, until, f"{{{kind}{name}}}"))
     # Spark's own messages name the line of the file.
     told, at = "\n" * text.count("\n", 0, start), start
     for edit_start, edit_end, new in sorted(edits, key=lambda edit: edit[:2]):
         told += escaped(text[at:edit_start]) + new
         at = edit_end
     return told + escaped(text[at:end])
+
+
+def is_in_list(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a marker is one of the values of an ``IN``, where a list stands for each of its own.
+
+    Args:
+        tokens: Those of the statement.
+        at: Where the marker begins in the text.
+    """
+    before = [token for token in tokens if token.start < at]
+    # Of the marker itself there are two: a colon, and its name.
+    after = [token for token in tokens if token.start >= at][2:]
+    if not before or not after or after[0].token_type not in (TokenType.COMMA, TokenType.R_PAREN):
+        return False
+    if before[-1].token_type not in (TokenType.COMMA, TokenType.L_PAREN):
+        return False
+    depth = 0
+    for number in range(len(before) - 1, 0, -1):
+        kind = before[number].token_type
+        if kind == TokenType.L_PAREN and depth == 0:
+            return before[number - 1].token_type == TokenType.IN
+        depth += (kind == TokenType.R_PAREN) - (kind == TokenType.L_PAREN)
+    return False
 
 
 def _of_columns(body: exp.Expr, spans: Sequence[Span]) -> Iterator[tuple[int, int, str]]:

@@ -17,6 +17,23 @@ def count_of_strangers(frame: Any) -> int:
     return int((frame["status"] == "stranger").sum())
 
 
+def count_by_numpy(frame: Any) -> Any:
+    return (frame["status"] == "stranger").sum()
+
+
+def fewer_than_none(frame: Any) -> int:
+    return -1
+
+
+def fares(frame: Any) -> Any:
+    return frame["fare"]
+
+
+def is_cheap_without_nulls(frame: Any) -> Any:
+    frame["fare"] = frame["fare"].fillna(0)
+    return frame["fare"] < 100
+
+
 def nonsense(frame: Any) -> str:
     return "yes"
 

@@ -153,7 +153,10 @@ def test_nothing_is_put_apart_where_something_else_must_hold(tmp_path: Path) -> 
         ({"function": "rules.is_cheap", "args": {"most": 6}}, "1 of 4 rows did not pass"),
         ("rules.count_of_strangers", "1 of 4 rows did not pass"),
         ("rules.nonsense", "rules.nonsense gave a str, not a boolean column"),
-        ("rules.absent", "'rules.absent' cannot be imported"),
+        ("rules.count_by_numpy", "1 of 4 rows did not pass"),
+        ("rules.fewer_than_none", "rules.fewer_than_none gave -1, which is no number of rows"),
+        ("rules.fares", "rules.fares gave a Series of float64, not a boolean column"),
+        ({"refers": {"id": "codes.code"}}, "'id' holds no texts, and 'code' of 'codes' texts"),
     ],
 )
 def test_each_word(tmp_path: Path, check: Any, found: str | None) -> None:
@@ -161,6 +164,11 @@ def test_each_word(tmp_path: Path, check: Any, found: str | None) -> None:
         save(tmp_path, [check])
     else:
         assert found in failure(tmp_path, [check])
+
+
+def test_a_rule_changes_nothing_of_what_is_saved(tmp_path: Path) -> None:
+    catalog, _ = save(tmp_path, ["rules.is_cheap_without_nulls", {"not_null": "id"}])
+    assert catalog.load("trips")["fare"].isna().sum() == 1
 
 
 def test_a_count_names_no_row_to_drop(tmp_path: Path) -> None:
@@ -391,7 +399,25 @@ def test_a_model_of_pandera_judges(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     told = failure(tmp_path, [{"pandera": "rules.Trips"}])
     assert "1 failures: fare: greater_than_or_equal_to(0)" in told
     assert "is no model or schema" in failure(tmp_path, [{"pandera": "rules.nonsense"}])
+    without = TRIPS.drop(columns="fare")
+    told = failure(tmp_path, [{"pandera": "rules.Trips"}], without)
+    assert "1 failures: fare: column_in_dataframe" in told
     save(tmp_path, [{"pandera": "rules.Trips"}], TRIPS[TRIPS["fare"] > 0])
+
+
+def test_what_a_validator_of_pandera_tells_shows_no_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pandera = pytest.importorskip("pandera.pandas")
+    import rules
+
+    class Trips(pandera.DataFrameModel):  # type: ignore[misc,name-defined]
+        api_key: str = pandera.Field(isin=["other"])
+
+    monkeypatch.setattr(rules, "Trips", Trips, raising=False)
+    told = failure(tmp_path, [], validator="rules.Trips")
+    assert "rules.Trips does not accept the data: 4 failures: api_key: isin(['other'])" in told
+    assert "s3cret" not in told
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,12 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
             "no data set 'codez'. Did you mean 'codes'?",
         ),
         ({"checks": [{"check": "a >"}]}, "'a >' is no SQL expression"),
+        ({"checks": ["no_shop.rules.paid"]}, "there is no module 'no_shop'"),
+        ({"checks": [{"function": "json.dump_all"}]}, "'json' has no 'dump_all'"),
+        ({"checks": [{"pandera": "json.Trips"}]}, "'json' has no 'Trips'"),
+        ({"validator": "json.Trips"}, "'json' has no 'Trips'"),
+        ({"validator": {"class": "json.dumps", "on": None}}, "'on' of load and save"),
+        ({"validator": {"class": "json.dumps", "enabled": "no"}}, "'enabled' is true or false"),
         (
             {"checks": [{"check": "a > 0", "on_fail": "quarantine"}], "quarantine": "trips.csv"},
             "its quarantine is the data set itself",

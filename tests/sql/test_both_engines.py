@@ -144,6 +144,85 @@ def test_names_parameters_and_types_are_alike(spark: SparkSession) -> None:
     pd.testing.assert_frame_equal(told["spark"], told["duckdb"], check_dtype=False)
 
 
+@pytest.mark.parametrize(
+    ("condition", "values", "kept"),
+    [
+        ("s in (:names)", ["paid", "o'x"], [1, 3]),
+        ("s not in (:names)", ("paid", "o'x"), [2, 5]),
+        ("s in ('free', :names)", ["paid"], [1, 2]),
+        ("s in (:names)", "free", [2]),
+        ("s in ('$pe_value_of_names', ':names', :names)", ["free"], [2, 5]),
+        ("s in (coalesce(s, 'x'), :names) and array_contains(:names, s)", ["free"], [2]),
+        ("day in (:names)", [datetime.date(2024, 1, 4)], [4]),
+        ("n in (select n from t where s in (:names))", ["paid"], [1]),
+    ],
+)
+def test_a_list_stands_for_each_of_its_values_in_an_in(
+    spark: SparkSession, condition: str, values: Any, kept: list[int]
+) -> None:
+    table = pd.DataFrame(
+        {
+            "s": ["paid", "free", "o'x", None, "$pe_value_of_names"],
+            "n": [1, 2, 3, 4, 5],
+            "day": [datetime.date(2024, 1, day) for day in (1, 2, 3, 4, 5)],
+        }
+    )
+    text = f"select n from t where {condition} order by n"
+    for engine in ("spark", "duckdb"):
+        made = sql_node(query=text, outputs="x", engine=engine)
+        found = made.run({"t": table, "params:names": values})["x"]
+        assert [
+            row.n for row in (found.collect() if engine == "spark" else found.itertuples())
+        ] == kept
+
+
+_LIKE = [
+    *("dayofweek(day)", "weekday(day)", "extract(dow from day)", "date_part('dow', day)"),
+    *("date_add(day, 2)", "date_sub(day, 2)", "add_months(day, 1)", "trunc(day, 'MM')"),
+    *("trunc(day, 'year')", "cast(f as int)", "cast(-1.5 as bigint)", "cast(price as int)"),
+    *("cast(n as int)", "cast(is_paid as int)", "cast('12' as int)", "isnan(f)"),
+    *("substring(s, 0, 2)", "substring(s, 2)", "array_position(array(n, 7), 7)"),
+    *("array_position(array(n), 7)", "sequence(1, cast(2.9 as int))"),
+]
+_LIKE_OF_GROUPS = [
+    *("collect_list(s)", "size(collect_set(s))", "collect_list(s) filter (where n > 100)"),
+    *("min_by(s, n)", "max_by(s, n)", "sum(cast(f as int))"),
+]
+
+
+def test_functions_give_the_same_on_both_engines(spark: SparkSession) -> None:
+    table = pd.DataFrame(
+        {
+            "n": [1, 2, -3, 4],
+            "f": [1.5, float("nan"), -2.5, 2.5],
+            "s": ["paid", "free", None, "o'x"],
+            "day": [datetime.date(2024, 1, day) for day in (7, 8, 13, 31)],
+            "price": [Decimal("1.99"), None, Decimal("-3.50"), Decimal("4.40")],
+            "is_paid": [True, False, None, True],
+        }
+    )
+    one = ", ".join(f"{text} as c{number}" for number, text in enumerate(_LIKE))
+    many = ", ".join(f"{text} as c{number}" for number, text in enumerate(_LIKE_OF_GROUPS))
+    for query, texts in (
+        (f"select n, {one} from t order by n", _LIKE),
+        (f"select n > 0 as n, {many} from t group by n > 0 order by 1", _LIKE_OF_GROUPS),
+    ):
+        rows: dict[str, list[Any]] = {}
+        for engine in ("spark", "duckdb"):
+            made = sql_node(query=query, outputs="x", engine=engine)
+            given = spark.createDataFrame(table) if engine == "spark" else pa.table(table)
+            found = made.run({"t": given})["x"]
+            found = found.toArrow() if engine == "spark" else found
+            rows[engine] = [[*row.values()] for row in found.to_pylist()]
+        for number, text in enumerate(texts, 1):
+            assert [row[number] for row in rows["spark"]] == [
+                row[number] for row in rows["duckdb"]
+            ], text
+    for engine in ("spark", "duckdb"):
+        unnamed = sql_node(query="select cast(f as int) from t", outputs="x", engine=engine)
+        assert [*unnamed.run({"t": table})["x"].columns] == ["f"]
+
+
 def test_arrow_stays_arrow_and_the_hundred_names_of_a_column() -> None:
     table = pa.table({'a "b"': [1, 2], "c;--": ["x", None]})
     made = sql_node(
@@ -161,6 +240,18 @@ def test_arrow_stays_arrow_and_the_hundred_names_of_a_column() -> None:
         dialect="duckdb",
     )
     assert own.run({"t": pd.DataFrame({"i": [1, 2]})})["x"].to_dict("list") == {"i": [2]}
+
+
+def test_what_duckdb_refuses_is_told_with_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "x.sql"
+    file.write_text("select nosuch(n)\nfrom t")
+    made = sql_node(file, outputs="x", engine="duckdb")
+    with pytest.raises(PipelineError) as told:
+        made.run({"t": pd.DataFrame({"n": [1]})})
+    assert "x.sql: DuckDB refuses it: Catalog Error: Scalar Function with name nosuch" in str(
+        told.value
+    )
+    assert "LINE 1" not in str(told.value)  # of a text that nobody has written
 
 
 def test_duckdb_reads_only_what_the_text_names(tmp_path: Path) -> None:

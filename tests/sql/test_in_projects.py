@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sparkpipe.errors import PreflightError
 from sparkpipe.notebook.node_code import node_code
 from sparkpipe.session import Session
 
@@ -132,6 +133,20 @@ def test_check_tells_tables_parameters_and_columns_with_their_places(shop: Shop)
         f"There is no slice 'dy', which node 'daily' {daily}:2:30) needs.",
     ):
         assert any(problem.startswith(told) for problem in found), found
+
+
+def test_values_that_no_query_can_hold_are_told_before_anything_runs(shop: Shop) -> None:
+    shop.write("sql/dear.sql", "select 1 as one from trips\nwhere code in (:codes)")
+    shop.write("conf/base/parameters.yml", "codes: []\nleast: 1\n")
+    session = shop.session()
+    told = "sql/dear.sql:2:16: The parameter 'codes' is an empty list, and IN (...) needs a value."
+    assert session.check()[0].startswith(told)
+    with pytest.raises(PreflightError, match="is an empty list"):
+        session.run()
+    with pytest.raises(PreflightError, match="A object cannot be a parameter of a query"):
+        session.run(params={"codes": object()})
+    session.run(params={"codes": ["a"]})
+    assert (shop.folder / "data/dear.csv").read_text() == "one\n1\n1\n"
 
 
 def test_check_tells_all_that_is_wrong_with_texts(shop: Shop) -> None:

@@ -112,6 +112,10 @@ def test_inputs_are_found(text: str, inputs: list[str] | None) -> None:
         ),
         ("select {{ var('x') }} from trips", "1:8: {{ var('x') }} is of a template, and a SQL"),
         ("select 1 from trips {% if x %}", "1:21: {% if x %} is of a template, and a SQL"),
+        (
+            "select * from t where a in :x",
+            "1:28: the values of IN stand in brackets. Write IN (:x)",
+        ),
         ("select ${env}", "1:8: ${env} is no slice. Write ${slice:day} for a slice, :name"),
         (
             "create temp view v as select 1; create temp view V as select 2; select * from v",
