@@ -331,7 +331,7 @@ def _tell_skipped(decisions: Decisions, most: int = 10) -> None:
     """Log which nodes do not run, and why."""
     skipped = [(name, reasons) for name, (runs, reasons) in decisions.items() if not runs]
     if decisions:
-        _logger.info("%d of %d nodes are to run.", len(decisions) - len(skipped), len(decisions))
+        _logger.info("%d of %d nodes to run.", len(decisions) - len(skipped), len(decisions))
     for name, reasons in skipped[:most]:
         _logger.info("Node '%s' is skipped: %s.", name, "; ".join(reasons))
     if len(skipped) > most:

@@ -103,7 +103,7 @@ def test_only_missing_runs_what_the_plan_says(shop: ShopProject) -> None:
 
     again = shop.command("run", "--only-missing", "--to-nodes", "total")
     assert again.status == 0, again.text
-    assert "0 of 2 nodes are to run." in again.err
+    assert "0 of 2 nodes to run." in again.err
 
 
 def test_a_run_of_what_is_missing_goes_on_by_names(shop: ShopProject) -> None:
