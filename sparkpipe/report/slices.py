@@ -17,6 +17,8 @@ State = Literal["done", "failed", "missing", "stale"]
 MOST_SHOWN = 31
 
 _STATES: tuple[State, ...] = ("done", "stale", "failed", "missing")
+# The first one that a data set is in is that of its slice: what follows a failure is missing.
+_BY_WEIGHT: tuple[State, ...] = ("failed", "missing", "stale", "done")
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class SliceGrid:
     def _counts(self) -> str:
         """Return how many slices are in which state, each by the worst of its data sets."""
         counts = Counter(
-            max((cell.state for cell in row.cells), key=_STATES.index, default="done")
+            min((cell.state for cell in row.cells), key=_BY_WEIGHT.index, default="done")
             for row in self.rows
         )
         told = ", ".join(f"{counts[state]} {state}" for state in _STATES if counts[state])

@@ -96,7 +96,7 @@ def test_the_grid(sliced: ShopProject) -> None:
     assert lines[2][:4] == ["2024-01-02", "failed", "missing", "missing"]
     assert "TypeError" in said.out.splitlines()[2]
     assert lines[3][:4] == ["2024-01-03", "missing", "missing", "missing"]
-    assert said.out.endswith("3 slices: 1 done, 2 missing.\n")
+    assert said.out.endswith("3 slices: 1 done, 1 failed, 1 missing.\n")
     said = sliced.command("slices", "--limit=1")
     assert "2 earlier ones are not shown: --limit, or --slice." in said.out
     told = json.loads(sliced.command("slices", "--slice=day=failed", "--format=json").out)
