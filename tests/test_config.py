@@ -373,6 +373,14 @@ def test_unknown_environment_is_told_with_the_nearest(write: Write) -> None:
         ConfigLoader("conf", "zzz")
 
 
+def test_the_usual_environment_need_not_be_there_where_it_is_named(write: Write) -> None:
+    write("base/parameters.yml", "a: 1\n")
+    assert ConfigLoader("conf", "local")["parameters"] == {"a": 1}
+    assert OmegaConfigLoader("conf", "dev", default_run_env="dev")["parameters"] == {"a": 1}
+    with pytest.raises(ConfigError, match="no environment 'local'"):
+        ConfigLoader("conf", "local", default_run_env="dev")
+
+
 def test_environment_may_be_a_folder_in_a_folder(write: Write) -> None:
     write("prod/eu/parameters.yml", "a: 1")
     assert parameters("prod/eu") == {"a": 1}

@@ -9,10 +9,11 @@ import pytest
 
 from sparkpipe.datasets.json import JSONDataSet
 from sparkpipe.datasets.spark import SparkJDBCDataSet
+from sparkpipe.errors import DataSetError, RunFailedError
 from sparkpipe.io import DataCatalog, LambdaDataSet, declared
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.redaction import redacted, redacted_entries, redacted_text
-from sparkpipe.runner import SequentialRunner
+from sparkpipe.runner import ParallelRunner, SequentialRunner, ThreadRunner
 
 SECRET = "hunter2"
 
@@ -153,6 +154,34 @@ def test_what_a_driver_tells_is_told_without_secrets() -> None:
     failure = caught.value.failures[0]  # type: ignore[attr-defined]
     assert "postgresql://***@host/db" in str(failure)
     assert SECRET not in str(failure) + failure.traceback_text
+
+
+class TellsAll:
+    """As some drivers do, it tells what it was given where that is wrong."""
+
+    def __init__(self, credentials: dict[str, Any]) -> None:
+        self._credentials = credentials
+
+    def load(self) -> Any:
+        raise ConnectionError(f"{self._credentials['user']} cannot log in with hunter2")
+
+    def save(self, data: Any) -> None: ...
+
+
+@pytest.mark.parametrize("runner", [SequentialRunner, ThreadRunner, ParallelRunner])
+@pytest.mark.parametrize("inline", [False, True])
+def test_what_a_stranger_tells_is_told_without_its_credentials(runner: Any, inline: bool) -> None:
+    credentials = {"user": "somebody", "options": [{"password": "hunter2"}]}
+    entry = {"type": f"{__name__}.TellsAll", "credentials": credentials if inline else "db"}
+    catalog = DataCatalog.from_config({"x": entry}, {"db": credentials})
+    with pytest.raises(RunFailedError) as caught:
+        runner().run(pipeline([node(str, "x", "y", name="n")]), catalog)
+    (failure,) = caught.value.failures
+    assert "somebody cannot log in with ***" in failure.message
+    assert SECRET not in failure.message + failure.traceback_text
+    with pytest.raises(DataSetError) as refused:
+        catalog.load("x")
+    assert SECRET not in str(refused.value)
 
 
 def test_what_is_wrong_with_an_entry_is_told_without_secrets() -> None:

@@ -171,7 +171,8 @@ class ConfigLoader(AbstractConfigLoader):
                 f"There is no '{self.base_env}' in {shown}, so it is no folder of configuration.",
                 hint=did_you_mean(self.base_env, known) or told,
             )
-        if env is not None and not is_folder(self._folder / env):
+        # The usual one, which is not committed, need not be there when it is named, either.
+        if env not in (None, self.default_run_env) and not is_folder(self._folder / env):
             raise MissingConfigError(
                 f"There is no environment '{env}' in {shown}.",
                 hint=did_you_mean(env, known) or f"Environments: {', '.join(known)}.",

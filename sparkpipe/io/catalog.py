@@ -16,7 +16,7 @@ from sparkpipe.errors import (
 from sparkpipe.io.attributes import DataSets
 from sparkpipe.io.core import Version, generate_timestamp, has_load_and_save
 from sparkpipe.io.declared import is_confirmable, problems_of
-from sparkpipe.io.entries import DataSetsByName, Entry, PatternEntries, names_matching
+from sparkpipe.io.entries import DataSetsByName, Entry, PatternEntries, names_matching, secrets_of
 from sparkpipe.io.factory import has_versions
 from sparkpipe.io.for_run import at_asked_version
 from sparkpipe.io.lending import lent
@@ -129,6 +129,7 @@ class DataCatalog:
         origins = origins or {}
         made = cls()
         made._origins = origins
+        made._data_sets.credentials = credentials
         patterns: dict[str, Any] = {}
         for name, config in (catalog or {}).items():
             if str(name).startswith("_"):
@@ -317,7 +318,7 @@ class DataCatalog:
                 return data_set.load()
         except Exception as exc:
             raise name_error(
-                exc, f"Could not load '{name}' ({describe_data_set(data_set)})"
+                exc, f"Could not load '{name}' ({describe_data_set(data_set)})", secrets_of(self)
             ) from exc
 
     def save(self, name: str, data: Any) -> None:
@@ -335,7 +336,7 @@ class DataCatalog:
                 data_set.save(data)
         except Exception as exc:
             raise name_error(
-                exc, f"Could not save '{name}' ({describe_data_set(data_set)})"
+                exc, f"Could not save '{name}' ({describe_data_set(data_set)})", secrets_of(self)
             ) from exc
 
     def exists(self, name: str) -> bool:
@@ -443,7 +444,7 @@ class DataCatalog:
             data_sets: Data sets by name.
         """
         other = self.shallow_copy()
-        other._data_sets = DataSetsByName(data_sets)
+        other._data_sets = self._data_sets.in_place(data_sets)
         other._origins, other._layers, other._patterned = {}, {}, None
         other._scope = None
         return other

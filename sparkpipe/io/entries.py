@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from sparkpipe.errors import CredentialsNotFoundError, DataSetError, RegexError
@@ -14,6 +15,7 @@ from sparkpipe.io.core import Version
 from sparkpipe.io.factory import build_data_set, judged, pattern_problems
 from sparkpipe.io.messages import name_error
 from sparkpipe.io.patterns import Patterns, filled
+from sparkpipe.redaction import secret_values
 from sparkpipe.slices.marks import marks_in
 
 _logger = logging.getLogger(__name__)
@@ -77,6 +79,23 @@ class DataSetsByName(dict[str, Any]):
     Whoever looks into it, as hooks written for Kedro do, gets data sets.
     """
 
+    #: The credentials of the project, by name.
+    credentials: Mapping[str, Any] = MappingProxyType({})
+    _secrets: frozenset[str] = frozenset()
+
+    def secrets(self) -> frozenset[str]:
+        """Return the secrets among the credentials, which no message of a failure may tell."""
+        entries = [one.raw for one in dict.values(self) if isinstance(one, Entry)]
+        own = [one.get("credentials") for one in entries if isinstance(one, Mapping)]
+        inline = [one for one in own if isinstance(one, Mapping)]
+        return self._secrets | secret_values([dict(self.credentials), *inline])
+
+    def in_place(self, data_sets: Mapping[str, Any]) -> DataSetsByName:
+        """Return other data sets that stand for these, and know the same secrets."""
+        other = DataSetsByName(data_sets)
+        other._secrets = self.secrets()
+        return other
+
     def kind_of_problem(self) -> type[DataSetError]:
         """Return the error for entries that are not possible: Kedro's, where credentials lack."""
         for name in self:
@@ -92,6 +111,7 @@ class DataSetsByName(dict[str, Any]):
         """Return another mapping of the same data sets and entries."""
         copied = DataSetsByName()
         dict.update(copied, self)
+        copied.__dict__.update(self.__dict__)
         return copied
 
     def __getitem__(self, name: str) -> Any:
@@ -112,6 +132,15 @@ class DataSetsByName(dict[str, Any]):
     def items(self) -> Any:
         """Return names and data sets."""
         return [(name, self[name]) for name in self]
+
+
+def secrets_of(catalog: Any) -> frozenset[str]:
+    """Return the secrets that a catalog knows; it must not hide why something has failed."""
+    known = getattr(catalog, "_data_sets", None)
+    try:
+        return known.secrets() if isinstance(known, DataSetsByName) else frozenset()
+    except Exception:  # credentials of a loader of the user's may be anything
+        return frozenset()
 
 
 def _made(found: Any) -> Any:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from io import IOBase
 from itertools import islice
 from types import GeneratorType, MemberDescriptorType
 from typing import Any
+from weakref import finalize
 
 # Objects of these stand for something elsewhere: in a JVM, on a server, in a database. A copy of
 # one would be a second handle, and some end what they stand for when they are thrown away.
@@ -17,6 +18,7 @@ _LIVE = ("pyspark", "py4j", "delta", "databricks", "snowflake", "ibis")
 # What these hold is the data itself.
 _PLAIN = ("pyspark.sql.types", "pyspark.ml.linalg", "pyspark.mllib.linalg", "pyspark.errors")
 _ATOMIC = frozenset({int, float, bool, str, bytes, complex, type(None)})
+_HOW_TO_COPY = ("__copy__", "__deepcopy__", "__getstate__", "__reduce__", "__reduce_ex__")
 # How many objects are looked at: data may be deep and large.
 _MOST = 20_000
 
@@ -115,16 +117,38 @@ def is_live(thing: Any) -> bool:
     return False
 
 
+def ends_something(thing: Any) -> bool:
+    """Whether an object removes or closes something when it is thrown away.
+
+    Of a copy that is kept it would be gone as soon as the original is. What says itself how it is
+    copied or pickled has thought of that.
+    """
+    kind = type(thing)
+    if issubclass(kind, finalize):
+        return True
+    return hasattr(kind, "__del__") and not any(
+        getattr(kind, name, None) is not getattr(object, name, None) for name in _HOW_TO_COPY
+    )
+
+
 def holds_live(thing: Any) -> bool:
     """Whether an object is one that :func:`is_live`, or has one within its parts."""
-    if not any(name in sys.modules for name in _LIVE):
-        return False
+    return any(name in sys.modules for name in _LIVE) and _holds(thing, is_live)
+
+
+def is_lost_by_copying(thing: Any) -> bool:
+    """Whether a copy stands for what is elsewhere, or for what ends with the original."""
+    return _holds(thing, lambda part: ends_something(part) or is_live(part))
+
+
+def _holds(thing: Any, is_one: Callable[[Any], bool]) -> bool:
+    """Whether something holds for an object, or for one within its parts."""
     seen = {id(thing)}
     waiting = deque([thing])
     while waiting:
         found = waiting.popleft()
         with suppress(Exception):  # an object may not like to be looked at, or to be gone through
-            if is_live(found):
+            if is_one(found):
                 return True
             for part in _parts(found):
                 if type(part) in _ATOMIC or id(part) in seen:

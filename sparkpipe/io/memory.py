@@ -9,7 +9,12 @@ from typing import Any
 
 from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.core import AbstractDataSet
-from sparkpipe.io.kinds import holds_live, is_read_once, position_of, spent_part
+from sparkpipe.io.kinds import (
+    is_lost_by_copying,
+    is_read_once,
+    position_of,
+    spent_part,
+)
 from sparkpipe.spark.storage_levels import STORAGE_LEVELS
 
 
@@ -36,7 +41,8 @@ class MemoryDataSet(AbstractDataSet):
         copy_mode: ``assign``, ``copy`` or ``deepcopy``, at saving and at loading. By default pandas
             and NumPy objects are copied; what is of Spark (frames, columns, models), or holds
             something of it, is assigned, and so is what cannot be copied, such as a lock or an open
-            connection; everything else is deep-copied.
+            connection, or what ends something when it is thrown away, such as a temporary folder;
+            everything else is deep-copied.
         metadata: Kept for other tools.
         persist: Whether a Spark frame that more than one node reads is persisted until they have
             run: by default yes, with the storage level of the project; or the name of a storage
@@ -180,7 +186,7 @@ def _copies_itself(data: Any) -> bool:
 def _default_copy_mode(data: Any) -> str:
     if _copies_itself(data):
         return "copy"
-    return "assign" if holds_live(data) else "deepcopy"
+    return "assign" if is_lost_by_copying(data) else "deepcopy"
 
 
 def _is_instance(data: Any, module: str, *names: str) -> bool:

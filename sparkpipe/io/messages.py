@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.declared import location_of
 from sparkpipe.io.reasons import reason_of
-from sparkpipe.redaction import redacted_text
+from sparkpipe.redaction import redacted_text, without
 
 # Their packages hand out what is defined in modules below.
 _KEDROS = ("kedro_datasets", "kedro_datasets_experimental")
@@ -48,11 +48,11 @@ def describe_data_set(data_set: Any) -> str:
     return f"{kind_of(data_set)}, {location}" if location else kind_of(data_set)
 
 
-def name_error(exc: Exception, what: str) -> DataSetError:
-    """Put the name of the data set before the reason."""
+def name_error(exc: Exception, what: str, secrets: Collection[str] = ()) -> DataSetError:
+    """Put the name of the data set before the reason, which is told without these secrets."""
     hint = exc.hint if isinstance(exc, DataSetError) else ""
     reason = exc.message if isinstance(exc, DataSetError) else f"{type(exc).__name__}: {exc}"
-    return same_kind(exc)(f"{what}: {redacted_text(reason)}", hint=hint)
+    return same_kind(exc)(f"{what}: {without(secrets, redacted_text(reason))}", hint=hint)
 
 
 @contextmanager

@@ -208,6 +208,16 @@ class _Settings:
             return relpath(found.project.conf_source, found.project.path)
         return value
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a setting, or ``default`` if there is none of that name."""
+        return getattr(self, name, default)
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return getattr(self, name)
+        except AttributeError as exc:
+            raise KeyError(name) from exc
+
 
 #: The pipelines of the current project.
 pipelines: Mapping[str, Pipeline] = _Pipelines()

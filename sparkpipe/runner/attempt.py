@@ -17,6 +17,7 @@ from sparkpipe.errors import NodeRunError, SeveralDataSetErrors, first_line
 from sparkpipe.events import observing_only
 from sparkpipe.io.core import reason_of
 from sparkpipe.io.declared import is_memory_only, unwrapped
+from sparkpipe.io.entries import secrets_of
 from sparkpipe.io.messages import as_shown, describe_data_set
 from sparkpipe.io.working import working_for
 from sparkpipe.pipeline.node import Node
@@ -128,6 +129,7 @@ class Attempt:
                 is_loaded=self._is_loaded,
                 was_cancelled=self._jobs is not None and self._jobs.cancel_requested,
                 timed_out=self._is_over_time,
+                secrets=secrets_of(self._catalog),
             )
             failure.__cause__ = exc
             return failure

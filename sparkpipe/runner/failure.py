@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Collection
 from pathlib import Path
 from types import CodeType
 
@@ -18,7 +19,7 @@ from sparkpipe.events import ErrorReport
 from sparkpipe.io.core import reason_of
 from sparkpipe.pipeline.functions import find_innermost
 from sparkpipe.pipeline.node import Node
-from sparkpipe.redaction import redacted_text
+from sparkpipe.redaction import redacted_text, without
 from sparkpipe.spark.databricks import foreign_feature
 from sparkpipe.spark.failures import NodeStopped
 
@@ -30,6 +31,7 @@ def node_failure(
     is_loaded: bool = False,
     was_cancelled: bool = False,
     timed_out: bool = False,
+    secrets: Collection[str] = (),
 ) -> NodeRunError:
     """Tell why a node did not end well: what failed, and where in the user's code.
 
@@ -39,6 +41,7 @@ def node_failure(
         is_loaded: Whether its inputs had been loaded.
         was_cancelled: Whether its Spark jobs were cancelled by this run.
         timed_out: Whether it was out of its time.
+        secrets: What no message may tell, whoever tells it.
     """
     from sparkpipe.spark.failures.judging import is_cancellation, java_stack
 
@@ -61,11 +64,12 @@ def node_failure(
         message = f"Node '{node.name}' failed: its function called sys.exit({exc.code!r})."
     else:
         message = f"Node '{node.name}' failed: {reason_of(exc)}"
-    message = str(SparkpipeError(message, hint=hint))
+    message = without(secrets, str(SparkpipeError(message, hint=hint)))
     text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
     # What a function returned can be wrong without anything raised in it.
     location = _location(node, exc) or (_definition(node) if is_loaded else "")
-    return NodeRunError(message, node.name, location, redacted_text(text + java_stack(exc)))
+    told = without(secrets, redacted_text(text + java_stack(exc)))
+    return NodeRunError(message, node.name, location, told)
 
 
 def report_of(failure: NodeRunError) -> ErrorReport:

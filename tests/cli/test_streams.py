@@ -62,13 +62,16 @@ def test_what_a_node_prints_may_be_lost(shop: ShopProject, runner: str) -> None:
         assert ended.returncode == 0, ended.stderr
 
 
-def test_what_is_asked_to_be_printed_and_is_not_is_a_failure(shop: ShopProject) -> None:
-    ended = _shell(shop, "$0 -m sparkpipe registry list >/dev/full")
+@pytest.mark.parametrize("command", ["registry list", "plan --format json", "slices"])
+def test_what_is_asked_to_be_printed_and_is_not_is_a_failure(
+    shop: ShopProject, command: str
+) -> None:
+    ended = _shell(shop, f"$0 -m sparkpipe {command} >/dev/full")
     assert ended.returncode == 1
     assert ended.stderr.strip().splitlines() == [
         "Warning: standard output cannot be written: No space left on device."
     ]
-    unread = _shell(shop, "$0 -m sparkpipe registry list | true; exit ${PIPESTATUS[0]}")
+    unread = _shell(shop, f"$0 -m sparkpipe {command} | true; exit ${{PIPESTATUS[0]}}")
     assert unread.returncode == 141
     assert unread.stderr == ""
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import sqlite3
 import sys
+import tempfile
 import threading
 import weakref
 from pathlib import Path
@@ -110,6 +113,45 @@ def test_what_cannot_be_copied_is_passed_on_as_it_is(make: Any) -> None:
     assert type(data_set.load()) is type(data)
     if not isinstance(data, type(iter([1]))):  # this one can be copied
         assert data_set.load() is data_set.load() is data
+
+
+class _Owner:
+    """Closes what it has opened when it is thrown away."""
+
+    def __init__(self) -> None:
+        self.opened = {"open": True}
+        self.lent = self.opened
+
+    def __del__(self) -> None:
+        self.opened["open"] = False
+
+
+def _in_a_folder() -> Any:
+    folder = tempfile.TemporaryDirectory()
+    return folder, lambda kept: Path(kept.name).is_dir()
+
+
+def _in_an_owner() -> Any:
+    return {"a": [_Owner()]}, lambda kept: kept["a"][0].lent["open"]
+
+
+@pytest.mark.filterwarnings("ignore:Implicitly cleaning up")
+@pytest.mark.parametrize("make", [_in_a_folder, _in_an_owner])
+def test_what_ends_something_when_it_is_thrown_away_is_kept(make: Any) -> None:
+    data_set = MemoryDataSet()
+    data, is_open = make()
+    data_set.save(data)
+    data = None  # as that of a node that has ended
+    gc.collect()
+    assert is_open(data_set.load())
+    assert data_set.load() is data_set.load()
+
+
+def test_what_says_how_it_is_copied_is_copied() -> None:
+    buffer = io.BytesIO(b"abc")
+    data_set = MemoryDataSet(buffer)
+    buffer.close()
+    assert data_set.load().read() == data_set.load().read() == b"abc"
 
 
 class _NoClass:

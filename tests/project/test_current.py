@@ -64,6 +64,8 @@ def test_bootstrapped_project_is_the_current_one(shop: Path) -> None:
         assert len(pipelines) == 1
         assert "nothing" not in pipelines
         assert current_settings.CONF_SOURCE == "conf"
+        assert current_settings["CONF_SOURCE"] == current_settings.get("CONF_SOURCE") == "conf"
+        assert (current_settings.get("NO_SUCH"), current_settings.get("NO_SUCH", 1)) == (None, 1)
         assert importlib.import_module("sparkpipe.framework.project").PACKAGE_NAME == PACKAGE
 
     alone(work)

@@ -63,7 +63,6 @@ def show_schema(
     if target is not None:
         _write(found, target, name)
         return
-    tell_work_done()
     echo_table([_cells(one) for one in found.columns])
     if present is not None and wanted is not None:
         _tell_differences(wanted, found)

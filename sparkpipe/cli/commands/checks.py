@@ -74,6 +74,7 @@ def run_checks(*, name: str, env: str | None, conf_source: str | None, verbose: 
         return _checked(session, name).judge_present(session.catalog)
 
     found = _within(env, conf_source, verbose, judge)
+    tell_work_done()
     echo_table(without_empty([[*CHECK_TITLES], *check_rows({"": found})]))
     if any(one.outcome == "failed" for one in found):
         raise click.exceptions.Exit(1)
@@ -121,9 +122,7 @@ def _within(
 
     configure_logging(None, verbose=verbose)
     with open_session(env, conf_source) as session:
-        done = do(session)
-    tell_work_done()
-    return done
+        return do(session)
 
 
 def _checked(session: Session, name: str) -> CheckedDataSet:

@@ -19,7 +19,6 @@ from sparkpipe.cli.project_command import ProjectCommand, open_session, project_
 from sparkpipe.cli.slicing import slice_option
 from sparkpipe.cli.streams import echo
 from sparkpipe.errors import PreflightError
-from sparkpipe.streams import tell_work_done
 
 
 @click.command(cls=ProjectCommand)
@@ -73,7 +72,6 @@ def plan(
         slices=slices or None,
         **filters,
     )
-    tell_work_done()
     echo(planned.to_text(form, shown))
     if planned.problems:
         error = PreflightError([*planned.problems])

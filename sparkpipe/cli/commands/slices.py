@@ -12,7 +12,6 @@ from sparkpipe.cli.options import format_option, parameters, params_option, pipe
 from sparkpipe.cli.project_command import ProjectCommand, open_session, project_options
 from sparkpipe.cli.slicing import slice_option
 from sparkpipe.cli.streams import echo
-from sparkpipe.streams import tell_work_done
 
 _SHOWN = 31
 
@@ -46,7 +45,6 @@ def slices(
     """
     session = open_session(env, conf_source, parameters(params))
     grid = session.slices(slices or None, pipeline)
-    tell_work_done()
     if form == "json":
         echo(json.dumps(grid.as_dict(), indent=2, ensure_ascii=False))
     else:
