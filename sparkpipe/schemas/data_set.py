@@ -113,7 +113,7 @@ class SchemaDataSet(DelegatingDataSet):
             return shape_spark(data, self.declared_schema, found, self._change)
         if is_pandas_on_spark(data) or not is_pandas_frame(data):
             return data
-        return shape_pandas(data, self.declared_schema, self._change)
+        return shape_pandas(data, self.declared_schema, found, self._change)
 
     def differences(
         self, found: Schema, *, is_of_spark: bool, judges_nulls: bool

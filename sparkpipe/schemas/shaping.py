@@ -12,6 +12,17 @@ from sparkpipe.schemas.reading import LENGTH
 from sparkpipe.spark.active import functions_of
 
 _TEXTS = ("char", "varchar")
+# What pandas calls types that hold nulls; of texts and times those that are there do.
+_PANDAS: Mapping[str, str] = {
+    "boolean": "boolean",
+    "tinyint": "Int8",
+    "smallint": "Int16",
+    "int": "Int32",
+    "bigint": "Int64",
+    "float": "float32",
+    "double": "float64",
+    **dict.fromkeys(("string", "char", "varchar"), "string"),
+}
 
 
 def shape_spark(frame: Any, schema: Schema, found: Schema, change: str) -> Any:
@@ -117,12 +128,13 @@ def _metadata(column: Column) -> dict[str, Any]:
     return told
 
 
-def shape_pandas(data: Any, schema: Schema, change: str) -> Any:
-    """Return a frame of pandas with its columns in the order of the schema.
+def shape_pandas(data: Any, schema: Schema, found: Schema, change: str) -> Any:
+    """Return a frame of pandas with the order of the schema, and its types for narrower ones.
 
     Args:
         data: A frame, whose differences are let in.
         schema: The declared schema.
+        found: That of the frame.
         change: What may differ.
 
     Raises:
@@ -130,6 +142,8 @@ def shape_pandas(data: Any, schema: Schema, change: str) -> Any:
     """
     if change == "any":
         return data
+    kinds: dict[str, str] = {}
+    by_name = {one.name: one for one in found.columns}
     for column in schema.columns:
         if column.type.name in _TEXTS and column.name in data:
             texts = data[column.name].dropna().astype(str)
@@ -137,6 +151,13 @@ def shape_pandas(data: Any, schema: Schema, change: str) -> Any:
                 raise SchemaError(
                     f"the column '{column.name}' has a text longer than {column.type}."
                 )
+        have = by_name.get(column.name)
+        if have is not None and (have.type.name == "void" or is_wider(have.type, column.type)):
+            kind = _PANDAS.get(column.type.name)
+            if kind is not None:
+                # Without nulls it needs no type of pandas' own, which NumPy does not have.
+                kinds[column.name] = kind if have.nullable else kind.lower()
     wanted = [name for name in schema.names if name in data]
     ordered = [*wanted, *(name for name in data.columns if name not in wanted)]
-    return data if ordered == [*data.columns] else data[ordered]
+    shaped = data if ordered == [*data.columns] else data[ordered]
+    return shaped.astype(kinds) if kinds else shaped

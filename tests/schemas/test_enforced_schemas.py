@@ -30,6 +30,27 @@ def test_columns_are_saved_in_the_order_of_the_schema(tmp_path: Path) -> None:
     assert [*trips.load("trips").columns] == ["id", "name", "amount"]
 
 
+def test_columns_without_values_and_narrower_ones_get_the_types_of_the_schema(
+    tmp_path: Path,
+) -> None:
+    import pyarrow.parquet as pq
+
+    schema = "a BIGINT, b BIGINT, c DOUBLE, d STRING, e BOOLEAN, f DOUBLE"
+    trips = catalog(tmp_path, schema=schema, schema_change="widen")
+    given = {
+        "a": pd.array([1, 2], "int32"),
+        "b": pd.array([1, None], "Int16"),
+        "c": pd.array([0.5, 1.5], "float32"),
+        "d": [None, None],
+        "e": [None, None],
+        "f": [None, None],
+    }
+    trips.save("trips", pd.DataFrame(given))
+    kinds = [str(one.type) for one in pq.read_schema(tmp_path / "trips.parquet")]
+    assert kinds == ["int64", "int64", "double", "string", "bool", "double"]
+    assert trips.load("trips")["a"].tolist() == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("frame", "told"),
     [

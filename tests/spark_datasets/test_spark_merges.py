@@ -248,3 +248,25 @@ def test_a_key_that_the_table_cannot_hold_is_refused_and_one_that_it_can_is_not(
     with pytest.raises(DataSetError, match="day = 2026-01-02 08:00:00 does not fit into the table"):
         table.save(make(classic, (MORNING, 3), schema="day TIMESTAMP, n BIGINT"))
     assert rows(table.load()) == [(DAY, 2)]
+
+
+@pytest.mark.classic("one kind of session is enough")
+def test_conditions_that_cannot_be_judged_are_told_and_no_table_is_made(
+    classic: SparkSession, tmp_path: Path
+) -> None:
+    for condition, told in (
+        ("s.opp = 'D'", "delete_when is not possible: there is no column `s.opp`. Did you mean"),
+        ("s.op ==", r"delete_when is not possible: \[PARSE_SYNTAX_ERROR\]"),
+        ("s.op", "delete_when is a string, not true or false: s.op"),
+    ):
+        with pytest.raises(DataSetError, match=told):
+            by_path(tmp_path, delete_when=condition).save(make(classic, (1, 1, "I", "a")))
+        assert not by_path(tmp_path).exists()
+    by_path(tmp_path).save(make(classic, (1, 1, "I", "a")))
+    with pytest.raises(
+        DataSetError, match=r"update_when is not possible: there is no column `t\.op`"
+    ):
+        by_path(tmp_path, update_when="s.op > t.op").save(make(classic, (1, 2, "U", "b")))
+    of_texts = by_path(tmp_path, delete_when=None, keys=["name"], columns=["ts"], sequence_by=None)
+    with pytest.raises(DataSetError, match="CAST_INVALID_INPUT"):  # and nothing of keys
+        of_texts.save(make(classic, ("a", "x"), schema="name STRING, ts STRING"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,12 +32,16 @@ from sparkpipe.datasets.spark.merging.words import (
 from sparkpipe.datasets.spark.names import quoted
 from sparkpipe.errors import DataSetError
 from sparkpipe.spark.failures.chain import failure_links, first_line
+from sparkpipe.spark.failures.judging import spark_reason
 from sparkpipe.spark.jobs.saves import SaveMark
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _logger = logging.getLogger(__name__)
+
+# Not in the text of the MERGE, which some errors show: there it is in quotes.
+_TOLD = re.compile(f"(?<!'){re.escape(REFUSED)}")
 
 
 def merge_into(
@@ -127,6 +132,8 @@ class Merging:
         need_columns(needed, frame.columns, "of the merge")
         self._refuse_own(frame.columns)
         rows = frame.select(*map(quoted, _of_frame(merge, frame.columns)))
+        if not is_there:  # before there is an empty one
+            self._refuse_conditions(rows)
         make_or_compare(
             self._session,
             self._table,
@@ -137,6 +144,8 @@ class Merging:
         )
         fields = self._session.read.table(self._table).schema.fields
         self._columns = self._fitted([one.name for one in fields], fields)
+        if is_there:
+            self._refuse_conditions(self._session.read.table(self._table))
 
     def run(
         self, mark: SaveMark | None, metadata: str = "", once: tuple[str, int] | None = None
@@ -167,6 +176,22 @@ class Merging:
             except Exception as exc:
                 _tell_refused(exc, self._merge)
                 raise
+
+    def _refuse_conditions(self, there: DataFrame) -> None:
+        """Refuse conditions that cannot be judged, which MERGE tells in words of its own."""
+        for word in ("update_when", "delete_when"):
+            condition = getattr(self._merge, word)
+            if not condition:
+                continue
+            both = self._frame.alias("s").crossJoin(there.alias("t"))
+            try:
+                (found,) = both.selectExpr(f"({condition}\n)").schema.fields
+            except Exception as exc:
+                told = f"save_args: {word} is not possible: {spark_reason(exc) or exc}"
+                raise DataSetError(told) from exc
+            kind = found.dataType.simpleString()
+            if kind not in ("boolean", "void"):
+                raise DataSetError(f"save_args: {word} is a {kind}, not true or false: {condition}")
 
     def _refuse_own(self, columns: Sequence[str]) -> None:
         own = (*(HISTORY if self._merge.keeps_history else ()), TOMBSTONE)
@@ -321,6 +346,7 @@ def _tell_refused(exc: Exception, merge: Merge) -> None:
 
 def _refusal(texts: Iterable[str]) -> str:
     for text in texts:
-        if REFUSED in text:
-            return first_line(text.partition(REFUSED)[2]).strip()
+        found = _TOLD.search(text)
+        if found:
+            return first_line(text[found.end() :]).strip()
     return ""
