@@ -121,7 +121,9 @@ class Attempt:
                     self._jobs.on_thread() as carrier,
                 ):
                     self._take_steps(carrier.tell)
-        except (Exception, SystemExit) as exc:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:  # such as asyncio's CancelledError, or sys.exit
             failure = node_failure(
                 node,
                 exc,
@@ -234,7 +236,7 @@ class Attempt:
             result = node.call(inputs)
             if not isinstance(result, GeneratorType):
                 outputs = node.bind_outputs(result)
-        except (Exception, SystemExit) as exc:
+        except BaseException as exc:
             self._tell_node_error(exc, inputs)
             raise
         if isinstance(result, GeneratorType):
@@ -266,7 +268,7 @@ class Attempt:
                 except StopIteration as end:
                     chunks.check_returned(end.value)
                     break
-                except (Exception, SystemExit) as exc:
+                except BaseException as exc:
                     self._tell_node_error(exc, inputs)
                     raise
                 if at_once:
@@ -276,7 +278,7 @@ class Attempt:
         yield from chunks.rest()
 
     def _tell_node_error(self, exc: BaseException, inputs: dict[str, Any]) -> None:
-        if self._hook is None:
+        if self._hook is None or isinstance(exc, KeyboardInterrupt):
             return
         try:
             self._hook.on_node_error(error=exc, inputs=inputs, **self._context)

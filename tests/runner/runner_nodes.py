@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -51,6 +52,41 @@ def boom(x: Any) -> Any:
 
 def refuse(x: Any) -> Any:
     raise ConnectionError("nobody answers")
+
+
+def cancelled_elsewhere(x: Any) -> Any:
+    async def wait() -> None:
+        raise asyncio.CancelledError
+
+    asyncio.run(wait())
+
+
+def interrupted(x: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+def tells_nothing(x: Any) -> Any:
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    raise MuteError
+
+
+def _refuse_to_be_made() -> Any:
+    raise ImportError("there is no such module here")
+
+
+class OnlyHere:
+    """A function that no other process can make again."""
+
+    __name__ = "only_here"
+
+    def __call__(self, x: Any) -> Any:
+        return x
+
+    def __reduce__(self) -> Any:
+        return _refuse_to_be_made, ()
 
 
 def slow_then_boom(x: Any) -> Any:
