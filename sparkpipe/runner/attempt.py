@@ -128,7 +128,8 @@ class Attempt:
                 node,
                 exc,
                 is_loaded=self._is_loaded,
-                was_cancelled=self._jobs is not None and self._jobs.cancel_requested,
+                was_cancelled=self._jobs is not None
+                and (self._jobs.cancel_requested or self._jobs.is_stopped),
                 timed_out=self._is_over_time,
             )
             failure.__cause__ = exc

@@ -131,6 +131,23 @@ def hold_until_cancelled(folder: str) -> int:
     return 5
 
 
+def killed_once_cancelled(folder: str) -> Any:
+    """End with the process as soon as that of the run says that it was interrupted."""
+    hold_until_cancelled(folder)
+    return killed(folder)
+
+
+def slow_partitions(folder: str) -> dict[str, Any]:
+    """Return so many partitions that no test waits for all."""
+
+    def make() -> str:
+        Path(folder, "holding").touch()
+        time.sleep(0.05)
+        return "part"
+
+    return {f"p{number:03}": make for number in range(200)}
+
+
 def process_id(x: Any) -> int:
     return os.getpid()
 
