@@ -52,6 +52,11 @@ def name_error(exc: Exception, what: str) -> DataSetError:
     return same_kind(exc)(f"{what}: {redacted_text(reason)}", hint=hint)
 
 
+def could_not(do: str, name: str, data_set: Any, exc: Exception) -> DataSetError:
+    """Return why something could not be done with a data set, with its name before the reason."""
+    return name_error(exc, f"Could not {do} '{name}' ({describe_data_set(data_set)})")
+
+
 def same_kind(exc: Exception) -> type[DataSetError]:
     """Return the class in which an error is told on: its own, if it takes the same arguments."""
     kind = type(exc)
