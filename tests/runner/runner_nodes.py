@@ -122,6 +122,12 @@ def boom_beside(folder: str) -> None:
     raise ValueError("the barrel is empty")
 
 
+def refuse_beside(folder: str) -> None:
+    """Fail for a while, and let the other node know; see :func:`boom_beside`."""
+    Path(folder, "holding").touch()
+    raise ConnectionError("nobody answers")
+
+
 def hold_until_cancelled(folder: str) -> int:
     """Work until the process of the run says that it has failed."""
     Path(folder, "holding").touch()

@@ -33,22 +33,22 @@ RUNNERS = [
 ]
 
 
-def _failed(runner: AbstractRunner, pipe: Pipeline) -> RunFailedError:
+def _failed(runner: AbstractRunner, pipe: Pipeline, x: Any = 1) -> RunFailedError:
     with pytest.raises(RunFailedError) as caught:
-        runner.run(pipe, DataCatalog(feed_dict={"x": 1}))
+        runner.run(pipe, DataCatalog(feed_dict={"x": x}))
     return caught.value
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_retries_end_where_another_node_has_failed(runner: AbstractRunner) -> None:
+def test_retries_end_where_another_node_has_failed(runner: AbstractRunner, tmp_path: Path) -> None:
     pipe = pipeline(
         [
-            node(nodes.refuse, "x", "a", name="again", retries=9, retry_delay=40),
-            node(nodes.slow_then_boom, "x", "b", name="boom"),
+            node(nodes.refuse_beside, "x", "a", name="again", retries=9, retry_delay=40),
+            node(nodes.boom_beside, "x", "b", name="boom"),
         ]
     )
     started = time.monotonic()
-    error = _failed(runner, pipe)
+    error = _failed(runner, pipe, str(tmp_path))
     assert time.monotonic() - started < 30  # the first process of a machine at work takes long
     assert {failure.node_name for failure in error.failures} == {"again", "boom"}
 
