@@ -21,7 +21,7 @@ from sparkpipe.io.factory import has_versions
 from sparkpipe.io.for_run import at_asked_version
 from sparkpipe.io.lending import lent
 from sparkpipe.io.memory import MemoryDataSet
-from sparkpipe.io.messages import describe_data_set, kind_of, name_error, telling_which
+from sparkpipe.io.messages import could_not, kind_of, telling_which
 from sparkpipe.io.patterns import filled, is_pattern
 from sparkpipe.io.unchosen import UnchosenSlice, unchosen
 from sparkpipe.redaction import redacted_text
@@ -317,9 +317,7 @@ class DataCatalog:
             with lent(self, self._scope):
                 return data_set.load()
         except Exception as exc:
-            raise name_error(
-                exc, f"Could not load '{name}' ({describe_data_set(data_set)})", secrets_of(self)
-            ) from exc
+            raise could_not("load", name, data_set, exc, secrets_of(self)) from exc
 
     def save(self, name: str, data: Any) -> None:
         """Store data in a data set.
@@ -335,9 +333,7 @@ class DataCatalog:
             with lent(self, self._scope):
                 data_set.save(data)
         except Exception as exc:
-            raise name_error(
-                exc, f"Could not save '{name}' ({describe_data_set(data_set)})", secrets_of(self)
-            ) from exc
+            raise could_not("save", name, data_set, exc, secrets_of(self)) from exc
 
     def exists(self, name: str) -> bool:
         """Whether a data set is in the catalog and has data; a warning if it cannot tell."""
@@ -367,13 +363,16 @@ class DataCatalog:
         """Tell a data set that what was loaded from it has been dealt with.
 
         Raises:
-            DataSetError: The data set has no ``confirm``.
+            DataSetError: The data set has no ``confirm``, or that has failed.
         """
         data_set = self[name]
         if not is_confirmable(data_set):
             raise DataSetError(f"'{name}' ({kind_of(data_set)}) cannot be confirmed.")
         _logger.info("Confirming '%s' (%s)...", name, kind_of(data_set))
-        data_set.confirm()
+        try:
+            data_set.confirm()
+        except Exception as exc:
+            raise could_not("confirm", name, data_set, exc, secrets_of(self)) from exc
 
     def add(self, data_set_name: str, data_set: Any, replace: bool = False) -> None:
         """Add a data set: any object with ``load`` and ``save``.

@@ -82,10 +82,10 @@ def is_read_once(data: Any) -> bool:
 
 def position_of(data: Any) -> int | None:
     """Return where a file is read next; None if it is none, or does not tell."""
-    if not isinstance(data, IOBase):
+    if not issubclass(type(data), IOBase):  # an object may not like to be asked for its class
         return None
     try:
-        return data.tell()
+        return int(data.tell())
     except (OSError, ValueError):  # a pipe, or closed
         return None
 
@@ -97,15 +97,18 @@ def spent_part(data: Any, start: int | None) -> Any:
         data: A file that has not been wound back, or a container of iterators.
         start: Where a file was read next at first.
     """
-    if isinstance(data, IOBase):
+    kind = type(data)
+    if issubclass(kind, IOBase):
         if data.closed or not data.readable():
             return None
         position = position_of(data)
         return None if position is not None and position == start else data
-    if not isinstance(data, (dict, list, tuple)):
+    if not issubclass(kind, (dict, list, tuple)):
         return None
-    parts = data.values() if isinstance(data, dict) else data
-    return next((part for part in islice(parts, _MOST) if is_read_once(part)), None)
+    with suppress(Exception):  # nor to be gone through
+        parts = data.values() if issubclass(kind, dict) else data
+        return next((part for part in islice(parts, _MOST) if is_read_once(part)), None)
+    return None
 
 
 def is_live(thing: Any) -> bool:

@@ -76,6 +76,13 @@ def telling_which(name: str, data_set: Any, what: str) -> Iterator[None]:
         raise same_kind(exc)(told, hint=hint) from exc
 
 
+def could_not(
+    do: str, name: str, data_set: Any, exc: Exception, secrets: Collection[str] = ()
+) -> DataSetError:
+    """Return why something could not be done with a data set, with its name before the reason."""
+    return name_error(exc, f"Could not {do} '{name}' ({describe_data_set(data_set)})", secrets)
+
+
 def same_kind(exc: Exception) -> type[DataSetError]:
     """Return the class in which an error is told on: its own, if it takes the same arguments."""
     kind = type(exc)

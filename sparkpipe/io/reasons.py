@@ -22,8 +22,15 @@ def reason_of(exc: BaseException) -> str:
     told = spark_reason(exc)
     if told:
         return redacted_text(told)
-    text = redacted_text(str(exc).strip())  # drivers tell the address that they were given
+    text = redacted_text(_text_of(exc))  # drivers tell the address that they were given
     return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
+
+
+def _text_of(exc: BaseException) -> str:
+    try:
+        return str(exc).strip()
+    except Exception:  # it is the user's
+        return ""
 
 
 def _path(exc: OSError) -> str:

@@ -68,8 +68,12 @@ class Plan:
 
     @property
     def data_sets(self) -> frozenset[str]:
-        """The names of all that the nodes read and write."""
-        return frozenset(name for n in self.nodes for name in (*n.input_names, *n.output_names))
+        """The names of all that the nodes read, write and confirm."""
+        return frozenset(
+            name
+            for node in self.nodes
+            for name in (*node.input_names, *node.output_names, *node.confirms)
+        )
 
     @property
     def outputs(self) -> frozenset[str]:

@@ -122,12 +122,15 @@ class Attempt:
                     self._jobs.on_thread() as carrier,
                 ):
                     self._take_steps(carrier.tell)
-        except (Exception, SystemExit) as exc:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:  # such as asyncio's CancelledError, or sys.exit
             failure = node_failure(
                 node,
                 exc,
                 is_loaded=self._is_loaded,
-                was_cancelled=self._jobs is not None and self._jobs.cancel_requested,
+                was_cancelled=self._jobs is not None
+                and (self._jobs.cancel_requested or self._jobs.is_stopped),
                 timed_out=self._is_over_time,
                 secrets=secrets_of(self._catalog),
             )
@@ -236,7 +239,7 @@ class Attempt:
             result = node.call(inputs)
             if type(result) is not GeneratorType:
                 outputs = node.bind_outputs(result)
-        except (Exception, SystemExit) as exc:
+        except BaseException as exc:
             self._tell_node_error(exc, inputs)
             raise
         if type(result) is GeneratorType:
@@ -268,7 +271,7 @@ class Attempt:
                 except StopIteration as end:
                     chunks.check_returned(end.value)
                     break
-                except (Exception, SystemExit) as exc:
+                except BaseException as exc:
                     self._tell_node_error(exc, inputs)
                     raise
                 if at_once:
@@ -278,7 +281,7 @@ class Attempt:
         yield from chunks.rest()
 
     def _tell_node_error(self, exc: BaseException, inputs: dict[str, Any]) -> None:
-        if self._hook is None:
+        if self._hook is None or isinstance(exc, KeyboardInterrupt):
             return
         try:
             self._hook.on_node_error(error=exc, inputs=inputs, **self._context)

@@ -256,11 +256,11 @@ class _Loop:
     def _told_end(self, outcome: NodeOutcome | BaseException, position: int) -> NodeRunError | None:
         self._over.add(position)
         if isinstance(outcome, BaseException):
-            failure = _as_failure(self._plan.nodes[position], outcome)
-            self._tell_end(position, self._running[position], failure)
-            return failure
+            outcome = NodeOutcome((), _as_failure(self._plan.nodes[position], outcome))
         for event in outcome.events:
             self._tell(event)
+        if outcome.error is not None and not outcome.events:
+            self._tell_end(position, self._running[position], outcome.error)
         return outcome.error
 
     def _fail(self, position: int, failure: NodeRunError) -> None:

@@ -74,7 +74,8 @@ class ParallelRunner(AbstractRunner):
         """Return what keeps the pipeline from running; nothing outside the pipeline is judged."""
         problems = super().problems(pipeline, catalog)
         spark: list[str] = []
-        for name in sorted(pipeline.data_sets()):
+        confirmed = {name for node in pipeline.nodes for name in node.confirms}
+        for name in sorted(pipeline.data_sets() | confirmed):
             try:
                 data_set = catalog.get(name)
             except DataSetError:

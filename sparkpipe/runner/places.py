@@ -68,7 +68,7 @@ class Places:
             return ""
         if "threads" in node.tags:
             return "it is tagged 'threads'"
-        for name in (*node.input_names, *node.output_names):
+        for name in (*node.input_names, *node.output_names, *node.confirms):
             if name in self._staying:
                 return f"'{name}' stays: {self._staying[name]}"
         for name in node.input_names:
@@ -84,7 +84,7 @@ class Places:
 
 def why_data_stays(node: Node, catalog: DataCatalog) -> str:
     """Say which data set of a node cannot go to another process, and why."""
-    for name in (*node.input_names, *node.output_names):
+    for name in (*node.input_names, *node.output_names, *node.confirms):
         try:
             reason = why_data_set_stays(catalog[name]) if name in catalog else ""
         except DataSetError:

@@ -153,6 +153,7 @@ class _Process:
         self._current: tuple[str, Done] | None = None
         self._is_dead = False
         self._is_closed = False
+        self._is_stopped = False
         self._has_told = False
         self._channel: Connection
         self._channel, self._theirs = method.Pipe()
@@ -181,6 +182,7 @@ class _Process:
 
     def cancel(self, stop: bool) -> None:
         """Let it start nothing more."""
+        self._is_stopped = stop
         with suppress(OSError), self._lock:
             self._channel.send(("cancel", stop))
 
@@ -231,6 +233,9 @@ class _Process:
             current, self._current = self._current, None
         if current is not None:
             name, done = current
+            if self._is_stopped:  # it does not outlive a run that waits no longer
+                done(NodeCancelledError(f"Node '{name}' was cancelled.", name))
+                return
             done(
                 NodeRunError(
                     f"Node '{name}' ended with its process, which was killed or ran out of memory.",

@@ -137,7 +137,8 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
         catalog = catalog.shallow_copy()
         made: list[str] = []
         registered: list[str] = []
-        for name in sorted(pipeline.data_sets()):
+        confirmed = {name for node in pipeline.nodes for name in node.confirms}
+        for name in sorted(pipeline.data_sets() | confirmed):
             (registered if name in catalog else made).append(name)
         for name in made:
             catalog.add(name, self.create_default_data_set(name))

@@ -24,7 +24,7 @@ from logging.handlers import QueueHandler
 from multiprocessing import connection, parent_process
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from sparkpipe.errors import NodeRunError, SparkStartError
+from sparkpipe.errors import NodeCancelledError, NodeRunError, SparkStartError
 from sparkpipe.hooks import create_hook_manager
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.log_records import message_of, work_of_records
@@ -148,6 +148,9 @@ class _Worker:
                 try:
                     with traced_by(Given(headers)):
                         outcome = do(pickle.loads(node))
+                except KeyboardInterrupt:  # not of the terminal: it reaches the process of the run
+                    told = f"Node '{name}' was interrupted."
+                    outcome = NodeOutcome((), NodeCancelledError(told, name))
                 except BaseException as exc:  # also where its module cannot be imported here
                     outcome = _could_not_start(name, exc)
                 self._answer(name, outcome)

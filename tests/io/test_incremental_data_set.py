@@ -8,10 +8,11 @@ from uuid import uuid4
 
 import pytest
 
-from sparkpipe.errors import DataSetError
+from sparkpipe.datasets.text import TextDataSet
+from sparkpipe.errors import DataSetError, RunFailedError
 from sparkpipe.io import DataCatalog, IncrementalDataSet, PartitionedDataSet
 from sparkpipe.pipeline import Pipeline, node
-from sparkpipe.runner import ParallelRunner, SequentialRunner, ThreadRunner
+from sparkpipe.runner import HybridRunner, ParallelRunner, SequentialRunner, ThreadRunner
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -265,3 +266,35 @@ def test_another_node_confirms_what_was_loaded_only(runner: Any, tmp_path: Path)
     catalog.add_feed_dict({"params:folder": str(tmp_path)})
     assert runner().run(steps, catalog) == {"count": 1}
     assert (tmp_path / "CHECKPOINT").read_text() == "a"
+
+
+@pytest.mark.parametrize(
+    "runner",
+    [
+        SequentialRunner,
+        ThreadRunner,
+        lambda: ParallelRunner(max_workers=1),
+        lambda: HybridRunner(max_workers=1, max_processes=1),
+    ],
+)
+def test_a_node_may_confirm_what_no_node_of_its_run_reads(runner: Any, tmp_path: Path) -> None:
+    catalog = DataCatalog({"new": texts(str(tmp_path))}, {"x": {"a": "1"}})
+    for name in "ab":  # over the same catalog, as in a notebook
+        texts(str(tmp_path)).save({name: "1"})
+        assert runner().run(Pipeline([node(count, "x", "n", confirms="new")]), catalog) == {"n": 1}
+        assert (tmp_path / "CHECKPOINT").read_text() == name
+
+
+@pytest.mark.parametrize("runner", [SequentialRunner, ThreadRunner])
+def test_a_checkpoint_that_cannot_be_written_is_told(runner: Any, tmp_path: Path) -> None:
+    class Lost(TextDataSet):
+        def _save(self, data: str) -> None:
+            raise ConnectionResetError("lost")
+
+    texts(str(tmp_path)).save({"a": "1"})
+    catalog = DataCatalog({"new": texts(str(tmp_path), checkpoint={"type": Lost})})
+    told = (
+        r"Node 'count' could not confirm 'new' \(IncrementalDataSet, .*ConnectionResetError: lost"
+    )
+    with pytest.raises(RunFailedError, match=told):
+        runner().run(Pipeline([node(count, "new", "n", confirms="new")]), catalog)

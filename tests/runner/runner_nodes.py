@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -53,6 +54,41 @@ def refuse(x: Any) -> Any:
     raise ConnectionError("nobody answers")
 
 
+def cancelled_elsewhere(x: Any) -> Any:
+    async def wait() -> None:
+        raise asyncio.CancelledError
+
+    asyncio.run(wait())
+
+
+def interrupted(x: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+def tells_nothing(x: Any) -> Any:
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    raise MuteError
+
+
+def _refuse_to_be_made() -> Any:
+    raise ImportError("there is no such module here")
+
+
+class OnlyHere:
+    """A function that no other process can make again."""
+
+    __name__ = "only_here"
+
+    def __call__(self, x: Any) -> Any:
+        return x
+
+    def __reduce__(self) -> Any:
+        return _refuse_to_be_made, ()
+
+
 def slow_then_boom(x: Any) -> Any:
     time.sleep(0.05)
     raise ValueError("the barrel is empty")
@@ -86,6 +122,12 @@ def boom_beside(folder: str) -> None:
     raise ValueError("the barrel is empty")
 
 
+def refuse_beside(folder: str) -> None:
+    """Fail for a while, and let the other node know; see :func:`boom_beside`."""
+    Path(folder, "holding").touch()
+    raise ConnectionError("nobody answers")
+
+
 def hold_until_cancelled(folder: str) -> int:
     """Work until the process of the run says that it has failed."""
     Path(folder, "holding").touch()
@@ -93,6 +135,23 @@ def hold_until_cancelled(folder: str) -> int:
     assert run is not None
     assert run.is_cancelled.wait(30), "nothing has been cancelled"
     return 5
+
+
+def killed_once_cancelled(folder: str) -> Any:
+    """End with the process as soon as that of the run says that it was interrupted."""
+    hold_until_cancelled(folder)
+    return killed(folder)
+
+
+def slow_partitions(folder: str) -> dict[str, Any]:
+    """Return so many partitions that no test waits for all."""
+
+    def make() -> str:
+        Path(folder, "holding").touch()
+        time.sleep(0.05)
+        return "part"
+
+    return {f"p{number:03}": make for number in range(200)}
 
 
 def process_id(x: Any) -> int:

@@ -15,7 +15,8 @@ import pytest
 import runner_nodes as nodes
 
 from sparkpipe.errors import NodeTimeoutError, RunFailedError
-from sparkpipe.io import DataCatalog, LambdaDataSet
+from sparkpipe.events import NodeEnded, RunObserver, observing
+from sparkpipe.io import DataCatalog, LambdaDataSet, PartitionedDataSet
 from sparkpipe.pipeline import Pipeline, node, pipeline
 from sparkpipe.runner import (
     AbstractRunner,
@@ -32,22 +33,22 @@ RUNNERS = [
 ]
 
 
-def _failed(runner: AbstractRunner, pipe: Pipeline) -> RunFailedError:
+def _failed(runner: AbstractRunner, pipe: Pipeline, x: Any = 1) -> RunFailedError:
     with pytest.raises(RunFailedError) as caught:
-        runner.run(pipe, DataCatalog(feed_dict={"x": 1}))
+        runner.run(pipe, DataCatalog(feed_dict={"x": x}))
     return caught.value
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_retries_end_where_another_node_has_failed(runner: AbstractRunner) -> None:
+def test_retries_end_where_another_node_has_failed(runner: AbstractRunner, tmp_path: Path) -> None:
     pipe = pipeline(
         [
-            node(nodes.refuse, "x", "a", name="again", retries=9, retry_delay=40),
-            node(nodes.slow_then_boom, "x", "b", name="boom"),
+            node(nodes.refuse_beside, "x", "a", name="again", retries=9, retry_delay=40),
+            node(nodes.boom_beside, "x", "b", name="boom"),
         ]
     )
     started = time.monotonic()
-    error = _failed(runner, pipe)
+    error = _failed(runner, pipe, str(tmp_path))
     assert time.monotonic() - started < 30  # the first process of a machine at work takes long
     assert {failure.node_name for failure in error.failures} == {"again", "boom"}
 
@@ -130,6 +131,53 @@ def test_an_interrupt_waits_for_asynchronous_saves(tmp_path: Path) -> None:
     there = sorted(tmp_path.iterdir())
     time.sleep(0.3)
     assert sorted(tmp_path.iterdir()) == there
+
+
+class _Ends(RunObserver):
+    def __init__(self) -> None:
+        self.ended: dict[str, str] = {}
+
+    def on_node_ended(self, event: NodeEnded) -> None:
+        self.ended[event.node] = event.status
+
+
+def _interrupt_when(begun: Path) -> threading.Thread:
+    def interrupt() -> None:
+        deadline = time.monotonic() + 30
+        while not begun.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize(
+    ("runner", "function"),
+    [
+        *((runner, nodes.slow_partitions) for runner in RUNNERS),
+        *((runner, nodes.killed_once_cancelled) for runner in RUNNERS[1:]),
+    ],
+)
+def test_what_ends_after_an_interrupt_has_not_failed(
+    runner: AbstractRunner, function: Any, tmp_path: Path
+) -> None:
+    parts = PartitionedDataSet(str(tmp_path / "parts"), "text.TextDataSet")
+    catalog = DataCatalog({"parts": parts}, {"folder": str(tmp_path)})
+    pipe = pipeline(
+        [
+            node(function, "folder", "parts", name="held", tags="processes"),
+            node(nodes.slow, "folder", "y", name="beside"),
+        ]
+    )
+    ends = _Ends()
+    interrupt = _interrupt_when(tmp_path / "holding")
+    with pytest.raises(KeyboardInterrupt), observing(ends):
+        runner.run(pipe, catalog)
+    interrupt.join()
+    assert ends.ended["held"] == "cancelled"
+    assert len([*tmp_path.rglob("p*")]) < 150
 
 
 INTERRUPTED_TWICE = """

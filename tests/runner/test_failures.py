@@ -42,6 +42,31 @@ def _mendable(tmp_path: Path) -> tuple[Callable[..., Any], Callable[[], None]]:
     return work, flag.touch
 
 
+@pytest.mark.parametrize("function", [nodes.cancelled_elsewhere, nodes.tells_nothing])
+def test_what_is_no_plain_error_fails_a_node_all_the_same(
+    runner: AbstractRunner, function: Callable[..., Any], tmp_path: Path
+) -> None:
+    log = nodes.LogOfCalls(tmp_path / "calls")
+    with pytest.raises(RunFailedError) as caught:
+        runner.run(
+            pipeline([node(function, "x", "y", name="n", retries=1, retry_delay=0.01)]),
+            DataCatalog(feed_dict={"x": 1}),
+            hook_manager=create_hook_manager([log]),
+        )
+    (failure,) = caught.value.failures
+    assert failure.message in ("Node 'n' failed: CancelledError", "Node 'n' failed: MuteError")
+    assert "runner_nodes.py" in failure.location
+    is_mute = function is nodes.tells_nothing  # for this hook, too
+    assert is_mute or any(line.startswith("n error") for line in log.lines)
+
+
+def test_an_interrupt_that_a_node_raises_itself_is_told(runner: AbstractRunner) -> None:
+    pipe = pipeline([node(nodes.interrupted, "x", "y", name="n"), node(nodes.slow, "x", "z")])
+    with pytest.raises((RunFailedError, KeyboardInterrupt)) as caught:
+        runner.run(pipe, DataCatalog(feed_dict={"x": 1}))
+    assert isinstance(caught.value, KeyboardInterrupt) or "'n' was interrupted" in str(caught.value)
+
+
 # Two failures at once
 
 

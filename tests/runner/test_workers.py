@@ -13,6 +13,7 @@ import pytest
 import runner_nodes as nodes
 
 from sparkpipe.errors import RunFailedError
+from sparkpipe.events import NodeEnded, RunObserver, observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import AbstractRunner, HybridRunner, ParallelRunner
@@ -25,6 +26,14 @@ RUNNERS = [
     ParallelRunner(2, start_method="forkserver", continue_on_failure=True),
     HybridRunner(2, 2, start_method="forkserver", continue_on_failure=True),
 ]
+
+
+class _Ends(RunObserver):
+    def __init__(self, ended: dict[str, str]) -> None:
+        self._ended = ended
+
+    def on_node_ended(self, event: NodeEnded) -> None:
+        self._ended[event.node] = event.status
 
 
 @pytest.fixture
@@ -78,6 +87,9 @@ def test_a_record_that_cannot_be_pickled_is_shown_all_the_same(
         (nodes.raise_unpicklable, "failed: Unpicklable: 1"),
         (nodes.unpicklable, "cannot be passed to another process"),
         (leave, "called sys.exit"),
+        (nodes.cancelled_elsewhere, "failed: CancelledError"),
+        (nodes.tells_nothing, "failed: MuteError"),
+        (nodes.OnlyHere(), "could not start in a process of its own: ImportError"),
     ],
 )
 def test_a_worker_that_goes_wrong_fails_its_own_node_only(
@@ -91,11 +103,13 @@ def test_a_worker_that_goes_wrong_fails_its_own_node_only(
             node(nodes.identity, "x", "d", name="later", tags="processes"),
         ]
     )
-    with pytest.raises(RunFailedError) as caught:
+    ended: dict[str, str] = {}
+    with pytest.raises(RunFailedError) as caught, observing(_Ends(ended)):
         runner.run(pipe, DataCatalog(feed_dict={"x": 1}))
     assert [failure.node_name for failure in caught.value.failures] == ["bad"]
     assert told in caught.value.failures[0].message
     assert caught.value.completed == 3
+    assert ended == {"bad": "failed", "beside": "done", "after": "done", "later": "done"}
 
 
 def test_files_of_a_run_whose_process_is_gone_are_removed_by_the_next(tmp_path: Path) -> None:
