@@ -125,12 +125,15 @@ def _is_of_delta(item: pytest.Item) -> bool:
 def _starts_processes(item: pytest.Item) -> bool:
     """Whether this is the test of several runners, for one that starts processes."""
     callspec = getattr(item, "callspec", None)
-    told = () if callspec is None else callspec.params.values()
-    names = (
-        one if isinstance(one, str) else getattr(one, "__name__", type(one).__name__)
-        for one in told
-    )
-    return any(name.lower().startswith(("parallel", "hybrid")) for name in names)
+    values = () if callspec is None else callspec.params.values()
+    return any(_name_of(value).lower().startswith(("parallel", "hybrid")) for value in values)
+
+
+def _name_of(value: object) -> str:
+    if type(value) is str:
+        return value
+    kind = type(value)  # a value may be an object that does not like to be asked
+    return value.__name__ if issubclass(kind, type) else kind.__name__
 
 
 def has_no_server() -> bool:

@@ -11,6 +11,7 @@ from sparkpipe.checks.words import Check, Function, Pandera, Validator
 from sparkpipe.errors import CheckFailedError, DataSetError, first_line
 from sparkpipe.io.importing import import_object
 from sparkpipe.io.kinds import is_spark_frame
+from sparkpipe.words import counted, listed
 
 _MOST_TOLD = 3
 
@@ -120,7 +121,7 @@ def _words_of(cases: Any) -> str:
     places = [
         (case if f"{check}".startswith("column_in_") else of, check) for of, check, case in told
     ]
-    return f"{len(cases)} failures: {_listed(places)}"
+    return f"{counted(len(cases), 'failure')}: {_listed(places)}"
 
 
 def _words_of_spark(errors: Any) -> str:
@@ -130,9 +131,7 @@ def _words_of_spark(errors: Any) -> str:
 
 
 def _listed(places: Sequence[tuple[Any, Any]]) -> str:
-    kinds = [f"{column}: {check}" for column, check in dict.fromkeys(places)]
-    more = f" and {len(kinds) - _MOST_TOLD} more" if len(kinds) > _MOST_TOLD else ""
-    return f"{', '.join(kinds[:_MOST_TOLD])}{more}"
+    return listed((f"{column}: {check}" for column, check in dict.fromkeys(places)), _MOST_TOLD)
 
 
 def validated(check: Validator, data: Any) -> Any:

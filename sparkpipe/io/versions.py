@@ -16,6 +16,7 @@ from sparkpipe.errors import DataSetError, VersionNotFoundError
 from sparkpipe.io import facts
 from sparkpipe.io.data_set import AbstractDataSet, Loaded, Saved
 from sparkpipe.io.effects import SaveEffect
+from sparkpipe.words import listed
 
 if TYPE_CHECKING:
     from sparkpipe.io.for_run import InRun
@@ -119,9 +120,8 @@ class AbstractVersionedDataSet(AbstractDataSet[Saved, Loaded]):
         if asked is None or Path(self._get_versioned_path(asked)).exists():
             return ""
         saved = sorted(self._versions_in(glob_paths), reverse=True)
-        there = ", ".join(saved[:_MOST_TOLD]) or "none"
-        more = f" and {len(saved) - _MOST_TOLD} more" if len(saved) > _MOST_TOLD else ""
-        return f"{self._filepath} has no version {asked}. There is: {there}{more}"
+        there = listed(saved, _MOST_TOLD) or "none"
+        return f"{self._filepath} has no version {asked}. There is: {there}"
 
     def _version_of_run(self) -> str | None:
         """Return the version that the present run has saved, in whichever of its processes."""

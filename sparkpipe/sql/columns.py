@@ -14,6 +14,7 @@ from sparkpipe.sql.combining import combine
 from sparkpipe.sql.quiet import quiet
 from sparkpipe.sql.reading import parse_text
 from sparkpipe.sql.text import place_of
+from sparkpipe.words import listed
 
 if TYPE_CHECKING:
     from sparkpipe.sql.query import SqlQuery
@@ -277,6 +278,5 @@ def _is_in(name: str, columns: Iterable[str]) -> bool:
 
 
 def _listed(columns: Iterable[str], most: int = 10) -> str:
-    shown = [*dict.fromkeys(columns)]
-    more = f", and {len(shown) - most} more" if len(shown) > most else ""
-    return f"Columns: {', '.join(shown[:most])}{more}." if shown else ""
+    told = listed(dict.fromkeys(columns), most)
+    return f"Columns: {told}." if told else ""

@@ -397,11 +397,11 @@ def test_a_model_of_pandera_judges(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(rules, "Trips", Trips, raising=False)
     told = failure(tmp_path, [{"pandera": "rules.Trips"}])
-    assert "1 failures: fare: greater_than_or_equal_to(0)" in told
+    assert "1 failure: fare: greater_than_or_equal_to(0)" in told
     assert "is no model or schema" in failure(tmp_path, [{"pandera": "rules.nonsense"}])
     without = TRIPS.drop(columns="fare")
     told = failure(tmp_path, [{"pandera": "rules.Trips"}], without)
-    assert "1 failures: fare: column_in_dataframe" in told
+    assert "1 failure: fare: column_in_dataframe" in told
     save(tmp_path, [{"pandera": "rules.Trips"}], TRIPS[TRIPS["fare"] > 0])
 
 
@@ -416,7 +416,7 @@ def test_what_a_validator_of_pandera_tells_shows_no_values(
 
     monkeypatch.setattr(rules, "Trips", Trips, raising=False)
     told = failure(tmp_path, [], validator="rules.Trips")
-    assert "rules.Trips does not accept the data: 4 failures: api_key: isin(['other'])" in told
+    assert "rules.Trips does not accept the data: 4 failures: api_key" in told
     assert "s3cret" not in told
 
 
