@@ -359,6 +359,7 @@ def test_rows_of_pandas_that_a_merge_rejects_go_to_a_table_of_spark(
     session: SparkSession, tmp_path: Path
 ) -> None:
     pd = pytest.importorskip("pandas")
+    pytest.importorskip("duckdb")
     entry = {**entry_of("delta", tmp_path), "save_args": {"mode": "merge", "keys": ["id"]}}
     catalog = catalog_of(session, entry, [{"check": "fare >= 0", "on_fail": "quarantine"}])
     save(catalog, pd.DataFrame({"id": [1, 2], "fare": [1.0, -2.0]}))

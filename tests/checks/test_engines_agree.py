@@ -100,6 +100,7 @@ def as_pandas(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_same_rows_pass_on_both_engines(spark: SparkSession, seed: int) -> None:
+    pytest.importorskip("duckdb")
     chance = random.Random(seed)
     rows, known = rows_of(chance, 120), rows_of(chance, 4)
     checks = parse_checks(checks_of(chance))

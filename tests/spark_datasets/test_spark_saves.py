@@ -67,6 +67,7 @@ def test_an_append_that_fails_adds_nothing(spark: SparkSession, tmp_path: Path) 
     assert [p.name for p in tmp_path.iterdir()] == ["t"]
 
 
+@pytest.mark.classic("the jobs are held up by SparkContext")
 @pytest.mark.parametrize("file_format", ["parquet", "json"])
 def test_a_task_that_ends_late_leaves_nothing_of_a_save_that_failed(
     spark: SparkSession, tmp_path: Path, file_format: str, monkeypatch: pytest.MonkeyPatch

@@ -108,6 +108,7 @@ def test_other_file_systems_are_named() -> None:
     assert "Spark has no file system for foo://" in said
 
 
+@pytest.mark.classic("partitions are counted by the RDD")
 def test_a_read_over_jdbc_is_parted_by_dates(classic: SparkSession, tmp_path: Path) -> None:
     url = f"jdbc:derby:{tmp_path / 'db'};create=true"
     rows = classic.sql("SELECT DATE'2024-01-01' + CAST(id AS INT) AS d FROM range(10)")

@@ -16,6 +16,7 @@ from sparkpipe.events import CheckReport, NodeEnded, RunObserver, observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import SequentialRunner, ThreadRunner
+from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.session import SparkProvider, activated
 
 if TYPE_CHECKING:
@@ -131,6 +132,8 @@ class _Kept(RunObserver):
 
 @pytest.fixture
 def classic(spark: SparkSession) -> Iterator[SparkSession]:
+    if is_connect(spark):
+        pytest.skip("batches are judged by classic Spark only")
     with activated(SparkProvider(session=spark)):
         yield spark
 
