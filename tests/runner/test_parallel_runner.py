@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.process import BaseProcess
@@ -170,14 +171,14 @@ def test_a_worker_that_is_killed_while_it_logs_holds_nothing_up(
 
 
 def _children() -> set[str]:
-    tasks = Path("/proc/self/task")
-    return {
-        child
-        for task in tasks.iterdir()
-        for child in (task / "children").read_text().split()
-        # multiprocessing keeps one helper process for all runs of a program.
-        if b"resource_tracker" not in Path(f"/proc/{child}/cmdline").read_bytes()
-    }
+    found: set[str] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError):  # a thread or a process may end meanwhile
+            for child in (task / "children").read_text().split():
+                # multiprocessing keeps one helper process for all runs of a program.
+                if b"resource_tracker" not in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.add(child)
+    return found
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
