@@ -16,9 +16,11 @@ from sparkpipe.datasets.spark.delta_log import versions
 from sparkpipe.datasets.spark.maintaining import (
     clone,
     find_tables,
+    find_there,
     optimize,
     read_history,
     restore,
+    telling_which,
     vacuum,
 )
 from sparkpipe.description import ReadBefore, RunDescription, describing
@@ -125,6 +127,32 @@ def test_a_save_of_a_run_has_no_effect_when_it_is_made_again(
         DeltaTableDataSet(str(added), save_args=wanted).save(classic.range(0))
     assert "it is not clustered, not by id (cluster_by)" in caplog.text
     assert "it lacks the constraint few (id < 9)" in caplog.text
+
+
+def test_what_cannot_be_done_with_a_table_is_told_before_it_is_tried(
+    classic: SparkSession, tmp_path: Path
+) -> None:
+    catalog = make_catalog(tmp_path)
+    with pytest.raises(DataSetError, match=r"'added' \(DeltaTableDataSet, .*\) is not there yet"):
+        find_there(catalog, find_tables(catalog, ["added"]))
+    assert find_there(catalog, find_tables(catalog, ["add*"])) == []
+    catalog.save("added", classic.range(2))
+    (table,) = find_there(catalog, find_tables(catalog, ["added"]))
+
+    for work in (
+        lambda: restore(classic, table, "9", dry_run=True),
+        lambda: clone(classic, table, f"{tmp_path}/copy", "9", dry_run=True),
+    ):
+        with (
+            pytest.raises(DataSetError, match=r"'added': .* version 9.*") as told,
+            telling_which(table),
+        ):
+            work()
+        assert "\tat " not in str(told.value)  # Java's stack says nothing to a reader
+    with pytest.raises(DataSetError, match="where there is a table already"):
+        clone(classic, table, f"{tmp_path}/added", None, dry_run=True)
+    with pytest.raises(DataSetError, match="cannot keep files for nan hours"):
+        vacuum(classic, table, float("nan"), below=True, dry_run=True)
 
 
 def test_an_overwrite_leaves_a_table_clustered(

@@ -35,14 +35,15 @@ _names = click.argument("names", nargs=-1, required=True)
 def _opened(
     asked: tuple[str, ...], env: str | None, conf_source: str | None
 ) -> Iterator[tuple[SparkSession, list[Table]]]:
-    """Give Spark, and the tables of the catalog that are asked for."""
-    from sparkpipe.datasets.spark.maintaining import find_tables
+    """Give Spark, and the tables of the catalog that are asked for and there."""
+    from sparkpipe.datasets.spark.maintaining import find_tables, find_there
     from sparkpipe.spark.session import get_spark
 
     with open_session(env, conf_source) as session:
         tables = find_tables(session.catalog, asked)
         with session.scope():
-            yield get_spark(), tables
+            spark = get_spark()
+            yield spark, find_there(session.catalog, tables)
 
 
 def _for_each(
@@ -51,9 +52,15 @@ def _for_each(
     conf_source: str | None,
     work: Callable[[SparkSession, Table], str],
 ) -> None:
+    from sparkpipe.datasets.spark.maintaining import telling_which
+
     with _opened(asked, env, conf_source) as (spark, tables):
         for table in tables:
-            echo(f"{table.name}: {work(spark, table)}.")
+            with telling_which(table):
+                done = work(spark, table)
+            echo(f"{table.name}: {done}.")
+        if not tables:
+            echo("None of these tables is there yet.")
 
 
 @click.group(cls=Group)
@@ -73,10 +80,13 @@ def history(
     *, name: str, limit: int, form: str, env: str | None, conf_source: str | None, verbose: bool
 ) -> None:
     """Show the versions of a table: what made them, and in which run."""
-    from sparkpipe.datasets.spark.maintaining import read_history
+    from sparkpipe.datasets.spark.maintaining import read_history, telling_which
 
+    commits = []
     with _opened((name,), env, conf_source) as (spark, found):
-        commits = [one for table in found for one in read_history(spark, table, limit)]
+        for table in found:
+            with telling_which(table):
+                commits += read_history(spark, table, limit)
     if form == "json":
         echo(json.dumps([asdict(one) for one in commits], indent=2, ensure_ascii=False))
         return

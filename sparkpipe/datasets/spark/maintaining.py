@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,8 +17,10 @@ from sparkpipe.datasets.spark.delta_table_data_set import DeltaTableDataSet
 from sparkpipe.datasets.spark.names import TableName, quoted
 from sparkpipe.datasets.spark.paths import spark_path
 from sparkpipe.datasets.spark.table_data_set import SparkTableDataSet
-from sparkpipe.errors import DataSetError, did_you_mean
+from sparkpipe.errors import DataSetError, SparkpipeError, did_you_mean
 from sparkpipe.io.declared import unwrapped
+from sparkpipe.io.messages import describe_data_set
+from sparkpipe.io.reasons import reason_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -39,10 +42,12 @@ class Table:
     Attributes:
         name: Its name in the catalog.
         sql: Its name in SQL.
+        is_named: Whether it was asked for by its name, and not by a pattern.
     """
 
     name: str
     sql: str
+    is_named: bool
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ def find_tables(catalog: DataCatalog, asked: Iterable[str]) -> list[Table]:
     for one in asked:
         is_pattern = any(letter in one for letter in _PATTERN)
         names = [name for name in catalog if fnmatchcase(name, one)] if is_pattern else [one]
-        tables = [table for name in names for table in _table_of(catalog, name)]
+        tables = [t for name in names for t in _table_of(catalog, name, is_named=not is_pattern)]
         if not tables:
             raise DataSetError(_why_none(catalog, one, is_pattern=is_pattern))
         for table in tables:
@@ -88,7 +93,38 @@ def find_tables(catalog: DataCatalog, asked: Iterable[str]) -> list[Table]:
     return [*found.values()]
 
 
-def _table_of(catalog: DataCatalog, name: str) -> Iterator[Table]:
+def find_there(catalog: DataCatalog, tables: Iterable[Table]) -> list[Table]:
+    """Return those tables that are there already; of a pattern, the others are left out.
+
+    Raises:
+        DataSetError: One that was asked for by its name is not there.
+    """
+    found: list[Table] = []
+    for table in tables:
+        if catalog.exists(table.name):
+            found.append(table)
+        elif table.is_named:
+            told = f"'{table.name}' ({describe_data_set(catalog[table.name])}) is not there yet."
+            raise DataSetError(told, hint="The first save makes it.")
+    return found
+
+
+@contextmanager
+def telling_which(table: Table) -> Iterator[None]:
+    """Tell in plain words what Spark does not do, and with which table.
+
+    Raises:
+        DataSetError: Spark has failed within.
+    """
+    try:
+        yield
+    except SparkpipeError:
+        raise
+    except Exception as exc:
+        raise DataSetError(f"'{table.name}': {reason_of(exc)}") from exc
+
+
+def _table_of(catalog: DataCatalog, name: str, *, is_named: bool) -> Iterator[Table]:
     if name not in catalog:
         return
     data_set = unwrapped(catalog[name])
@@ -96,7 +132,7 @@ def _table_of(catalog: DataCatalog, name: str) -> Iterator[Table]:
         data_set.saves_once()
     )
     if is_delta:
-        yield Table(name, data_set.name_in_sql())
+        yield Table(name, data_set.name_in_sql(), is_named)
 
 
 def _why_none(catalog: DataCatalog, asked: str, *, is_pattern: bool) -> str:
@@ -169,6 +205,8 @@ def vacuum(
     (properties,) = _one(session.sql(f"DESCRIBE DETAIL {table.sql}"), "properties")
     own = retention_hours((properties or {}).get(_RETENTION))
     kept = own if hours is None else hours
+    if not math.isfinite(kept):
+        raise DataSetError(f"'{table.name}' cannot keep files for {kept} hours.")
     if kept < own and not below:
         raise DataSetError(
             f"'{table.name}' keeps files of old versions for {own:g} hours; a vacuum after "
@@ -228,6 +266,7 @@ def restore(session: SparkSession, table: Table, version: str, *, dry_run: bool)
     """
     as_of = _as_of(session, table, version)
     if dry_run:
+        _refuse_unknown(session, table, as_of)
         last = read_history(session, table, 1)[0].version
         return f"version {last} would be replaced by what the table was as of {as_of}"
     told = session.sql(f"RESTORE TABLE {table.sql} TO {as_of}")
@@ -251,12 +290,19 @@ def clone(
         What was done, or would be, in words.
 
     Raises:
-        DataSetError: There is no such version, or it is no name.
+        DataSetError: There is no such version, it is no name, or there is a table already.
     """
     is_path = any(letter in other for letter in "/\\")
     into = f"delta.{quoted(spark_path(other))}" if is_path else TableName.of(other).sql
+    is_there = _is_path_there(session, into) if is_path else session.catalog.tableExists(into)
+    if is_there:
+        raise DataSetError(
+            f"'{table.name}' cannot be cloned to {other}, where there is a table already.",
+            hint="Give another place, or drop that one.",
+        )
     as_of = "" if version is None else f" {_as_of(session, table, version)}"
     if dry_run:
+        _refuse_unknown(session, table, as_of)
         return f"would be cloned to {other}{as_of}"
     session.sql(f"CREATE TABLE {into} SHALLOW CLONE {table.sql}{as_of}").collect()
     return f"cloned to {other}{as_of}"
@@ -268,6 +314,20 @@ def _as_of(session: SparkSession, table: Table, version: str) -> str:
         return f"TIMESTAMP AS OF {literal(asked.timestamp)}"
     number = version_of_run(session, table.sql, asked.run) if asked.run else asked.version
     return f"VERSION AS OF {number}"
+
+
+def _refuse_unknown(session: SparkSession, table: Table, as_of: str) -> None:
+    """Let Spark refuse a version that is not there, or of which it has no files any more."""
+    select = f"SELECT * FROM {table.sql} {as_of}"  # noqa: S608 - both are quoted
+    _ = session.sql(select).schema  # Connect judges when asked
+
+
+def _is_path_there(session: SparkSession, table: str) -> bool:
+    try:
+        _ = session.sql(f"SELECT * FROM {table}").schema  # noqa: S608 - it is quoted
+    except Exception:  # what is wrong with the path is told when it is used
+        return False
+    return True
 
 
 def _one(told: DataFrame, *names: str) -> Sequence[Any]:
