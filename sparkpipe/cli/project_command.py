@@ -22,6 +22,7 @@ from sparkpipe.errors import (
     SparkpipeError,
     refusing_exits,
 )
+from sparkpipe.redaction import redacted_text
 from sparkpipe.words import counted, listed
 
 if TYPE_CHECKING:
@@ -241,10 +242,10 @@ def show_error(
         if len(shown) < len(error.problems):
             left = len(error.problems) - len(shown)
             lines.append(f"  ... {left} more: sparkpipe check, or --verbose")
-        traces = ["".join(traceback.format_exception(error))]
+        traces = [traceback_of(error)]
     else:
         lines = [str(error) if verbose else _first_lines(str(error), _MOST_LINES_OF_ONE)]
-        traces = ["".join(traceback.format_exception(error))]
+        traces = [traceback_of(error)]
     lines += [more] if more else []
     echo_error("\n".join(lines), "\n".join(traces) if verbose else "")
 
@@ -279,10 +280,17 @@ def _first_lines(text: str, most: int) -> str:
 def show_unexpected(
     error: Exception, verbose: bool, log: str = "", more: str = "--verbose"
 ) -> None:
-    """Show an error that sparkpipe did not raise on purpose: of a hook, a runner, or a bug."""
-    told = _first_lines(f"{type(error).__name__}: {error}", _MOST_LINES_OF_ONE - 2)
+    """Show an error that sparkpipe did not raise on purpose: of a hook, of Spark, or a bug."""
+    from sparkpipe.spark.failures.judging import spark_reason  # it costs every import
+
+    text = redacted_text(spark_reason(error) or f"{type(error).__name__}: {error}")
+    told = _first_lines(text, _MOST_LINES_OF_ONE - 2)
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"\n  at {frame.filename}:{frame.lineno} in {frame.name}"
     hint = "" if verbose else f"\nFull traceback: {f'{log}, or ' if log else ''}{more}"
-    trace = "".join(traceback.format_exception(error)) if verbose else ""
-    echo_error(told + where + hint, trace)
+    echo_error(told + where + hint, traceback_of(error) if verbose else "")
+
+
+def traceback_of(error: BaseException) -> str:
+    """Return the traceback of an error, without the secrets of addresses and options in it."""
+    return redacted_text("".join(traceback.format_exception(error)))

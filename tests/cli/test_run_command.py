@@ -386,6 +386,17 @@ def test_hook_that_raises_is_told_in_a_few_lines(shop: ShopProject, hook: str) -
     assert "Traceback" in shop.read("logs/sparkpipe.log")
 
 
+def test_what_a_hook_raises_is_told_without_its_secrets(shop: ShopProject) -> None:
+    break_hook(shop, "after_catalog_created")
+    told = "no answer of postgresql://me:s3cret@db/shop"
+    shop.replace("shop/settings.py", '"no such bucket\\n" * 30', repr(told))
+    for options in ((), ("--verbose",)):
+        ended = shop.command("run", *options)
+        assert "RuntimeError: no answer of postgresql://***@db/shop" in ended.err
+        assert "s3cret" not in ended.text
+    assert "s3cret" not in shop.read("logs/sparkpipe.log")
+
+
 @pytest.mark.parametrize("hook", ["on_node_error", "on_pipeline_error"])
 def test_hook_that_raises_does_not_hide_why_the_run_failed(shop: ShopProject, hook: str) -> None:
     break_hook(shop, hook)

@@ -29,6 +29,7 @@ from sparkpipe.cli.project_command import (
     project_options,
     show_error,
     show_unexpected,
+    traceback_of,
 )
 from sparkpipe.cli.repeating import is_from_file, words_as_given
 from sparkpipe.cli.slicing import command_for_failed, run_slices, slice_options
@@ -151,7 +152,8 @@ def run(
         traceback_logger.error("%s", exc)
         raise
     except Exception as exc:  # of a hook, or of a runner of the user's own
-        traceback_logger.exception("The run ended with %s", type(exc).__name__)
+        kind = type(exc).__name__
+        traceback_logger.error("The run ended with %s\n%s", kind, traceback_of(exc).rstrip())
         show_unexpected(exc, verbose, shown(str(log)) if log else "")
         end(click.get_current_context(), 1, exc)
     tell_work_done()
