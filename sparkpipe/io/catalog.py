@@ -21,7 +21,7 @@ from sparkpipe.io.factory import has_versions
 from sparkpipe.io.for_run import at_asked_version
 from sparkpipe.io.lending import lent
 from sparkpipe.io.memory import MemoryDataSet
-from sparkpipe.io.messages import could_not, kind_of, telling_which
+from sparkpipe.io.messages import could_not, failed_at, kind_of
 from sparkpipe.io.patterns import filled, is_pattern
 from sparkpipe.io.unchosen import UnchosenSlice, unchosen
 from sparkpipe.redaction import redacted_text
@@ -271,8 +271,7 @@ class DataCatalog:
     def _get_dataset(self, name: str, version: Any = None, suggest: bool = True) -> Any:
         """Return the data set of a name, made on first use.
 
-        Name and arguments are Kedro's: hooks and catalogs of users call and override it. Everything
-        that is asked for by its name comes from here; ask by ``catalog[name]`` or :meth:`get`.
+        Kedro calls it so: hooks call, and catalogs override it. Ask by ``catalog[name]`` or `get`.
         """
         found = self._entry(name)
         if found is None:
@@ -343,8 +342,11 @@ class DataCatalog:
         if not hasattr(data_set, "exists"):
             _logger.warning("'%s' (%s) has no 'exists'.", name, kind_of(data_set))
             return False
-        with lent(self, self._scope), telling_which(name, data_set, "cannot tell if it exists"):
-            return bool(data_set.exists())
+        try:
+            with lent(self, self._scope):
+                return bool(data_set.exists())
+        except Exception as exc:
+            raise failed_at(name, data_set, "cannot tell if it exists", exc) from exc
 
     def release(self, name: str) -> None:
         """Let go of what a data set holds in memory.
@@ -353,11 +355,11 @@ class DataCatalog:
             DataSetError: It cannot.
         """
         data_set = self[name]
-        release = getattr(data_set, "release", None)
-        if release is None:
-            return
-        with telling_which(name, data_set, "could not be released"):
-            release()
+        try:
+            if hasattr(data_set, "release"):
+                data_set.release()
+        except Exception as exc:
+            raise failed_at(name, data_set, "could not be released", exc) from exc
 
     def confirm(self, name: str) -> None:
         """Tell a data set that what was loaded from it has been dealt with.

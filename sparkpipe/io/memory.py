@@ -55,6 +55,10 @@ class MemoryDataSet(AbstractDataSet):
     """
 
     _EPHEMERAL = True
+    # Of what is no number or text: whether it was read, and a reader told; where a file began.
+    _is_read = False
+    _has_told = False
+    _start: int | None = None
 
     def __init__(
         self,
@@ -78,9 +82,6 @@ class MemoryDataSet(AbstractDataSet):
         self.persist = persist
         self._data: Any = _EMPTY
         self._mode = copy_mode or "deepcopy"
-        self._is_read = self._has_told = False
-        # Where a file was read to when it was saved.
-        self._start: int | None = None
         if data is not _EMPTY:
             self._save(data)  # unlike what a node returns, a parameter may be None
 
@@ -124,10 +125,10 @@ class MemoryDataSet(AbstractDataSet):
             )
 
     def _save(self, data: Any) -> None:
-        self._is_read = self._has_told = False
         if type(data) in _ATOMIC:
             self._data = data
             return
+        self._is_read = self._has_told = False
         self._start = position_of(data)
         if self._copy_mode is not None:
             self._data = _copied(data, self._copy_mode)

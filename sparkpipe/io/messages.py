@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from typing import Any
 
 from sparkpipe.errors import DataSetError
@@ -55,25 +54,18 @@ def name_error(exc: Exception, what: str, secrets: Collection[str] = ()) -> Data
     return same_kind(exc)(f"{what}: {without(secrets, redacted_text(reason))}", hint=hint)
 
 
-@contextmanager
-def telling_which(name: str, data_set: Any, what: str) -> Iterator[None]:
-    """Tell of which data set a method fails, whatever a stranger's raises.
+def failed_at(name: str, data_set: Any, what: str, exc: Exception) -> DataSetError:
+    """Return the error of a method that failed, which tells of which data set it is.
 
     Args:
         name: Its name in the catalog.
         data_set: The data set.
         what: What it could not do, where the error does not tell that by itself.
-
-    Raises:
-        DataSetError: The method failed.
+        exc: Why, whatever a stranger's class raises.
     """
-    try:
-        yield
-    except Exception as exc:
-        hint = exc.hint if isinstance(exc, DataSetError) else ""
-        told = exc.message if isinstance(exc, DataSetError) else f"{what}: {reason_of(exc)}"
-        told = f"'{name}' ({describe_data_set(data_set)}) {told}"
-        raise same_kind(exc)(told, hint=hint) from exc
+    hint = exc.hint if isinstance(exc, DataSetError) else ""
+    told = exc.message if isinstance(exc, DataSetError) else f"{what}: {reason_of(exc)}"
+    return same_kind(exc)(f"'{name}' ({describe_data_set(data_set)}) {told}", hint=hint)
 
 
 def could_not(
