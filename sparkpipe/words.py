@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -32,3 +32,18 @@ def listed(things: Iterable[str], most: int) -> str:
     named = [*things]
     left = len(named) - most
     return ", ".join(named[:most]) + (f" and {left} more" if left > 0 else "")
+
+
+def named(noun: str, names: Sequence[str], most: int = 3) -> str:
+    """Return some things with their names.
+
+    Args:
+        noun: What one of them is called; more of them have an s.
+        names: Their names.
+        most: How many are named.
+
+    >>> named("node", ["a"]), named("Node", ["a", "b", "c", "d"])
+    ("node 'a'", "Nodes 'a', 'b', 'c' and 1 more")
+    """
+    shown = listed((f"'{name}'" for name in names), most)
+    return f"{noun if len(names) == 1 else f'{noun}s'} {shown}"

@@ -28,7 +28,7 @@ from sparkpipe.plan.companions import companion_problems
 from sparkpipe.plan.conflicts import target_problems
 from sparkpipe.slices.marks import PREFIX
 from sparkpipe.spark.databricks import folder_problems
-from sparkpipe.words import listed
+from sparkpipe.words import named
 
 _logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     known = [*catalog, *pipeline.all_outputs()]
     unknown = 0
     for name in sorted(inputs):
-        readers = _listed(needed_by[name])
+        readers = named("node", needed_by[name])
         if name not in catalog:
             unknown += 1
             # Each guess looks at every name; where all are missing, none of them was misspelt.
@@ -154,7 +154,7 @@ def _unreadable(needed_by: dict[str, list[str]], catalog: DataCatalog) -> list[s
         reason = "" if data_set is None else why_unreadable(data_set)
         if reason:
             where = _described(unwrapped(data_set), reason)
-            problems.append(f"Input '{name}' of {_listed(needed_by[name])} {where}: {reason}")
+            problems.append(f"Input '{name}' of {named('node', needed_by[name])} {where}: {reason}")
     return problems
 
 
@@ -227,8 +227,3 @@ def _missing_data(name: str, catalog: DataCatalog) -> str:
         return ""
     reason = missing_data(data_set)
     return f" {_described(data_set, reason)}: {reason}" if reason else ""
-
-
-def _listed(node_names: list[str], most: int = 3) -> str:
-    shown = listed((f"'{name}'" for name in node_names), most)
-    return f"{'node' if len(node_names) == 1 else 'nodes'} {shown}"

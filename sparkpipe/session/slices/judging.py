@@ -20,7 +20,7 @@ from sparkpipe.session.slices.depending import (
     slices_of_place,
 )
 from sparkpipe.slices.marks import PREFIX, marked, marks_in
-from sparkpipe.words import listed
+from sparkpipe.words import named
 
 _REPLACE_WHERE = "replacewhere"
 
@@ -40,7 +40,7 @@ def find_unchosen(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
         if slices:
             nodes_of.setdefault(slices, []).append(node.name)
     return [
-        f"{_listed(names)} {'depends' if len(names) == 1 else 'depend'} on {marked(slices)}, "
+        f"{named('Node', names)} {'depends' if len(names) == 1 else 'depend'} on {marked(slices)}, "
         f"and none is chosen. {hint(slices)}"
         for slices, names in nodes_of.items()
     ]
@@ -152,8 +152,3 @@ def _conditions(config: Any) -> Iterator[Any]:
                 yield value
             else:
                 yield from _conditions(value)
-
-
-def _listed(names: list[str], most: int = 3) -> str:
-    shown = listed((f"'{name}'" for name in names), most)
-    return f"Node{'s' if len(names) > 1 else ''} {shown}"
