@@ -36,6 +36,11 @@ class Gate(Protocol):
         """
 
 
+def confirmed_by(pipeline: Pipeline) -> set[str]:
+    """Return the names of data sets that nodes of a pipeline confirm, whoever reads them."""
+    return {name for node in pipeline.nodes for name in node.confirms}
+
+
 @dataclass(frozen=True)
 class Plan:
     """The nodes of a run in their fixed order, and what each position waits for and sets free.

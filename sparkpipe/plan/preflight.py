@@ -26,6 +26,7 @@ from sparkpipe.pipeline.sql_node import places_of_inputs
 from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.plan.companions import companion_problems
 from sparkpipe.plan.conflicts import target_problems
+from sparkpipe.plan.plan import confirmed_by
 from sparkpipe.slices.marks import PREFIX
 from sparkpipe.spark.databricks import folder_problems
 from sparkpipe.words import named
@@ -44,7 +45,7 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
         catalog: Where its data is.
     """
     names = sorted(pipeline.data_sets())
-    confirmed = {name for node in pipeline.nodes for name in node.confirms}
+    confirmed = confirmed_by(pipeline)
     problems = catalog.problems(n for n in sorted(confirmed.union(names)) if n in catalog)
     needed_by: dict[str, list[str]] = {}
     for node in pipeline.nodes:

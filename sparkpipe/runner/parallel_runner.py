@@ -12,6 +12,7 @@ from sparkpipe.io import DataCatalog, MemoryDataSet
 from sparkpipe.io.declared import is_single_process
 from sparkpipe.io.messages import as_shown, kind_of
 from sparkpipe.pipeline import Pipeline
+from sparkpipe.plan.plan import confirmed_by
 from sparkpipe.runner.crossing import why_data_set_stays, why_node_stays, why_thing_stays
 from sparkpipe.runner.exchange import Exchange, LocalFolder, SharedMemoryDataSet
 from sparkpipe.runner.loop import Pool
@@ -74,8 +75,7 @@ class ParallelRunner(AbstractRunner):
         """Return what keeps the pipeline from running; nothing outside the pipeline is judged."""
         problems = super().problems(pipeline, catalog)
         spark: list[str] = []
-        confirmed = {name for node in pipeline.nodes for name in node.confirms}
-        for name in sorted(pipeline.data_sets() | confirmed):
+        for name in sorted(pipeline.data_sets() | confirmed_by(pipeline)):
             try:
                 data_set = catalog.get(name)
             except DataSetError:

@@ -34,6 +34,7 @@ from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import Plan, find_problems, make_plan
 from sparkpipe.plan.conflicts import changed_sources, shared_places
 from sparkpipe.plan.missing import find_missing
+from sparkpipe.plan.plan import confirmed_by
 from sparkpipe.runner.exchange import Exchange, InMemory
 from sparkpipe.runner.loop import Pool, run_plan
 from sparkpipe.runner.task import run_node  # noqa: F401 - Kedro has it here
@@ -137,8 +138,7 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
         catalog = catalog.shallow_copy()
         made: list[str] = []
         registered: list[str] = []
-        confirmed = {name for node in pipeline.nodes for name in node.confirms}
-        for name in sorted(pipeline.data_sets() | confirmed):
+        for name in sorted(pipeline.data_sets() | confirmed_by(pipeline)):
             (registered if name in catalog else made).append(name)
         for name in made:
             catalog.add(name, self.create_default_data_set(name))
