@@ -94,6 +94,7 @@ def start_endless(folder: Path, file_format: str) -> subprocess.Popen[str]:
         pytest.param("delta", "_delta_log/00000000000000000001.json", marks=pytest.mark.delta),
     ],
 )
+@pytest.mark.classic("the process that is interrupted starts a Spark of its own")
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_ctrl_c_stops_a_stream_that_goes_on_and_the_next_run_loses_nothing(

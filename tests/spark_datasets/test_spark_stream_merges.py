@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +14,12 @@ from sparkpipe.events import NodeEnded, RunObserver, observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import SequentialRunner
-from sparkpipe.spark.session import SparkProvider, activated
+from sparkpipe.spark.active import is_connect
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.delta
-
-
-@pytest.fixture
-def classic(spark: SparkSession) -> Iterator[SparkSession]:
-    """The session of the tests, which data sets of the test use."""
-    with activated(SparkProvider(session=spark)):
-        yield spark
 
 
 class Kept(RunObserver):
@@ -47,7 +39,7 @@ def write(folder: Path, name: str, *rows: tuple[int, int]) -> None:
 
 
 def test_a_stream_is_merged_batch_by_batch_and_goes_on_after_a_failure(
-    classic: SparkSession, tmp_path: Path
+    session: SparkSession, tmp_path: Path
 ) -> None:
     source = SparkStreamingDataSet(
         str(tmp_path / "in"),
@@ -106,7 +98,10 @@ def dropped_within_a_watermark(new: Any) -> Any:
 
 
 def counted_by_a_lambda(new: Any) -> Any:
-    from pyspark.sql import functions as F
+    if is_connect(new.sparkSession):
+        from pyspark.sql.connect import functions as F
+    else:
+        from pyspark.sql import functions as F
 
     keys = F.transform(F.array("id"), lambda key: key * 10)
     return new.groupBy(keys[0].alias("id")).agg(F.count("*").cast("int").alias("n"))
@@ -120,7 +115,7 @@ def counted_by_a_lambda(new: Any) -> Any:
     ],
 )
 def test_a_query_that_spark_names_anew_goes_on(
-    classic: SparkSession, tmp_path: Path, change: Any, mode: str, expected: list[Any]
+    session: SparkSession, tmp_path: Path, change: Any, mode: str, expected: list[Any]
 ) -> None:
     source = SparkStreamingDataSet(
         str(tmp_path / "in"), "json", load_args={"schema": "id INT, ts INT, at TIMESTAMP"}

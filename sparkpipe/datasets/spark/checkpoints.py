@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError
-from sparkpipe.spark.active import is_connect
+from sparkpipe.spark.jobs.plans import analyzed_plan
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -88,14 +88,12 @@ def keeps_state(frame: DataFrame) -> bool:
 
 def _of_query(frame: DataFrame) -> dict[str, str]:
     """Return what of a query Spark's own state depends on; empty where nobody tells."""
-    if is_connect(frame.sparkSession):
-        return {}
     try:
-        plan = str(frame._jdf.queryExecution().analyzed().toString())
-    except Exception as exc:  # a guarded JVM
+        plan = analyzed_plan(frame)
+    except Exception as exc:  # a guarded JVM, a server that explains nothing
         _logger.debug("The plan of a stream is not known: %s", exc)
         return {}
-    return query_of(plan)
+    return query_of(plan) if plan else {}
 
 
 def query_of(plan: str) -> dict[str, str]:

@@ -100,6 +100,14 @@ def _is_repeatable_on_connect(frame: Any) -> bool:
     return not _VARYING.search(analyzed) and _CHOOSING.isdisjoint(_printed_operators(analyzed))
 
 
+def analyzed_plan(frame: Any) -> str:
+    """Return the analyzed plan of a frame as Spark prints it; no job is run for it."""
+    if not is_connect(frame.sparkSession):
+        return str(frame._jdf.queryExecution().analyzed().toString())
+    # The first line is of the columns.
+    return _section(_explained(frame), "Analyzed").lstrip("\n").partition("\n")[2]
+
+
 def _messages(message: Any) -> Iterator[Any]:
     """Give a message of Connect's protocol and all messages in it."""
     yield message
@@ -118,9 +126,12 @@ def _optimized_operators(frame: Any) -> Iterator[str]:
     if not is_connect(frame.sparkSession):
         return _walk(frame._jdf.queryExecution().optimizedPlan())
     # A client has no plan but the printed one.
+    return _printed_operators(_section(_explained(frame), "Optimized"))
+
+
+def _explained(frame: Any) -> str:
     client = frame.sparkSession.client
-    printed = client.explain_string(frame._plan.to_proto(client), "extended")
-    return _printed_operators(_section(printed, "Optimized"))
+    return str(client.explain_string(frame._plan.to_proto(client), "extended"))
 
 
 def _section(printed: str, which: str) -> str:
