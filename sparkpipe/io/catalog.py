@@ -21,7 +21,7 @@ from sparkpipe.io.factory import has_versions
 from sparkpipe.io.for_run import at_asked_version
 from sparkpipe.io.lending import lent
 from sparkpipe.io.memory import MemoryDataSet
-from sparkpipe.io.messages import could_not, failed_at, kind_of
+from sparkpipe.io.messages import could_not, failed, kind_of
 from sparkpipe.io.patterns import filled, is_pattern
 from sparkpipe.io.unchosen import UnchosenSlice, unchosen
 from sparkpipe.redaction import redacted_text
@@ -346,7 +346,7 @@ class DataCatalog:
             with lent(self, self._scope):
                 return bool(data_set.exists())
         except Exception as exc:
-            raise failed_at(name, data_set, "cannot tell if it exists", exc) from exc
+            raise failed(name, data_set, "cannot tell if it exists", exc, secrets_of(self)) from exc
 
     def release(self, name: str) -> None:
         """Let go of what a data set holds in memory.
@@ -359,7 +359,7 @@ class DataCatalog:
             if hasattr(data_set, "release"):
                 data_set.release()
         except Exception as exc:
-            raise failed_at(name, data_set, "could not be released", exc) from exc
+            raise failed(name, data_set, "could not be released", exc, secrets_of(self)) from exc
 
     def confirm(self, name: str) -> None:
         """Tell a data set that what was loaded from it has been dealt with.

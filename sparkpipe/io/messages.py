@@ -49,12 +49,13 @@ def describe_data_set(data_set: Any) -> str:
 
 def name_error(exc: Exception, what: str, secrets: Collection[str] = ()) -> DataSetError:
     """Put the name of the data set before the reason, which is told without these secrets."""
-    hint = exc.hint if isinstance(exc, DataSetError) else ""
     reason = exc.message if isinstance(exc, DataSetError) else f"{type(exc).__name__}: {exc}"
-    return same_kind(exc)(f"{what}: {without(secrets, redacted_text(reason))}", hint=hint)
+    return _telling(exc, f"{what}: ", reason, secrets)
 
 
-def failed_at(name: str, data_set: Any, what: str, exc: Exception) -> DataSetError:
+def failed(
+    name: str, data_set: Any, what: str, exc: Exception, secrets: Collection[str] = ()
+) -> DataSetError:
     """Return the error of a method that failed, which tells of which data set it is.
 
     Args:
@@ -62,10 +63,15 @@ def failed_at(name: str, data_set: Any, what: str, exc: Exception) -> DataSetErr
         data_set: The data set.
         what: What it could not do, where the error does not tell that by itself.
         exc: Why, whatever a stranger's class raises.
+        secrets: What is not to be told of the reason.
     """
+    reason = exc.message if isinstance(exc, DataSetError) else f"{what}: {reason_of(exc)}"
+    return _telling(exc, f"'{name}' ({describe_data_set(data_set)}) ", reason, secrets)
+
+
+def _telling(exc: Exception, what: str, reason: str, secrets: Collection[str]) -> DataSetError:
     hint = exc.hint if isinstance(exc, DataSetError) else ""
-    told = exc.message if isinstance(exc, DataSetError) else f"{what}: {reason_of(exc)}"
-    return same_kind(exc)(f"'{name}' ({describe_data_set(data_set)}) {told}", hint=hint)
+    return same_kind(exc)(what + without(secrets, redacted_text(reason)), hint=hint)
 
 
 def could_not(

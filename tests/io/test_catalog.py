@@ -509,6 +509,26 @@ def test_credentials_are_never_shown(
     assert not [text for text in shown if SECRET in text]
 
 
+@pytest.mark.parametrize("use", ["load", "save", "exists", "release", "confirm"])
+def test_credentials_that_a_strangers_method_tells_are_hidden(use: str) -> None:
+    class Talks:
+        def __init__(self, credentials: Any) -> None:
+            self._token = credentials["token"]
+
+        def _fail(self, *_: Any) -> Any:
+            raise ValueError(f"the driver did not take {self._token}")
+
+        load = save = exists = release = confirm = _fail
+
+    catalog = DataCatalog.from_config(
+        {"x": {"type": Talks, "credentials": "mine"}}, {"mine": {"token": SECRET}}
+    )
+    data = ("data",) if use == "save" else ()
+    with pytest.raises(DataSetError, match=r"'x' \(Talks\).*the driver did not take") as error:
+        getattr(catalog, use)("x", *data)
+    assert SECRET not in str(error.value)
+
+
 # Threads
 
 
