@@ -11,6 +11,7 @@ from sparkpipe.checks.words import Check, Refers
 from sparkpipe.errors import CheckFailedError, DataSetError
 from sparkpipe.events import CheckOutcome, CheckReport, Direction
 from sparkpipe.redaction import HIDDEN, is_secret
+from sparkpipe.words import counted
 
 #: How many rows that do not pass an error shows of each check.
 MOST_SAMPLES = 5
@@ -85,9 +86,9 @@ def of_rows(check: Check, failed: int, rows: int | None) -> Finding:
         failed: How many rows did not pass.
         rows: How many rows there were.
     """
-    of = "" if rows is None else f" of {rows}"
     says = "" if check.says == check.name else f": {check.says}"
-    told = f"{failed}{of} row{'s' * ((rows or failed) != 1)} did not pass{says}" if failed else ""
+    those = counted(failed, "row") if rows is None else f"{failed} of {counted(rows, 'row')}"
+    told = f"{those} did not pass{says}" if failed else ""
     return Finding(check, failed, rows, told)
 
 

@@ -12,6 +12,7 @@ from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.report.advice import find_advice, told_advice
 from sparkpipe.report.checks import told_checks
 from sparkpipe.report.text import amount, duration, printable, size
+from sparkpipe.words import counted
 
 if TYPE_CHECKING:
     from sparkpipe.events import NodeEnded
@@ -148,11 +149,11 @@ def _written_lines(reports: Iterable[Ran]) -> list[str]:
     ]
     if not saved:
         return []
-    counted = [one.rows for one in saved if one.rows is not None]
+    rows = [one.rows for one in saved if one.rows is not None]
     measured = [one.bytes for one in saved if one.bytes is not None]
-    told = [f"{len(saved)} data set{'s' * (len(saved) > 1)}"]
-    if counted:
-        told.append(f"{amount(sum(counted))} rows{_of(len(counted), len(saved))}")
+    told = [counted(len(saved), "data set")]
+    if rows:
+        told.append(f"{amount(sum(rows))} rows{_of(len(rows), len(saved))}")
     if measured:
         told.append(f"{size(sum(measured))}{_of(len(measured), len(saved))}")
     return [f"Written: {', '.join(told)}"]

@@ -36,6 +36,7 @@ from sparkpipe.cli.slicing import command_for_failed, run_slices, slice_options
 from sparkpipe.cli.streams import are_logs_json, echo
 from sparkpipe.errors import RunFailedError, SlicesFailedError, SparkpipeError, tell_lost
 from sparkpipe.streams import tell_work_done
+from sparkpipe.words import counted
 
 if TYPE_CHECKING:
     from sparkpipe.events import NodeEnded
@@ -227,7 +228,7 @@ def _tell_unchanged(reports: Sequence[NodeEnded]) -> bool:
     since = [report.since for report in reports if report.status == "unchanged"]
     if not since:
         return False
-    skipped = f"{len(since)} node{'s' * (len(since) > 1)} skipped"
+    skipped = f"{counted(len(since), 'node')} skipped"
     if len(since) < len(reports):
         echo(f"{skipped}, as nothing of them has changed.")
         return False
