@@ -72,5 +72,6 @@ def plot_delays_by_hour(delays: DataFrame) -> Figure:
     axes.set_xlabel("scheduled hour of departure")
     axes.set_ylabel("mean delay at arrival, minutes")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, title="from")
+    if not table.empty:  # a rehearsal without rows
+        axes.legend(frameon=False, title="from")
     return figure
