@@ -30,8 +30,8 @@ from sparkpipe.io.delegating import DelegatingDataSet
 from sparkpipe.io.facts import note_checks, noted_rows
 from sparkpipe.io.for_run import InRun, of_run
 from sparkpipe.io.kinds import is_pandas_frame, is_spark_frame
-from sparkpipe.io.lending import lending, lent_catalog
 from sparkpipe.io.partitioned import PartitionedDataSet
+from sparkpipe.io.working import current_work, lending
 from sparkpipe.io.wrapper import WrapperDataSet
 from sparkpipe.words import counted
 
@@ -443,7 +443,7 @@ class CheckedDataSet(DelegatingDataSet):
         """Return the data of another data set; of this one, what is being judged."""
         if name == self._name:
             return frame
-        catalog = lent_catalog()
+        catalog = current_work().catalog
         if catalog is None:
             raise DataSetError(f"'{name}' is not known, as no catalog loads or saves this.")
         return catalog.load(name)

@@ -11,7 +11,7 @@ from sparkpipe.checks.sql_on_pandas import sql_problems
 from sparkpipe.checks.words import Check, Expression, Refers, column_problems
 from sparkpipe.errors import did_you_mean
 from sparkpipe.io.chunking import way_of_chunks
-from sparkpipe.io.lending import lent_catalog
+from sparkpipe.io.working import current_work
 
 
 def find_problems(name: str, checks: Sequence[Check], data_set: Any) -> list[str]:
@@ -48,7 +48,7 @@ def find_column_problems(checks: Sequence[Check], columns: Sequence[str]) -> lis
 
 
 def _unknown_companions(name: str, checks: Sequence[Check]) -> list[str]:
-    catalog = lent_catalog()
+    catalog = current_work().catalog
     if catalog is None:
         return []
     return [

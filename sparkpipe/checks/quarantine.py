@@ -21,7 +21,6 @@ from sparkpipe.io.declared import (
 from sparkpipe.io.factory import build_data_set, find_class
 from sparkpipe.io.facts import gathering
 from sparkpipe.io.kinds import is_spark_frame
-from sparkpipe.io.lending import lent_catalog
 from sparkpipe.io.partitioned import PartitionedDataSet
 from sparkpipe.io.working import current_work
 from sparkpipe.redaction import HIDDEN, is_secret
@@ -151,7 +150,7 @@ def destination(given: str, built: Any) -> Any:
         given: What ``quarantine`` says; empty if nothing.
         built: What lies beside the data set of the entry.
     """
-    catalog = lent_catalog()
+    catalog = current_work().catalog
     if given and catalog is not None and given in catalog:
         return catalog[given]
     return built
@@ -228,7 +227,8 @@ def put(rows: Any, where: Any) -> str:
         for name, value in zip(ADDED[1:], (*values, at), strict=True):
             rows = rows.withColumn(name, value)
     else:
-        rows = rows.assign(**dict(zip(ADDED[1:], (*work, now), strict=True)))
+        added = (work.run_id, work.node, now)
+        rows = rows.assign(**dict(zip(ADDED[1:], added, strict=True)))
     if isinstance(where, PartitionedDataSet):
         named = re.sub(r"[^\w.-]+", "-", f"{now:%Y-%m-%dT%H.%M.%S}-{work.node}").strip("-")
         rows = {f"{named}-{os.urandom(3).hex()}": rows}

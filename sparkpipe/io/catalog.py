@@ -19,11 +19,11 @@ from sparkpipe.io.declared import is_confirmable, problems_of
 from sparkpipe.io.entries import DataSetsByName, Entry, PatternEntries, names_matching, secrets_of
 from sparkpipe.io.factory import has_versions
 from sparkpipe.io.for_run import at_asked_version
-from sparkpipe.io.lending import lent
 from sparkpipe.io.memory import MemoryDataSet
 from sparkpipe.io.messages import could_not, failed, kind_of
 from sparkpipe.io.patterns import filled, is_pattern
 from sparkpipe.io.unchosen import UnchosenSlice, unchosen
+from sparkpipe.io.working import lent
 from sparkpipe.redaction import redacted_text
 
 _logger = logging.getLogger(__name__)

@@ -7,24 +7,23 @@ set reads it. Neither is an input or an output of the node, so no DAG orders the
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from sparkpipe.errors import DataSetError
-from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import companions_of, written_beside
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.plan.dag import Order, children_of
 
 
-def companion_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+def companion_problems(pipeline: Pipeline, data_sets: Mapping[str, Any]) -> list[str]:
     """Return where nothing orders a node and those that write or read what its checks use.
 
     Args:
         pipeline: What is to run.
-        catalog: Where its data is; nothing is loaded.
+        data_sets: Its data sets by name, as far as they can be made; nothing is loaded.
     """
-    used = [*_used(pipeline, catalog)]
+    used = [*_used(pipeline, data_sets)]
     if not used:
         return []
     nodes = pipeline.nodes
@@ -52,15 +51,11 @@ def companion_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     return list(dict.fromkeys(problems))
 
 
-def _used(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[tuple[int, str, str, bool]]:
+def _used(pipeline: Pipeline, data_sets: Mapping[str, Any]) -> Iterator[tuple[int, str, str, bool]]:
     """Give what nodes use beside their own: node, its data set, the other one, if it is written."""
     companions: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
-    for name in pipeline.data_sets():
-        try:
-            data_set = catalog.get(name)
-        except DataSetError:  # told as a problem of the data set already
-            continue
-        if data_set is not None and (used := companions_of(data_set)):
+    for name, data_set in data_sets.items():
+        if used := companions_of(data_set):
             companions[name] = used, written_beside(data_set)
     for position, node in enumerate(pipeline.nodes if companions else ()):
         for name in dict.fromkeys((*node.input_names, *node.output_names)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from types import NoneType
+from collections.abc import Mapping
 from typing import Any
 
 from sparkpipe.errors import did_you_mean
@@ -53,19 +53,20 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
             needed_by.setdefault(name, []).append(node.name)
     inputs = pipeline.inputs()
     places = places_of_inputs(pipeline.nodes)
+    made = {name: found for name in names if (found := _made(name, catalog)) is not None}
     known = [*catalog, *pipeline.all_outputs()]
     unknown = 0
     for name in sorted(inputs):
-        readers = named("node", needed_by[name])
         if name not in catalog:
             unknown += 1
+            readers = named("node", needed_by[name])
             # Each guess looks at every name; where all are missing, none of them was misspelt.
             guesses = known if unknown <= _GUESSES else []
             problems.append(_unknown_input(name, readers, places.get(name, ""), guesses))
             continue
         missing = _missing_data(name, catalog)
         if missing:
-            problems.append(f"Input '{name}' of {readers}{missing}")
+            problems.append(f"Input '{name}' of {named('node', needed_by[name])}{missing}")
     for name in names:
         if name != strip_transcoding(name) and name not in catalog and name not in inputs:
             problems.append(
@@ -73,20 +74,15 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
                 "own in the catalog: forms share a file, which data in memory has not."
             )
     problems += _unconfirmable(pipeline, catalog)
-    problems += _unreadable(needed_by, catalog)
-    problems += _unwritable(pipeline, catalog)
-    problems += _losing_chunks(pipeline, catalog)
-    stored = _stored(names, catalog)
+    problems += _unreadable(needed_by, made)
+    problems += _unwritable(pipeline, made)
+    problems += _losing_chunks(pipeline, catalog, made)
+    # Of ours in memory there may be very many.
+    stored = {name: found for name, found in made.items() if type(found) is not MemoryDataSet}
     problems += _shared_checkpoints(pipeline, stored)
     _warn(stored)
-    problems += companion_problems(pipeline, catalog)
+    problems += companion_problems(pipeline, stored)
     return problems + target_problems(pipeline, catalog)
-
-
-def _stored(names: list[str], catalog: DataCatalog) -> dict[str, Any]:
-    """Return the data sets that are not ours in memory, of which there may be very many."""
-    made = {name: _made(name, catalog) for name in names}
-    return {n: found for n, found in made.items() if type(found) not in (MemoryDataSet, NoneType)}
 
 
 def _shared_checkpoints(pipeline: Pipeline, stored: dict[str, Any]) -> list[str]:
@@ -111,12 +107,12 @@ def _warn(stored: dict[str, Any]) -> None:
             _logger.warning("Data set '%s' (%s): %s", name, kind_of(data_set), warning)
 
 
-def _unwritable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+def _unwritable(pipeline: Pipeline, made: Mapping[str, Any]) -> list[str]:
     """Tell outputs of which it is known that no save can succeed: a table for reading only."""
     problems = []
     for node in pipeline.nodes:
         for name in node.output_names:
-            data_set = _made(name, catalog)
+            data_set = made.get(name)
             reason = "" if data_set is None else why_unwritable(data_set)
             if reason:
                 where = _described(unwrapped(data_set), reason)
@@ -124,7 +120,7 @@ def _unwritable(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     return problems
 
 
-def _losing_chunks(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+def _losing_chunks(pipeline: Pipeline, catalog: DataCatalog, made: Mapping[str, Any]) -> list[str]:
     """Tell outputs of generators of which only the last chunk would stay, or be judged."""
     problems = []
     for node in pipeline.nodes:
@@ -133,7 +129,7 @@ def _losing_chunks(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
         from sparkpipe.checks.checked import checked_in  # few nodes give chunks
 
         for name in node.output_names:
-            data_set = _made(name, catalog) if name in catalog else MemoryDataSet()
+            data_set = made.get(name) if name in catalog else MemoryDataSet()
             where = f"Output '{name}' of node '{node.name}'"
             if data_set is None:
                 continue
@@ -147,11 +143,11 @@ def _losing_chunks(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     return problems
 
 
-def _unreadable(needed_by: dict[str, list[str]], catalog: DataCatalog) -> list[str]:
+def _unreadable(needed_by: Mapping[str, list[str]], made: Mapping[str, Any]) -> list[str]:
     """Tell inputs of which it is known that no load can succeed: images of figures."""
     problems = []
     for name in sorted(needed_by):
-        data_set = _made(name, catalog)
+        data_set = made.get(name)
         reason = "" if data_set is None else why_unreadable(data_set)
         if reason:
             where = _described(unwrapped(data_set), reason)

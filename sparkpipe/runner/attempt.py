@@ -109,7 +109,7 @@ class Attempt:
         """Load, call, save; return why that failed, or None."""
         node, run = self._node, self._run
         self._since = time.perf_counter()
-        work = working_for(self._run_id, node.name)
+        work = working_for(self._run_id, node.name, self._catalog)
         try:
             with work, _NOTHING if self.account is None else observing_only():
                 if run is None:

@@ -36,6 +36,7 @@ from sparkpipe.events import Event, NodeEnded, NodeStarted, current_observers
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline.node import Node
 from sparkpipe.plan import Plan
+from sparkpipe.plan.plan import Gate
 from sparkpipe.runner.failure import report_of
 from sparkpipe.runner.task import NodeOutcome, status_of
 from sparkpipe.spark.jobs.run import SparkRun, current_run
@@ -160,11 +161,11 @@ class _Loop:
 
     def _submit_ready(self) -> bool:
         """Start ready nodes in lanes with room; return whether some of them need not run."""
-        is_any_over = False
+        gate, is_any_over = self._plan.gate, False
         for lane, ready in enumerate(self._ready):
             while ready and self._room[lane] and not self._is_closed():
                 _, position = heappop(ready)
-                if self._is_over_unchanged(position):
+                if gate is not None and self._is_over_unchanged(gate, position):
                     is_any_over = True
                 else:
                     self._start(position, lane)
@@ -177,10 +178,9 @@ class _Loop:
         # By the node that has begun this run.
         return self._spark is not None and self._spark.is_ending
 
-    def _is_over_unchanged(self, position: int) -> bool:
+    def _is_over_unchanged(self, gate: Gate, position: int) -> bool:
         """Ask the gate whether a node need not run, and take account of it then."""
-        gate = self._plan.gate
-        unchanged = None if gate is None else gate.unchanged(position, self._run_id)
+        unchanged = gate.unchanged(position, self._run_id)
         if unchanged is None:
             return False
         self._over.add(position)

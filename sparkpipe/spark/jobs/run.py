@@ -274,7 +274,8 @@ class SparkRun:
         with self._ended:
             jobs.has_ended = True
             self._nodes.discard(jobs)
-            self._ended.notify_all()
+            if self.is_ending or jobs.is_stopped:  # only then does anybody wait for it
+                self._ended.notify_all()
 
     def watch_settings(self, node: str = "") -> None:
         """Note the settings of the session, if there is one; tell what has changed in a node."""
