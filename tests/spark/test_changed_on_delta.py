@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
+from sparkpipe.cli.main import cli
 from sparkpipe.errors import PreflightError, RunFailedError
 from sparkpipe.session import Session
 
@@ -163,6 +165,26 @@ def test_what_tables_hold_tells_what_runs(trips: Trips) -> None:
     assert trips.why()["clean"] == ("output cleaned was changed by someone else",)
     assert trips.run() == ["clean", "total"]
     assert trips.spark.read.parquet(trips.place("totals")).count() == 2
+
+
+def test_versions_of_tables_are_shown_with_whose_they_are(
+    trips: Trips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(trips.folder)
+
+    def told(*words: str) -> str:
+        said = CliRunner().invoke(cli, ["tables", "history", *words], catch_exceptions=False)
+        assert said.exit_code == 0, said.output
+        return said.output
+
+    assert "None of these tables is there yet." in told("clean*")
+    trips.run()
+    titles, *lines = told("trips", "c*").splitlines()
+    assert titles.split()[:4] == ["Data", "set", "Version", "Time"]
+    assert [line.split()[:2] for line in lines] == [["trips", "0"], ["cleaned", "0"]]
+    (last,) = json.loads(told("cleaned", "--limit", "1", "--format", "json"))
+    told_of_it = (last["data_set"], last["version"], last["rows"], last["node"])
+    assert told_of_it == ("cleaned", 0, 2, "clean")
 
 
 def test_a_table_that_is_gone_is_made_again(trips: Trips) -> None:

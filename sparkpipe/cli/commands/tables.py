@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import asdict, astuple
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -25,42 +24,50 @@ if TYPE_CHECKING:
 
     from sparkpipe.datasets.spark.maintaining import Table
 
-F = TypeVar("F", bound=Callable[..., Any])
+R = TypeVar("R")
+
+_NONE_THERE = "None of these tables is there yet."
 
 _dry_run = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 _names = click.argument("names", nargs=-1, required=True)
-
-
-@contextmanager
-def _opened(
-    asked: tuple[str, ...], env: str | None, conf_source: str | None
-) -> Iterator[tuple[SparkSession, list[Table]]]:
-    """Give Spark, and the tables of the catalog that are asked for and there."""
-    from sparkpipe.datasets.spark.maintaining import find_tables, find_there
-    from sparkpipe.spark.session import get_spark
-
-    with open_session(env, conf_source) as session:
-        tables = find_tables(session.catalog, asked)
-        with session.scope():
-            spark = get_spark()
-            yield spark, find_there(session.catalog, tables)
 
 
 def _for_each(
     asked: tuple[str, ...],
     env: str | None,
     conf_source: str | None,
+    work: Callable[[SparkSession, Table], R],
+) -> Iterator[tuple[Table, R]]:
+    """Do something with the tables of the catalog that are asked for and there; give the results.
+
+    Raises:
+        DataSetError: There is no such table in the catalog, or Spark does not do it.
+    """
+    from sparkpipe.datasets.spark.maintaining import find_tables, find_there, telling_which
+    from sparkpipe.spark.session import get_spark
+
+    with open_session(env, conf_source) as session:
+        tables = find_tables(session.catalog, asked)
+        with session.scope():
+            spark = get_spark()
+            for table in find_there(session.catalog, tables):
+                with telling_which(table):
+                    done = work(spark, table)
+                yield table, done
+
+
+def _tell_each(
+    asked: tuple[str, ...],
+    env: str | None,
+    conf_source: str | None,
     work: Callable[[SparkSession, Table], str],
 ) -> None:
-    from sparkpipe.datasets.spark.maintaining import telling_which
-
-    with _opened(asked, env, conf_source) as (spark, tables):
-        for table in tables:
-            with telling_which(table):
-                done = work(spark, table)
-            echo(f"{table.name}: {done}.")
-        if not tables:
-            echo("None of these tables is there yet.")
+    is_any_there = False
+    for table, done in _for_each(asked, env, conf_source, work):
+        is_any_there = True
+        echo(f"{table.name}: {done}.")
+    if not is_any_there:
+        echo(_NONE_THERE)
 
 
 @click.group(cls=Group)
@@ -72,29 +79,34 @@ def tables() -> None:
 
 
 @tables.command(cls=ProjectCommand)
-@click.argument("name")
+@_names
 @click.option("--limit", type=click.IntRange(min=1), default=20, help="How many versions [20].")
 @format_option()
 @project_options
 def history(
-    *, name: str, limit: int, form: str, env: str | None, conf_source: str | None, verbose: bool
+    *,
+    names: tuple[str, ...],
+    limit: int,
+    form: str,
+    env: str | None,
+    conf_source: str | None,
+    verbose: bool,
 ) -> None:
-    """Show the versions of a table: what made them, and in which run."""
-    from sparkpipe.datasets.spark.maintaining import read_history, telling_which
+    """Show the versions of tables: what made them, and in which run."""
+    from sparkpipe.datasets.spark.maintaining import read_history
 
-    commits = []
-    with _opened((name,), env, conf_source) as (spark, found):
-        for table in found:
-            with telling_which(table):
-                commits += read_history(spark, table, limit)
+    read = _for_each(
+        names, env, conf_source, lambda spark, table: read_history(spark, table, limit)
+    )
+    commits = [one for _, found in read for one in found]
     if form == "json":
         echo(json.dumps([asdict(one) for one in commits], indent=2, ensure_ascii=False))
         return
-    titles = ["Version", "Time", "Operation", "Rows", "Run", "Node"]
-    lines = [
-        [str(c.version), c.time, c.operation, "" if c.rows is None else str(c.rows), c.run, c.node]
-        for c in commits
-    ]
+    if not commits:
+        echo(_NONE_THERE)
+        return
+    titles = ["Data set", "Version", "Time", "Operation", "Rows", "Run", "Node"]
+    lines = [["" if cell is None else str(cell) for cell in astuple(one)] for one in commits]
     echo_table([titles, *lines])
 
 
@@ -113,7 +125,7 @@ def optimize(
     """Put small files of tables together."""
     from sparkpipe.datasets.spark.maintaining import optimize as work
 
-    _for_each(names, env, conf_source, lambda spark, table: work(spark, table, dry_run=dry_run))
+    _tell_each(names, env, conf_source, lambda spark, table: work(spark, table, dry_run=dry_run))
 
 
 @tables.command(cls=ProjectCommand)
@@ -142,7 +154,7 @@ def vacuum(
     """Remove files that only old versions of tables need."""
     from sparkpipe.datasets.spark.maintaining import vacuum as work
 
-    _for_each(
+    _tell_each(
         names,
         env,
         conf_source,
@@ -172,7 +184,7 @@ def restore(
     """
     from sparkpipe.datasets.spark.maintaining import restore as work
 
-    _for_each(
+    _tell_each(
         (name,),
         env,
         conf_source,
@@ -202,7 +214,7 @@ def clone(
     """
     from sparkpipe.datasets.spark.maintaining import clone as work
 
-    _for_each(
+    _tell_each(
         (name,),
         env,
         conf_source,

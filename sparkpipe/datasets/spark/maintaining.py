@@ -55,6 +55,7 @@ class Commit:
     """One version of a table.
 
     Attributes:
+        data_set: The table's name in the catalog.
         version: The version.
         time: When it was made.
         operation: What made it.
@@ -63,6 +64,7 @@ class Commit:
         node: The node.
     """
 
+    data_set: str
     version: int
     time: str
     operation: str
@@ -149,10 +151,12 @@ def read_history(session: SparkSession, table: Table, limit: int) -> list[Commit
     rows = told.selectExpr(
         "version", "CAST(timestamp AS STRING)", "operation", "operationMetrics", "userMetadata"
     )
-    return [_commit(*row) for row in rows.collect()]
+    return [_commit(table.name, *row) for row in rows.collect()]
 
 
-def _commit(version: int, time: str, operation: str, metrics: Any, metadata: str | None) -> Commit:
+def _commit(
+    name: str, version: int, time: str, operation: str, metrics: Any, metadata: str | None
+) -> Commit:
     numbers = dict(metrics or {})
     changed = [
         int(numbers[f"numTargetRows{what}"])
@@ -166,6 +170,7 @@ def _commit(version: int, time: str, operation: str, metrics: Any, metadata: str
         mark = {}
     mark = mark if isinstance(mark, dict) else {}
     return Commit(
+        name,
         int(version),
         str(time),
         operation,
