@@ -55,6 +55,8 @@ class Account:
     @property
     def checks(self) -> tuple[CheckReport, ...]:
         """What checks have found, for what was loaded or saved in chunks of all of it."""
+        if not self._checks_of_failed:
+            return self._checks
         return with_checks_of(self._checks, self._checks_of_failed)
 
     def go_on(self) -> None:

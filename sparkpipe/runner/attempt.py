@@ -100,9 +100,9 @@ class Attempt:
     def spark_work(self, since: float) -> SparkWork:
         """Return what Spark has done for the node, in all its attempts, as far as it is known."""
         if self._run is None or self._jobs is None:
-            from sparkpipe.spark.jobs.done import SparkWork
+            from sparkpipe.spark.jobs.done import NO_WORK
 
-            return SparkWork()
+            return NO_WORK
         return self._run.progress.work(self._jobs.names.group, since=since)
 
     def make(self) -> NodeRunError | None:

@@ -84,6 +84,10 @@ class SparkWork:
     cores: int | None = None
 
 
+#: Of a node without Spark, of which there may be very many.
+NO_WORK = SparkWork()
+
+
 class DoneJobs:
     """Reads jobs from the store of a classic session. Safe to use from many threads.
 

@@ -22,7 +22,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sparkpipe.spark.active import is_connect
-from sparkpipe.spark.jobs.done import DoneJobs, SparkWork, union
+from sparkpipe.spark.jobs.done import NO_WORK, DoneJobs, SparkWork, union
 from sparkpipe.spark.jobs.scope import as_tag
 
 if TYPE_CHECKING:
@@ -112,10 +112,10 @@ class SparkProgress:
         """
         try:
             source = self._find()
-            return SparkWork() if source is None else source.work(group, since)
+            return NO_WORK if source is None else source.work(group, since)
         except Exception as exc:
             _logger.debug("Spark tells nothing of its jobs: %s", exc)
-            return SparkWork()
+            return NO_WORK
 
     def close(self) -> None:
         """Stop listening."""
@@ -280,7 +280,7 @@ class _Queries:
 
     def work(self, group: str, since: float) -> SparkWork:
         if self._interval <= 0:  # the server tells nothing
-            return SparkWork()
+            return NO_WORK
         now = time.time()
         with self._lock:
             spans = [(q.started, q.ended or now) for node in self._of(group) for q in node.queries]
