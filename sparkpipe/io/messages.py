@@ -7,7 +7,7 @@ from typing import Any
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.declared import location_of
-from sparkpipe.io.reasons import reason_of
+from sparkpipe.io.reasons import reason_of, text_of
 from sparkpipe.redaction import redacted_text, without
 
 # Their packages hand out what is defined in modules below.
@@ -49,7 +49,7 @@ def describe_data_set(data_set: Any) -> str:
 
 def name_error(exc: Exception, what: str, secrets: Collection[str] = ()) -> DataSetError:
     """Put the name of the data set before the reason, which is told without these secrets."""
-    reason = exc.message if isinstance(exc, DataSetError) else f"{type(exc).__name__}: {exc}"
+    reason = exc.message if isinstance(exc, DataSetError) else text_of(exc)
     return _telling(exc, f"{what}: ", reason, secrets)
 
 

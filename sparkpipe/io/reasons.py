@@ -5,6 +5,9 @@ from __future__ import annotations
 from sparkpipe.errors import DataSetError, SparkpipeError
 from sparkpipe.redaction import redacted_text
 
+# Some errors tell all data that they could not take, or all of a query.
+_MOST = 20_000
+
 
 def reason_of(exc: BaseException) -> str:
     """Say in a phrase why something failed: what the exception says, with its kind where needed."""
@@ -22,15 +25,18 @@ def reason_of(exc: BaseException) -> str:
     told = spark_reason(exc)
     if told:
         return redacted_text(told)
-    text = redacted_text(_text_of(exc))  # drivers tell the address that they were given
-    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
+    return redacted_text(text_of(exc))  # drivers tell the address that they were given
 
 
-def _text_of(exc: BaseException) -> str:
+def text_of(exc: BaseException) -> str:
+    """Return the kind of an error and what it says, of very much the beginning."""
     try:
-        return str(exc).strip()
+        text = str(exc).strip()
     except Exception:  # it is the user's
-        return ""
+        text = ""
+    if len(text) > _MOST:
+        text = f"{text[:_MOST]}... ({len(text):,} characters)"
+    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
 
 
 def _path(exc: OSError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -11,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from functools import partial
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sparkpipe.errors import NodeRunError, SeveralDataSetErrors, first_line
 from sparkpipe.events import observing_only
@@ -235,8 +236,13 @@ class Attempt:
         node = self._node
         describe("")
         outputs: dict[str, Any] = {}
+        process = os.getpid()
         try:
-            result = node.call(inputs)
+            try:
+                result = node.call(inputs)
+            finally:
+                if os.getpid() != process:
+                    _end_forked(node)
             if type(result) is not GeneratorType:
                 outputs = node.bind_outputs(result)
         except BaseException as exc:
@@ -438,6 +444,17 @@ class Attempt:
                 self._node.name,
             )
         executor.shutdown()
+
+
+def _end_forked(node: Node) -> NoReturn:
+    """End a process that the function of a node has forked: it would run the rest once more."""
+    told = (
+        f"A process that node '{node.name}' has forked came back from its function, and ends here: "
+        "the run goes on in the process that forked it. Call os._exit there.\n"
+    )
+    with suppress(OSError):  # logs and streams are those of the other process
+        os.write(2, told.encode("utf-8", "backslashreplace"))
+    os._exit(1)
 
 
 def _no_description(step: str) -> None:

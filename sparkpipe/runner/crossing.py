@@ -10,6 +10,7 @@ from sparkpipe.errors import SparkpipeError
 from sparkpipe.io import MemoryDataSet
 from sparkpipe.io.declared import is_memory_only, is_single_process
 from sparkpipe.io.messages import as_shown
+from sparkpipe.io.reasons import text_of
 from sparkpipe.pipeline.node import Node
 from sparkpipe.spark.traces import find_spark, kind_of_spark
 from sparkpipe.sql import SqlQuery
@@ -91,5 +92,5 @@ def why_data_set_stays(data_set: Any) -> str:
         # The worker would fail with all its nodes, and not tell at which data set.
         pickle.loads(pickle.dumps(data_set))
     except Exception as exc:
-        return f"what is pickled of it cannot be read again ({type(exc).__name__}: {exc})"
+        return f"what is pickled of it cannot be read again ({text_of(exc)})"
     return ""

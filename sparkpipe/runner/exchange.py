@@ -23,7 +23,8 @@ from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
 from sparkpipe.io.declared import companions_of
 from sparkpipe.io.delegating import DelegatingDataSet
 from sparkpipe.io.for_run import pin_latest
-from sparkpipe.io.messages import as_shown
+from sparkpipe.io.messages import as_shown, could_not
+from sparkpipe.io.reasons import text_of
 from sparkpipe.plan import Plan
 
 # Every runner has an exchange; what files need is imported by those that write some.
@@ -81,7 +82,10 @@ class _ByFiles(Exchange):
             for name in sorted(plan.outputs):
                 data_set = as_shown(shared[name])
                 if isinstance(data_set, SharedMemoryDataSet):
-                    data_set.fetch()
+                    try:
+                        data_set.fetch()
+                    except Exception as exc:
+                        raise could_not("load", name, data_set, exc) from exc
 
 
 def _shared(data_set: Any, store: FileStore, number: str, name: str) -> Any:
@@ -406,7 +410,13 @@ class SharedMemoryDataSet(AbstractDataSet):
         import pickle
 
         with self._store.read(name) as file:
-            return pickle.load(file)
+            try:
+                return pickle.load(file)
+            except Exception as exc:
+                raise DataSetError(
+                    f"what another process has passed on cannot be unpickled: {text_of(exc)}",
+                    hint="Return something that can be pickled and unpickled, or use ThreadRunner.",
+                ) from exc
 
     def _write(self, name: str, data: Any) -> None:
         from sparkpipe.runner.crossing import Pickler

@@ -23,6 +23,9 @@ from sparkpipe.redaction import redacted_text, without
 from sparkpipe.spark.databricks import foreign_feature
 from sparkpipe.spark.failures import NodeStopped
 
+#: So much of a traceback is kept, of its beginning and its end.
+_MOST = 200_000
+
 
 def node_failure(
     node: Node,
@@ -68,8 +71,16 @@ def node_failure(
     text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
     # What a function returned can be wrong without anything raised in it.
     location = _location(node, exc) or (_definition(node) if is_loaded else "")
-    told = without(secrets, redacted_text(text + java_stack(exc)))
+    told = without(secrets, redacted_text(_shortened(text + java_stack(exc))))
     return NodeRunError(message, node.name, location, told)
+
+
+def _shortened(text: str) -> str:
+    """Leave out the middle of a very long traceback: of an error that tells all its data."""
+    if len(text) <= _MOST:
+        return text
+    half = _MOST // 2
+    return f"{text[:half]}\n[{len(text) - _MOST:,} characters]\n{text[-half:]}"
 
 
 def report_of(failure: NodeRunError) -> ErrorReport:

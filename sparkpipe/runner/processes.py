@@ -17,6 +17,7 @@ from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sparkpipe.errors import ConfigError, NodeCancelledError, NodeRunError
+from sparkpipe.io.reasons import text_of
 from sparkpipe.io.working import current_work
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.crossing import why_thing_stays
@@ -110,7 +111,7 @@ class Processes:
                 continue
         except Exception as exc:  # pickling, and starting a process, raise anything
             failure = NodeRunError(
-                f"Node '{node.name}' could not start in a process: {type(exc).__name__}: {exc}",
+                f"Node '{node.name}' could not start in a process: {text_of(exc)}",
                 node.name,
             )
             failure.__cause__ = exc

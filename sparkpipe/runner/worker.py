@@ -28,6 +28,7 @@ from sparkpipe.errors import NodeCancelledError, NodeRunError, SparkStartError
 from sparkpipe.hooks import create_hook_manager
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.log_records import message_of, work_of_records
+from sparkpipe.io.reasons import text_of
 from sparkpipe.io.working import working_for
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.exchange import remove_what_is_left
@@ -219,7 +220,7 @@ def _raise(exc: BaseException, node: Node) -> NoReturn:
 
 
 def _could_not_start(name: str, exc: BaseException) -> NodeOutcome:
-    told = f"Node '{name}' could not start in a process of its own: {type(exc).__name__}: {exc}"
+    told = f"Node '{name}' could not start in a process of its own: {text_of(exc)}"
     return NodeOutcome((), NodeRunError(told, name, "", "".join(traceback.format_exception(exc))))
 
 

@@ -98,6 +98,35 @@ def unpicklable(x: Any) -> Any:
     return lambda: x
 
 
+class OneWay:
+    """Can be pickled, and not be read again."""
+
+    def __reduce__(self) -> Any:
+        return _refuse, ()
+
+
+def _refuse() -> Any:
+    raise ValueError("it stays there")
+
+
+def one_way(x: Any) -> Any:
+    return OneWay()
+
+
+def tells_all(x: Any) -> Any:
+    raise ValueError(f"the first of many rows{' 0123456789' * 100_000}")
+
+
+def forked(x: Any) -> Any:
+    child = os.fork()
+    if child == 0:
+        if x:
+            return "the child's"
+        raise ValueError("of the child")
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
 def killed(x: Any) -> Any:
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -392,6 +393,30 @@ def test_what_to_do_next_is_not_lost(
     with pytest.raises(RunFailedError) as caught:
         runner.run(pipe, DataCatalog({"a": source}))
     assert caught.value.failures[0].message.endswith("Spark needs Java. Install Java 17.")
+
+
+def test_of_an_error_that_tells_all_data_the_beginning_is_told(runner: AbstractRunner) -> None:
+    pipe = pipeline([node(nodes.tells_all, "a", "b", name="n")])
+    with pytest.raises(RunFailedError, match="ValueError: the first of many rows 01234") as caught:
+        runner.run(pipe, DataCatalog(feed_dict={"a": 1}))
+    (failure,) = caught.value.failures
+    assert len(failure.message) < 21_000
+    assert failure.message.endswith("... (1,100,022 characters)")
+    assert len(failure.traceback_text) < 210_000
+    assert "in tells_all" in failure.traceback_text
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+@pytest.mark.parametrize("returns", [True, False])
+def test_a_forked_process_does_not_run_the_rest_once_more(
+    runner: AbstractRunner, returns: bool, tmp_path: Path
+) -> None:
+    saved = PickleDataSet(str(tmp_path / "saved"))
+    pipe = pipeline(
+        [node(nodes.forked, "a", "b", name="n"), node(nodes.identity, "b", "saved", name="last")]
+    )
+    runner.run(pipe, DataCatalog({"saved": saved}, feed_dict={"a": returns}))
+    assert saved.load() == 1
 
 
 def test_a_failing_release_names_the_data_set(runner: AbstractRunner) -> None:

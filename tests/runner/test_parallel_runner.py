@@ -21,7 +21,7 @@ import pytest
 import runner_nodes as nodes
 
 from sparkpipe.datasets.pickle import PickleDataSet
-from sparkpipe.errors import ConfigError, PreflightError, RunFailedError
+from sparkpipe.errors import ConfigError, DataSetError, PreflightError, RunFailedError
 from sparkpipe.hooks import create_hook_manager, hook_impl
 from sparkpipe.io import (
     CachedDataSet,
@@ -245,6 +245,16 @@ def test_an_output_that_cannot_be_pickled_is_told() -> None:
     assert "could not save 'y'" in failure.message
     assert "cannot be passed to another process" in failure.message
     assert "ThreadRunner" in failure.message
+
+
+def test_an_output_that_cannot_be_unpickled_is_told() -> None:
+    told = r"'y' \(SharedMemoryDataSet\)[:,] .*cannot be unpickled: ValueError: it stays.*ThreadR"
+    maker = node(nodes.one_way, "x", "y", name="maker")
+    with pytest.raises(DataSetError, match=f"Could not load {told}"):
+        ParallelRunner(max_workers=1).run(pipeline([maker]), DataCatalog(feed_dict={"x": 1}))
+    user = node(nodes.identity, "y", "z", name="user")
+    with pytest.raises(RunFailedError, match=f"Node 'user' could not load {told}"):
+        ParallelRunner(max_workers=1).run(pipeline([maker, user]), DataCatalog(feed_dict={"x": 1}))
 
 
 def test_a_lambda_as_node_is_refused_before_anything_runs(tmp_path: Path) -> None:
