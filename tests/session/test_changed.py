@@ -540,6 +540,20 @@ def test_any_parameters_can_be_told(trips: Trips, caplog: pytest.LogCaptureFixtu
     assert not [one for one in caplog.records if one.levelname == "WARNING"]
 
 
+def test_a_number_of_thousands_of_digits_is_written_down_and_compared(
+    trips: Trips, caplog: pytest.LogCaptureFixture
+) -> None:
+    _with(trips, 'node(train, ["trips", "params:options"], "sum"),\n')
+    trips.edit("return Model(len(trips))", "return 1")
+    for last in "12":
+        number = f"0x{'1' * 4999}{last}"
+        trips.write("conf/base/parameters.yml", f"least: 1\noptions: [{number}, {{a: {number}}}]\n")
+        assert trips.why()["train"] == ("never run" if last == "1" else "params:options changed",)
+        assert trips.run() == ["train"]
+        assert trips.why() == {}
+    assert "cannot be" not in caplog.text
+
+
 def test_options_count_though_they_look_like_secrets_and_so_do_classes_inside(
     trips: Trips,
 ) -> None:
