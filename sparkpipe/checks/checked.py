@@ -27,10 +27,12 @@ from sparkpipe.io.declared import (
     unwrapped,
 )
 from sparkpipe.io.delegating import DelegatingDataSet
+from sparkpipe.io.entries import secrets_of
 from sparkpipe.io.facts import note_checks, noted_rows
 from sparkpipe.io.for_run import InRun, of_run
 from sparkpipe.io.kinds import is_pandas_frame, is_spark_frame
 from sparkpipe.io.lending import lending, lent_catalog
+from sparkpipe.io.messages import could_not
 from sparkpipe.io.partitioned import PartitionedDataSet
 from sparkpipe.io.wrapper import WrapperDataSet
 from sparkpipe.words import counted
@@ -153,12 +155,19 @@ class CheckedDataSet(DelegatingDataSet):
             DataSetError: It cannot be loaded, or a check is not possible for it.
         """
         with lending(catalog):
-            data = self._dataset.load()
+            data = self._present(self._dataset.load, catalog)
             parts = [*data.values()] if isinstance(data, dict) else [data]
             found: list[Finding] = []
             for part in parts:
-                found += self._judge(part() if callable(part) else part).findings
+                present = self._present(part, catalog) if callable(part) else part
+                found += self._judge(present).findings
         return tuple(one.report(self._name, "load") for one in found)
+
+    def _present(self, load: Callable[[], Any], catalog: Any) -> Any:
+        try:
+            return load()
+        except Exception as exc:
+            raise could_not("load", self._name, self._dataset, exc, secrets_of(catalog)) from exc
 
     def _judge(self, data: Any) -> Any:
         find = partial(self._find, data)
