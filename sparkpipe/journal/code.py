@@ -381,8 +381,31 @@ class CodeReader:
                 return self._module(value.__name__, piece)
             return f"{name} is {value.__name__}"
         if isinstance(value, (FunctionType, BuiltinFunctionType, type)):
-            return f"{name} is {self._token(value, piece)}"
+            told = f"{name} is {self._token(value, piece)}"
+            if not self._is_defined(value):
+                told = f"{told} {self._constant(name, value, scope, piece)}"
+            return told
         return self._constant(name, value, scope, piece)
+
+    def _is_defined(self, value: Any) -> bool:
+        """Whether a function or class tells all of itself, or is what is installed by its name.
+
+        What a call has made of a library, as ``make_dataclass`` and ``udf`` do, is neither: what
+        it was given stands in the statement alone.
+        """
+        if isinstance(value, BuiltinFunctionType):
+            return True
+        if self._own.has(module_of(value)):
+            return not isinstance(value, type) or self._has_statement(value)
+        found: Any = sys.modules.get(value.__module__)
+        for name in value.__qualname__.split("."):
+            found = getattr(found, "__dict__", {}).get(name)
+        return found is value
+
+    def _has_statement(self, kind: type) -> bool:
+        scope = contents_of(kind.__module__)
+        source = self._source(str(scope.get("__file__") or ""), scope)
+        return source is None or source.find_class(kind.__qualname__) is not None
 
     def _constant(self, name: str, value: Any, scope: Mapping[str, Any], needing: _Piece) -> str:
         """Add a constant: by its value, or by what its module says that it is."""
