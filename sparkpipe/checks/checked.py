@@ -127,6 +127,14 @@ class CheckedDataSet(DelegatingDataSet):
         """Return the name of the data set that takes rejected rows, if it was given one."""
         return (self._rejected_to,) if self._rejected_to else ()
 
+    def where_rejected(self, catalog: Any) -> Any:
+        """Return the data set to which its checks may write rows; None if none of them does.
+
+        Args:
+            catalog: The catalog.
+        """
+        return self.quarantine_in(catalog) if self._keeps_apart else None
+
     @property
     def _keeps_apart(self) -> bool:
         return quarantine.is_used(self.checks)
@@ -483,4 +491,9 @@ class CheckedDataSet(DelegatingDataSet):
         other = copy(self)
         other._dataset = of_run(self._dataset, part)
         other._judges_loads = not part.is_saved
+        if part.is_foreign:  # its quarantine is not ours
+            other.checks = tuple(
+                replace(one, on_fail="drop") if one.on_fail == "quarantine" else one
+                for one in self.checks
+            )
         return other

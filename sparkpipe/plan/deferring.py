@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sparkpipe.checks.checked import checked_in
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import (
@@ -132,6 +133,7 @@ class _Change:
     verb: str
     target: str
     place: str
+    suffix: str = ""  # of the files that it writes into its folder
 
 
 def _written(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[_Change]:
@@ -141,10 +143,15 @@ def _written(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[_Change]:
             if data_set is None or is_memory_only(data_set):
                 continue
             place = location_of(data_set)
-            yield _Change(name, node.name, "saves", target_of(data_set), place)
+            suffix = file_suffix(data_set)
+            yield _Change(name, node.name, "saves", target_of(data_set), place, suffix)
             checkpoint = checkpoint_of(unwrapped(data_set))
             if checkpoint:
                 yield _Change(name, node.name, "keeps a checkpoint of", checkpoint, checkpoint)
+        for name in (*node.input_names, *node.output_names):
+            data_set = _made(name, catalog)
+            if data_set is not None and not isinstance(data_set, DeferredDataSet):
+                yield from _written_beside(node.name, name, data_set, catalog)
         for name in node.confirms:
             data_set = _made(name, catalog)
             if data_set is None or not is_confirmable(data_set):
@@ -152,6 +159,15 @@ def _written(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[_Change]:
             place = confirm_target(data_set)
             told = place or location_of(data_set)
             yield _Change(name, node.name, "confirms", place or target_of(data_set), told)
+
+
+def _written_beside(node: str, name: str, data_set: Any, catalog: DataCatalog) -> Iterator[_Change]:
+    """Give the place to which the checks of a data set put rejected rows, if they do."""
+    judge = checked_in(data_set)
+    where = None if judge is None else judge.where_rejected(catalog)
+    if where is not None:
+        verb = "puts rejected rows of"
+        yield _Change(name, node, verb, target_of(where), location_of(where), file_suffix(where))
 
 
 @dataclass(frozen=True)
@@ -177,6 +193,9 @@ class _Places:
                 confirmed = confirm_target(data_set) if is_confirmable(data_set) else ""
                 targets = [target_of(data_set), checkpoint, confirmed]
                 suffixes[targets[0]] = file_suffix(data_set)
+                for beside in _written_beside("", name, data_set, catalog):
+                    targets.append(beside.target)
+                    suffixes[beside.target] = beside.suffix
             for target in filter(None, targets):
                 owners.setdefault(target, name)
         return cls(owners, suffixes)
@@ -189,9 +208,10 @@ class _Places:
         if is_table(target):
             return ""
         for folder in _folders_of(target):
-            if folder in self.owners and target.endswith(self.suffixes.get(folder, "")):
+            suffix = self.suffixes.get(folder, "")
+            if folder in self.owners and (target.endswith(suffix) or change.suffix == suffix):
                 return self.owners[folder]
-        if change.verb != "saves":
+        if change.verb not in ("saves", "puts rejected rows of"):
             return ""
         inside = (name for place, name in self.owners.items() if place.startswith(f"{target}/"))
         return next(inside, "")

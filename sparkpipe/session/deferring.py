@@ -96,3 +96,23 @@ def defer_inputs(pipeline: Pipeline, catalog: DataCatalog, other: Other) -> list
         more = len(deferred) - _MOST_TOLD
         _logger.info("So are %d more; 'sparkpipe plan' tells all.", more)
     return problems + find_foreign_saves(pipeline, catalog, other)
+
+
+def find_saves_elsewhere(
+    session: OpenProject, load_versions: Mapping[str, str], pipeline: Pipeline
+) -> list[str]:
+    """Return where a run would change what is of the environment to which its session defers.
+
+    Args:
+        session: The session.
+        load_versions: Version to load, by name of a data set of either.
+        pipeline: What is to run.
+    """
+    from sparkpipe.plan.deferring import find_deferred, find_foreign_saves
+
+    catalog, other = make_catalogs(session, load_versions, None, [])
+    if catalog is None or other is None:
+        return []  # told as of any run
+    deferred, _ = find_deferred(pipeline, catalog, other)
+    catalog.add_all(deferred, replace=True)
+    return find_foreign_saves(pipeline, catalog, other)
