@@ -231,6 +231,8 @@ HOSTILE: list[dict[str, Any]] = [
     {"identities": []},
     {"plan": [{"name": "a"}]},
     {"plan": [{"name": [], "inputs": [], "outputs": []}]},
+    {"plan": [{"name": "", "inputs": [], "outputs": []}]},
+    {"selection": {"tags": 3}},
     {"versions": None},
 ]
 
@@ -258,6 +260,7 @@ def test_a_start_of_other_values_is_no_run(
         '{"kind": "node_started", "node": "b", "time": "now"}',
         '{"kind": "node_retried", "node": "b", "attempt": "x"}',
         '{"kind": "node_ended", "node": {}, "status": "done"}',
+        '{"kind": "node_ended", "node": "", "status": "done"}',
         '{"kind": "node_ended", "node": "b", "status": []}',
         '{"kind": "node_ended", "node": "b", "status": "done", "started": Infinity}',
         '{"kind": "node_ended", "node": "b", "status": "done", "error": "none"}',
