@@ -82,6 +82,8 @@ class Journal:
         Raises:
             RunNotFoundError: There is no such run, or it cannot be read.
         """
+        if not isinstance(run_id, str):
+            raise RunNotFoundError(f"A run is named by a text, not by {run_id!r}.")
         if run_id == LAST:
             for record in self.runs():
                 return record

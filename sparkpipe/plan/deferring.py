@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ from sparkpipe.io.target import is_table, path_target
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.transcoding import strip_transcoding
+from sparkpipe.slices.marks import places_of
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,13 @@ class Other:
         name: Its name.
         catalog: Its catalog.
         here: The name of the one that defers to it.
+        is_slice: Whether there is a slice of a name, by its text.
     """
 
     name: str
     catalog: DataCatalog
     here: str
+    is_slice: Callable[[str, str], bool] = lambda name, text: False
 
 
 def find_deferred(
@@ -115,7 +119,7 @@ def find_foreign_saves(pipeline: Pipeline, catalog: DataCatalog, other: Other) -
     written = [*_written(pipeline, catalog)]
     if not written:
         return []
-    theirs = _Places.of(pipeline, other.catalog)
+    theirs = _Places.of(pipeline, other)
     problems = []
     for change in written:
         owner = theirs.owner_of(change) or _same_entry(change, catalog, other.catalog)
@@ -172,13 +176,21 @@ def _written_beside(node: str, name: str, data_set: Any, catalog: DataCatalog) -
 
 @dataclass(frozen=True)
 class _Places:
-    """The names of data sets of an environment by their targets, and endings of their files."""
+    """The names of data sets of an environment by their targets, and endings of their files.
+
+    Attributes:
+        sliced: Names of those that have a place for each slice, by what these places match.
+    """
 
     owners: Mapping[str, str]
     suffixes: Mapping[str, str]
+    sliced: Mapping[re.Pattern[str], str]
+    is_slice: Callable[[str, str], bool]
 
     @classmethod
-    def of(cls, pipeline: Pipeline, catalog: DataCatalog) -> _Places:
+    def of(cls, pipeline: Pipeline, other: Other) -> _Places:
+        catalog = other.catalog
+        sliced: dict[re.Pattern[str], str] = {}
         owners: dict[str, str] = {}
         suffixes: dict[str, str] = {}
         # A pattern has a place for any name: those of the run are what matters.
@@ -198,13 +210,20 @@ class _Places:
                     suffixes[beside.target] = beside.suffix
             for target in filter(None, targets):
                 owners.setdefault(target, name)
-        return cls(owners, suffixes)
+                places = places_of(target)
+                if places is not None:
+                    sliced[places] = name
+        return cls(owners, suffixes, sliced, other.is_slice)
 
     def owner_of(self, change: _Change) -> str:
         """Return the data set whose place would be changed; empty if there is none."""
         target = change.target
         if not target or target in self.owners:
             return self.owners.get(target, "")
+        for places, name in self.sliced.items():
+            found = places.fullmatch(target)
+            if found is not None and all(self.is_slice(*one) for one in found.groupdict().items()):
+                return name
         if is_table(target):
             return ""
         for folder in _folders_of(target):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
+from sparkpipe.errors import ConfigError
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import location_of
 from sparkpipe.io.factory import has_versions
@@ -55,7 +57,18 @@ def make_catalogs(
     if catalog is None or theirs is None:
         return catalog, None
     here = str(session.config_loader.env or session.env or "")
-    return catalog, Other(str(session.defer), theirs, here)
+    return catalog, Other(str(session.defer), theirs, here, partial(_is_slice, deferred))
+
+
+def _is_slice(session: OpenProject, name: str, text: str) -> bool:
+    """Whether a project has a slice; what is wrong with its slices is told elsewhere."""
+    from sparkpipe.slices.declaring import read_steps
+
+    try:
+        read_steps(configuration(session.config_loader, "slices"))[name].choose(text)
+    except (ConfigError, KeyError):
+        return False
+    return True
 
 
 def _known_to(session: OpenProject, load_versions: Mapping[str, str]) -> dict[str, str]:

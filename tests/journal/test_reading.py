@@ -13,6 +13,7 @@ import pytest
 
 from sparkpipe.errors import SparkpipeError
 from sparkpipe.journal import Journal
+from sparkpipe.journal.reading import RunNotFoundError
 from sparkpipe.report.runs import Runs
 
 START = {
@@ -74,6 +75,12 @@ def test_a_run_is_found_by_the_beginning_of_its_name(tmp_path: Path, journal: Jo
 def test_a_name_that_no_run_has_is_told(journal: Journal, run_id: str) -> None:
     with pytest.raises(SparkpipeError, match="There is no run"):
         journal.run(run_id)
+
+
+def test_a_name_that_is_no_text_is_told(journal: Journal) -> None:
+    name: Any = 3
+    with pytest.raises(RunNotFoundError, match="named by a text, not by 3"):
+        journal.run(name)
 
 
 def test_without_runs_that_is_said(journal: Journal) -> None:

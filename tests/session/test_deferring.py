@@ -367,6 +367,21 @@ def test_a_slice_that_would_save_in_prod_is_refused_before_any_runs(make: MakePr
     assert [*files_in(folder / "prod")] == ["orders.json"]
 
 
+def test_the_place_of_a_slice_of_prod_is_not_written_by_a_run_without_slices(
+    make: MakeProject,
+) -> None:
+    prod = {"orders": file_of("prod/orders.json"), "kept": file_of("prod/${slice:day}.json")}
+    folder = make({}, {"kept": file_of("prod/2024-01-02.json")}, prod, {"prod/orders.json": [1]})
+    slices = "day: {every: 1 day, from: 2024-01-01, to: 2024-01-03}"
+    (folder / "conf/base/slices.yml").write_text(slices)
+    with pytest.raises(PreflightError, match=r"2024-01-02.*nothing of 'prod' is changed"):
+        Session(folder, env="dev", defer="prod").run("odd")
+    other = yaml.safe_dump({"kept": file_of("prod/dev.json")})
+    (folder / "conf/dev/catalog.yml").write_text(other)  # no slice is called so
+    Session(folder, env="dev", defer="prod").run("odd")
+    assert [*files_in(folder / "prod")] == ["dev.json", "orders.json"]
+
+
 def test_one_database_in_two_spellings_is_one(make: MakeProject, tmp_path: Path) -> None:
     def table(path: str) -> Files:
         credentials = {"con": f"sqlite:///{path}"}
