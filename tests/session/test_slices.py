@@ -259,6 +259,15 @@ _TABLE = "type: spark.DeltaTableDataSet, filepath: data/table"
         ("type: json.JSONDataSet, filepath: 'data/${slice:day}.json', versioned: true", ""),
         ("type: json.JSONDataSet, filepath: data/one.json, versioned: true", "would mix slices"),
         (
+            "type: json.JSONDataSet, filepath: data/one.json, metadata: {of: '${slice:day}'}",
+            "would mix slices",
+        ),
+        (
+            "type: pandas.CSVDataSet, filepath: data/one.csv, "
+            "checks: [{check: \"day = '${slice:day}'\"}]",
+            "would mix slices",
+        ),
+        (
             "type: text.TextDataSet, filepath: 'data/${slice:day}.txt', "
             "fs_args: {open_args_save: {mode: a}}",
             "appends",
