@@ -135,7 +135,7 @@ def _pairs(given: Given) -> Iterator[tuple[str, str]]:
 
 
 def _as_text(slices: Any) -> str:
-    if isinstance(slices, (list, tuple, set, frozenset, range)):
+    if isinstance(slices, Iterable) and not isinstance(slices, (str, Mapping)):
         return ",".join(map(_as_text, slices))
     return slices.isoformat() if isinstance(slices, date) else str(slices)
 

@@ -304,6 +304,22 @@ def test_a_slice_that_nothing_depends_on_and_one_that_is_not_chosen_are_told(mak
     assert "Node 'n' depends on the slice 'day', and none is chosen" in str(caught.value)
 
 
+@pytest.mark.parametrize("at_once", [0, -1, 2.5, "2", None])
+def test_what_is_no_number_of_slices_is_told(make: Make, at_once: Any) -> None:
+    session = make([node(double, "raw", "clean", name="n")])
+    with pytest.raises(ConfigError, match="slices_at_once must be a whole number from 1 on"):
+        session.run(slices="day=2024-01-01", slices_at_once=at_once)
+    assert not (session.project.path / "data/clean").exists()
+
+
+def test_slices_may_be_any_iterable(make: Make) -> None:
+    session = make([node(double, "raw", "clean", name="n")])
+    days = (date(2024, 1, number) for number in (1, 2))
+    assert [*session.run(slices={"day": days})] == ["day=2024-01-01", "day=2024-01-02"]
+    names = [path.name for path in sorted((session.project.path / "data/clean").iterdir())]
+    assert names == ["2024-01-01.json", "2024-01-02.json"]
+
+
 def test_an_unknown_slice_in_the_catalog_is_told_with_its_line(make: Make) -> None:
     entry = "x: {type: json.JSONDataSet, filepath: '${slice:dya}.json'}"
     session = make([node(double, "raw", "clean")], more=entry)
