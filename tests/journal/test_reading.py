@@ -89,6 +89,15 @@ def test_without_runs_that_is_said(journal: Journal) -> None:
         journal.run()
 
 
+def test_the_run_before_has_a_node_in_common(tmp_path: Path, journal: Journal) -> None:
+    plans = [[{"name": name, "inputs": [], "outputs": []} for name in names] for names in "ab"]
+    for number, node in enumerate("abab"):
+        write(tmp_path, f"{number}", done(node), plan=plans["ab".index(node)])
+    assert journal.before(journal.run("3")).run_id == "1"
+    with pytest.raises(RunNotFoundError, match="Before the run '1' there is none"):
+        journal.before(journal.run("1"))
+
+
 def test_torn_lines_are_left_out_with_a_word(tmp_path: Path, journal: Journal) -> None:
     write(tmp_path, "r", done("a"), end="")
     with (tmp_path / "r.jsonl").open("a") as file:
