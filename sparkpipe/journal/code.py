@@ -216,7 +216,7 @@ class CodeReader:
         module = module_of(func)
         if not self._own.has(module, func.__code__.co_filename):
             inner = [self._token(one, needing) for one in self._own_inside(func)]
-            return " ".join([_installed(func, is_called), *inner])
+            return " ".join([_installed(func, is_called), *_kind_of_udf(func), *inner])
         name = getattr(func.__code__, "co_qualname", func.__qualname__)
         key = f"{shown_module(module)}.{name}"
         return self._needed(id(func), key, needing, lambda piece: self._read_function(func, piece))
@@ -483,6 +483,12 @@ def _name_of(thing: Any) -> str:
         return _name_of(type(thing))
     module = getattr(thing, "__module__", None)
     return f"{shown_module(module)}.{name}" if isinstance(module, str) else name
+
+
+def _kind_of_udf(func: FunctionType) -> list[str]:
+    """Return the type that a UDF of Spark gives: of the project is only the function inside."""
+    kind = vars(func).get("returnType")
+    return [repr(kind)] if type(kind).__module__.startswith("pyspark.") else []
 
 
 def _installed(thing: Any, is_called: bool) -> str:

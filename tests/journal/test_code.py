@@ -489,6 +489,21 @@ def test_a_node_of_a_module_that_is_no_more_than_a_name_is_read() -> None:
             "make(IntegerType",
             "make(LongType",
         ),
+        (
+            """
+            from functools import partial
+
+            from pyspark.sql.functions import udf
+            from pyspark.sql.types import IntegerType, LongType
+
+            def apply(function, a):
+                return a.withColumn("fare", function("fare"))
+
+            f = partial(apply, udf(abs, IntegerType()))
+            """,
+            "abs, IntegerType",
+            "abs, LongType",
+        ),
     ],
 )
 def test_what_is_reached_by_way_of_values_counts(
