@@ -416,7 +416,11 @@ def test_an_unchanged_project_ends_without_spark_in_one_line(trips: Trips) -> No
     assert has_pyspark == "False"
 
 
-def test_files_may_count_by_their_content(trips: Trips) -> None:
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_files_may_count_by_their_content(trips: Trips, is_cached: bool) -> None:
+    if is_cached:
+        inner: Any = trips.entries["trips"]
+        trips.entries["trips"] = {"type": "CachedDataSet", "dataset": inner}
     trips.entries["trips"]["changed_by"] = "content"
     trips.write_catalog()
     trips.run()
