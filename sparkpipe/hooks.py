@@ -10,6 +10,7 @@ needs no locks of its own. Two hook objects are called beside each other.
 from __future__ import annotations
 
 import inspect
+import logging
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from sparkpipe.pipeline import Pipeline
     from sparkpipe.pipeline.node import Node
     from sparkpipe.project.context import ProjectContext
+
+_logger = logging.getLogger(__name__)
 
 #: The group of entry points by which an installed package offers hooks.
 ENTRY_POINTS = "sparkpipe.hooks"
@@ -181,6 +184,12 @@ def create_hook_manager(hooks: Iterable[object] = ()) -> pluggy.PluginManager:
             manager.register(hook)
         except (pluggy.PluginValidationError, ValueError) as exc:
             raise ConfigError(f"The hook {_name_of(hook)} does not fit: {exc}") from exc
+        if not manager.get_hookcallers(hook):
+            _logger.warning(
+                "The hook %s implements nothing, so it is never called: mark its methods by "
+                "@hook_impl of sparkpipe.hooks.",
+                _name_of(hook),
+            )
         _serialise(manager, hook)
     return manager
 

@@ -1050,6 +1050,16 @@ def test_template_without_a_value_is_told(write: Write) -> None:
         _ = TemplatedConfigLoader("conf", globals_dict={"bucket": 1})["catalog"]
 
 
+def test_template_of_a_global_that_is_null_takes_the_default_or_is_told(write: Write) -> None:
+    write("base/my_globals.yml", "bucket: null\nsome: {value: null}\n")
+    write("base/catalog.yml", "a:\n  b: 'x${bucket|y}'\n")
+    loader = TemplatedConfigLoader("conf", globals_pattern="*globals.yml")
+    assert loader["catalog"] == {"a": {"b": "xy"}}
+    write("base/catalog.yml", "a:\n  b: 'x${some.value}'\n")
+    with pytest.raises(ConfigError, match=r"a global that has no value \(null\)\. Set it"):
+        _ = TemplatedConfigLoader("conf", globals_pattern="*globals.yml")["catalog"]
+
+
 # What is secret
 
 

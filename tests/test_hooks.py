@@ -246,6 +246,17 @@ def test_methods_that_are_not_marked_are_left_alone() -> None:
     assert run(Plain()) == {"b": 2}
 
 
+def test_hook_that_implements_nothing_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    class Forgotten:
+        def before_node_run(self) -> None: ...
+
+    create_hook_manager([Forgotten(), Notes("a", [])])
+    assert [one.getMessage() for one in caplog.records] == [
+        "The hook Forgotten implements nothing, so it is never called: mark its methods by "
+        "@hook_impl of sparkpipe.hooks."
+    ]
+
+
 def test_properties_of_a_hook_object_are_not_read() -> None:
     read: list[str] = []
 

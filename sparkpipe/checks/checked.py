@@ -27,9 +27,11 @@ from sparkpipe.io.declared import (
     unwrapped,
 )
 from sparkpipe.io.delegating import DelegatingDataSet
+from sparkpipe.io.entries import secrets_of
 from sparkpipe.io.facts import note_checks, noted_rows
 from sparkpipe.io.for_run import InRun, of_run
 from sparkpipe.io.kinds import is_pandas_frame, is_spark_frame
+from sparkpipe.io.messages import could_not
 from sparkpipe.io.partitioned import PartitionedDataSet
 from sparkpipe.io.working import current_work, lending
 from sparkpipe.io.wrapper import WrapperDataSet
@@ -125,6 +127,14 @@ class CheckedDataSet(DelegatingDataSet):
         """Return the name of the data set that takes rejected rows, if it was given one."""
         return (self._rejected_to,) if self._rejected_to else ()
 
+    def where_rejected(self, catalog: Any) -> Any:
+        """Return the data set to which its checks may write rows; None if none of them does.
+
+        Args:
+            catalog: The catalog.
+        """
+        return self.quarantine_in(catalog) if self._keeps_apart else None
+
     @property
     def _keeps_apart(self) -> bool:
         return quarantine.is_used(self.checks)
@@ -153,12 +163,19 @@ class CheckedDataSet(DelegatingDataSet):
             DataSetError: It cannot be loaded, or a check is not possible for it.
         """
         with lending(catalog):
-            data = self._dataset.load()
+            data = self._present(self._dataset.load, catalog)
             parts = [*data.values()] if isinstance(data, dict) else [data]
             found: list[Finding] = []
             for part in parts:
-                found += self._judge(part() if callable(part) else part).findings
+                present = self._present(part, catalog) if callable(part) else part
+                found += self._judge(present).findings
         return tuple(one.report(self._name, "load") for one in found)
+
+    def _present(self, load: Callable[[], Any], catalog: Any) -> Any:
+        try:
+            return load()
+        except Exception as exc:
+            raise could_not("load", self._name, self._dataset, exc, secrets_of(catalog)) from exc
 
     def _judge(self, data: Any) -> Any:
         find = partial(self._find, data)
@@ -474,4 +491,9 @@ class CheckedDataSet(DelegatingDataSet):
         other = copy(self)
         other._dataset = of_run(self._dataset, part)
         other._judges_loads = not part.is_saved
+        if part.is_foreign:  # its quarantine is not ours
+            other.checks = tuple(
+                replace(one, on_fail="drop") if one.on_fail == "quarantine" else one
+                for one in self.checks
+            )
         return other

@@ -15,7 +15,6 @@ from sparkpipe.cli import project_names
 from sparkpipe.cli.interrupt import exit_status
 from sparkpipe.cli.streams import echo, echo_error
 from sparkpipe.errors import (
-    ConfigError,
     PreflightError,
     RunFailedError,
     SlicesFailedError,
@@ -149,39 +148,21 @@ def open_session(
 
     Args:
         env: The configuration environment on top of base.
-        conf_source: A folder of configuration, or an archive of one, which is unpacked for as
-            long as the command runs.
+        conf_source: A folder of configuration, or an archive of one.
         extra_params: Parameters on top of those of the files.
         defer: The environment from which is read what the other one has not.
 
     Raises:
         ConfigError: The project or its configuration is wrong.
     """
-    from sparkpipe.config import MissingConfigError
     from sparkpipe.session import Session
 
-    project = current_project()
-    folder = _unpacked(Path(conf_source)) if conf_source else None
-    try:
-        return Session(project, env, extra_params, conf_source=folder, defer=defer)
-    except MissingConfigError as exc:
-        # Where an archive was unpacked tells nobody anything.
-        message = exc.message.replace(str(folder), str(conf_source))
-        raise MissingConfigError(message, hint=exc.hint) from exc
-
-
-def _unpacked(path: Path) -> Path:
-    import tempfile
-
-    from sparkpipe.cli.conf_archive import is_archive, remove, unpack
-
-    if not is_archive(path):
-        return path
-    if not path.exists():
-        raise ConfigError(f"There is no configuration archive {path}.")
-    folder = Path(tempfile.mkdtemp(prefix="sparkpipe-conf-"))
-    click.get_current_context().call_on_close(lambda: remove(folder))
-    return unpack(path, folder)
+    session = Session(
+        current_project(), env, extra_params, conf_source=conf_source or None, defer=defer
+    )
+    if session.conf_source is not None:
+        click.get_current_context().call_on_close(session.conf_source.close)
+    return session
 
 
 def _refusing_empty(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

@@ -90,19 +90,22 @@ class TemplatedConfigLoader(ConfigLoader):
 
     def _value_of(self, found: re.Match[str], where: str, is_shown: bool) -> Any:
         value: Any = self._globals
+        is_set = True
         for step in found[1].split("."):
-            value = value.get(step) if isinstance(value, Mapping) else None
-        if value is None:
+            is_set = isinstance(value, Mapping) and step in value
+            value = value[step] if is_set else None
+        if value is None:  # as if it were not there
             value = found[2]
+        wrong = "has no value (null)" if is_set else "is not set"
         if value is None and not is_shown:
             raise ConfigError(
-                f"{where} has a '${{' that asks for a global that is not set; it is not shown.",
+                f"{where} has a '${{' that asks for a global that {wrong}; it is not shown.",
                 hint="Set it in a file of globals_pattern or in globals_dict.",
             )
         if value is None:
             raise ConfigError(
-                f"{where}: '{found[0]}' asks for a global that is not set.",
-                hint=did_you_mean(found[1], self._globals)
+                f"{where}: '{found[0]}' asks for a global that {wrong}.",
+                hint=("" if is_set else did_you_mean(found[1], self._globals))
                 or "Set it in a file of globals_pattern or in globals_dict, or give a default: "
                 f"${{{found[1]}|default}}.",
             )

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.declared import gives_handle, location_of
-from sparkpipe.io.for_run import ONLY_READ, InRun, forget, of_run
+from sparkpipe.io.for_run import FOREIGN, ONLY_READ, InRun, forget, of_run
 from sparkpipe.io.wrapper import WrapperDataSet
 
 _logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class DeferredDataSet(WrapperDataSet):
 
     def _of_run(self, part: InRun) -> DeferredDataSet:
         own = None if self.own is None else of_run(self.own, ONLY_READ)
-        return DeferredDataSet(of_run(self._deferred_to, ONLY_READ), self.environment, own)
+        return DeferredDataSet(of_run(self._deferred_to, FOREIGN), self.environment, own)
 
     def _forget(self) -> None:
         forget(self._deferred_to)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sparkpipe.errors import CredentialsNotFoundError, DataSetError, did_you_mean
 from sparkpipe.io.core import Version, check_version_name
+from sparkpipe.io.declared import unwrapped
 from sparkpipe.io.importing import import_object, install_hint
 from sparkpipe.io.patterns import Pattern, body_problems, filled, is_pattern
 from sparkpipe.redaction import redacted_text
@@ -426,7 +427,7 @@ def build_data_set(
         raise DataSetError(hidden) from (exc if hidden == told else None)
     if config.get("changed_by") == "content":
         with suppress(AttributeError):  # a stranger's class may take no attributes
-            data_set._changed_by_content = True
+            unwrapped(data_set)._changed_by_content = True
     for module in _around(config):
         data_set = module.put_around(data_set, _with_credentials(config, credentials or {}))
     return data_set

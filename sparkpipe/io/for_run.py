@@ -29,11 +29,13 @@ class InRun:
         name: The name of the data set.
         find_saved: Returns the names that the run saves, without forms such as ``@pandas``.
         find_shared: Returns the names at whose places the run saves others.
+        is_foreign: Whether it belongs to somebody else: nothing may be written beside it, either.
     """
 
     name: str
     find_saved: Callable[[], Container[str]]
     find_shared: Callable[[], Container[str]]
+    is_foreign: bool = False
 
     @property
     def is_saved(self) -> bool:
@@ -53,6 +55,8 @@ class InRun:
 
 #: Of a data set that a run only reads.
 ONLY_READ = InRun("", tuple, tuple)
+#: Of one that belongs to another environment.
+FOREIGN = InRun("", tuple, tuple, is_foreign=True)
 
 
 def of_run(data_set: Any, part: InRun) -> Any:

@@ -19,6 +19,7 @@ _PROTOCOL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):(?=/)(//)?")
 _SAME_STORE = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfs": "abfss", "local": "file"}
 _PASSWORD = re.compile(r"^(?:\*\*\*|[^/@:]+:[^/@]+)@")
 _GLOB = re.compile(r"[*?\[{]")
+_FILE_DATABASE = re.compile(r"(?:jdbc:)?(sqlite|duckdb)(?:\+\w+)?:(?:///)?([^?]*)")
 _TABLE = "table:"
 # Elsewhere a file system that takes upper and lower case for the same is rare, and asking costs.
 _OFTEN_FOLD = ("win32", "cygwin", "darwin")
@@ -94,9 +95,20 @@ def table_target(table: str, url: str = "") -> str:
 
     >>> table_target("`Sales`.Orders"), table_target("orders", "jdbc:postgresql://db/shop")
     ('table:sales.orders', 'table:jdbc:postgresql://db/shop#orders')
+    >>> table_target("orders", "sqlite:////data/./shop.db"), table_target("a", "jdbc:sqlite:/a.db")
+    ('table:sqlite:/data/shop.db#orders', 'table:sqlite:/a.db#a')
     """
+    url = _database(url)
     name = table.replace("`", "").lower().removeprefix("spark_catalog.")
     return f"{_TABLE}{url}#{name}" if url else f"{_TABLE}{name}"
+
+
+def _database(url: str) -> str:
+    """Return one spelling of a database, which may be a file."""
+    match = _FILE_DATABASE.match(url)
+    if match is None or not match[2].strip("/") or ":memory:" in match[2]:
+        return url
+    return f"{match[1]}:{_local(match[2].removeprefix('file:'))}"
 
 
 def spark_table(table: str) -> str:

@@ -216,7 +216,7 @@ class CodeReader:
         module = module_of(func)
         if not self._own.has(module, func.__code__.co_filename):
             inner = [self._token(one, needing) for one in self._own_inside(func)]
-            return " ".join([_installed(func, is_called), *inner])
+            return " ".join([_installed(func, is_called), *_kind_of_udf(func), *inner])
         name = getattr(func.__code__, "co_qualname", func.__qualname__)
         key = f"{shown_module(module)}.{name}"
         return self._needed(id(func), key, needing, lambda piece: self._read_function(func, piece))
@@ -381,8 +381,31 @@ class CodeReader:
                 return self._module(value.__name__, piece)
             return f"{name} is {value.__name__}"
         if isinstance(value, (FunctionType, BuiltinFunctionType, type)):
-            return f"{name} is {self._token(value, piece)}"
+            told = f"{name} is {self._token(value, piece)}"
+            if not self._is_defined(value):
+                told = f"{told} {self._constant(name, value, scope, piece)}"
+            return told
         return self._constant(name, value, scope, piece)
+
+    def _is_defined(self, value: Any) -> bool:
+        """Whether a function or class tells all of itself, or is what is installed by its name.
+
+        What a call has made of a library, as ``make_dataclass`` and ``udf`` do, is neither: what
+        it was given stands in the statement alone.
+        """
+        if isinstance(value, BuiltinFunctionType):
+            return True
+        if self._own.has(module_of(value)):
+            return not isinstance(value, type) or self._has_statement(value)
+        found: Any = sys.modules.get(value.__module__)
+        for name in value.__qualname__.split("."):
+            found = getattr(found, "__dict__", {}).get(name)
+        return found is value
+
+    def _has_statement(self, kind: type) -> bool:
+        scope = contents_of(kind.__module__)
+        source = self._source(str(scope.get("__file__") or ""), scope)
+        return source is None or source.find_class(kind.__qualname__) is not None
 
     def _constant(self, name: str, value: Any, scope: Mapping[str, Any], needing: _Piece) -> str:
         """Add a constant: by its value, or by what its module says that it is."""
@@ -460,6 +483,12 @@ def _name_of(thing: Any) -> str:
         return _name_of(type(thing))
     module = getattr(thing, "__module__", None)
     return f"{shown_module(module)}.{name}" if isinstance(module, str) else name
+
+
+def _kind_of_udf(func: FunctionType) -> list[str]:
+    """Return the type that a UDF of Spark gives: of the project is only the function inside."""
+    kind = vars(func).get("returnType")
+    return [repr(kind)] if type(kind).__module__.startswith("pyspark.") else []
 
 
 def _installed(thing: Any, is_called: bool) -> str:

@@ -74,7 +74,12 @@ def _told(value: Any, tell_other: Callable[[Any], str], depth: int) -> str:
     if is_told or (
         isinstance(value, _TOLD_BY_TEXT) and kind.__module__ in ("datetime", "zoneinfo")
     ):
-        return f"{kind.__name__}:{value!r}"
+        try:
+            return f"{kind.__name__}:{value!r}"
+        except ValueError as exc:  # Python makes no decimals of thousands of digits
+            if not isinstance(value, int):
+                raise NotPlain(str(exc)) from exc
+            return f"{kind.__name__}:{value:#x}"
     if depth > _DEEPEST:
         raise NotPlain("it goes too deep")
     if kind in (list, tuple):

@@ -215,6 +215,9 @@ def _shown(name: str, value: Any) -> Iterator[tuple[str, str]]:
             is_hidden = all(one == HIDDEN for one in hidden.values())
             to_visit += [] if is_hidden else [(f"{prefix}{k}", str(k), v) for k, v in one.items()]
             continue
-        told = repr(hidden) if isinstance(hidden, (str, list, tuple, dict)) else str(hidden)
+        try:
+            told = repr(hidden) if isinstance(hidden, (str, list, tuple, dict)) else str(hidden)
+        except ValueError:  # a number of thousands of digits
+            continue
         if len(told) <= _LONGEST and hidden != HIDDEN:
             yield label, redacted_text(told)

@@ -29,10 +29,36 @@ if TYPE_CHECKING:
 #: The version of what is written; readers pass over what is newer.
 SCHEMA = 1
 
-_dumps = json.JSONEncoder(ensure_ascii=False, default=str).encode
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+# More may be more digits than Python makes of a number, or reads again.
+_MOST_BITS = 2_000
+_DEEPEST = 1_000
 _text = json.encoder.encode_basestring
 _REPORT = tuple(field.name for field in fields(DataSetReport))
 _CHECK = tuple(field.name for field in fields(CheckReport))
+
+
+def _dumps(value: Any) -> str:
+    try:
+        return _encode(value)
+    except ValueError:
+        return _encode(_without_long_numbers(value, 0))
+
+
+def _without_long_numbers(value: Any, depth: int) -> Any:
+    """Return plain values with numbers that have no decimals in Python as hexadecimal texts.
+
+    Raises:
+        ValueError: The values hold themselves.
+    """
+    if depth > _DEEPEST:
+        raise ValueError("a value holds itself, or goes too deep")
+    if isinstance(value, Mapping):
+        return {key: _without_long_numbers(one, depth + 1) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_long_numbers(one, depth + 1) for one in value]
+    is_long = isinstance(value, int) and value.bit_length() > _MOST_BITS
+    return f"{value:#x}" if is_long else value
 
 
 def line_of(event: Event, owner: Mapping[str, Any] | None = None) -> bytes:

@@ -82,6 +82,8 @@ class Journal:
         Raises:
             RunNotFoundError: There is no such run, or it cannot be read.
         """
+        if not isinstance(run_id, str):
+            raise RunNotFoundError(f"A run is named by a text, not by {run_id!r}.")
         if run_id == LAST:
             for record in self.runs():
                 return record
@@ -106,6 +108,8 @@ class Journal:
     def before(self, record: RunRecord) -> RunRecord:
         """Return the run before another one, of the same pipeline, slice and environment.
 
+        A run over slices is several, each of other nodes: one without a node in common is left out.
+
         Raises:
             RunNotFoundError: There is none.
         """
@@ -113,8 +117,10 @@ class Journal:
         names = self.names()
         for name in names[names.index(record.run_id) + 1 :] if record.run_id in names else ():
             earlier = self._read(name)
-            if earlier is not None and all(
-                getattr(earlier, what) == getattr(record, what) for what in same
+            if (
+                earlier is not None
+                and all(getattr(earlier, what) == getattr(record, what) for what in same)
+                and (not record.nodes or not earlier.nodes.keys().isdisjoint(record.nodes))
             ):
                 return self._finished(earlier, name)
         raise RunNotFoundError(

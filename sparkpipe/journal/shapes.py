@@ -18,6 +18,10 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _LATEST
 
@@ -50,6 +54,10 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(_is_text, value))
 
 
+def _is_filter(value: Any) -> bool:
+    return _is_text(value) or _list_of(_is_text)(value)
+
+
 def _record(required: tuple[str, ...], checks: Mapping[str, Check]) -> Check:
     def check(value: Any) -> bool:
         return _is_mapping(value) and all(one in value for one in required) and _fits(value, checks)
@@ -61,7 +69,7 @@ def _fits(value: Mapping[str, Any], checks: Mapping[str, Check]) -> bool:
     return all(name not in checks or checks[name](one) for name, one in value.items())
 
 
-_NODE = {"name": _is_text, "inputs": _list_of(_is_text), "outputs": _list_of(_is_text)}
+_NODE = {"name": _is_name, "inputs": _list_of(_is_text), "outputs": _list_of(_is_text)}
 _ERROR = dict.fromkeys(("type", "message", "location"), _is_text)
 _DATA_SET: dict[str, Check] = {
     **dict.fromkeys(("name", "type", "location", "direction"), _is_text),
@@ -93,14 +101,16 @@ _JOB: dict[str, Check] = {
     "stages": _list_of(_record(("id",), _STAGE)),
 }
 _LINE: dict[str, Check] = {
-    **dict.fromkeys(("run_id", "node", "status", "reason", "since", "outcome"), _is_text),
+    **dict.fromkeys(("run_id", "node"), _is_name),
+    **dict.fromkeys(("status", "reason", "since", "outcome"), _is_text),
     **dict.fromkeys(("project", "pipeline", "runner", "resumes", "host"), _is_text),
     **dict.fromkeys(("schema", "attempt", "attempts", "jobs_left_out"), _is_count),
     "cores": _or_none(_is_count),
     "jobs": _list_of(_record(("id",), _JOB)),
     **dict.fromkeys(("time", "started", "ended", "seconds"), _is_number),
     **dict.fromkeys(("load_seconds", "function_seconds", "save_seconds"), _is_number),
-    **dict.fromkeys(("selection", "options", "params", "extra_params"), _is_mapping),
+    **dict.fromkeys(("options", "params", "extra_params"), _is_mapping),
+    "selection": _mapping_of(_is_filter),
     "runner_options": _is_mapping,
     **dict.fromkeys(("versions", "slices"), _mapping_of(_is_text)),
     "spark_seconds": _or_none(_is_number),

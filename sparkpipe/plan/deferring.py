@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sparkpipe.checks.checked import checked_in
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import (
@@ -26,6 +28,7 @@ from sparkpipe.io.target import is_table, path_target
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.transcoding import strip_transcoding
+from sparkpipe.slices.marks import places_of
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,13 @@ class Other:
         name: Its name.
         catalog: Its catalog.
         here: The name of the one that defers to it.
+        is_slice: Whether there is a slice of a name, by its text.
     """
 
     name: str
     catalog: DataCatalog
     here: str
+    is_slice: Callable[[str, str], bool] = lambda name, text: False
 
 
 def find_deferred(
@@ -114,7 +119,7 @@ def find_foreign_saves(pipeline: Pipeline, catalog: DataCatalog, other: Other) -
     written = [*_written(pipeline, catalog)]
     if not written:
         return []
-    theirs = _Places.of(pipeline, other.catalog)
+    theirs = _Places.of(pipeline, other)
     problems = []
     for change in written:
         owner = theirs.owner_of(change) or _same_entry(change, catalog, other.catalog)
@@ -132,6 +137,7 @@ class _Change:
     verb: str
     target: str
     place: str
+    suffix: str = ""  # of the files that it writes into its folder
 
 
 def _written(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[_Change]:
@@ -141,10 +147,15 @@ def _written(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[_Change]:
             if data_set is None or is_memory_only(data_set):
                 continue
             place = location_of(data_set)
-            yield _Change(name, node.name, "saves", target_of(data_set), place)
+            suffix = file_suffix(data_set)
+            yield _Change(name, node.name, "saves", target_of(data_set), place, suffix)
             checkpoint = checkpoint_of(unwrapped(data_set))
             if checkpoint:
                 yield _Change(name, node.name, "keeps a checkpoint of", checkpoint, checkpoint)
+        for name in (*node.input_names, *node.output_names):
+            data_set = _made(name, catalog)
+            if data_set is not None and not isinstance(data_set, DeferredDataSet):
+                yield from _written_beside(node.name, name, data_set, catalog)
         for name in node.confirms:
             data_set = _made(name, catalog)
             if data_set is None or not is_confirmable(data_set):
@@ -154,15 +165,32 @@ def _written(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[_Change]:
             yield _Change(name, node.name, "confirms", place or target_of(data_set), told)
 
 
+def _written_beside(node: str, name: str, data_set: Any, catalog: DataCatalog) -> Iterator[_Change]:
+    """Give the place to which the checks of a data set put rejected rows, if they do."""
+    judge = checked_in(data_set)
+    where = None if judge is None else judge.where_rejected(catalog)
+    if where is not None:
+        verb = "puts rejected rows of"
+        yield _Change(name, node, verb, target_of(where), location_of(where), file_suffix(where))
+
+
 @dataclass(frozen=True)
 class _Places:
-    """The names of data sets of an environment by their targets, and endings of their files."""
+    """The names of data sets of an environment by their targets, and endings of their files.
+
+    Attributes:
+        sliced: Names of those that have a place for each slice, by what these places match.
+    """
 
     owners: Mapping[str, str]
     suffixes: Mapping[str, str]
+    sliced: Mapping[re.Pattern[str], str]
+    is_slice: Callable[[str, str], bool]
 
     @classmethod
-    def of(cls, pipeline: Pipeline, catalog: DataCatalog) -> _Places:
+    def of(cls, pipeline: Pipeline, other: Other) -> _Places:
+        catalog = other.catalog
+        sliced: dict[re.Pattern[str], str] = {}
         owners: dict[str, str] = {}
         suffixes: dict[str, str] = {}
         # A pattern has a place for any name: those of the run are what matters.
@@ -177,21 +205,32 @@ class _Places:
                 confirmed = confirm_target(data_set) if is_confirmable(data_set) else ""
                 targets = [target_of(data_set), checkpoint, confirmed]
                 suffixes[targets[0]] = file_suffix(data_set)
+                for beside in _written_beside("", name, data_set, catalog):
+                    targets.append(beside.target)
+                    suffixes[beside.target] = beside.suffix
             for target in filter(None, targets):
                 owners.setdefault(target, name)
-        return cls(owners, suffixes)
+                places = places_of(target)
+                if places is not None:
+                    sliced[places] = name
+        return cls(owners, suffixes, sliced, other.is_slice)
 
     def owner_of(self, change: _Change) -> str:
         """Return the data set whose place would be changed; empty if there is none."""
         target = change.target
         if not target or target in self.owners:
             return self.owners.get(target, "")
+        for places, name in self.sliced.items():
+            found = places.fullmatch(target)
+            if found is not None and all(self.is_slice(*one) for one in found.groupdict().items()):
+                return name
         if is_table(target):
             return ""
         for folder in _folders_of(target):
-            if folder in self.owners and target.endswith(self.suffixes.get(folder, "")):
+            suffix = self.suffixes.get(folder, "")
+            if folder in self.owners and (target.endswith(suffix) or change.suffix == suffix):
                 return self.owners[folder]
-        if change.verb != "saves":
+        if change.verb not in ("saves", "puts rejected rows of"):
             return ""
         inside = (name for place, name in self.owners.items() if place.startswith(f"{target}/"))
         return next(inside, "")

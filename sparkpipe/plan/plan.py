@@ -109,8 +109,8 @@ class Plan:
     def resume_from(self, completed: Iterable[int], catalog: DataCatalog) -> tuple[str, ...]:
         """Return names of nodes from which a run that ended early can be continued.
 
-        What is not done must run; so must all that follows it, and whoever makes data for it that
-        was only in memory.
+        What is not done must run; so must all that follows it, whoever makes data for it that was
+        only in memory, and whoever reads what it confirms: that would be what has come since, too.
 
         Args:
             completed: Positions of the nodes that have run and saved.
@@ -150,6 +150,11 @@ class Plan:
         lost_names: set[str] = set()
         to_visit = [position for position in range(len(self.nodes)) if position not in done]
         needed = set(to_visit)
+        reading: dict[str, list[int]] = {}
+        if any(node.confirms for node in self.nodes):
+            for position, node in enumerate(self.nodes):
+                for name in node.input_names:
+                    reading.setdefault(name, []).append(position)
         while to_visit:
             position = to_visit.pop()
             read = {strip_transcoding(name) for name in self.nodes[position].input_names}
@@ -163,6 +168,8 @@ class Plan:
                 ]
                 lost += [parent] if names else []
                 lost_names.update(names if parent in done else ())
+            for name in self.nodes[position].confirms:
+                lost += reading.get(name, ())
             for other in (*self.children[position], *lost):
                 if other not in needed:
                     needed.add(other)

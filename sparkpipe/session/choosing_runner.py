@@ -14,6 +14,8 @@ from sparkpipe.runner.runner import accepts
 #: The runners of ours, by the names that need no path.
 RUNNERS = ("SequentialRunner", "ThreadRunner", "ParallelRunner", "HybridRunner", "DryRunner")
 
+# How Kedro calls parameters where it takes them.
+_PARAMS = ("extra_params", "runtime_params")
 
 #: A runner, its class, its name or dotted path, or None for the default.
 RunnerChoice = AbstractRunner | type[AbstractRunner] | str | None
@@ -38,6 +40,11 @@ def load_runner(
         return runner
     if isinstance(runner, type):
         return _made(runner, runner.__name__, options)
+    if runner is not None and not isinstance(runner, str):
+        raise ConfigError(
+            f"A runner of type {type(runner).__name__} is none.",
+            hint="Give a runner, its class, its name or its dotted path.",
+        )
     runner = runner or SequentialRunner.__name__
     if "." not in runner and runner not in RUNNERS:
         raise ConfigError(
@@ -59,9 +66,12 @@ def _made(found: Any, runner: str, options: Mapping[str, Any]) -> AbstractRunner
     given = {"is_async": False, **{name: value for name, value in options.items() if value}}
     for option in given:
         if option != "is_async" and not accepts(found, option):
+            shown = "" if option in _PARAMS else f" (--{option.replace('_', '-')})"
             raise ConfigError(
-                f"{runner} has no option '{option}' (--{option.replace('_', '-')}).",
-                hint="Choose another runner, or leave out the option.",
+                f"{runner} has no option '{option}'{shown}.",
+                hint="Parameters of a run are given by params={...}."
+                if option in _PARAMS
+                else "Choose another runner, or leave out the option.",
             )
     try:
         made = found(**given)

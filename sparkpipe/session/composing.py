@@ -22,6 +22,7 @@ from sparkpipe.plan.missing import Decisions, told_without_spark
 from sparkpipe.project.context import configuration
 from sparkpipe.redaction import redacted
 from sparkpipe.runner import AbstractRunner, SequentialRunner
+from sparkpipe.session.arguments import inputs_by_name, versions_by_name
 from sparkpipe.session.checking import inform_checks
 from sparkpipe.session.choosing_runner import RunnerChoice, load_runner
 from sparkpipe.session.deferring import defer_inputs, make_catalogs
@@ -81,8 +82,8 @@ class Request:
         return cls(
             selection or Selection(),
             runner,
-            load_versions or {},
-            inputs,
+            versions_by_name(load_versions),
+            inputs_by_name(inputs),
             run_params,
             runner_options,
             relation or Relation(),
@@ -239,6 +240,8 @@ def _prepared(session: Session, request: Request) -> PreparedRun:
         raise PreflightError([*parts.problems])
     parts.memory.tell_unidentified()
     _tell_skipped(parts.decisions)
+    if continued is None and parts.whole is not None:
+        _tell_unread(parts.whole, pipeline)
     filters = {
         name: list(names) for name, names in selection.filters().items() if name != "node_namespace"
     }
@@ -336,6 +339,20 @@ def _tell_skipped(decisions: Decisions, most: int = 10) -> None:
         _logger.info("Node '%s' is skipped: %s.", name, "; ".join(reasons))
     if len(skipped) > most:
         _logger.info("%d more are skipped; 'sparkpipe plan' tells why.", len(skipped) - most)
+
+
+def _tell_unread(whole: Pipeline, pipeline: Pipeline) -> None:
+    """Warn of what nodes confirm though those that read it are left out of the run."""
+    read, read_else = pipeline.all_inputs(), whole.all_inputs()
+    for node in pipeline.nodes:
+        for name in node.confirms:
+            if name not in read and name in read_else:
+                _logger.warning(
+                    "Node '%s' confirms '%s', and the nodes that read it are left out of this run: "
+                    "what has come since they last ran passes for dealt with.",
+                    node.name,
+                    name,
+                )
 
 
 @refusing_exits("The plan")

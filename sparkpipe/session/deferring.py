@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
+from sparkpipe.errors import ConfigError
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import location_of
 from sparkpipe.io.factory import has_versions
@@ -55,7 +57,18 @@ def make_catalogs(
     if catalog is None or theirs is None:
         return catalog, None
     here = str(session.config_loader.env or session.env or "")
-    return catalog, Other(str(session.defer), theirs, here)
+    return catalog, Other(str(session.defer), theirs, here, partial(_is_slice, deferred))
+
+
+def _is_slice(session: OpenProject, name: str, text: str) -> bool:
+    """Whether a project has a slice; what is wrong with its slices is told elsewhere."""
+    from sparkpipe.slices.declaring import read_steps
+
+    try:
+        read_steps(configuration(session.config_loader, "slices"))[name].choose(text)
+    except (ConfigError, KeyError):
+        return False
+    return True
 
 
 def _known_to(session: OpenProject, load_versions: Mapping[str, str]) -> dict[str, str]:
@@ -96,3 +109,23 @@ def defer_inputs(pipeline: Pipeline, catalog: DataCatalog, other: Other) -> list
         more = len(deferred) - _MOST_TOLD
         _logger.info("So are %d more; 'sparkpipe plan' tells all.", more)
     return problems + find_foreign_saves(pipeline, catalog, other)
+
+
+def find_saves_elsewhere(
+    session: OpenProject, load_versions: Mapping[str, str], pipeline: Pipeline
+) -> list[str]:
+    """Return where a run would change what is of the environment to which its session defers.
+
+    Args:
+        session: The session.
+        load_versions: Version to load, by name of a data set of either.
+        pipeline: What is to run.
+    """
+    from sparkpipe.plan.deferring import find_deferred, find_foreign_saves
+
+    catalog, other = make_catalogs(session, load_versions, None, [])
+    if catalog is None or other is None:
+        return []  # told as of any run
+    deferred, _ = find_deferred(pipeline, catalog, other)
+    catalog.add_all(deferred, replace=True)
+    return find_foreign_saves(pipeline, catalog, other)

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkpipe.config import AbstractConfigLoader
+from sparkpipe.config import AbstractConfigLoader, MissingConfigError
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.logging import apply_logging_config
@@ -19,6 +19,7 @@ from sparkpipe.project import Project
 from sparkpipe.project.context import ProjectContext, configuration
 from sparkpipe.project.current import Current, project_of, working_for
 from sparkpipe.project.settings import Settings, load_observers, make_config_loader
+from sparkpipe.session.arguments import params_by_name, several, versions_by_name
 from sparkpipe.session.parts import (
     fit_to_files,
     make_context,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from typing_extensions import Self
 
+    from sparkpipe.config.archive import ConfSource
     from sparkpipe.report.runs import Runs
     from sparkpipe.slices.steps import Choice
 
@@ -47,6 +49,7 @@ class OpenProject:
 
     Attributes:
         slice_choices: The slice of which it is, by the names of its dimensions.
+        conf_source: What is read instead of the project's configuration; None for that.
     """
 
     def __init__(
@@ -64,16 +67,16 @@ class OpenProject:
         self.project: Project = project_of(project_path, package_name)
         self.env = env or os.environ.get(ENVIRONMENT_VARIABLE) or None
         self.defer = defer or None
-        self.extra_params: dict[str, Any] = dict(extra_params or {})
-        self._given_params = extra_params or {}
+        self._given_params = params_by_name(extra_params)
+        self.extra_params: dict[str, Any] = dict(self._given_params)
         self._parent: OpenProject | None = None  # of a session that with_params has made
         self.slice_choices: Mapping[str, Choice] = {}
         self.session_id = generate_timestamp()
         self._current = Current(self.project)
         # What is wrong with the settings is told with all else, before a run.
         self._settings, self.settings_problems = self._current.checked_settings
-        self._conf_source = Path(conf_source) if conf_source is not None else None
-        self._hooks = tuple(hooks)
+        self.conf_source = _conf_source(conf_source)
+        self._hooks = several("Hooks", hooks)
         self._spark = spark
         self._lock = threading.RLock()
         self._context: ProjectContext | None = None
@@ -99,7 +102,7 @@ class OpenProject:
             save_on_close: Save the store when the session is closed.
             env: The configuration environment on top of base.
             extra_params: Parameters on top of those of the files.
-            conf_source: A folder of configuration instead of the project's.
+            conf_source: A folder of configuration, or an archive of one, instead of the project's.
 
         Raises:
             ProjectNotFoundError: There is no project there.
@@ -144,9 +147,15 @@ class OpenProject:
         Raises:
             ConfigError: There is no such folder or environment, or an argument is wrong.
         """
-        loader = make_config_loader(
-            self._settings, self.project, self._conf_source, self.env, self.extra_params
-        )
+        source = self.conf_source
+        folder = None if source is None else source.folder
+        try:
+            loader = make_config_loader(
+                self._settings, self.project, folder, self.env, self.extra_params
+            )
+        except MissingConfigError as exc:
+            message = exc.message if source is None else source.named_in(exc.message)
+            raise MissingConfigError(message, hint=exc.hint) from exc
         loader.slices = self.slice_choices
         if self._given_params:
             self.extra_params = loader.runtime_params = fit_to_files(self._given_params, loader)
@@ -299,4 +308,14 @@ class OpenProject:
         """
         context = self.context
         with self.scope():
-            return context._get_catalog(save_version=save_version, load_versions=load_versions)
+            return context._get_catalog(
+                save_version=save_version, load_versions=versions_by_name(load_versions)
+            )
+
+
+def _conf_source(given: str | Path | None) -> ConfSource | None:
+    if given is None:
+        return None
+    from sparkpipe.config.archive import ConfSource  # few sessions have one
+
+    return ConfSource(Path(given))

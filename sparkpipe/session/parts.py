@@ -16,6 +16,7 @@ from sparkpipe.journal import JournalSettings
 from sparkpipe.project import make_importable
 from sparkpipe.project.context import ProjectContext, absolute_path, configuration
 from sparkpipe.project.settings import Settings
+from sparkpipe.session.arguments import params_by_name
 from sparkpipe.session.store import make_store
 from sparkpipe.session.tables import names_tables
 from sparkpipe.spark.metastore import FOLDER as METASTORE
@@ -176,6 +177,7 @@ def sister_of(session: S) -> S:
 
 def copy_with_params(session: S, params: Mapping[str, Any]) -> S:
     """Return a session with further parameters; see :meth:`Session.with_params`."""
+    params = params_by_name(params)
     other = sister_of(session)
     if not session.settings_problems:
         # The texts of what is given are lost when it is merged.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.config import merged
@@ -90,10 +90,21 @@ def _run_to_continue(session: Session, request: Request) -> str | None:
 
 
 def _selection_of(run: RunRecord) -> Selection:
+    """Return the filters that a run was given.
+
+    Raises:
+        NotContinuableError: A newer version has written one that is not known.
+    """
     filters: dict[str, Any] = {
         name: value if isinstance(value, str) else tuple(value)
         for name, value in run.selection.items()
     }
+    unknown = filters.keys() - {one.name for one in fields(Selection)}
+    if unknown:
+        raise NotContinuableError(
+            f"The run {run.run_id} was given the filter '{min(unknown)}', which is not known here",
+            hint="Continue it by the version of sparkpipe that has run it.",
+        )
     return Selection.of(run.pipeline, **filters)
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from sparkpipe.project import DEFAULT_PIPELINE
+from sparkpipe.session.arguments import name_given, names_given
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,16 @@ class Selection:
             pipeline_name: The name of the pipeline.
             namespace: See :meth:`Session.run`, which has all filters.
             names: The other filters.
+
+        Raises:
+            ConfigError: One is given something that is no name.
         """
-        given = {name: names_of(value) for name, value in names.items()}
-        return cls(pipeline_name, namespace=namespace, **given)
+        given = {name: names_given(name, value) for name, value in names.items()}
+        return cls(
+            name_given("pipeline_name", pipeline_name),
+            namespace=name_given("namespace", namespace),
+            **given,
+        )
 
     @classmethod
     def taken_from(cls, pipeline_name: str | None, options: dict[str, Any]) -> Selection:
@@ -67,11 +75,6 @@ class Selection:
         del filters["pipeline_name"]
         filters["node_namespace"] = filters.pop("namespace")
         return filters
-
-
-def names_of(given: str | Iterable[str] | None) -> tuple[str, ...]:
-    """Return one name, several, or none as a tuple."""
-    return (given,) if isinstance(given, str) else tuple(given or ())
 
 
 _WRITTEN_DOWN = ("changed", "force", "only_missing", "job_run_id")

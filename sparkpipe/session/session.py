@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from sparkpipe.session.arguments import text_given
 from sparkpipe.session.choosing_runner import RunnerChoice
 from sparkpipe.session.composing import Request, check_choice, check_project, plan_run, prepare_run
 from sparkpipe.session.opened import OpenProject
@@ -31,7 +32,7 @@ class Session(OpenProject):
             variable ``SPARKPIPE_ENV``, or ``local``.
         extra_params: Parameters on top of those of the files. One whose value there is a text or a
             date becomes such.
-        conf_source: A folder of configuration instead of the project's.
+        conf_source: A folder of configuration, or an archive of one, instead of the project's.
         spark: A Spark session, or a function that returns one; by default ``SPARK_SESSION`` of the
             project's settings, the active one, else one made from ``spark.yml`` when first needed.
         hooks: Hooks beside those of the project's settings and of installed packages.
@@ -333,7 +334,14 @@ class Session(OpenProject):
             "load_versions": load_versions,
             "inputs": inputs,
             "params": params,
-            "relation": Relation(journal, resume, changed, only_missing, force, job_run_id),
+            "relation": Relation(
+                journal,
+                resume,
+                changed,
+                only_missing,
+                force,
+                text_given("job_run_id", job_run_id),
+            ),
             **runner_options,
         }
         if slices is None:

@@ -120,6 +120,11 @@ def _pairs(given: Given) -> Iterator[tuple[str, str]]:
         for name, slices in given.items():
             yield str(name), _as_text(slices)
         return
+    if not isinstance(given, Iterable):
+        raise ConfigError(
+            f"Slices are a text or several, not of type {type(given).__name__}.",
+            hint="Write 'day=2024-01-31', or {'day': date(2024, 1, 31)}.",
+        )
     for pair in (given,) if isinstance(given, str) else given:
         name, separator, text = str(pair).partition("=")
         if not separator or not name.strip() or not text.strip():
@@ -130,7 +135,7 @@ def _pairs(given: Given) -> Iterator[tuple[str, str]]:
 
 
 def _as_text(slices: Any) -> str:
-    if isinstance(slices, (list, tuple, set, frozenset, range)):
+    if isinstance(slices, Iterable) and not isinstance(slices, (str, Mapping)):
         return ",".join(map(_as_text, slices))
     return slices.isoformat() if isinstance(slices, date) else str(slices)
 

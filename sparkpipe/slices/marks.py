@@ -25,6 +25,22 @@ def mark_of(name: str) -> str:
     return f"<{PREFIX}{name}>"
 
 
+def places_of(marked: str) -> re.Pattern[str] | None:
+    """Return what the places of all slices match; None for a place without a mark.
+
+    >>> places_of("data/<slice:day>.csv").fullmatch("data/2024-01-31.csv").groupdict()
+    {'day': '2024-01-31'}
+    """
+    parts = _MARK.split(marked)
+    told = ""
+    for number, part in enumerate(parts):
+        if number % 2 == 0:
+            told += re.escape(part)
+        else:
+            told += f"(?P={part})" if f"(?P<{part}>" in told else f"(?P<{part}>[^/]+)"
+    return re.compile(told) if len(parts) > 1 else None
+
+
 def marked(names: tuple[str, ...]) -> str:
     """Return names of slices for messages.
 

@@ -80,6 +80,10 @@ def test_checks_are_run_listed_suggested_and_compared_with_the_last_good_run(
     ended = do("checks run trips")
     assert ended.status == 1
     assert "not_null id" in ended.text
+    (tmp_path / "trips.csv").unlink()
+    ended = do("checks run trips")
+    assert ended.status == 2
+    assert "Could not load 'trips' (CSVDataSet" in ended.text
     ended = do("checks run raw")
     assert "The entry of 'raw' has no checks. See: sparkpipe checks suggest raw" in ended.text
 

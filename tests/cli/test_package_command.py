@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparkpipe.cli.commands import package
-from sparkpipe.cli.conf_archive import pack, unpack
+from sparkpipe.config.archive import pack, unpack
 from sparkpipe.errors import ConfigError
 from sparkpipe.project import find_project
 
@@ -302,7 +302,7 @@ def test_what_is_no_archive_is_told(shop: ShopProject) -> None:
 def test_an_archive_that_unpacks_to_too_much_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sparkpipe.cli.conf_archive._MOST_BYTES", 2**21)
+    monkeypatch.setattr("sparkpipe.config.archive._MOST_BYTES", 2**21)
     path = _tar(tmp_path / "conf.tgz", (tarfile.TarInfo("conf/base/a.yml"), b"\0" * (2**21 + 1)))
     folder = tmp_path / "to"
     folder.mkdir()

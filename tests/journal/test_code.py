@@ -442,6 +442,68 @@ def test_a_node_of_a_module_that_is_no_more_than_a_name_is_read() -> None:
             "select 1",
             "select 2",
         ),
+        (
+            """
+            from dataclasses import field, make_dataclass
+
+            Fare = make_dataclass("Fare", [("amount", int, field(default=1))])
+
+            def f(a):
+                return Fare().amount
+            """,
+            "default=1",
+            "default=2",
+        ),
+        (
+            "import typing\n\nRow = typing.TypedDict('Row', {'id': int})\n\n"
+            "def f(a):\n    return Row(id=a)\n",
+            "int",
+            "str",
+        ),
+        (
+            """
+            from pyspark.sql.functions import udf
+            from pyspark.sql.types import IntegerType, LongType
+
+            double = udf(lambda x: 2 * x, IntegerType())
+
+            def f(a):
+                return a.withColumn("fare", double("fare"))
+            """,
+            "x, IntegerType",
+            "x, LongType",
+        ),
+        (
+            """
+            from pyspark.sql.functions import udf
+            from pyspark.sql.types import IntegerType, LongType
+
+            def make(kind):
+                return udf(abs, kind)
+
+            absolute = make(IntegerType())
+
+            def f(a):
+                return a.withColumn("fare", absolute("fare"))
+            """,
+            "make(IntegerType",
+            "make(LongType",
+        ),
+        (
+            """
+            from functools import partial
+
+            from pyspark.sql.functions import udf
+            from pyspark.sql.types import IntegerType, LongType
+
+            def apply(function, a):
+                return a.withColumn("fare", function("fare"))
+
+            f = partial(apply, udf(abs, IntegerType()))
+            """,
+            "abs, IntegerType",
+            "abs, LongType",
+        ),
     ],
 )
 def test_what_is_reached_by_way_of_values_counts(

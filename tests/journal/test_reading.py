@@ -13,6 +13,7 @@ import pytest
 
 from sparkpipe.errors import SparkpipeError
 from sparkpipe.journal import Journal
+from sparkpipe.journal.reading import RunNotFoundError
 from sparkpipe.report.runs import Runs
 
 START = {
@@ -76,10 +77,25 @@ def test_a_name_that_no_run_has_is_told(journal: Journal, run_id: str) -> None:
         journal.run(run_id)
 
 
+def test_a_name_that_is_no_text_is_told(journal: Journal) -> None:
+    name: Any = 3
+    with pytest.raises(RunNotFoundError, match="named by a text, not by 3"):
+        journal.run(name)
+
+
 def test_without_runs_that_is_said(journal: Journal) -> None:
     assert [*journal] == []
     with pytest.raises(SparkpipeError, match="There is no run in"):
         journal.run()
+
+
+def test_the_run_before_has_a_node_in_common(tmp_path: Path, journal: Journal) -> None:
+    plans = [[{"name": name, "inputs": [], "outputs": []} for name in names] for names in "ab"]
+    for number, node in enumerate("abab"):
+        write(tmp_path, f"{number}", done(node), plan=plans["ab".index(node)])
+    assert journal.before(journal.run("3")).run_id == "1"
+    with pytest.raises(RunNotFoundError, match="Before the run '1' there is none"):
+        journal.before(journal.run("1"))
 
 
 def test_torn_lines_are_left_out_with_a_word(tmp_path: Path, journal: Journal) -> None:
@@ -231,6 +247,8 @@ HOSTILE: list[dict[str, Any]] = [
     {"identities": []},
     {"plan": [{"name": "a"}]},
     {"plan": [{"name": [], "inputs": [], "outputs": []}]},
+    {"plan": [{"name": "", "inputs": [], "outputs": []}]},
+    {"selection": {"tags": 3}},
     {"versions": None},
 ]
 
@@ -258,6 +276,7 @@ def test_a_start_of_other_values_is_no_run(
         '{"kind": "node_started", "node": "b", "time": "now"}',
         '{"kind": "node_retried", "node": "b", "attempt": "x"}',
         '{"kind": "node_ended", "node": {}, "status": "done"}',
+        '{"kind": "node_ended", "node": "", "status": "done"}',
         '{"kind": "node_ended", "node": "b", "status": []}',
         '{"kind": "node_ended", "node": "b", "status": "done", "started": Infinity}',
         '{"kind": "node_ended", "node": "b", "status": "done", "error": "none"}',

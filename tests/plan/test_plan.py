@@ -181,6 +181,22 @@ def test_what_was_transcoded_is_looked_up_under_the_name_it_was_written() -> Non
     assert make_plan(pipe).resume_from([0], catalog) == ("2",)
 
 
+def test_who_reads_what_is_confirmed_reads_again(tmp_path: Path) -> None:
+    pipe = pipeline(
+        [
+            node(same, "news", "a", name="read"),
+            node(same, "other", "b", name="apart"),
+            node(same, "a", "c", name="work"),
+            node(same, "c", "d", name="tell", confirms="news"),
+        ]
+    )
+    plan = make_plan(pipe)
+    catalog = _catalog(tmp_path, "a", "b", "c", "d")
+    done = [plan.nodes.index(node) for node in plan.nodes if node.name in ("read", "apart")]
+    assert plan.resume_from(done, catalog) == ("read",)
+    assert plan.lost_by(done, catalog) == ()
+
+
 # Problems
 
 

@@ -416,7 +416,11 @@ def test_an_unchanged_project_ends_without_spark_in_one_line(trips: Trips) -> No
     assert has_pyspark == "False"
 
 
-def test_files_may_count_by_their_content(trips: Trips) -> None:
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_files_may_count_by_their_content(trips: Trips, is_cached: bool) -> None:
+    if is_cached:
+        inner: Any = trips.entries["trips"]
+        trips.entries["trips"] = {"type": "CachedDataSet", "dataset": inner}
     trips.entries["trips"]["changed_by"] = "content"
     trips.write_catalog()
     trips.run()
@@ -538,6 +542,20 @@ def test_any_parameters_can_be_told(trips: Trips, caplog: pytest.LogCaptureFixtu
     trips.write("conf/base/parameters.yml", text.replace("[1]", "[2]"))
     assert trips.why()["train"] == ("params:options.i [1] → [2]",)
     assert not [one for one in caplog.records if one.levelname == "WARNING"]
+
+
+def test_a_number_of_thousands_of_digits_is_written_down_and_compared(
+    trips: Trips, caplog: pytest.LogCaptureFixture
+) -> None:
+    _with(trips, 'node(train, ["trips", "params:options"], "sum"),\n')
+    trips.edit("return Model(len(trips))", "return 1")
+    for last in "12":
+        number = f"0x{'1' * 4999}{last}"
+        trips.write("conf/base/parameters.yml", f"least: 1\noptions: [{number}, {{a: {number}}}]\n")
+        assert trips.why()["train"] == ("never run" if last == "1" else "params:options changed",)
+        assert trips.run() == ["train"]
+        assert trips.why() == {}
+    assert "cannot be" not in caplog.text
 
 
 def test_options_count_though_they_look_like_secrets_and_so_do_classes_inside(

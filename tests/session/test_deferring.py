@@ -32,6 +32,10 @@ def take(*data):
     return "taken"
 
 
+def same(frame):
+    return frame
+
+
 def listed(parts):
     return sorted(parts)
 
@@ -50,6 +54,7 @@ def register_pipelines():
         ]),
         "patterned": pipeline([node(take, "raw.sales", "out.sales", name="copy")]),
         "odd": pipeline([node(take, "orders", "kept", name="odd")]),
+        "frames": pipeline([node(same, "raw", "kept", name="keep")]),
     }
 """
 
@@ -274,6 +279,120 @@ def test_a_shared_checkpoint_is_not_written(make: MakeProject) -> None:
         Session(project, "dev", defer="prod").run("parts")
     Session(project, "dev", defer="prod").run("reading")
     assert sorted(files_in(project / "all")) == ["parts/a"]
+
+
+CHECKS = [{"check": "id > 1", "name": "late", "on_fail": "quarantine"}]
+
+
+def csv(path: str, **options: Any) -> Files:
+    return {"type": "pandas.CSVDataSet", "filepath": path, "save_args": {"index": False}, **options}
+
+
+@pytest.mark.parametrize("named", [{}, {"quarantine": "bad"}])
+@pytest.mark.parametrize("runner", ["SequentialRunner", "ParallelRunner"])
+def test_what_checks_of_prod_reject_is_left_out_and_not_written_there(
+    make: MakeProject, runner: str, named: Any
+) -> None:
+    bad = {"bad": csv("prod/bad.csv", save_args={"mode": "a"})}
+    raw = csv("prod/raw.csv", checks=CHECKS, **named)
+    dev = {"kept": csv("dev/kept.csv")}
+    folder = make({}, dev, {"raw": raw, **bad}, {"prod/raw.csv": "id\n1\n2\n"})
+    Session(folder, env="dev", defer="prod").run("frames", runner=runner)
+    assert files_in(folder / "prod") == {"raw.csv": "id\n1\n2\n"}
+    assert files_in(folder / "dev") == {"kept.csv": "id\n2\n"}
+
+
+@pytest.mark.parametrize(
+    ("dev", "place"),
+    [
+        (
+            {"kept": csv("dev/k.csv", checks=CHECKS, quarantine="q"), "q": csv("prod/bad.csv")},
+            "bad",
+        ),
+        (
+            {
+                "kept": csv("dev/k.csv", checks=CHECKS, quarantine="q"),
+                "q": {
+                    "type": "PartitionedDataSet",
+                    "path": "prod/kept_rejected",
+                    "dataset": "pandas.CSVDataSet",
+                },
+            },
+            "kept_rejected",
+        ),
+        ({"kept": csv("prod/kept_rejected/a.csv")}, "kept_rejected"),
+        (
+            {
+                "kept": {
+                    "type": "PartitionedDataSet",
+                    "path": "prod/parts/below",
+                    "dataset": "pandas.CSVDataSet",
+                    "filename_suffix": ".csv",
+                }
+            },
+            "parts",
+        ),
+    ],
+)
+def test_nothing_goes_to_a_quarantine_or_among_partitions_of_prod(
+    make: MakeProject, dev: Files, place: str
+) -> None:
+    prod = {
+        "raw": csv("prod/raw.csv"),
+        "kept": csv("prod/kept.csv", checks=CHECKS),
+        "bad": csv("prod/bad.csv"),
+        "parts": {
+            "type": "PartitionedDataSet",
+            "path": "prod/parts",
+            "dataset": "pandas.CSVDataSet",
+            "filename_suffix": ".csv",
+        },
+    }
+    folder = make({}, dev, prod, {"prod/raw.csv": "id\n1\n"})
+    with pytest.raises(PreflightError, match=rf"prod/{place}.*nothing of 'prod' is changed"):
+        Session(folder, env="dev", defer="prod").run("frames")
+    assert files_in(folder / "prod") == {"raw.csv": "id\n1\n"}
+
+
+def test_a_slice_that_would_save_in_prod_is_refused_before_any_runs(make: MakeProject) -> None:
+    prod = {"orders": file_of("prod/orders.json"), "kept": file_of("prod/2024-01-02.json")}
+    dev = {"kept": file_of("prod/${slice:day}.json")}
+    folder = make({}, dev, prod, {"prod/orders.json": [1]})
+    slices = "day: {every: 1 day, from: 2024-01-01, to: 2024-01-03}"
+    (folder / "conf/base/slices.yml").write_text(slices)
+    session = Session(folder, env="dev", defer="prod")
+    with pytest.raises(PreflightError, match=r"2024-01-02.*nothing of 'prod' is changed"):
+        session.run("odd", slices="day=2024-01-01..2024-01-02")
+    assert not session.plan("odd", slices="day=2024-01-01").problems
+    assert [*files_in(folder / "prod")] == ["orders.json"]
+
+
+def test_the_place_of_a_slice_of_prod_is_not_written_by_a_run_without_slices(
+    make: MakeProject,
+) -> None:
+    prod = {"orders": file_of("prod/orders.json"), "kept": file_of("prod/${slice:day}.json")}
+    folder = make({}, {"kept": file_of("prod/2024-01-02.json")}, prod, {"prod/orders.json": [1]})
+    slices = "day: {every: 1 day, from: 2024-01-01, to: 2024-01-03}"
+    (folder / "conf/base/slices.yml").write_text(slices)
+    with pytest.raises(PreflightError, match=r"2024-01-02.*nothing of 'prod' is changed"):
+        Session(folder, env="dev", defer="prod").run("odd")
+    other = yaml.safe_dump({"kept": file_of("prod/dev.json")})
+    (folder / "conf/dev/catalog.yml").write_text(other)  # no slice is called so
+    Session(folder, env="dev", defer="prod").run("odd")
+    assert [*files_in(folder / "prod")] == ["dev.json", "orders.json"]
+
+
+def test_one_database_in_two_spellings_is_one(make: MakeProject, tmp_path: Path) -> None:
+    def table(path: str) -> Files:
+        credentials = {"con": f"sqlite:///{path}"}
+        return {"type": "pandas.SQLTableDataSet", "table_name": "t", "credentials": credentials}
+
+    place = tmp_path / "prod" / "shop.db"
+    prod = {"raw": csv("prod/raw.csv"), "kept": table(str(place))}
+    dev = {"kept": table(f"{tmp_path}/dev/../prod/shop.db")}
+    folder = make({}, dev, prod, {"prod/raw.csv": "id\n1\n"})
+    with pytest.raises(PreflightError, match="nothing of 'prod' is changed"):
+        Session(folder, env="dev", defer="prod").run("frames")
 
 
 def test_versions_of_prod_are_read(make: MakeProject) -> None:

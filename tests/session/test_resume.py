@@ -262,6 +262,14 @@ def test_a_secret_that_was_given_is_to_be_given_again(numbers: Numbers) -> None:
     assert numbers.ran() == ["remember", "end"]
 
 
+def test_a_filter_that_is_not_known_here_is_told(numbers: Numbers) -> None:
+    run_id = numbers.fail(node_names=["make", "remember", "log", "end"])
+    (file,) = (numbers.folder / ".sparkpipe/runs").glob(f"{run_id}.jsonl")
+    file.write_text(file.read_text().replace('"node_names"', '"owners"', 1))
+    with pytest.raises(NotContinuableError, match="was given the filter 'owners'"):
+        numbers.session.run(resume="last")
+
+
 def test_what_does_not_go_together_is_told(numbers: Numbers) -> None:
     numbers.fail()
     for options, told in (

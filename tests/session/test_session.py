@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import itertools
 import json
 import logging
 import shutil
 import sys
+import tarfile
+import tempfile
 import textwrap
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from sparkpipe.config import parse_params
+from sparkpipe.config import MissingConfigError, parse_params
 from sparkpipe.errors import (
     ConfigError,
     PreflightError,
@@ -417,6 +420,69 @@ def test_names_that_are_not_there(project: Path, selection: Selection, told: str
 
 
 @pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            {"load_versions": ["scaled:x"]},
+            "Versions to load must be a dictionary, not of type list",
+        ),
+        ({"load_versions": {"scaled": 3}}, "that of 'scaled' must be a text, not of type int"),
+        ({"load_versions": {3: "x"}}, "3 is no name, but of type int"),
+        ({"inputs": 3}, "Inputs must be a dictionary, not of type int"),
+        ({"inputs": {3: 3}}, "3 is no name"),
+        ({"params": [1]}, "Parameters must be a dictionary, not of type list"),
+        ({"extra_params": {"a": 1}}, "no option 'extra_params'. Parameters of a run are given by"),
+        ({"tags": 3}, "tags must be a list or the like, not of type int"),
+        ({"node_names": [3]}, "node_names: 3 is no name"),
+        ({"pipeline_name": ["a"]}, "pipeline_name must be one name, not of type list"),
+        ({"namespace": ["a"]}, "namespace must be one name, not of type list"),
+        ({"runner": 3}, "A runner of type int is none"),
+        ({"slices": 3}, "Slices are a text or several, not of type int"),
+        ({"job_run_id": ["a"]}, "job_run_id must be one name, not of type list"),
+    ],
+)
+def test_arguments_of_another_type_are_told(project: Path, given: Any, told: str) -> None:
+    with pytest.raises((ConfigError, PreflightError)) as caught:
+        Session(project).run(**given)
+    assert told in str(caught.value)
+
+
+def test_a_session_and_a_rehearsal_tell_arguments_of_another_type(project: Path) -> None:
+    given: Any = [("a", 3)]
+    with pytest.raises(ConfigError, match="Parameters must be a dictionary"):
+        Session(project, extra_params=given)
+    with pytest.raises(ConfigError, match="Hooks must be a list"):
+        Session(project, hooks=cast("Any", 3))
+    with pytest.raises(ConfigError, match="Versions to load must be a dictionary"):
+        Session(project).rehearse(load_versions=given)
+    with pytest.raises(ConfigError, match="Versions to load must be a dictionary"):
+        Session(project).create_catalog(load_versions=given)
+
+
+def test_configuration_may_be_an_archive_which_lies_unpacked_as_long_as_its_session(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    archive = tmp_path / "conf.tar.gz"
+    with tarfile.open(archive, "w:gz") as file:
+        file.add(project / "conf", "conf")
+    shutil.rmtree(project / "conf")
+    session = Session.create(project_path=project, conf_source=archive)
+    other = session.with_params({})
+    del session
+    assert "scaled" in other.catalog
+    assert len(list((tmp_path / "temporary").iterdir())) == 1
+    with pytest.raises(MissingConfigError, match=r"no environment 'nowhere' in .*conf.tar.gz"):
+        Session(project, "nowhere", conf_source=archive)
+    del other
+    gc.collect()
+    assert not list((tmp_path / "temporary").iterdir())
+    with pytest.raises(ConfigError, match="no configuration archive"):
+        Session(project, conf_source=tmp_path / "other.tar.gz")
+
+
+@pytest.mark.parametrize(
     ("name", "told"),
     [
         ("ThredRunner", "no runner 'ThredRunner'. Did you mean 'ThreadRunner'?"),
@@ -701,6 +767,30 @@ def test_environment_may_be_named_by_a_variable(
     monkeypatch.setenv("SPARKPIPE_ENV", "prod")
     assert Session(project).params["model"]["factor"] == 100
     assert Session(project, env="local").params["model"]["factor"] == 2
+
+
+@pytest.mark.parametrize(("filters", "is_told"), [({}, False), ({"from_nodes": "tell"}, True)])
+def test_a_run_that_confirms_what_its_nodes_do_not_read_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, filters: Any, is_told: bool
+) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.sparkpipe]\npackage_name = "confirming"\n')
+    (tmp_path / "conf/base").mkdir(parents=True)
+    (tmp_path / "conf/base/catalog.yml").write_text(
+        "news: {type: IncrementalDataSet, path: news, dataset: json.JSONDataSet}\n"
+        "read: {type: json.JSONDataSet, filepath: read.json}\n"
+    )
+    (tmp_path / "read.json").write_text("[]")
+    session = Session(tmp_path)
+    nodes = [
+        node(list, "news", "read", name="read"),
+        node(len, "read", "told", name="tell", confirms="news"),
+    ]
+    session._current.__dict__["registry"] = ({"__default__": Pipeline(nodes)}, [])
+    (tmp_path / "news").mkdir()
+    with caplog.at_level(logging.WARNING):
+        session.run(**filters)
+    told = "Node 'tell' confirms 'news', and the nodes that read it are left out of this run"
+    assert (told in caplog.text) is is_told
 
 
 def test_namespace_is_a_filter(project: Path) -> None:

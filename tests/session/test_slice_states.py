@@ -82,6 +82,25 @@ def test_a_failure_is_told_with_its_reason_and_what_follows_is_missing(make: Mak
     assert "ValueError: two is too many" in why(grid)["2"]
 
 
+def test_what_was_not_made_as_what_it_reads_in_memory_failed_has_failed(make: Make) -> None:
+    nodes = [
+        node(fails_on_two, "raw", "mem", name="check"),
+        node(double, "mem", "clean", name="double"),
+    ]
+    session = make(nodes, catalog=CHAIN)
+    (session.project.path / "data/raw/2024-01-02.json").write_text("1")
+    session.run(slices="day=2024-01-01..2024-01-02")
+    (session.project.path / "data/raw/2024-01-02.json").write_text("2")
+    with pytest.raises(SlicesFailedError):
+        session.run(slices="day=2024-01-01..2024-01-02")
+    grid = session.slices("day=failed")
+    assert states(grid) == {"2": ["failed"]}
+    assert why(grid) == {"2": "clean: Node 'check' failed: ValueError: two is too many"}
+    (session.project.path / "data/raw/2024-01-02.json").write_text("3")
+    assert [*session.run(slices="day=failed")] == ["day=2024-01-02"]
+    assert states(session.slices("day=2024-01-02")) == {"2": ["done"]}
+
+
 def test_only_slices_in_a_state_run(make: Make) -> None:
     session = make([node(fails_on_two, "raw", "clean")])
     with pytest.raises(SlicesFailedError):

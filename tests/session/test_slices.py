@@ -259,6 +259,15 @@ _TABLE = "type: spark.DeltaTableDataSet, filepath: data/table"
         ("type: json.JSONDataSet, filepath: 'data/${slice:day}.json', versioned: true", ""),
         ("type: json.JSONDataSet, filepath: data/one.json, versioned: true", "would mix slices"),
         (
+            "type: json.JSONDataSet, filepath: data/one.json, metadata: {of: '${slice:day}'}",
+            "would mix slices",
+        ),
+        (
+            "type: pandas.CSVDataSet, filepath: data/one.csv, "
+            "checks: [{check: \"day = '${slice:day}'\"}]",
+            "would mix slices",
+        ),
+        (
             "type: text.TextDataSet, filepath: 'data/${slice:day}.txt', "
             "fs_args: {open_args_save: {mode: a}}",
             "appends",
@@ -293,6 +302,22 @@ def test_a_slice_that_nothing_depends_on_and_one_that_is_not_chosen_are_told(mak
         session.run(slices="region=eu")
     assert "No node of this run depends on the slice 'region'" in str(caught.value)
     assert "Node 'n' depends on the slice 'day', and none is chosen" in str(caught.value)
+
+
+@pytest.mark.parametrize("at_once", [0, -1, 2.5, "2", None])
+def test_what_is_no_number_of_slices_is_told(make: Make, at_once: Any) -> None:
+    session = make([node(double, "raw", "clean", name="n")])
+    with pytest.raises(ConfigError, match="slices_at_once must be a whole number from 1 on"):
+        session.run(slices="day=2024-01-01", slices_at_once=at_once)
+    assert not (session.project.path / "data/clean").exists()
+
+
+def test_slices_may_be_any_iterable(make: Make) -> None:
+    session = make([node(double, "raw", "clean", name="n")])
+    days = (date(2024, 1, number) for number in (1, 2))
+    assert [*session.run(slices={"day": days})] == ["day=2024-01-01", "day=2024-01-02"]
+    names = [path.name for path in sorted((session.project.path / "data/clean").iterdir())]
+    assert names == ["2024-01-01.json", "2024-01-02.json"]
 
 
 def test_an_unknown_slice_in_the_catalog_is_told_with_its_line(make: Make) -> None:

@@ -128,7 +128,7 @@ def build(project: Project, directory: Path | None, *, verbose: bool) -> Built:
     Raises:
         ConfigError: They cannot be made; says why.
     """
-    from sparkpipe.cli.conf_archive import pack
+    from sparkpipe.config.archive import pack
 
     target = (directory or project.path / "dist").absolute()
     if not project.conf_source.is_dir():

@@ -20,6 +20,7 @@ from sparkpipe.schemas import schema_of
 from sparkpipe.schemas.data_set import SchemaDataSet
 from sparkpipe.schemas.declared import declared_schema
 from sparkpipe.schemas.policy import SchemaError
+from sparkpipe.session.arguments import inputs_by_name, versions_by_name
 from sparkpipe.session.deferring import defer_inputs, make_catalogs
 from sparkpipe.session.overlay import temporary_catalog
 from sparkpipe.session.problems import choose, find_unread_params
@@ -61,9 +62,10 @@ def rehearse(
     Raises:
         PreflightError: The pipeline or the configuration is wrong.
     """
+    load_versions, inputs = versions_by_name(load_versions), inputs_by_name(inputs)
     problems: list[str] = list(session.settings_problems)
     whole, pipeline = choose(session.registry, selection, problems)
-    catalog, other = make_catalogs(session, load_versions or {}, None, problems)
+    catalog, other = make_catalogs(session, load_versions, None, problems)
     if pipeline is not None and catalog is not None:
         if other is not None:
             problems += defer_inputs(pipeline, catalog, other)

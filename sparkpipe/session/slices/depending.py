@@ -18,6 +18,11 @@ from sparkpipe.slices.marks import marks_in
 
 # Of an entry, what has no part in the other.
 _OF_SAVES, _OF_LOADS = "save_args", "load_args"
+# What says nothing of where the data lies.
+_OF_NO_PLACE = (
+    *("checks", "quarantine", "validator", "warn_below", "changed_by", "schema_change"),
+    *("metadata", "layer", "preview", "changes", "load_as"),
+)
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,8 @@ def slices_of_save(name: str, catalog: DataCatalog) -> tuple[str, ...]:
 
 def slices_of_place(name: str, catalog: DataCatalog) -> tuple[str, ...]:
     """Return the slices for each of which a data set has a place of its own."""
-    return marks_in(without_keys(_config(name, catalog), _OF_SAVES, _OF_LOADS))
+    kept = without_keys(_config(name, catalog), _OF_SAVES, _OF_LOADS, *_OF_NO_PLACE)
+    return marks_in(kept)
 
 
 def _read(name: str, catalog: DataCatalog) -> tuple[str, ...]:

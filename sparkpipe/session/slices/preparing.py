@@ -11,6 +11,7 @@ from sparkpipe.errors import PreflightError, refusing_exits
 from sparkpipe.report.planned import PlannedRun
 from sparkpipe.report.slices import SliceGrid
 from sparkpipe.session.composing import Request, compose, plan_run
+from sparkpipe.session.deferring import find_saves_elsewhere
 from sparkpipe.session.problems import attempt, choose
 from sparkpipe.session.slices.choosing import steps_of, with_choices
 from sparkpipe.session.slices.depending import Stage, find_stages, slices_by_node
@@ -83,6 +84,14 @@ def survey(session: Session, request: Request, slices: Given) -> Survey:
     catalog.add_feed_dict(request.inputs or {}, replace=True)
     by_node = slices_by_node(pipeline, catalog)
     problems = find_slice_problems(by_node, asked.choices, catalog)
+    if session.defer:
+        # Of the first slice and the last, and as they are written: a slice that is refused when it
+        # runs is refused too late.
+        ends = [with_choices(session, one) for one in (*chosen[:1], *chosen[1:][-1:])]
+        for one in (*ends, session):
+            problems += (
+                [] if problems else find_saves_elsewhere(one, request.load_versions, pipeline)
+            )
     if chosen:
         problems += _problems_of_all(session, request, chosen)
     stages = tuple(with_sharing(one, catalog) for one in find_stages(pipeline, by_node, catalog))

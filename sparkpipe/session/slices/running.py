@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
-from sparkpipe.errors import SlicesFailedError, first_line
+from sparkpipe.errors import ConfigError, SlicesFailedError, first_line
 from sparkpipe.events import RunObserver, RunStarted, observing
 from sparkpipe.io import MemoryDataSet
 from sparkpipe.io.core import generate_timestamp
@@ -123,8 +123,11 @@ class SlicedRun:
             The outputs that the catalog does not hold, by slices and by name.
 
         Raises:
+            ConfigError: ``at_once`` is no number of slices.
             SlicesFailedError: At least one slice failed; all outcomes are in it.
         """
+        if not isinstance(at_once, int) or at_once < 1:
+            raise ConfigError(f"slices_at_once must be a whole number from 1 on, not {at_once!r}.")
         return _Work(self, fail_fast, tell).run(at_once)
 
 

@@ -191,12 +191,27 @@ class _OneSlice:
     def _of_node(self, node: Node) -> SliceCell:
         if node not in self._told:
             state, why, run_id = self._last_try(node)
+            failed = self._failed_before(node)
+            if failed is not None:
+                state, why, run_id = failed.state, failed.why, failed.run_id
             if state == "done":
                 reasons = [*self._differences.get(node.name, ()), *self._from_above(node)]
                 if reasons:
                     state, why = "stale", "; ".join(dict.fromkeys(reasons))
             self._told[node] = SliceCell(node.name, state, why, run_id)
         return self._told[node]
+
+    def _failed_before(self, node: Node) -> SliceCell | None:
+        """Return what has failed of the same run that only hands data on to a node, in memory."""
+        for name in node.input_names:
+            maker = self._view.makers.get(strip_transcoding(name))
+            if maker is None or name not in self._view.in_memory:
+                continue
+            if self._view.by_node[maker] == self._view.by_node[node]:
+                cell = self._of_node(maker)
+                if cell.state == "failed":
+                    return cell
+        return None
 
     def _last_try(self, node: Node) -> tuple[State, str, str]:
         skipped = ""

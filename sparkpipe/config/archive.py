@@ -6,8 +6,10 @@ import os
 import shutil
 import stat
 import tarfile
+import tempfile
+import weakref
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -154,6 +156,38 @@ def _refused(path: Path, name: str, what: str) -> ConfigError:
     )
 
 
-def remove(folder: Path) -> None:
-    """Remove a folder that was unpacked."""
-    shutil.rmtree(folder, ignore_errors=True)
+class ConfSource:
+    """A folder of configuration, or an archive of one, which is unpacked for as long as this lives.
+
+    Attributes:
+        given: The folder or the archive.
+        folder: The folder of environments.
+
+    Raises:
+        ConfigError: There is no such archive, or it cannot be read.
+    """
+
+    def __init__(self, given: Path) -> None:
+        self.given = self.folder = given
+        self._remove: Callable[[], object] | None = None
+        if not is_archive(given):
+            return
+        if not given.exists():
+            raise ConfigError(f"There is no configuration archive {given}.")
+        folder = Path(tempfile.mkdtemp(prefix="sparkpipe-conf-"))
+        self._remove = weakref.finalize(self, _remove, folder, os.getpid())
+        self.folder = unpack(given, folder)
+
+    def close(self) -> None:
+        """Remove what was unpacked."""
+        if self._remove is not None:
+            self._remove()
+
+    def named_in(self, message: str) -> str:
+        """Return a message with what was given: where it was unpacked tells nobody anything."""
+        return message.replace(str(self.folder), str(self.given))
+
+
+def _remove(folder: Path, owner: int) -> None:
+    if os.getpid() == owner:  # a process that was forked has the same objects
+        shutil.rmtree(folder, ignore_errors=True)
