@@ -53,18 +53,21 @@ def versions_by_name(given: object) -> Mapping[str, str]:
     """Return versions to load by the names of data sets.
 
     Raises:
-        ConfigError: They are no mapping of texts by names.
+        ConfigError: They are no mapping of texts, or of the numbers of versions, by names.
     """
     example = "{'model': '2026-11-28T06.00.00.000Z'}"
     versions = by_name("Versions to load", given, example)
     names_given("Versions to load", versions)
+    told: dict[str, str] = {}
     for name, version in versions.items():
-        if not isinstance(version, str):
+        is_number = isinstance(version, int) and not isinstance(version, bool)
+        if not isinstance(version, str) and not is_number:
             raise ConfigError(
                 f"Versions to load: that of '{name}' must be a text, not {_kind(version)}.",
                 hint=f"Write {example}.",
             )
-    return versions
+        told[name] = str(version)  # tables have numbers
+    return told
 
 
 def names_given(what: str, given: object) -> tuple[str, ...]:

@@ -426,7 +426,7 @@ def test_names_that_are_not_there(project: Path, selection: Selection, told: str
             {"load_versions": ["scaled:x"]},
             "Versions to load must be a dictionary, not of type list",
         ),
-        ({"load_versions": {"scaled": 3}}, "that of 'scaled' must be a text, not of type int"),
+        ({"load_versions": {"scaled": 3.0}}, "that of 'scaled' must be a text, not of type float"),
         ({"load_versions": {3: "x"}}, "3 is no name, but of type int"),
         ({"inputs": 3}, "Inputs must be a dictionary, not of type int"),
         ({"inputs": {3: 3}}, "3 is no name"),
