@@ -6,13 +6,18 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.datasets.spark.accounting import accounting
 from sparkpipe.datasets.spark.commits import is_delta_table, marked, sql_with_metadata, was_made
-from sparkpipe.datasets.spark.creation import Creation, ddl_of, make_or_compare
+from sparkpipe.datasets.spark.creation import (
+    Creation,
+    ddl_of,
+    gone_if_failed,
+    make_or_compare,
+)
 from sparkpipe.datasets.spark.frames import need_columns
 from sparkpipe.datasets.spark.merging.statements import (
     DOES_NOT_FIT,
@@ -41,6 +46,8 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 # Not in the text of the MERGE, which some errors show: there it is in quotes.
+_NO_TYPE = "void"
+_INCOMPARABLE = re.compile(r"\b(map<|variant\b|interval$)", re.IGNORECASE)
 _TOLD = re.compile(f"(?<!'){re.escape(REFUSED)}")
 
 
@@ -53,6 +60,7 @@ def merge_into(
     is_there: bool,
     target: str,
     find_delta: Callable[[], Path | None],
+    remove: Callable[[], None],
 ) -> None:
     """Merge rows into a table, which is made if it is not there, and note what was changed.
 
@@ -64,13 +72,18 @@ def merge_into(
         is_there: Whether there is a table.
         target: The table, in one spelling for all that share it.
         find_delta: Finds its folder, if that is local.
+        remove: Removes the table, if it was made and nothing could be merged into it.
 
     Raises:
         DataSetError: The rows do not fit to the table, or cannot be merged.
     """
     merging = Merging(frame, table, merge, creation)
-    merging.prepare(is_there=is_there)
-    with marked(target) as mark, accounting(frame, "delta", find_delta=find_delta) as account:
+    is_made = merging.prepare(is_there=is_there)
+    with (
+        gone_if_failed(frame.sparkSession, table, creation, remove) if is_made else nullcontext(),
+        marked(target) as mark,
+        accounting(frame, "delta", find_delta=find_delta) as account,
+    ):
         account.result = merging.run(mark)
 
 
@@ -118,11 +131,14 @@ class Merging:
         self._merge = merge
         self._creation = creation
 
-    def prepare(self, *, is_there: bool) -> None:
+    def prepare(self, *, is_there: bool) -> bool:
         """Make the table if it is not there, and fit it to the merge; no row is read.
 
         Args:
             is_there: Whether there is a table.
+
+        Returns:
+            Whether it was made.
 
         Raises:
             DataSetError: The rows do not fit to the table.
@@ -130,11 +146,12 @@ class Merging:
         merge, frame = self._merge, self._frame
         needed = [*merge.keys, *([merge.sequence_by] if merge.sequence_by else []), *merge.columns]
         need_columns(needed, frame.columns, "of the merge")
+        _refuse_incomparable(merge, frame)
         self._refuse_own(frame.columns)
         rows = frame.select(*map(quoted, _of_frame(merge, frame.columns)))
         if not is_there:  # before there is an empty one
             self._refuse_conditions(rows)
-        make_or_compare(
+        is_made = make_or_compare(
             self._session,
             self._table,
             self._creation,
@@ -146,6 +163,7 @@ class Merging:
         self._columns = self._fitted([one.name for one in fields], fields)
         if is_there:
             self._refuse_conditions(self._session.read.table(self._table))
+        return is_made
 
     def run(
         self, mark: SaveMark | None, metadata: str = "", once: tuple[str, int] | None = None
@@ -234,7 +252,13 @@ class Merging:
                 hint="Give save_args: schema_change: add; or columns: [...] for those to write.",
             )
         self._refuse_missing(there, written)
-        kinds = _kinds(self._frame.schema.fields)
+        kinds, kinds_there = _kinds(self._frame.schema.fields), _kinds(fields)
+        for name in written:  # so far it has held nothing, and nobody knew its type
+            kind = kinds[name.lower()]
+            if kinds_there.get(name.lower()) == _NO_TYPE != kind:
+                column = quoted(spelt[name.lower()])
+                self._session.sql(f"ALTER TABLE {self._table} ALTER COLUMN {column} TYPE {kind}")
+                kinds_there[name.lower()] = kind
         more = [f"{quoted(name)} {kinds[name.lower()]}" for name in added]
         if merge.keeps_deleted and TOMBSTONE not in spelt:
             more.append(f"{quoted(TOMBSTONE)} BOOLEAN")
@@ -250,7 +274,7 @@ class Merging:
             tuple(map(spell, written)),
             tuple(self._frame.columns),
             frozenset(one.name for one in fields if not one.nullable),
-            self._narrower(kinds, _kinds(fields)),
+            self._narrower(kinds, kinds_there),
         )
 
     def _narrower(
@@ -291,6 +315,18 @@ class Merging:
             )
 
 
+def _refuse_incomparable(merge: Merge, frame: DataFrame) -> None:
+    """Refuse keys and a sequence of types whose values Spark does not compare."""
+    kinds = _kinds(frame.schema.fields)
+    for name in filter(None, (*merge.keys, merge.sequence_by)):
+        kind = kinds[name.lower()]
+        if _INCOMPARABLE.search(kind):
+            raise DataSetError(
+                f"rows cannot be told apart, or put in order, by {name}: it is {kind.upper()}.",
+                hint="Make a column of it that can be compared, such as to_json(...).",
+            )
+
+
 def _kinds(fields: Iterable[Any]) -> dict[str, str]:
     """Return the types of columns by their names, of which the case does not matter."""
     return {one.name.lower(): ddl_of(one.dataType) for one in fields}
@@ -322,7 +358,9 @@ def _tell_refused(exc: Exception, merge: Merge) -> None:
     Raises:
         DataSetError: It is.
     """
-    told = _refusal(link.text for link in failure_links(exc))
+    # An analysis that fails shows the plan, and in it the words that no row has raised.
+    links = (link for link in failure_links(exc) if not link.kind.endswith("AnalysisException"))
+    told = _refusal(link.text for link in links)
     if not told:
         return
     if told.endswith("is null."):
