@@ -17,6 +17,7 @@ from sparkpipe.checks.problems import find_problems
 from sparkpipe.checks.words import Check, Function, Refers, Rows, Validator
 from sparkpipe.errors import CheckFailedError, DataSetError
 from sparkpipe.events import CheckReport, Direction
+from sparkpipe.io.chunking import way_of_chunks
 from sparkpipe.io.declared import (
     has_batches,
     is_memory_only,
@@ -96,7 +97,10 @@ class CheckedDataSet(DelegatingDataSet):
 
     def chunk_problems(self) -> list[str]:
         """Tell which checks can keep nothing from being saved where a generator gives it."""
-        return chunk_problems(self._name, self.checks)
+        told = chunk_problems(self._name, self.checks)
+        if self._names_one:
+            told += quarantine.replaced_problems(self.quarantine, "chunk")
+        return told
 
     def chunk_warnings(self) -> list[str]:
         """Tell which checks see less where a generator gives it."""
@@ -458,7 +462,13 @@ class CheckedDataSet(DelegatingDataSet):
             told += self._stream_problems()
         if self._keeps_apart:
             told += quarantine.problems(self.quarantine, self._dataset)
+        if self._names_one and way_of_chunks(self._dataset) == "collect":
+            told += quarantine.replaced_problems(self.quarantine, "partition")
         return told
+
+    @property
+    def _names_one(self) -> bool:
+        return self._keeps_apart and self.quarantine is not self._beside
 
     def _warnings(self) -> list[str]:
         told = super()._warnings()
