@@ -294,6 +294,18 @@ def test_the_schema_of_data_is_shown_and_saved(make: Make) -> None:
     assert saved.ddl() == "id bigint NOT NULL COMMENT 'number', country string, amount double"
 
 
+def test_the_schema_of_partitions_is_that_of_one(make: Make) -> None:
+    parts = {"path": "data/days", "dataset": "pandas.CSVDataSet"}
+    for kind in ("PartitionedDataSet", "IncrementalDataSet"):
+        project = make(days={"type": kind, **parts})
+        (project / "data/days").mkdir(parents=True, exist_ok=True)
+        ORDERS.to_csv(project / "data/days/a", index=False)
+        written = call("sparkpipe", ["catalog", "schema", "days", "--write"], project, {})
+        assert written.status == 0
+        saved = read_schema(str(project / "conf/base/schemas/days.json"))
+        assert saved.ddl() == "id bigint, country string, amount double"
+
+
 def test_of_a_contract_all_else_stays(make: Make) -> None:
     project = make(orders=csv("orders", schema="contract.yaml"))
     contract = {
