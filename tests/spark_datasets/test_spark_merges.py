@@ -275,14 +275,14 @@ def test_conditions_that_cannot_be_judged_are_told_and_no_table_is_made(
 def test_rows_that_differ_in_microseconds_alone_contradict(
     classic: SparkSession, tmp_path: Path
 ) -> None:
-    table = by_path(tmp_path, columns=[], delete_when="")
     for kind in ("TIMESTAMP", "TIMESTAMP_NTZ"):
+        table = by_path(tmp_path / kind, columns=[], delete_when="")
         text = "SELECT 1 AS id, 1 AS ts, {0}'2024-01-01 00:00:00.00000{1}' AS at"
-        rows_of = [classic.sql(text.format(kind, number)) for number in (1, 2)]
+        one, other = (classic.sql(text.format(kind, number)) for number in (1, 2))
         with pytest.raises(DataSetError, match="more than one row of id = 1, ts = 1"):
-            table.save(rows_of[0].union(rows_of[1]))
-    table.save(rows_of[0].union(rows_of[0]))
-    assert len(rows(table.load())) == 1
+            table.save(one.union(other))
+        table.save(one.union(one))
+        assert len(rows(table.load())) == 1
 
 
 def test_a_key_that_cannot_be_compared_is_refused(classic: SparkSession, tmp_path: Path) -> None:

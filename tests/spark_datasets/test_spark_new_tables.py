@@ -68,23 +68,20 @@ def test_partitions_of_the_writer_go_with_all_else_in_each_mode(
     assert mode == "merge" or told["properties"] == PROPERTIES
 
 
-def test_a_table_of_which_the_first_save_fails_is_not_there(
+def test_no_table_is_made_that_would_lack_what_the_entry_says(
     session: SparkSession, place: Any
 ) -> None:
-    wrong = rows_of(session, 1, 2, 1)
     for table, told in (
-        (place("append", constraints={"short": "fare < 2"}), "short"),
         (place("append", constraints={"short": "far < 2"}), "constraint short is not possible"),
+        (place("merge", keys=["id"], constraints={"c": "fare"}), "constraint c is not possible"),
         (place("append", partition_by=["dya"]), "lacks the columns .*: dya"),
-        (place("merge", keys=["id"]), "more than one row of id = 1"),
     ):
         with pytest.raises(DataSetError, match=told):
-            table.save(wrong)
+            table.save(rows_of(session, 1))
         assert not table.exists()
-    table = place("merge", keys=["id"])
+    own = {"order": "valid_to > valid_from", "month": "month > 0 AND nr >= 0"}
+    table = place("merge", keys=["id"], sequence_by="day", scd=2, constraints=own, **FILLED)
     table.save(rows_of(session, 1))
-    with pytest.raises(DataSetError, match="more than one row of id = 1"):
-        table.save(wrong)
     assert saved(table) == [(1,)]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -166,9 +166,11 @@ def create(
     Raises:
         DataSetError: A constraint is not possible; then there is no table.
     """
-    known = [*frame.columns, *creation.filled, *(one.split("`")[1] for one in more)]
+    # As they are told by us, none has a backtick in its name.
+    own = {name: kind.strip() for _, name, kind in (one.split("`") for one in more)}
+    known = [*frame.columns, *creation.filled, *own]
     need_columns([*creation.partition_by, *creation.cluster_by], known, "by which a table is made")
-    _refuse_constraints(creation, frame)
+    _refuse_constraints(creation, frame, own)
     columns = ", ".join([*_columns(creation, frame), *more])
     try:
         session.sql(f"CREATE TABLE {table} ({columns}) USING delta{_clauses(creation)}")
@@ -181,12 +183,13 @@ def create(
     return True
 
 
-def _refuse_constraints(creation: Creation, frame: DataFrame) -> None:
+def _refuse_constraints(creation: Creation, frame: DataFrame, more: Mapping[str, str]) -> None:
     """Refuse conditions that cannot be judged: the table would be there without them."""
     if not creation.constraints:
         return
     filled = [f"({how}) AS {quoted(name)}" for name, how in creation.generated.items()]
     filled += [f"0L AS {quoted(name)}" for name in creation.identity]
+    filled += [f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in more.items()]
     own = [quoted(one) for one in frame.columns if one.lower() not in creation.filled]
     rows = frame.selectExpr(*own, *filled)
     for name, condition in creation.constraints.items():
@@ -314,55 +317,6 @@ def make_or_compare(
                 told,
             )
     return False
-
-
-@contextmanager
-def gone_if_failed(
-    session: SparkSession, table: str, creation: Creation, remove: Callable[[], None]
-) -> Iterator[None]:
-    """Within it rows are saved to a table that was just made; if that fails, there is none again.
-
-    An empty table would be taken for what the node has saved.
-
-    Args:
-        session: The session.
-        table: The name of the table in SQL.
-        creation: What it was made with.
-        remove: Removes it.
-    """
-    try:
-        yield
-    except Exception:
-        with suppress(Exception):  # the error of the save says more
-            told = session.sql(f"DESCRIBE HISTORY {table} LIMIT 1").select("version").collect()
-            if told[0][0] == len(creation.constraints):  # nobody else has written to it
-                remove()
-        raise
-
-
-@contextmanager
-def making(
-    frame: DataFrame,
-    table: str,
-    creation: Creation,
-    find: Callable[[], bool],
-    remove: Callable[[], None],
-) -> Iterator[bool]:
-    """Make a table of which an entry says more than Spark's writer takes; give whether it was made.
-
-    Args:
-        frame: The rows that are saved to it within.
-        table: Its name in SQL.
-        creation: What it is made with.
-        find: Tells whether it is there.
-        remove: Removes it, if it was made and the save fails.
-    """
-    session = frame.sparkSession
-    if creation.is_plain or not make_or_compare(session, table, creation, frame, is_there=find()):
-        yield False
-        return
-    with gone_if_failed(session, table, creation, remove):
-        yield True
 
 
 def options_for(

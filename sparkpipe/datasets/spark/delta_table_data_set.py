@@ -9,9 +9,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from sparkpipe.datasets.spark.asked import LoadsVersions, why_no_version
-from sparkpipe.datasets.spark.creation import making, options_for, take_creation
+from sparkpipe.datasets.spark.creation import make_or_compare, options_for, take_creation
 from sparkpipe.datasets.spark.frames import as_spark_frame, need_frame
-from sparkpipe.datasets.spark.listing import remove_table
 from sparkpipe.datasets.spark.merging.saving import merge_into
 from sparkpipe.datasets.spark.merging.words import take_merge
 from sparkpipe.datasets.spark.paths import spark_path
@@ -100,21 +99,21 @@ class DeltaTableDataSet(LoadsVersions, SparkDataSet):
             is_there=self._exists(),
             target=self.target(),
             find_delta=partial(self._local, self._filepath),
-            remove=self._remove,
         )
 
     def _write_rows(self, data: Any) -> None:
+        if self._creation.is_plain:
+            super()._save(data)
+            return
         frame, made_with = need_frame(data), (self.name_in_sql(), self._creation)
-        with making(frame, *made_with, self._exists, self._remove) as is_made:
-            saving = copy(self)
-            options = options_for(frame, *made_with, self._save_args, is_made=is_made)
-            saving._save_args = {**self.DEFAULT_SAVE_ARGS, **options}
-            if is_made:
-                saving._save_args["mode"] = "append"
-            super(DeltaTableDataSet, saving)._save(data)
-
-    def _remove(self) -> None:
-        remove_table(self._local(self._filepath), self._for_spark(self._filepath))
+        session, is_there = frame.sparkSession, self._exists()
+        is_made = make_or_compare(session, *made_with, frame, is_there=is_there)
+        saving = copy(self)
+        options = options_for(frame, *made_with, self._save_args, is_made=is_made)
+        saving._save_args = {**self.DEFAULT_SAVE_ARGS, **options}
+        if is_made:  # any other mode would find a table that is there
+            saving._save_args["mode"] = "append"
+        super(DeltaTableDataSet, saving)._save(data)
 
     def save_effect(self) -> SaveEffect:
         """Return what a save does: as its mode says."""

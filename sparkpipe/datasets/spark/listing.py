@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
 from collections.abc import Iterable
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -90,27 +87,6 @@ def remove(address: str) -> None:
             path.getFileSystem(settings).delete(path, True)
     except Exception as exc:
         _logger.debug("%s is not removed: %s", address, exc)
-
-
-def remove_table(local: Path | None, address: str) -> None:
-    """Remove a table of Delta that was made for a save that failed, and nothing beside it.
-
-    Args:
-        local: Its folder, if that is on local disk.
-        address: The same for Spark.
-    """
-    if local is None:
-        remove(address)
-        return
-    for path in local.iterdir():
-        if path.name != "_delta_log" and path.name.startswith("_"):
-            continue  # Delta makes a table also where a stream keeps how far it has come
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-    with suppress(OSError):
-        local.rmdir()
 
 
 def is_there(address: str, file_format: str) -> bool:

@@ -53,11 +53,6 @@ def staged(
         ) from exc
 
 
-def drop(session: SparkSession, table: TableName) -> None:
-    """Drop a table."""
-    session.sql(f"DROP TABLE {table.sql}")
-
-
 def put_in_place(session: SparkSession, staging: TableName, table: TableName) -> None:
     """Give a table the name of another one, which is dropped."""
     session.sql(f"DROP TABLE {table.sql}")

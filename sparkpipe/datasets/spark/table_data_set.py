@@ -13,7 +13,7 @@ from sparkpipe.datasets.spark.asked import LoadsVersions
 from sparkpipe.datasets.spark.commits import marked, writer_options
 from sparkpipe.datasets.spark.creation import (
     layout_problems,
-    making,
+    make_or_compare,
     options_for,
     take_creation,
 )
@@ -44,7 +44,7 @@ from sparkpipe.datasets.spark.options import (
 from sparkpipe.datasets.spark.paths import local_path
 from sparkpipe.datasets.spark.pinned import note_write, reads_changes, version_of
 from sparkpipe.datasets.spark.reading import Place, load_table
-from sparkpipe.datasets.spark.replacing import drop, insert_all, put_in_place, staged
+from sparkpipe.datasets.spark.replacing import insert_all, put_in_place, staged
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.datasets.spark.upserts import merge as upsert
 from sparkpipe.datasets.spark.upserts import merged, need_same_columns, refuse_duplicates
@@ -221,7 +221,6 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
 
     def _save_frame(self, frame: DataFrame, mode: str) -> None:
         session = frame.sparkSession
-        remove = partial(drop, session, self._table)
         if self._merge is not None:
             merge_into(
                 frame,
@@ -231,14 +230,16 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
                 is_there=self._is_there(session),
                 target=self.target(),
                 find_delta=partial(delta_folder, session, self._table),
-                remove=remove,
             )
             return
-        made_with = (self._table.sql, self._creation)
-        with making(frame, *made_with, partial(self._is_there, session), remove) as is_made:
-            saving = copy(self)
-            saving._save_args = options_for(frame, *made_with, self._save_args, is_made=is_made)
-            saving._save_rows(frame, "append" if is_made and mode != "upsert" else mode)
+        if self._creation.is_plain:
+            self._save_rows(frame, mode)
+            return
+        made_with, is_there = (self._table.sql, self._creation), self._is_there(session)
+        is_made = make_or_compare(session, *made_with, frame, is_there=is_there)
+        saving = copy(self)
+        saving._save_args = options_for(frame, *made_with, self._save_args, is_made=is_made)
+        saving._save_rows(frame, "append" if is_made and mode != "upsert" else mode)
 
     def _save_rows(self, frame: DataFrame, mode: str) -> None:
         if mode == "upsert":

@@ -6,18 +6,13 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.datasets.spark.accounting import accounting
 from sparkpipe.datasets.spark.commits import is_delta_table, marked, sql_with_metadata, was_made
-from sparkpipe.datasets.spark.creation import (
-    Creation,
-    ddl_of,
-    gone_if_failed,
-    make_or_compare,
-)
+from sparkpipe.datasets.spark.creation import Creation, ddl_of, make_or_compare
 from sparkpipe.datasets.spark.frames import need_columns
 from sparkpipe.datasets.spark.merging.statements import (
     DOES_NOT_FIT,
@@ -60,7 +55,6 @@ def merge_into(
     is_there: bool,
     target: str,
     find_delta: Callable[[], Path | None],
-    remove: Callable[[], None],
 ) -> None:
     """Merge rows into a table, which is made if it is not there, and note what was changed.
 
@@ -72,18 +66,13 @@ def merge_into(
         is_there: Whether there is a table.
         target: The table, in one spelling for all that share it.
         find_delta: Finds its folder, if that is local.
-        remove: Removes the table, if it was made and nothing could be merged into it.
 
     Raises:
         DataSetError: The rows do not fit to the table, or cannot be merged.
     """
     merging = Merging(frame, table, merge, creation)
-    is_made = merging.prepare(is_there=is_there)
-    with (
-        gone_if_failed(frame.sparkSession, table, creation, remove) if is_made else nullcontext(),
-        marked(target) as mark,
-        accounting(frame, "delta", find_delta=find_delta) as account,
-    ):
+    merging.prepare(is_there=is_there)
+    with marked(target) as mark, accounting(frame, "delta", find_delta=find_delta) as account:
         account.result = merging.run(mark)
 
 
@@ -131,14 +120,11 @@ class Merging:
         self._merge = merge
         self._creation = creation
 
-    def prepare(self, *, is_there: bool) -> bool:
+    def prepare(self, *, is_there: bool) -> None:
         """Make the table if it is not there, and fit it to the merge; no row is read.
 
         Args:
             is_there: Whether there is a table.
-
-        Returns:
-            Whether it was made.
 
         Raises:
             DataSetError: The rows do not fit to the table.
@@ -151,7 +137,7 @@ class Merging:
         rows = frame.select(*map(quoted, _of_frame(merge, frame.columns)))
         if not is_there:  # before there is an empty one
             self._refuse_conditions(rows)
-        is_made = make_or_compare(
+        make_or_compare(
             self._session,
             self._table,
             self._creation,
@@ -163,7 +149,6 @@ class Merging:
         self._columns = self._fitted([one.name for one in fields], fields)
         if is_there:
             self._refuse_conditions(self._session.read.table(self._table))
-        return is_made
 
     def run(
         self, mark: SaveMark | None, metadata: str = "", once: tuple[str, int] | None = None
