@@ -13,10 +13,12 @@ from typing import Any
 from sparkpipe.checks import own, quarantine
 from sparkpipe.checks.findings import Finding, no_frame, refuse
 from sparkpipe.checks.in_chunks import ChunksJudged, chunk_problems, chunk_warnings
+from sparkpipe.checks.judging import judge
 from sparkpipe.checks.problems import find_problems
 from sparkpipe.checks.words import Check, Function, Refers, Rows, Validator
 from sparkpipe.errors import CheckFailedError, DataSetError
 from sparkpipe.events import CheckReport, Direction
+from sparkpipe.io.chunking import way_of_chunks
 from sparkpipe.io.declared import (
     has_batches,
     is_memory_only,
@@ -98,7 +100,10 @@ class CheckedDataSet(DelegatingDataSet):
 
     def chunk_problems(self) -> list[str]:
         """Tell which checks can keep nothing from being saved where a generator gives it."""
-        return chunk_problems(self._name, self.checks)
+        told = chunk_problems(self._name, self.checks)
+        if self._names_one:
+            told += quarantine.replaced_problems(self.quarantine, "chunk")
+        return told
 
     def chunk_warnings(self) -> list[str]:
         """Tell which checks see less where a generator gives it."""
@@ -178,16 +183,7 @@ class CheckedDataSet(DelegatingDataSet):
             raise could_not("load", self._name, self._dataset, exc, secrets_of(catalog)) from exc
 
     def _judge(self, data: Any) -> Any:
-        find = partial(self._find, data)
-        if is_spark_frame(data):
-            from sparkpipe.checks.keeping import judge as judge_spark
-
-            return judge_spark(data, self.checks, find, self._rows_before)
-        if not is_pandas_frame(data):
-            raise no_frame(data)
-        from sparkpipe.checks.on_pandas import judge
-
-        return judge(data, self.checks, find, self._rows_before)
+        return judge(data, self.checks, partial(self._find, data), self._rows_before)
 
     def plan_note(self) -> str:
         """Say what the checks cost beside the write itself, in words; empty without checks."""
@@ -475,7 +471,13 @@ class CheckedDataSet(DelegatingDataSet):
             told += self._stream_problems()
         if self._keeps_apart:
             told += quarantine.problems(self.quarantine, self._dataset)
+        if self._names_one and way_of_chunks(self._dataset) == "collect":
+            told += quarantine.replaced_problems(self.quarantine, "partition")
         return told
+
+    @property
+    def _names_one(self) -> bool:
+        return self._keeps_apart and self.quarantine is not self._beside
 
     def _warnings(self) -> list[str]:
         told = super()._warnings()
@@ -492,8 +494,5 @@ class CheckedDataSet(DelegatingDataSet):
         other._dataset = of_run(self._dataset, part)
         other._judges_loads = not part.is_saved
         if part.is_foreign:  # its quarantine is not ours
-            other.checks = tuple(
-                replace(one, on_fail="drop") if one.on_fail == "quarantine" else one
-                for one in self.checks
-            )
+            other.checks = quarantine.dropped(self.checks)
         return other

@@ -21,6 +21,7 @@ from sparkpipe.checks.on_spark import (
 )
 from sparkpipe.checks.riding import samples
 from sparkpipe.checks.words import Check, Fresh, Pandera, Refers, Rows, Unique
+from sparkpipe.datasets.spark.frames import from_pandas
 from sparkpipe.datasets.spark.names import quoted
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.kinds import is_spark_frame
@@ -279,10 +280,10 @@ def _other_frame(check: Refers, data: Any, frame: DataFrame) -> DataFrame:
         )
     name = columns[check.to.lower()]
     if not is_spark_frame(data):
-        data = frame.sparkSession.createDataFrame(data[[name]].drop_duplicates().dropna())
-    refuse_to_refer(
-        check, kind_of_column(frame, check.column) == "text", kind_of_column(data, name) == "text"
-    )
+        data = from_pandas(data[[name]].drop_duplicates().dropna(), frame.sparkSession)
+    is_text = kind_of_column(frame, check.column) == "text"
+    has_none = type_of_column(data, name) == "void"  # a frame of pandas without rows
+    refuse_to_refer(check, is_text, is_text if has_none else kind_of_column(data, name) == "text")
     functions = functions_for(frame)
     known: DataFrame = data.select(functions.col(quoted(name)).alias("__sparkpipe_known"))
     return known.distinct()

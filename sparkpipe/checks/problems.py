@@ -7,10 +7,12 @@ from typing import Any
 
 from sparkpipe.checks import own, quarantine
 from sparkpipe.checks.in_chunks import partition_problems
-from sparkpipe.checks.sql_on_pandas import sql_problems
+from sparkpipe.checks.sql_on_pandas import columns_used, sql_problems
 from sparkpipe.checks.words import Check, Expression, Refers, column_problems
-from sparkpipe.errors import did_you_mean
+from sparkpipe.errors import DataSetError, did_you_mean
 from sparkpipe.io.chunking import way_of_chunks
+from sparkpipe.io.importing import missing_packages
+from sparkpipe.io.kinds import is_spark_frame
 from sparkpipe.io.working import current_work
 
 
@@ -45,6 +47,35 @@ def find_column_problems(checks: Sequence[Check], columns: Sequence[str]) -> lis
     """
     taken = quarantine.column_problems(columns) if quarantine.is_used(checks) else []
     return [*column_problems(checks, columns), *taken]
+
+
+def find_frame_problems(checks: Sequence[Check], data: Any) -> list[str]:
+    """Tell which checks cannot judge a frame, whatever its rows are; no job starts.
+
+    Args:
+        checks: The checks.
+        data: A frame of Spark or pandas.
+    """
+    told = find_column_problems(checks, [*map(str, data.columns)])
+    for check in checks:
+        if isinstance(check, Expression):
+            try:
+                _try(check, data)
+            except DataSetError as exc:
+                named = f"check '{check.name}'"
+                is_named = exc.message.startswith(named)
+                told.append(exc.message if is_named else f"{named}: {exc.message}")
+    return told
+
+
+def _try(check: Expression, data: Any) -> None:
+    if is_spark_frame(data):
+        from sparkpipe.checks.on_spark import flag
+
+        _ = flag(data, [check]).frame.columns  # Connect looks at it only when it is asked
+    elif not missing_packages(("sqlglot",)):
+        # Of a column of objects without rows nobody can tell the type.
+        columns_used(check.sql, data)
 
 
 def _unknown_companions(name: str, checks: Sequence[Check]) -> list[str]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from sparkpipe.checks.words import Check
+from sparkpipe.errors import DataSetError
 from sparkpipe.io import foreign
 from sparkpipe.io.declared import (
     is_stream,
@@ -88,10 +91,11 @@ def beside(
     if "table" in kept and is_of_spark:
         if of_query:
             kept = _without(kept, ("filepath", "credentials"))  # a table by its name has none
-            saving["mergeSchema"] = True
         kept = {key: v for key, v in kept.items() if key not in ("primary_key", "write_mode")}
         kept["table"] = given or f"{kept['table']}{_SUFFIX}"
         kept["write_mode"] = "append"
+        if str(kept.get("file_format", "delta")).lower() == "delta":
+            saving["mergeSchema"] = True
         return build_data_set({**kept, "save_args": saving}, credentials)
     if "table_name" in kept:
         kept["table_name"] = given or f"{kept['table_name']}{_SUFFIX}"
@@ -167,6 +171,11 @@ def problems(where: Any, data_set: Any) -> list[str]:
         return ["it has no place for a quarantine beside it. Name a data set: quarantine: x."]
     if target_of(where) and target_of(where) == target_of(data_set):
         return [f"its quarantine is the data set itself ({location_of(where)})."]
+    if _takes_spark_frames(data_set) and ".datasets.pandas." in type(unwrapped(where)).__module__:
+        return [
+            f"its quarantine is for frames of pandas ({location_of(where)}), and rows of Spark are "
+            "rejected. Name a data set of Spark: quarantine: x."
+        ]
     if is_stream(data_set) and not saves_once(where):
         return [
             f"its quarantine is no Delta table ({location_of(where)}): a batch of a stream may "
@@ -178,6 +187,21 @@ def problems(where: Any, data_set: Any) -> list[str]:
             "of the stream. Let it append."
         ]
     return []
+
+
+def replaced_problems(where: Any, part: str) -> list[str]:
+    """Tell that rejected rows would be lost where each part of the data is saved by itself.
+
+    Args:
+        where: The data set that takes them; None if there is none.
+        part: What such a part is called.
+    """
+    if where is None or save_effect(where) != "replace":
+        return []
+    return [
+        f"its quarantine ({location_of(where)}) keeps the rejected rows of one {part} only, as "
+        "each save replaces what is there. Let it append."
+    ]
 
 
 def is_used(checks: Iterable[Any]) -> bool:
@@ -203,6 +227,13 @@ def column_problems(columns: Iterable[str]) -> list[str]:
         f"rejected rows get {told} in a quarantine, and what the data has in columns of that name "
         "would be lost. Rename or drop them, or choose another on_fail."
     ]
+
+
+def dropped(checks: Sequence[Check]) -> tuple[Check, ...]:
+    """Return checks that leave out the rows that they would put into a quarantine."""
+    return tuple(
+        replace(one, on_fail="drop") if one.on_fail == "quarantine" else one for one in checks
+    )
 
 
 def put(rows: Any, where: Any) -> str:
@@ -233,8 +264,12 @@ def put(rows: Any, where: Any) -> str:
         named = re.sub(r"[^\w.-]+", "-", f"{now:%Y-%m-%dT%H.%M.%S}-{work.node}").strip("-")
         rows = {f"{named}-{os.urandom(3).hex()}": rows}
     # Its rows and bytes are not those of the data set that is judged.
-    with gathering(), rejected_at(time):
-        where.save(rows)
+    try:
+        with gathering(), rejected_at(time):
+            where.save(rows)
+    except DataSetError as exc:
+        told = f"rejected rows could not be put into its quarantine ({location_of(where)})"
+        raise type(exc)(f"{told}: {exc.message}", hint=exc.hint) from exc
     return location_of(where)
 
 

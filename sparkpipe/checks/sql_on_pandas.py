@@ -126,15 +126,24 @@ def column_called(name: str, frame: pd.DataFrame) -> Any:
     return found[0]
 
 
+def columns_used(sql: str, frame: pd.DataFrame) -> list[Any]:
+    """Return the labels of the columns of a frame that an expression reads.
+
+    Raises:
+        DataSetError: One is not there, or it cannot be parsed.
+    """
+    try:
+        return [*dict.fromkeys(column_called(name, frame) for name in columns_of(sql))]
+    except DataSetError as exc:
+        raise DataSetError(f"{exc.message[:-1]} in {sql!r}.", hint=exc.hint) from exc
+
+
 def _table(sql: str, frame: pd.DataFrame) -> Any:
     """Return the columns of a frame that an expression reads, with the numbers of the rows."""
     import numpy as np
     import pyarrow as pa
 
-    try:
-        used = [*dict.fromkeys(column_called(name, frame) for name in columns_of(sql))]
-    except DataSetError as exc:
-        raise DataSetError(f"{exc.message[:-1]} in {sql!r}.", hint=exc.hint) from exc
+    used = columns_used(sql, frame)
     _refuse_twins(sql, [str(label) for label in used])
     try:
         table = _without_zones(pa.Table.from_pandas(frame[used], preserve_index=False))

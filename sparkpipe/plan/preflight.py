@@ -21,6 +21,7 @@ from sparkpipe.io.declared import (
 )
 from sparkpipe.io.deferred import DeferredDataSet
 from sparkpipe.io.messages import kind_of
+from sparkpipe.io.working import lending
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.sql_node import places_of_inputs
 from sparkpipe.pipeline.transcoding import strip_transcoding
@@ -137,7 +138,8 @@ def _losing_chunks(pipeline: Pipeline, catalog: DataCatalog, made: Mapping[str, 
             if way == "last":
                 problems.append(f"{where}: {only_last(data_set)}")
             elif way != "collect" and checked is not None:
-                problems += [f"{where}: {problem}" for problem in checked.chunk_problems()]
+                with lending(catalog):
+                    problems += [f"{where}: {problem}" for problem in checked.chunk_problems()]
                 for warning in checked.chunk_warnings():
                     _logger.warning("%s: %s", where, warning)
     return problems

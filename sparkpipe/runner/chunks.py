@@ -33,6 +33,7 @@ from sparkpipe.io.chunking import (
 from sparkpipe.io.for_run import forget
 from sparkpipe.io.kinds import holds_live
 from sparkpipe.io.messages import kind_of
+from sparkpipe.io.working import lending
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.progress import Held
 
@@ -106,7 +107,9 @@ class Chunks:
         self._number += 1
         if self._number > 1:
             for name, checked in self._checked.items():
-                for problem in checked.chunk_problems():
+                with lending(self._catalog):
+                    problems = checked.chunk_problems()
+                for problem in problems:
                     raise DataSetError(f"could not save another chunk of '{name}': {problem}")
         at_once = {}
         for name, data in outputs.items():

@@ -28,20 +28,25 @@ def empty_spark(session: Any, schema: Schema) -> Any:
         schema: Texts of a fixed or highest length become strings, as they are in frames.
     """
     columns = ", ".join(
-        f"CAST(NULL AS {_in_frames(one.type)}) AS `{one.name.replace('`', '``')}`"
+        f"CAST(NULL AS {in_frames(one.type)}) AS `{one.name.replace('`', '``')}`"
         for one in schema.columns
     )
     # Where Spark has just started, createDataFrame takes seconds more, for workers of Python.
     return session.sql(f"SELECT {columns} LIMIT 0")
 
 
-def _in_frames(kind: DataType) -> DataType:
+def in_frames(kind: DataType) -> DataType:
+    """Return the type of a column as frames have it, where texts have no length.
+
+    Args:
+        kind: Of a schema.
+    """
     if kind.name in ("char", "varchar") or kind.name.startswith("string"):
         return DataType("string")
     fields: tuple[Column, ...] = tuple(
-        replace(one, type=_in_frames(one.type)) for one in kind.fields
+        replace(one, type=in_frames(one.type)) for one in kind.fields
     )
-    return replace(kind, items=tuple(map(_in_frames, kind.items)), fields=fields)
+    return replace(kind, items=tuple(map(in_frames, kind.items)), fields=fields)
 
 
 def empty_pandas(schema: Schema) -> Any:

@@ -57,6 +57,15 @@ class DataType:
             return f"{self.name}<{','.join(map(str, self.items))}>"
         return f"{self.name}({','.join(map(str, self.args))})" if self.args else self.name
 
+    def ddl(self) -> str:
+        """Return it as it stands in DDL: with what is told of the fields of a struct."""
+        if self.name == "struct":
+            fields = (f"{quoted(one.name)}:{one.type.ddl()}{one.notes}" for one in self.fields)
+            return f"struct<{','.join(fields)}>"
+        if self.items:
+            return f"{self.name}<{','.join(one.ddl() for one in self.items)}>"
+        return str(self)
+
     def as_json(self) -> Any:
         """Return it as it stands in the JSON form of Spark's types."""
         if self.name == "struct":
@@ -107,13 +116,16 @@ class Column:
 
     def ddl(self) -> str:
         """Return it as a line of a ``CREATE TABLE``."""
-        parts = [quoted(self.name), str(self.type)]
-        if not self.nullable:
-            parts.append("NOT NULL")
+        return f"{quoted(self.name)} {self.type.ddl()}{self.notes}"
+
+    @property
+    def notes(self) -> str:
+        """What DDL tells of it after its type; empty where there is nothing to tell."""
+        notes = "" if self.nullable else " NOT NULL"
         if self.comment:
             escaped = self.comment.replace("\\", "\\\\").replace("'", "\\'")
-            parts.append(f"COMMENT '{escaped}'")
-        return " ".join(parts)
+            notes += f" COMMENT '{escaped}'"
+        return notes
 
 
 @dataclass(frozen=True)

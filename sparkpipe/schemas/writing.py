@@ -10,7 +10,9 @@ from typing import Any
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.schemas.contract import as_contract, read_contract
-from sparkpipe.schemas.model import Column, Schema
+from sparkpipe.schemas.model import Column, DataType, Schema
+
+_TEXTS = ("char", "varchar", "string")
 
 #: The endings of files that can be written.
 ENDINGS = (".json", ".ddl", ".sql", ".yml", ".yaml")
@@ -82,12 +84,24 @@ def with_notes(found: Schema, declared: Schema | None) -> Schema:
 def _noted(column: Column, known: Column | None) -> Column:
     if known is None:
         return replace(column, nullable=True)
-    texts = ("char", "varchar", "string")
-    keeps_length = column.type.name in texts and known.type.name in texts
     return replace(
         column,
-        type=known.type if keeps_length else column.type,
+        type=_noted_type(column.type, known.type),
         nullable=known.nullable,
         comment=column.comment or known.comment,
         metadata={**known.metadata, **column.metadata},
+    )
+
+
+def _noted_type(found: DataType, known: DataType) -> DataType:
+    """Return a type with the lengths of texts that are declared, and what is of its fields."""
+    if found.name in _TEXTS and known.name in _TEXTS:
+        return known
+    if found.name != known.name or len(found.items) != len(known.items):
+        return found
+    fields = {one.name: one for one in known.fields}
+    return replace(
+        found,
+        items=tuple(map(_noted_type, found.items, known.items)),
+        fields=tuple(_noted(one, fields.get(one.name)) for one in found.fields),
     )

@@ -12,6 +12,7 @@ import yaml
 from sparkpipe.errors import DataSetError
 from sparkpipe.schemas import read_schema
 from sparkpipe.schemas.contract import as_contract
+from sparkpipe.schemas.writing import schema_text, with_notes
 
 DDL = (
     "id bigint NOT NULL COMMENT 'it''s one', "
@@ -149,3 +150,17 @@ def test_contracts_that_cannot_be_read_are_refused(
 def test_what_is_no_schema_is_told(given: Any, told: str) -> None:
     with pytest.raises(DataSetError, match=told):
         read_schema(given)
+
+
+@pytest.mark.parametrize("ending", ["json", "ddl", "yml"])
+def test_what_is_told_of_nested_fields_stays_when_the_columns_of_data_are_saved(
+    tmp_path: Path, ending: str
+) -> None:
+    declared = "place STRUCT<lat: DOUBLE NOT NULL COMMENT 'it''s', tags: ARRAY<STRUCT<a: CHAR(2)>>>"
+    found = "place STRUCT<lat: DOUBLE, tags: ARRAY<STRUCT<a: STRING, b: INT>>>"
+    noted = with_notes(read_schema(found), read_schema(declared))
+    path = tmp_path / f"places.{ending}"
+    path.write_text(schema_text(noted, path, "places"))
+    assert read_schema(str(path)).ddl() == (
+        r"place struct<lat:double NOT NULL COMMENT 'it\'s',tags:array<struct<a:char(2),b:int>>>"
+    )

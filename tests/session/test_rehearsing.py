@@ -171,6 +171,55 @@ def test_checks_partitions_and_queries_of_duckdb_are_judged_as_a_run_would(make:
     assert "amuont" in found["sql"].reason
 
 
+PARTS = """
+from sparkpipe.pipeline import node, pipeline
+
+
+def split(orders):
+    return {"all": orders, "later": lambda: orders.rename(columns={"id": "key"})}
+
+
+def together(days):
+    return {"rows": [len(load()) for load in days.values()]}
+
+
+def register_pipelines():
+    return {"__default__": pipeline([
+        node(lambda orders: orders, "orders", "by_word", name="word"),
+        node(lambda orders: orders, "orders", "by_query", name="query"),
+        node(lambda orders: {"all": orders}, "orders", "days", name="parts"),
+        node(together, "days", "counts", name="together"),
+        node(split, "orders", "wrong_days", name="wrong_parts"),
+    ])}
+"""
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_checks_and_partitions_are_judged_with_and_without_rows(make: Make, rows: int) -> None:
+    parts = {"type": "PartitionedDataSet", "path": "data/days", "dataset": "pandas.CSVDataSet"}
+    project = make(
+        PARTS,
+        by_word=csv("by_word", checks=[{"not_null": "idd", "on_fail": "drop"}]),
+        by_query=csv("by_query", checks=[{"check": "idd > 1", "on_fail": "quarantine"}]),
+        days=parts,
+        wrong_days={**parts, "path": "data/wrong", "schema": SCHEMA},
+    )
+    (project / "data").mkdir()
+    ORDERS.to_csv(project / "data/orders.csv", index=False)
+    found = {one.node: one for one in Session(project).rehearse(rows=rows).nodes}
+    assert {name: one.verdict for name, one in found.items()} == {
+        "word": "wrong",
+        "query": "wrong",
+        "parts": "good",
+        "together": "good",
+        "wrong_parts": "wrong",
+    }
+    assert "check 'not_null idd': there is no column 'idd'" in found["word"].reason
+    assert "check 'idd > 1': there is no column 'idd'" in found["query"].reason
+    assert "'key' (bigint) is not in the schema" in found["wrong_parts"].reason
+    assert [path.name for path in (project / "data").iterdir()] == ["orders.csv"]
+
+
 def test_without_data_and_schema_a_node_is_unjudged(make: Make) -> None:
     found = Session(make(orders=csv("orders"))).rehearse(node_names=["tax"])
     (one,) = found.nodes
@@ -243,6 +292,18 @@ def test_the_schema_of_data_is_shown_and_saved(make: Make) -> None:
     assert "In the entry of 'orders': schema: conf/base/schemas/orders.json" in written.out
     saved = read_schema(str(project / "conf/base/schemas/orders.json"))
     assert saved.ddl() == "id bigint NOT NULL COMMENT 'number', country string, amount double"
+
+
+def test_the_schema_of_partitions_is_that_of_one(make: Make) -> None:
+    parts = {"path": "data/days", "dataset": "pandas.CSVDataSet"}
+    for kind in ("PartitionedDataSet", "IncrementalDataSet"):
+        project = make(days={"type": kind, **parts})
+        (project / "data/days").mkdir(parents=True, exist_ok=True)
+        ORDERS.to_csv(project / "data/days/a", index=False)
+        written = call("sparkpipe", ["catalog", "schema", "days", "--write"], project, {})
+        assert written.status == 0
+        saved = read_schema(str(project / "conf/base/schemas/days.json"))
+        assert saved.ddl() == "id bigint, country string, amount double"
 
 
 def test_of_a_contract_all_else_stays(make: Make) -> None:

@@ -15,6 +15,7 @@ from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import SequentialRunner
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.failures.judging import spark_reason
+from sparkpipe.spark.jobs.query_logs import leave_out_of_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -339,3 +340,15 @@ def test_the_trace_that_pyspark_logs_is_left_out_of_runs_alone(spark: SparkSessi
         assert logged == [logger.name]
     finally:
         logger.removeHandler(handler)
+
+
+def test_a_trace_logger_that_was_there_before_pyspark_hides_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    logs = pytest.importorskip("pyspark.logger")
+    logger = logging.getLogger("SQLQueryContextLogger")
+    monkeypatch.setattr(logger, "disabled", False)
+    logger.__class__ = logging.Logger  # as a command leaves it
+    leave_out_of_runs()
+    assert isinstance(logger, logs.PySparkLogger)
+    logger.error("no such column", errorClass="UNRESOLVED_COLUMN")  # type: ignore[call-arg]

@@ -10,6 +10,8 @@ import pytest
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
+from sparkpipe.schemas import read_schema
+from sparkpipe.schemas.writing import schema_text
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -142,6 +144,28 @@ def test_a_table_by_name_holds_its_schema(session: SparkSession, database: str) 
     of_pandas.save("trips", pd.DataFrame({"name": ["b"], "id": [3]}))
     (comment, *_) = session.sql(f"DESCRIBE TABLE {database}.trips").collect()
     assert comment["comment"] == "number"
+
+
+def test_a_table_by_name_takes_its_schema_in_each_form(
+    session: SparkSession, database: str, tmp_path: Path
+) -> None:
+    columns = {"id": {"type": "BIGINT", "nullable": False}, "name": {"type": "CHAR(1)"}}
+    ddl = tmp_path / "trips.ddl"
+    ddl.write_text("id BIGINT NOT NULL, name CHAR(1)")
+    json_file, contract = tmp_path / "trips.json", tmp_path / "trips.yml"
+    for file in (json_file, contract):
+        file.write_text(schema_text(read_schema(columns), file, "trips"))
+    entry = {"type": "spark.SparkTableDataSet", "write_mode": "overwrite"}
+    entry |= {"table": f"{database}.trips", "file_format": "parquet"}
+    frame = session.createDataFrame([("a", 1, 2)], "name STRING, id BIGINT, more INT")
+    for form in (columns, str(ddl), str(json_file), str(contract), {"filepath": str(contract)}):
+        trips = DataCatalog.from_config({"trips": {**entry, "schema": form}})
+        trips.save("trips", frame)
+        assert trips.load("trips").columns == ["id", "name"]
+    of_pandas = {**entry, "schema": columns, "dataframe_type": "pandas"}
+    trips = DataCatalog.from_config({"trips": of_pandas})
+    trips.save("trips", pd.DataFrame({"name": ["b"], "id": [3]}))
+    assert [*trips.load("trips")["id"]] == [3]
 
 
 @pytest.mark.delta

@@ -270,3 +270,38 @@ def test_conditions_that_cannot_be_judged_are_told_and_no_table_is_made(
     of_texts = by_path(tmp_path, delete_when=None, keys=["name"], columns=["ts"], sequence_by=None)
     with pytest.raises(DataSetError, match="CAST_INVALID_INPUT"):  # and nothing of keys
         of_texts.save(make(classic, ("a", "x"), schema="name STRING, ts STRING"))
+
+
+def test_rows_that_differ_in_microseconds_alone_contradict(
+    classic: SparkSession, tmp_path: Path
+) -> None:
+    for kind in ("TIMESTAMP", "TIMESTAMP_NTZ"):
+        table = by_path(tmp_path / kind, columns=[], delete_when="")
+        text = "SELECT 1 AS id, 1 AS ts, {0}'2024-01-01 00:00:00.00000{1}' AS at"
+        one, other = (classic.sql(text.format(kind, number)) for number in (1, 2))
+        with pytest.raises(DataSetError, match="more than one row of id = 1, ts = 1"):
+            table.save(one.union(other))
+        table.save(one.union(one))
+        assert len(rows(table.load())) == 1
+
+
+def test_a_key_that_cannot_be_compared_is_refused(classic: SparkSession, tmp_path: Path) -> None:
+    table = DeltaTableDataSet(str(tmp_path / "t"), save_args={"mode": "merge", "keys": "id"})
+    with pytest.raises(DataSetError, match=r"told apart.* by id: it is .*MAP<STRING, INT>"):
+        table.save(classic.sql("SELECT struct(map('a', 1) AS m) AS id"))
+    assert not table.exists()
+
+
+def test_a_frame_of_pandas_without_rows_is_merged_and_a_column_gets_its_type_later(
+    classic: SparkSession, tmp_path: Path
+) -> None:
+    import pandas as pd
+
+    table = DeltaTableDataSet(str(tmp_path / "t"), save_args={"mode": "merge", "keys": "id"})
+    news = pd.DataFrame({"id": [1], "name": ["Ada"], "at": pd.to_datetime(["2024-01-01"])})
+    table.save(news.head(0))
+    table.save(news.assign(name=None))
+    assert rows(table.load()) == [(1, None, dt.datetime(2024, 1, 1))]
+    table.save(news)
+    table.save(news.head(0))
+    assert rows(table.load()) == [(1, "Ada", dt.datetime(2024, 1, 1))]

@@ -190,3 +190,40 @@ def test_columns_that_a_save_to_delta_needs_are_judged(spark: SparkSession, make
     assert "it is merged by 'idd', and the data has no such column: id, ts." in (
         found["merged"].reason
     )
+
+
+STREAMS = """
+from sparkpipe.pipeline import node, pipeline
+
+
+def register_pipelines():
+    return {"__default__": pipeline([
+        node(lambda news: news.where("id > 0"), "news", "kept@stream", name="keep"),
+        node(lambda kept: kept.select("id"), "kept@batch", "ids", name="read"),
+        node(lambda news: news, "news", "checked@stream", name="check"),
+    ])}
+"""
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_streams_go_on_without_rows(spark: SparkSession, make: Make, rows: int) -> None:
+    def stream(name: str, **more: Any) -> dict[str, Any]:
+        saving = {"save_args": {"checkpoint": f"data/of_{name}"}, "file_format": "delta"}
+        place = {"type": "spark.SparkStreamingDataSet", "filepath": f"data/{name}"}
+        return {**place, **saving, **more}
+
+    schema = {"schema": "id INT"}
+    entries = {
+        "news": stream("news", file_format="json", load_args=schema, save_args={}),
+        "kept@stream": stream("kept"),
+        "kept@batch": {"type": "spark.DeltaTableDataSet", "filepath": "data/kept"},
+        "checked@stream": stream("checked", checks=[{"check": "idd > 1", "on_fail": "warn"}]),
+    }
+    project = make(STREAMS, entries)
+    (project / "data/news").mkdir(parents=True)
+    (project / "data/news/1.json").write_text('{"id": 1}')
+    found = {one.node: one for one in Session(project, spark=spark).rehearse(rows=rows).nodes}
+    judged = {name: one.verdict for name, one in found.items()}
+    assert judged == {"keep": "good", "read": "good", "check": "wrong"}
+    assert "there is no column `idd`. Did you mean `id`?" in found["check"].reason
+    assert [path.name for path in (project / "data").iterdir()] == ["news"]

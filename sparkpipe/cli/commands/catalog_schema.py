@@ -79,7 +79,11 @@ def _present(session: Session, name: str) -> Schema:
     from sparkpipe.schemas import schema_of
 
     with session.scope():
-        found = schema_of(session.catalog.load(name))
+        data = session.catalog.load(name)
+        if isinstance(data, dict) and data:  # partitions, which are alike
+            part = next(iter(data.values()))
+            data = part() if callable(part) else part
+        found = schema_of(data)
     if found is None:
         raise DataSetError(
             f"'{name}' has no columns: it is loaded as no frame of Spark, pandas or Arrow."

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.datasets.spark.definitions import literal
+from sparkpipe.datasets.spark.first_append import was_made_meanwhile
+from sparkpipe.datasets.spark.frames import need_columns
 from sparkpipe.datasets.spark.names import quoted
 from sparkpipe.datasets.spark.options import in_known_case
 from sparkpipe.errors import DataSetError
+from sparkpipe.spark.active import is_connect
+from sparkpipe.spark.failures.judging import spark_reason
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -18,6 +24,12 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _CONSTRAINT = "delta.constraints."
+# What the log keeps of a column that Delta fills.
+_GENERATED, _IDENTITY = "delta.generationExpression", "delta.identity.step"
+
+# Options by which something that is there would be replaced.
+_ANEW = "overwriteSchema"
+_REPLACING = ("mode", "replacewhere", "partitionoverwritemode", "overwriteschema")
 
 #: The options of an entry.
 CREATION_WORDS = (
@@ -55,6 +67,33 @@ class Creation:
         """The columns that Delta fills, in lower case: rows to save need not have them."""
         return frozenset(name.lower() for name in (*self.generated, *self.identity))
 
+    @property
+    def words(self) -> list[str]:
+        """The options that say something."""
+        said = {"table_properties": self.properties}
+        return [word for word in CREATION_WORDS if said.get(word, getattr(self, word, ()))]
+
+    def whole(self, partitions: Sequence[str], is_merged: bool) -> Creation:
+        """Return the same with the partitions that an entry gives to Spark's writer.
+
+        Args:
+            partitions: The columns; none if the entry gives none there.
+            is_merged: Whether rows are merged, so that no writer makes the table.
+
+        Raises:
+            DataSetError: They are not those of ``partition_by``, or there is ``cluster_by``.
+        """
+        given, own = [*map(str.lower, partitions)], [*map(str.lower, self.partition_by)]
+        if not given or given == own or (self.is_plain and not is_merged):
+            return self
+        if own:
+            raise DataSetError(
+                f"a table is partitioned in one way, not by {', '.join(self.partition_by)} "
+                f"(partition_by) and by {', '.join(partitions)}.",
+                hint="Leave out one of the two.",
+            )
+        return _refuse_both(replace(self, partition_by=tuple(partitions)))
+
 
 def take_creation(options: Mapping[str, Any]) -> tuple[Creation, dict[str, Any]]:
     """Part what a table is made with from all other options.
@@ -75,12 +114,37 @@ def take_creation(options: Mapping[str, Any]) -> tuple[Creation, dict[str, Any]]
         _texts(given, "generated"),
         _names(given, "identity"),
     )
+    return _refuse_both(creation), others
+
+
+def _refuse_both(creation: Creation) -> Creation:
     if creation.partition_by and creation.cluster_by:
         raise DataSetError(
             "save_args: a table is partitioned or clustered, not both.",
             hint="Give partition_by or cluster_by.",
         )
-    return creation, others
+    return creation
+
+
+def layout_problems(options: Iterable[str], file_format: str) -> list[str]:
+    """Report options that have no effect where it is not we who make the table.
+
+    Args:
+        options: Their names.
+        file_format: The format of what is saved.
+
+    >>> layout_problems(["identity", "mode"], "parquet")
+    ["save_args: identity has no effect on file_format 'parquet': it is for tables of Delta."]
+    """
+    known = {name.lower() for name in options}
+    found = [name for name in CREATION_WORDS if name in known]
+    if not found:
+        return []
+    has, it_is = ("have", "they are") if len(found) > 1 else ("has", "it is")
+    why = f"on file_format '{file_format}': {it_is} for tables of Delta."
+    if file_format.lower() == "delta":
+        why = "here. Give type: spark.DeltaTableDataSet."
+    return [f"save_args: {', '.join(found)} {has} no effect {why}"]
 
 
 def create(
@@ -89,8 +153,8 @@ def create(
     creation: Creation,
     frame: DataFrame,
     more: Sequence[str] = (),
-) -> None:
-    """Make an empty table, if there is none.
+) -> bool:
+    """Make an empty table, and return whether there was none.
 
     Args:
         session: The session.
@@ -98,13 +162,43 @@ def create(
         creation: What it is made with.
         frame: Has its columns, but those that Delta fills.
         more: Further columns, as DDL.
+
+    Raises:
+        DataSetError: A constraint is not possible; then there is no table.
     """
-    session.sql(
-        f"CREATE TABLE IF NOT EXISTS {table} ({', '.join([*_columns(creation, frame), *more])}) "
-        f"USING delta{_clauses(creation)}"
-    )
+    # As they are told by us, none has a backtick in its name.
+    own = {name: kind.strip() for _, name, kind in (one.split("`") for one in more)}
+    known = [*frame.columns, *creation.filled, *own]
+    need_columns([*creation.partition_by, *creation.cluster_by], known, "by which a table is made")
+    _refuse_constraints(creation, frame, own)
+    columns = ", ".join([*_columns(creation, frame), *more])
+    try:
+        session.sql(f"CREATE TABLE {table} ({columns}) USING delta{_clauses(creation)}")
+    except Exception as exc:
+        if was_made_meanwhile(exc):
+            return False
+        raise
     for name, condition in creation.constraints.items():
         session.sql(f"ALTER TABLE {table} ADD CONSTRAINT {quoted(name)} CHECK ({condition})")
+    return True
+
+
+def _refuse_constraints(creation: Creation, frame: DataFrame, more: Mapping[str, str]) -> None:
+    """Refuse conditions that cannot be judged: the table would be there without them."""
+    if not creation.constraints:
+        return
+    filled = [f"({how}) AS {quoted(name)}" for name, how in creation.generated.items()]
+    filled += [f"0L AS {quoted(name)}" for name in creation.identity]
+    filled += [f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in more.items()]
+    own = [quoted(one) for one in frame.columns if one.lower() not in creation.filled]
+    rows = frame.selectExpr(*own, *filled)
+    for name, condition in creation.constraints.items():
+        try:
+            # Spark Connect looks at it only when it is asked for its columns.
+            _ = rows.where(f"({condition}\n)").columns
+        except Exception as exc:
+            told = f"save_args: the constraint {name} is not possible: {spark_reason(exc) or exc}"
+            raise DataSetError(told) from exc
 
 
 def differences(creation: Creation, detail: Mapping[str, Any]) -> list[str]:
@@ -140,6 +234,52 @@ def differences(creation: Creation, detail: Mapping[str, Any]) -> list[str]:
     return told
 
 
+def differences_of_filled(creation: Creation, found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return which columns that Delta is to fill a table lacks, or fills otherwise.
+
+    Args:
+        creation: What the entry says.
+        found: What the table keeps of its columns, by their names in lower case.
+
+    >>> differences_of_filled(Creation(generated={"day": "CAST(ts AS DATE)"}), {"ts": {}})
+    ['it lacks the column day (generated)']
+    """
+    told = []
+    for name, expression in creation.generated.items():
+        kept = found.get(name.lower())
+        present = "" if kept is None else kept.get(_GENERATED, "")
+        if kept is None:
+            told.append(f"it lacks the column {name} (generated)")
+        elif present is not None and "".join(present.split()) != "".join(expression.split()):
+            by = f"worked out by {present}" if present else "not worked out of others"
+            told.append(f"its column {name} is {by}, not by {expression} (generated)")
+    for name in creation.identity:
+        kept = found.get(name.lower())
+        if kept is None:
+            told.append(f"it lacks the column {name} (identity)")
+        elif kept.get(_IDENTITY, "") == "":
+            told.append(f"its column {name} is not numbered by Delta (identity)")
+    return told
+
+
+def _kept_of_columns(
+    session: SparkSession, table: str, location: str
+) -> dict[str, Mapping[str, Any]]:
+    """Return what a table keeps of its columns; how it fills them only its log tells.
+
+    Where nobody reads that, as on Spark Connect, it is None.
+    """
+    if not is_connect(session):
+        with suppress(Exception):  # a cluster that guards the JVM, or another Delta
+            java: Any = session
+            log = java._jvm.org.apache.spark.sql.delta.DeltaLog
+            kept = log.forTable(java._jsparkSession, location).unsafeVolatileSnapshot()
+            fields = json.loads(kept.metadata().schemaString())["fields"]
+            return {one["name"].lower(): one["metadata"] for one in fields}
+    unknown = {_GENERATED: None, _IDENTITY: None}
+    return dict.fromkeys((one.lower() for one in session.read.table(table).columns), unknown)
+
+
 def make_or_compare(
     session: SparkSession,
     table: str,
@@ -148,7 +288,7 @@ def make_or_compare(
     *,
     is_there: bool,
     more: Sequence[str] = (),
-) -> None:
+) -> bool:
     """Make a table that is not there; warn of what differs in one that is.
 
     Args:
@@ -158,17 +298,63 @@ def make_or_compare(
         frame: Has its columns, but those that Delta fills.
         is_there: Whether there is a table.
         more: Further columns, as DDL.
+
+    Returns:
+        Whether it was made.
     """
-    if not is_there:
-        create(session, table, creation, frame, more)
-    elif not creation.is_plain:
+    if not is_there and create(session, table, creation, frame, more):
+        return True
+    if not creation.is_plain:
         (row,) = session.sql(f"DESCRIBE DETAIL {table}").collect()
-        for told in differences(creation, row.asDict()):
+        different = differences(creation, row.asDict())
+        if creation.filled:
+            kept = _kept_of_columns(session, table, row["location"])
+            different += differences_of_filled(creation, kept)
+        for told in different:
             _logger.warning(
                 "The table %s stays as it is: %s. ALTER TABLE changes it, or make it anew.",
                 table,
                 told,
             )
+    return False
+
+
+def options_for(
+    frame: DataFrame,
+    table: str,
+    creation: Creation,
+    options: Mapping[str, Any],
+    *,
+    is_made: bool,
+) -> dict[str, Any]:
+    """Return options of a writer with which a table stays what it was made with.
+
+    Args:
+        frame: The rows.
+        table: The name of the table in SQL.
+        creation: What it is made with.
+        options: As they stand in an entry.
+        is_made: Whether it was just made, for these rows: they are added, and replace nothing.
+    """
+    if is_made:
+        return {name: value for name, value in options.items() if name.lower() not in _REPLACING}
+    kept = in_known_case(options, (_ANEW,))
+    if not creation.filled or str(kept.get(_ANEW)).lower() != "true":
+        return dict(options)
+    # It would leave the columns of the frame alone, none of which Delta fills.
+    del kept[_ANEW]
+    known = {*map(str.lower, frame.columns), *creation.filled}
+    others = [
+        one for one in frame.sparkSession.read.table(table).columns if one.lower() not in known
+    ]
+    if others:
+        _logger.warning(
+            "The table %s keeps the columns %s, in spite of overwriteSchema: else those were gone, "
+            "too, that Delta fills.",
+            table,
+            ", ".join(others),
+        )
+    return {"mergeSchema": True, **kept}
 
 
 def _columns(creation: Creation, frame: DataFrame) -> Iterable[str]:
@@ -216,16 +402,20 @@ def ddl_of(kind: Any) -> str:
 def _names(given: Mapping[str, Any], option: str) -> tuple[str, ...]:
     value = given.get(option) or ()
     names = (value,) if isinstance(value, str) else value
-    if not isinstance(names, (list, tuple)) or not all(isinstance(one, str) for one in names):
+    if not isinstance(names, (list, tuple)) or not all(isinstance(o, str) and o for o in names):
         raise DataSetError(f"save_args: '{option}' is a list of columns, not {value!r}.")
     return tuple(names)
 
 
 def _texts(given: Mapping[str, Any], option: str) -> dict[str, str]:
     value = given.get(option) or {}
-    if not isinstance(value, Mapping) or any(isinstance(one, Mapping) for one in value.values()):
+    if not isinstance(value, Mapping) or any(map(_is_no_text, value.values())):
         raise DataSetError(f"save_args: '{option}' is a mapping of texts, not {value!r}.")
     return {str(key): _text(one) for key, one in value.items()}
+
+
+def _is_no_text(value: Any) -> bool:
+    return value is None or isinstance(value, (Mapping, list, tuple))
 
 
 def _text(value: Any) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
 from sparkpipe.datasets.spark.asked import LoadsVersions, why_no_version
-from sparkpipe.datasets.spark.creation import make_or_compare, take_creation
+from sparkpipe.datasets.spark.creation import make_or_compare, options_for, take_creation
 from sparkpipe.datasets.spark.frames import as_spark_frame, need_frame
 from sparkpipe.datasets.spark.merging.saving import merge_into
 from sparkpipe.datasets.spark.merging.words import take_merge
@@ -56,6 +57,9 @@ class DeltaTableDataSet(LoadsVersions, SparkDataSet):
         self._merge, others = take_merge(save_args or {})
         self._creation, others = take_creation(others)
         super().__init__(filepath, "delta", self._load_args, others, metadata=metadata)
+        given = self._save_args.get("partitionBy") or []
+        given = [given] if isinstance(given, str) else list(given)
+        self._creation = self._creation.whole(given, self._merge is not None)
         self._given_save_args = dict(save_args or {})
         if load_as not in _FORMS:
             raise DataSetError(
@@ -83,8 +87,7 @@ class DeltaTableDataSet(LoadsVersions, SparkDataSet):
 
     def _save(self, data: Any) -> None:
         if self._merge is None:
-            self._make(data)
-            super()._save(data)
+            self._write_rows(data)
             return
         frame = as_spark_frame(data, get_spark())
         note_write(self.target())
@@ -98,13 +101,19 @@ class DeltaTableDataSet(LoadsVersions, SparkDataSet):
             find_delta=partial(self._local, self._filepath),
         )
 
-    def _make(self, data: Any) -> None:
-        """Make a table of which the entry says more than Spark's writer takes."""
-        if not self._creation.is_plain:
-            is_there, frame = self._exists(), need_frame(data)
-            make_or_compare(
-                frame.sparkSession, self.name_in_sql(), self._creation, frame, is_there=is_there
-            )
+    def _write_rows(self, data: Any) -> None:
+        if self._creation.is_plain:
+            super()._save(data)
+            return
+        frame, made_with = need_frame(data), (self.name_in_sql(), self._creation)
+        session, is_there = frame.sparkSession, self._exists()
+        is_made = make_or_compare(session, *made_with, frame, is_there=is_there)
+        saving = copy(self)
+        options = options_for(frame, *made_with, self._save_args, is_made=is_made)
+        saving._save_args = {**self.DEFAULT_SAVE_ARGS, **options}
+        if is_made:  # any other mode would find a table that is there
+            saving._save_args["mode"] = "append"
+        super(DeltaTableDataSet, saving)._save(data)
 
     def save_effect(self) -> SaveEffect:
         """Return what a save does: as its mode says."""
@@ -114,7 +123,7 @@ class DeltaTableDataSet(LoadsVersions, SparkDataSet):
         told = super()._warnings()
         if self._merge is not None:
             ours = {*self.DEFAULT_SAVE_ARGS}
-            others = [name for name in self._save_args if name not in ours]
+            others = [name for name in self._save_args if name not in (*ours, "partitionBy")]
             told += [f"save_args: '{name}' has no effect on a merge." for name in others]
         return told
 

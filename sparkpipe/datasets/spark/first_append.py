@@ -29,14 +29,15 @@ def append(write: Callable[[], None]) -> None:
         try:
             write()
         except Exception as exc:
-            if not _was_made_meanwhile(exc):
+            if not was_made_meanwhile(exc):
                 raise
         else:
             return
     write()
 
 
-def _was_made_meanwhile(exc: Exception) -> bool:
+def was_made_meanwhile(exc: Exception) -> bool:
+    """Whether a write, or a statement, failed as another writer has made the table meanwhile."""
     return any(
         link.condition.startswith(_MADE_MEANWHILE) or link.kind in _KINDS
         for link in failure_links(exc)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import is_pandas_on_spark, is_spark_frame
+from sparkpipe.schemas import DataType, Schema, schema_of
+from sparkpipe.schemas.empty import empty_spark
 from sparkpipe.spark.active import is_connect
 
 if TYPE_CHECKING:
@@ -63,7 +66,25 @@ def as_spark_frame(data: Any, session: SparkSession) -> DataFrame:
     """
     if is_spark_frame(data) or is_pandas_on_spark(data) or not hasattr(data, "iloc"):
         return need_frame(data)  # a frame of Spark Connect has any attribute
-    return session.createDataFrame(data)
+    return from_pandas(data, session)
+
+
+def from_pandas(data: Any, session: SparkSession) -> DataFrame:
+    """Return a frame of pandas as one of Spark, also where it has no rows to tell its types by.
+
+    Args:
+        data: The frame; of a column of objects without rows nobody knows the type.
+        session: The session.
+    """
+    if len(data):
+        return session.createDataFrame(data)
+    columns = (schema_of(data) or Schema(())).columns
+    # Times without a zone are instants for Spark where there are rows, too.
+    instant = DataType("timestamp")
+    kinds = [instant if one.type.name == "timestamp_ntz" else one.type for one in columns]
+    told = (replace(one, type=kind) for one, kind in zip(columns, kinds, strict=True))
+    frame: DataFrame = empty_spark(session, Schema(tuple(told)))
+    return frame
 
 
 def analysed(frame: DataFrame) -> DataFrame:
@@ -99,3 +120,31 @@ def need_columns(wanted: Sequence[str], present: Sequence[str], what: str) -> No
 def same_columns(one: Sequence[str], other: Sequence[str]) -> bool:
     """Return whether two frames have columns of the same names, in any order and case."""
     return {name.lower() for name in one} == {name.lower() for name in other}
+
+
+def rows_of_pandas(data: Any, session: SparkSession, struct: Any = None) -> DataFrame:
+    """Return a frame of pandas as one of Spark; all else is refused.
+
+    Args:
+        data: What a node has returned.
+        session: The session.
+        struct: The columns that are wanted; by default all.
+
+    Raises:
+        DataSetError: It is something else, or lacks a column.
+    """
+    if is_pandas_on_spark(data):
+        raise DataSetError(
+            "a pandas DataFrame is needed, not one of pandas on Spark.",
+            hint="Give its frame.to_pandas(); or leave out dataframe_type, and give its "
+            "frame.to_spark().",
+        )
+    if not (hasattr(data, "iloc") and hasattr(data, "columns")):
+        raise DataSetError(
+            f"a pandas DataFrame is needed, not {type(data).__name__}.",
+            hint="For one of Spark leave out dataframe_type: pandas.",
+        )
+    if struct is None:
+        return from_pandas(data, session)
+    need_columns(struct.names, list(data.columns), "of the schema")
+    return session.createDataFrame(data.loc[:, struct.names], schema=struct)

@@ -11,6 +11,10 @@ from sparkpipe.datasets.spark.names import quoted
 from sparkpipe.datasets.spark.paths import local_path, spark_path, split_address
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import reason_of
+from sparkpipe.schemas.empty import in_frames
+from sparkpipe.schemas.reading import path_of
+from sparkpipe.schemas.reading import read_schema as read_entry
+from sparkpipe.schemas.reading import schema_problems as problems_of_entry
 from sparkpipe.spark.session import get_spark
 
 if TYPE_CHECKING:
@@ -26,6 +30,8 @@ def schema_problems(schema: Any) -> list[str]:
 
 
 def _problems(schema: Any) -> list[str]:
+    if _is_of_entry(schema):
+        return problems_of_entry(schema)
     if isinstance(schema, str):
         return ddl_problems(schema) if schema.strip() else ["the schema is empty."]
     if _is_struct(schema):
@@ -80,6 +86,17 @@ def _column_problems(name: Any, kind: Any) -> list[str]:
     return type_problems(str(name), kind.strip())
 
 
+def _is_of_entry(schema: Any) -> bool:
+    """Whether it has a form that the schema of an entry has, and no option of a reader had."""
+    if isinstance(schema, str):
+        return bool(path_of(schema))
+    if not isinstance(schema, Mapping) or _is_json(schema):
+        return False
+    of_columns = schema.values() if not _is_file(schema) else ()
+    is_contract = path_of(schema).endswith((".yml", ".yaml"))
+    return is_contract or any(isinstance(one, Mapping) and "type" in one for one in of_columns)
+
+
 def _is_file(schema: Mapping[Any, Any]) -> bool:
     """Whether a mapping names a file; ``filepath`` may also be a column among others."""
     if "filepath" not in schema or not schema.keys() <= {"filepath", "credentials"}:
@@ -103,6 +120,11 @@ def read_schema(schema: Any, credentials: Mapping[str, Any]) -> StructType | str
     Raises:
         DataSetError: It cannot be read.
     """
+    if _is_of_entry(schema):
+        columns = read_entry(schema, credentials).columns
+        kinds = ((one, str(in_frames(one.type))) for one in columns)
+        nulls = {True: "", False: " NOT NULL"}
+        return ", ".join(f"{quoted(one.name)} {k}{nulls[one.nullable]}" for one, k in kinds)
     if isinstance(schema, str):
         return schema
     if _is_struct(schema):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sparkpipe.datasets.spark.accounting import accounting
 from sparkpipe.datasets.spark.asked import Asked
 from sparkpipe.datasets.spark.commits import marked, writer_options
+from sparkpipe.datasets.spark.creation import layout_problems
 from sparkpipe.datasets.spark.definitions import (
     definition_at,
     keeping_clustering,
@@ -440,6 +441,7 @@ class SparkDataSet(AbstractVersionedDataSet):
         problems += mode_problems(self._save_args["mode"])
         problems += option_problems("load_args", self._file_format, self._load_args)
         problems += option_problems("save_args", self._file_format, self._save_args)
+        problems += layout_problems(self._save_args, self._file_format)
         for what, options in (("load_args", self._load_args), ("save_args", self._save_args)):
             problems += [
                 f"{what}: '{name}' cannot stand here. Give {_ARGUMENTS[name]} in its place."

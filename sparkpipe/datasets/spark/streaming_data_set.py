@@ -124,6 +124,9 @@ class SparkStreamingDataSet(AbstractDataSet):
         self._merge, others = take_merge(in_our_words(save_args or {}))
         self._creation, others = take_creation(others)
         self._save_args = {**self.DEFAULT_SAVE_ARGS, **others}
+        by = self._save_args.get("partitionBy") or []
+        by = [by] if isinstance(by, str) else list(by)
+        self._creation = self._creation.whole(by, self._merge is not None)
         self._schema = self._load_args.pop("schema", None)
         self._credentials = dict(credentials or {})
         self.metadata = metadata
@@ -386,7 +389,8 @@ class SparkStreamingDataSet(AbstractDataSet):
                 "load_args: 'schema' has no effect on a table by its name, which has its own."
             )
         if self._merge is not None:
-            others = [name for name in self._save_args if name not in OF_STREAM]
+            ours = (*OF_STREAM, "partitionBy")
+            others = [name for name in self._save_args if name not in ours]
             told += [f"save_args: '{name}' has no effect on a merge." for name in others]
         return told + option_warnings("save_args", self._file_format, self._save_args, WRITER)
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sparkpipe.datasets.spark.accounting import Account, accounting, delta_folder, delta_location
 from sparkpipe.datasets.spark.asked import LoadsVersions
 from sparkpipe.datasets.spark.commits import marked, writer_options
-from sparkpipe.datasets.spark.creation import make_or_compare, take_creation
+from sparkpipe.datasets.spark.creation import (
+    layout_problems,
+    make_or_compare,
+    options_for,
+    take_creation,
+)
 from sparkpipe.datasets.spark.definitions import (
     Definition,
     keeping_clustering,
@@ -20,7 +26,7 @@ from sparkpipe.datasets.spark.definitions import (
     with_comments,
 )
 from sparkpipe.datasets.spark.first_append import append
-from sparkpipe.datasets.spark.frames import analysed, need_columns, need_frame, same_columns
+from sparkpipe.datasets.spark.frames import analysed, need_columns, need_frame, rows_of_pandas
 from sparkpipe.datasets.spark.merging.saving import merge_into
 from sparkpipe.datasets.spark.merging.words import MERGE, take_merge
 from sparkpipe.datasets.spark.names import NO_CATALOG, TableName, is_named, quoted
@@ -41,9 +47,9 @@ from sparkpipe.datasets.spark.reading import Place, load_table
 from sparkpipe.datasets.spark.replacing import insert_all, put_in_place, staged
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
 from sparkpipe.datasets.spark.upserts import merge as upsert
-from sparkpipe.datasets.spark.upserts import merged, refuse_duplicates
+from sparkpipe.datasets.spark.upserts import merged, need_same_columns, refuse_duplicates
 from sparkpipe.errors import DataSetError
-from sparkpipe.io.core import AbstractDataSet, SaveEffect, Version, is_pandas_on_spark
+from sparkpipe.io.core import AbstractDataSet, SaveEffect, Version
 from sparkpipe.io.declared import location_of
 from sparkpipe.io.effects import LoadEffect, effect_of_mode
 from sparkpipe.io.foreign import TRANSACTIONAL
@@ -138,6 +144,7 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
         self._creation, self._save_args = take_creation(others)
         in_options = self._save_args.pop("partitionBy", None)
         self._partition_columns = _names(partition_columns) or _names(in_options)
+        self._creation = self._creation.whole(self._partition_columns, self._merge is not None)
         self.metadata = metadata
         self._check()
 
@@ -213,8 +220,8 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
             raise
 
     def _save_frame(self, frame: DataFrame, mode: str) -> None:
+        session = frame.sparkSession
         if self._merge is not None:
-            session = frame.sparkSession
             merge_into(
                 frame,
                 self._table.sql,
@@ -225,14 +232,17 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
                 find_delta=partial(delta_folder, session, self._table),
             )
             return
-        if not self._creation.is_plain:
-            session = frame.sparkSession
-            is_there = self._is_there(session)
-            make_or_compare(session, self._table.sql, self._creation, frame, is_there=is_there)
-            # Where there was none, an overwrite would make it anew, without what it is made with.
-            mode = mode if is_there or mode not in SAVE_MODES else "append"
+        if self._creation.is_plain:
+            self._save_rows(frame, mode)
+            return
+        made_with, is_there = (self._table.sql, self._creation), self._is_there(session)
+        is_made = make_or_compare(session, *made_with, frame, is_there=is_there)
+        saving = copy(self)
+        saving._save_args = options_for(frame, *made_with, self._save_args, is_made=is_made)
+        saving._save_rows(frame, "append" if is_made and mode != "upsert" else mode)
+
+    def _save_rows(self, frame: DataFrame, mode: str) -> None:
         if mode == "upsert":
-            need_columns(self._primary_key, frame.columns, "of the primary key")
             refuse_duplicates(frame, self._primary_key)
         found = self._definition(frame.sparkSession) if mode in _REPLACES else None
         if found is None:
@@ -269,23 +279,9 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
             wanted = self._struct(frame.sparkSession).names
             need_columns(wanted, frame.columns, "of the schema")
             return frame.select(*map(quoted, wanted))
-        if is_pandas_on_spark(data):
-            raise DataSetError(
-                "a pandas DataFrame is needed, not one of pandas on Spark.",
-                hint="Give its frame.to_pandas(); or leave out dataframe_type, and give its "
-                "frame.to_spark().",
-            )
-        if not (hasattr(data, "iloc") and hasattr(data, "columns")):
-            raise DataSetError(
-                f"a pandas DataFrame is needed, not {type(data).__name__}.",
-                hint="For one of Spark leave out dataframe_type: pandas.",
-            )
         session = get_spark()
-        if self._schema is None:
-            return session.createDataFrame(data)
-        struct = self._struct(session)
-        need_columns(struct.names, list(data.columns), "of the schema")
-        return session.createDataFrame(data.loc[:, struct.names], schema=struct)
+        struct = None if self._schema is None else self._struct(session)
+        return rows_of_pandas(data, session, struct)
 
     def _struct(self, session: SparkSession) -> Any:
         return session.createDataFrame([], read_schema(self._schema, {})).schema
@@ -388,12 +384,7 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
 
     def _upsert(self, frame: DataFrame, found: Definition) -> None:
         """Update rows of the same key and insert the others."""
-        table = [name for name, _ in found.columns]
-        if not same_columns(table, frame.columns):
-            raise DataSetError(
-                f"upsert needs the columns of the table: {', '.join(table)}.",
-                hint=f"The data has: {', '.join(frame.columns)}.",
-            )
+        need_same_columns([name for name, _ in found.columns], frame.columns)
         if found.is_transactional:
             with self._accounting(frame) as account:
                 account.result = upsert(frame, self._table, self._primary_key)
@@ -413,6 +404,8 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
         if missing:
             return missing
         problems = format_problems(self._file_format)
+        if not (self._is_delta or self._creation.is_plain):
+            problems += layout_problems(self._creation.words, self._file_format)
         problems += option_problems("load_args", self._file_format, self._load_args)
         problems += option_problems("save_args", self._file_format, self._save_args)
         if self._schema is not None:

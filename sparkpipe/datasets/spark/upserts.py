@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from sparkpipe.datasets.spark.frames import need_columns, same_columns
 from sparkpipe.datasets.spark.names import TableName, quoted
 from sparkpipe.errors import DataSetError
 
@@ -20,12 +21,26 @@ _MOST_SHOWN = 5
 _NEW = "`sparkpipe new row`"
 
 
+def need_same_columns(wanted: Sequence[str], present: Sequence[str]) -> None:
+    """Report columns that are not those of the table.
+
+    Raises:
+        DataSetError: They are others, or there are more or fewer.
+    """
+    if not same_columns(wanted, present):
+        raise DataSetError(
+            f"upsert needs the columns of the table: {', '.join(wanted)}.",
+            hint=f"The data has: {', '.join(present)}.",
+        )
+
+
 def refuse_duplicates(frame: DataFrame, keys: Sequence[str]) -> None:
     """Refuse data that has more than one row for a key: which of them to keep, nobody can tell.
 
     Raises:
-        DataSetError: It has; some of the values are told.
+        DataSetError: It has; some of the values are told. Or it lacks a column of the key.
     """
+    need_columns(keys, frame.columns, "of the primary key")
     with_key = frame.where(" AND ".join(f"{quoted(key)} IS NOT NULL" for key in keys))
     numbered = [f"key_{number}" for number in range(len(keys))]
     renamed = (f"{quoted(key)} AS {name}" for key, name in zip(keys, numbered, strict=True))

@@ -85,6 +85,34 @@ def first_rows(data: Any, rows: int) -> Any:
     return data
 
 
+def called_parts(data: Any) -> Any:
+    """Return partitions as what their functions give; all else as it is."""
+    if not (isinstance(data, dict) and data and all(map(_is_part, data.values()))):
+        return data
+    return {name: part() if callable(part) else part for name, part in data.items()}
+
+
+def parts_of(data: Any) -> list[Any]:
+    """Return the partitions that are there of data, or the data if it has none."""
+    if isinstance(data, dict):
+        return [part for part in data.values() if not callable(part)]
+    return [data]
+
+
+def as_loaded(data: Any, data_set: Any) -> Any:
+    """Return partitions as the next node gets them: as functions, unless they are incremental."""
+    inner = unwrapped(data_set)
+    if not (isinstance(data, dict) and isinstance(inner, PartitionedDataSet)):
+        return data
+    if isinstance(inner, IncrementalDataSet):
+        return data
+    return {name: partial(_as_it_is, part) for name, part in data.items()}
+
+
+def _as_it_is(part: Any) -> Any:
+    return part
+
+
 def _is_part(value: Any) -> bool:
     return callable(value) or is_spark_frame(value) or is_pandas_frame(value)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sparkpipe.checks.checked import checked_in
-from sparkpipe.checks.problems import find_column_problems
+from sparkpipe.checks.problems import find_frame_problems
 from sparkpipe.datasets.spark.creation import Creation
 from sparkpipe.datasets.spark.merging.words import Merge
 from sparkpipe.errors import PipelineError
@@ -79,20 +79,21 @@ def has_no_rows(value: Any, *, looks: bool) -> bool:
     )
 
 
-def find_unsavable(found: Schema, data_set: Any) -> str:
-    """Say why a data set could not save a frame of a schema; empty if it may.
+def find_unsavable(found: Schema, data_set: Any, data: Any) -> str:
+    """Say why a data set could not save a frame; empty if it may.
 
     Args:
         found: The schema of the frame.
         data_set: The data set.
+        data: The frame.
     """
     inner = unwrapped(data_set)
     # Of a column of objects without rows pandas cannot tell what it holds.
     told = tuple(one for one in found.columns if one.type.name != "void")
     problems = format_problems(Schema(told), inner)
     checked = checked_in(data_set)
-    if checked is not None:
-        problems += find_column_problems(checked.checks, found.names)
+    if checked is not None and _is_frame(data):
+        problems += find_frame_problems(checked.checks, data)
     known = {name.casefold() for name in found.names}
     for what, names in _needed_by(inner):
         lacking = [name for name in names if str(name).casefold() not in known]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkpipe.errors import DataSetError, PreflightError, refusing_exits
 from sparkpipe.io import DataCatalog, foreign
+from sparkpipe.io.declared import is_stream
 from sparkpipe.io.kinds import is_pandas_frame, is_spark_frame
 from sparkpipe.io.messages import describe_data_set
 from sparkpipe.pipeline.modular import is_parameter
@@ -26,8 +27,11 @@ from sparkpipe.session.overlay import temporary_catalog
 from sparkpipe.session.problems import choose, find_unread_params
 from sparkpipe.session.rehearsing.inputs import (
     Unknown,
+    as_loaded,
+    called_parts,
     empty_for,
     first_rows,
+    parts_of,
     take_input,
     without_plan,
 )
@@ -218,17 +222,22 @@ class _Stage:
         """Return what is kept of data: with rows, the catalog in which it lies."""
         if data_set is None:
             return data
-        if self._apart is not None:
-            self._apart[name].save(data)
-            return self._apart
-        fit = foreign.attribute(data_set, "fitted")
-        if isinstance(getattr(fit, "__self__", None), SchemaDataSet):
-            data = fit(data)
-        found = schema_of(data)
-        why = "" if found is None else find_unsavable(found, data_set)
-        if why:
-            raise SchemaError(why)
-        return data
+        # A stream has no first rows: it goes on without any.
+        is_written = self._apart is not None and not is_stream(data_set)
+        if not is_written:
+            data = called_parts(data)
+            fit = foreign.attribute(data_set, "fitted")
+            if isinstance(getattr(fit, "__self__", None), SchemaDataSet):
+                data = fit(data)
+        for part in parts_of(data):
+            found = schema_of(part)
+            why = "" if found is None else find_unsavable(found, data_set, part)
+            if why:
+                raise SchemaError(why)
+        if self._apart is None or not is_written:
+            return as_loaded(data, data_set)
+        self._apart[name].save(data)
+        return self._apart
 
 
 def _first_chunks(outputs: Mapping[str, Any]) -> dict[str, Any]:

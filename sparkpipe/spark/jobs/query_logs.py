@@ -17,7 +17,12 @@ def leave_out_of_runs() -> None:
     except ImportError:  # before Spark 4.0 there were none
         return
     for name in TRACE_LOGGERS:
-        PySparkLogger.getLogger(name).addFilter(_is_outside_of_runs)
+        logger: logging.Logger = PySparkLogger.getLogger(name)
+        if not isinstance(logger, PySparkLogger):
+            # A command has silenced it before there was pyspark, whose loggers take more than
+            # others. Were it let speak again, as dictConfig does, its TypeError would hide errors.
+            logger.__class__ = PySparkLogger
+        logger.addFilter(_is_outside_of_runs)
 
 
 def _is_outside_of_runs(record: logging.LogRecord) -> bool:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 # Not in the text of the MERGE, which some errors show: there it is in quotes.
+_NO_TYPE = "void"
+_INCOMPARABLE = re.compile(r"\b(map<|variant\b|interval$)", re.IGNORECASE)
 _TOLD = re.compile(f"(?<!'){re.escape(REFUSED)}")
 
 
@@ -130,6 +132,7 @@ class Merging:
         merge, frame = self._merge, self._frame
         needed = [*merge.keys, *([merge.sequence_by] if merge.sequence_by else []), *merge.columns]
         need_columns(needed, frame.columns, "of the merge")
+        _refuse_incomparable(merge, frame)
         self._refuse_own(frame.columns)
         rows = frame.select(*map(quoted, _of_frame(merge, frame.columns)))
         if not is_there:  # before there is an empty one
@@ -234,7 +237,13 @@ class Merging:
                 hint="Give save_args: schema_change: add; or columns: [...] for those to write.",
             )
         self._refuse_missing(there, written)
-        kinds = _kinds(self._frame.schema.fields)
+        kinds, kinds_there = _kinds(self._frame.schema.fields), _kinds(fields)
+        for name in written:  # so far it has held nothing, and nobody knew its type
+            kind = kinds[name.lower()]
+            if kinds_there.get(name.lower()) == _NO_TYPE != kind:
+                column = quoted(spelt[name.lower()])
+                self._session.sql(f"ALTER TABLE {self._table} ALTER COLUMN {column} TYPE {kind}")
+                kinds_there[name.lower()] = kind
         more = [f"{quoted(name)} {kinds[name.lower()]}" for name in added]
         if merge.keeps_deleted and TOMBSTONE not in spelt:
             more.append(f"{quoted(TOMBSTONE)} BOOLEAN")
@@ -250,7 +259,7 @@ class Merging:
             tuple(map(spell, written)),
             tuple(self._frame.columns),
             frozenset(one.name for one in fields if not one.nullable),
-            self._narrower(kinds, _kinds(fields)),
+            self._narrower(kinds, kinds_there),
         )
 
     def _narrower(
@@ -291,6 +300,18 @@ class Merging:
             )
 
 
+def _refuse_incomparable(merge: Merge, frame: DataFrame) -> None:
+    """Refuse keys and a sequence of types whose values Spark does not compare."""
+    kinds = _kinds(frame.schema.fields)
+    for name in filter(None, (*merge.keys, merge.sequence_by)):
+        kind = kinds[name.lower()]
+        if _INCOMPARABLE.search(kind):
+            raise DataSetError(
+                f"rows cannot be told apart, or put in order, by {name}: it is {kind.upper()}.",
+                hint="Make a column of it that can be compared, such as to_json(...).",
+            )
+
+
 def _kinds(fields: Iterable[Any]) -> dict[str, str]:
     """Return the types of columns by their names, of which the case does not matter."""
     return {one.name.lower(): ddl_of(one.dataType) for one in fields}
@@ -322,7 +343,9 @@ def _tell_refused(exc: Exception, merge: Merge) -> None:
     Raises:
         DataSetError: It is.
     """
-    told = _refusal(link.text for link in failure_links(exc))
+    # An analysis that fails shows the plan, and in it the words that no row has raised.
+    links = (link for link in failure_links(exc) if not link.kind.endswith("AnalysisException"))
+    told = _refusal(link.text for link in links)
     if not told:
         return
     if told.endswith("is null."):

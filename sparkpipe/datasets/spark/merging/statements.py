@@ -14,6 +14,11 @@ from sparkpipe.datasets.spark.names import quoted
 REFUSED = "sparkpipe cannot merge: "
 #: These words are in that of a value that the table cannot hold.
 DOES_NOT_FIT = "does not fit into the table"
+# All that two rows may differ in: without it JSON has no more than milliseconds.
+_IN_FULL = (
+    "map('timestampFormat', 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSSXXX', "
+    "'timestampNTZFormat', 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSS')"
+)
 _NUMBER, _NEXT, _CONTENT = "`__number`", "`__next`", "`__content`"
 
 
@@ -189,7 +194,8 @@ def _one_a_key(view: str, columns: Columns, *, by_sequence: bool = False) -> str
     if columns.sequence:
         # Rows that are wholly the same may come again; others of one sequence contradict.
         sequence = f"s.{quoted(columns.sequence)}"
-        content, following = "to_json(struct(s.*))", f"struct({sequence} AS at, {_CONTENT} AS row)"
+        content = f"to_json(struct(s.*), {_IN_FULL})"
+        following = f"struct({sequence} AS at, {_CONTENT} AS row)"
         order = f"{sequence} DESC, {_CONTENT}"
         doubled = f"{_NEXT}.at = {sequence} AND {_NEXT}.row <> {_CONTENT}"
     else:
