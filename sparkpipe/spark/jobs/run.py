@@ -390,7 +390,9 @@ class SparkRun:
         if name not in self.flow.cut_off:
             return value
         level = persist if isinstance(persist, str) else self._level
-        taken = map_frames(value, lambda frame: self.frames.take_down(name, frame, level))
+        taken = map_frames(
+            value, lambda frame: self.frames.take_down(name, frame, level), loads=True
+        )
         if name in self.flow.outliving:
             self.frames.outlive(name, taken)
         return taken
