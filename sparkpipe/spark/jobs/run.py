@@ -142,12 +142,15 @@ class Flow(NamedTuple):
         outliving: Data sets that somebody may use after the run.
         cut_off: Data sets whose frames are computed when they are saved, for what they are made of
             is changed by a later node.
+        changed_tables: Tells which tables a frame of a data set in memory reads that a later node
+            changes; as far as is known only when it is there.
     """
 
     readers: Mapping[str, int] = MappingProxyType({})
     split: frozenset[str] = frozenset()
     outliving: frozenset[str] = frozenset()
     cut_off: frozenset[str] = frozenset()
+    changed_tables: Callable[[str, DataFrame], frozenset[str]] = lambda name, frame: frozenset()
 
 
 class _working:  # noqa: N801 - it is used like a function
@@ -387,15 +390,36 @@ class SparkRun:
             value: A Spark DataFrame, or a list, tuple or dictionary with some.
             persist: What the catalog says: False, or a storage level.
         """
-        if name not in self.flow.cut_off:
-            return value
         level = persist if isinstance(persist, str) else self._level
-        taken = map_frames(
-            value, lambda frame: self.frames.take_down(name, frame, level), loads=True
-        )
+        if name not in self.flow.cut_off:
+            taken = map_frames(value, lambda frame: self._cut_off_tables(name, frame, level))
+            if taken is value:
+                return value
+        else:
+            taken = map_frames(
+                value, lambda frame: self.frames.take_down(name, frame, level), loads=True
+            )
         if name in self.flow.outliving:
             self.frames.outlive(name, taken)
         return taken
+
+    def _cut_off_tables(self, name: str, frame: DataFrame, level: str | None) -> DataFrame:
+        """Compute a frame if it reads tables that a later node changes, as through a view."""
+        tables: frozenset[str] = frozenset()
+        try:
+            tables = self.flow.changed_tables(name, frame)
+            return self.frames.take_down(name, frame, level) if tables else frame
+        except Exception as exc:  # some clusters guard the JVM, or keep no rows
+            _logger.debug("'%s' stays a lazy frame: %s", name, exc)
+        if tables:
+            named = ", ".join(sorted(table.partition(":")[2] for table in tables))
+            _logger.warning(
+                "'%s' is a lazy frame of %s, which a later node changes, and could not be computed "
+                "before: who reads it may get what is there then.",
+                name,
+                named,
+            )
+        return frame
 
 
 _run: ContextVar[SparkRun | None] = ContextVar("_run", default=None)
