@@ -96,4 +96,6 @@ def test_what_nobody_changes_afterwards_stays_lazy(
             node(lambda lazy: (lazy.count(), persisted(session)), "lazy", "found", name="count"),
         ]
     )
-    assert SequentialRunner().run(pipe, catalog) == {"found": (5, 0)}
+    before = persisted(session)  # what other tests have left goes by and by
+    count, then = SequentialRunner().run(pipe, catalog)["found"]
+    assert (count, then <= before) == (5, True)
