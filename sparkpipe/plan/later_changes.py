@@ -6,6 +6,7 @@ it by itself. That is seen when the frame is there, not before the run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -32,25 +33,30 @@ class LaterChanges:
         self._pipeline = pipeline
         self._catalog = catalog
 
-    def tables_of(self, name: str, frame: DataFrame) -> frozenset[str]:
-        """Return the targets of tables that a frame reads, and a node may change afterwards.
+    def finder(self, name: str) -> Callable[[DataFrame], frozenset[str]] | None:
+        """Return what finds the tables that a frame reads, and a node may change afterwards.
+
+        It gives their targets, and raises what Spark does where it does not tell a plan.
 
         Args:
-            name: The data set in memory that is to have the frame.
-            frame: The frame.
+            name: The data set that is to have the frame.
 
-        Raises:
-            Exception: Spark does not tell its plan.
+        Returns:
+            None where nothing is changed afterwards, or the data set is not in memory.
         """
         changed = self._changed_after(name)
         if not changed or not is_memory_only(self._catalog[name]):
-            return frozenset()
-        from sparkpipe.spark.jobs.plans import tables_in
+            return None
 
-        tables, has_views = tables_in(frame)
-        read = changed & {spark_table(table) for table in tables}
-        # What entries name is judged before the run, and pinned where that is possible.
-        return read if has_views else read - self._loaded_before(name)
+        def tables_of(frame: DataFrame) -> frozenset[str]:
+            from sparkpipe.spark.jobs.plans import tables_in
+
+            tables, has_views = tables_in(frame)
+            read = changed & {spark_table(table) for table in tables}
+            # What entries name is judged before the run, and pinned where that is possible.
+            return read if has_views else read - self._loaded_before(name)
+
+        return tables_of
 
     def _changed_after(self, name: str) -> frozenset[str]:
         writers = self._writers

@@ -390,7 +390,7 @@ def _flow(pipeline: Pipeline, catalog: DataCatalog) -> Flow:
     outliving = frozenset(pipeline.outputs())
     changed = changed_sources(pipeline, catalog)
     later = LaterChanges(pipeline, catalog)
-    return Flow(readers, frozenset(split), outliving, changed, later.tables_of)
+    return Flow(readers, frozenset(split), outliving, changed, later.finder)
 
 
 def accepts(function: Any, parameter: str) -> bool:

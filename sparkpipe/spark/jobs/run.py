@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -142,15 +142,17 @@ class Flow(NamedTuple):
         outliving: Data sets that somebody may use after the run.
         cut_off: Data sets whose frames are computed when they are saved, for what they are made of
             is changed by a later node.
-        changed_tables: Tells which tables a frame of a data set in memory reads that a later node
-            changes; as far as is known only when it is there.
+        changed_tables: Gives for a data set in memory what tells which tables a frame reads that a
+            later node changes, as far as only the frame tells; None if no table is changed.
     """
 
     readers: Mapping[str, int] = MappingProxyType({})
     split: frozenset[str] = frozenset()
     outliving: frozenset[str] = frozenset()
     cut_off: frozenset[str] = frozenset()
-    changed_tables: Callable[[str, DataFrame], frozenset[str]] = lambda name, frame: frozenset()
+    changed_tables: Callable[[str], Callable[[DataFrame], frozenset[str]] | None] = lambda name: (
+        None
+    )
 
 
 class _working:  # noqa: N801 - it is used like a function
@@ -392,7 +394,11 @@ class SparkRun:
         """
         level = persist if isinstance(persist, str) else self._level
         if name not in self.flow.cut_off:
-            taken = map_frames(value, lambda frame: self._cut_off_tables(name, frame, level))
+            find = self.flow.changed_tables(name)
+            if find is None:
+                return value
+            cut_off = partial(self._cut_off_tables, name, level, find)
+            taken = map_frames(value, cut_off)
             if taken is value:
                 return value
         else:
@@ -403,11 +409,17 @@ class SparkRun:
             self.frames.outlive(name, taken)
         return taken
 
-    def _cut_off_tables(self, name: str, frame: DataFrame, level: str | None) -> DataFrame:
+    def _cut_off_tables(
+        self,
+        name: str,
+        level: str | None,
+        find: Callable[[DataFrame], frozenset[str]],
+        frame: DataFrame,
+    ) -> DataFrame:
         """Compute a frame if it reads tables that a later node changes, as through a view."""
         tables: frozenset[str] = frozenset()
         try:
-            tables = self.flow.changed_tables(name, frame)
+            tables = find(frame)
             return self.frames.take_down(name, frame, level) if tables else frame
         except Exception as exc:  # some clusters guard the JVM, or keep no rows
             _logger.debug("'%s' stays a lazy frame: %s", name, exc)
