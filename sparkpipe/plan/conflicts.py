@@ -97,10 +97,10 @@ def _both_ways(pairs: list[tuple[_Place, _Place]]) -> list[tuple[_Place, _Place]
 def _pairs(pipeline: Pipeline, catalog: DataCatalog) -> list[tuple[_Place, _Place]]:
     """Return the pairs of data sets that share a target, of which a node writes at least one."""
     outputs = pipeline.all_outputs()
-    written = _places(outputs, catalog)
+    written = places_of(outputs, catalog)
     if not written:
         return []
-    read = _places(pipeline.all_inputs() - outputs, catalog)
+    read = places_of(pipeline.all_inputs() - outputs, catalog)
     places = [*written, *read]
     pairs = chain(_sharing(places), _matching(places))
     return [(a, b) for a, b in pairs if {a.name, b.name} & outputs]
@@ -174,7 +174,8 @@ class _Place:
         return is_single_process(self.data_set)
 
 
-def _places(names: Iterable[str], catalog: DataCatalog) -> list[_Place]:
+def places_of(names: Iterable[str], catalog: DataCatalog) -> list[_Place]:
+    """Return where data sets lie, of those that have a place."""
     places = []
     for name in sorted(name for name in names if name in catalog):
         try:

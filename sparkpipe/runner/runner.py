@@ -33,6 +33,7 @@ from sparkpipe.io.for_run import InRun, data_sets_of_run
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import Plan, find_problems, make_plan
 from sparkpipe.plan.conflicts import changed_sources, shared_places
+from sparkpipe.plan.later_changes import LaterChanges
 from sparkpipe.plan.missing import find_missing
 from sparkpipe.plan.plan import confirmed_by
 from sparkpipe.runner.exchange import Exchange, InMemory
@@ -387,7 +388,9 @@ def _flow(pipeline: Pipeline, catalog: DataCatalog) -> Flow:
         name for node in pipeline.nodes if len(node.output_names) > 1 for name in node.input_names
     }
     outliving = frozenset(pipeline.outputs())
-    return Flow(readers, frozenset(split), outliving, changed_sources(pipeline, catalog))
+    changed = changed_sources(pipeline, catalog)
+    later = LaterChanges(pipeline, catalog)
+    return Flow(readers, frozenset(split), outliving, changed, later.finder)
 
 
 def accepts(function: Any, parameter: str) -> bool:

@@ -118,7 +118,8 @@ def _answer() -> None:
     if session is None:  # not imported, or another thread is importing it
         return
     _replace(session.Builder, "getOrCreate", _get_or_create)
-    _replace(session, "getActiveSession", _get_active, is_of_class=True)
+    for method in ("getActiveSession", "active"):
+        _replace(session, method, _get_active, is_of_class=True)
     context = getattr(sys.modules.get("pyspark"), "SparkContext", None)
     if context is not None:
         _replace(context, "getOrCreate", _get_context, is_of_class=True)

@@ -10,7 +10,10 @@ import pytest
 import yaml
 
 from sparkpipe.datasets.spark import SparkDataSet
-from sparkpipe.errors import DataSetError
+from sparkpipe.errors import DataSetError, PreflightError
+from sparkpipe.io import DataCatalog
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -161,3 +164,56 @@ def test_what_is_known_to_be_wrong_before_running(schema: Any, told: str) -> Non
     problems = SparkDataSet("t", "csv", load_args={"schema": schema})._problems()
     assert len(problems) == 1
     assert told in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "is_told"),
+    [
+        ("flights,carrier\n1,UA\n", {}, True),
+        ("flights;Carrier\n1;UA\n", {"SEP": ";", "Header": "TRUE"}, True),
+        ("year,carrier,flights\n1,UA,2\n", {}, True),
+        ("Carrier,FLIGHTS\nUA,1\n", {}, False),
+        ("carrier,flights,more\nUA,1,2\n", {}, False),
+        ("code,number\nUA,1\n", {}, False),  # other names are a way to rename
+        ("flights,carrier\n1,UA\n", {"header": False}, False),
+        ('"a\nb",carrier\n', {}, False),  # what is not understood is Spark's
+    ],
+)
+def test_a_header_in_another_order_than_the_schema_is_told(
+    spark: SparkSession,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    text: str,
+    options: dict[str, Any],
+    is_told: bool,
+) -> None:
+    folder = tmp_path / "t"
+    folder.mkdir()
+    (folder / "_SUCCESS").touch()
+    (folder / "part.csv").write_text(text)
+    options = {"header": True, "schema": MAPPING} | options
+    SparkDataSet(str(folder), "csv", load_args=options).load()
+    assert ("Spark goes by the position" in caplog.text) is is_told
+
+
+def test_a_partition_has_no_place_in_the_header(
+    spark: SparkSession, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    schema = {"year": "INT", **MAPPING}
+    data_set = SparkDataSet(
+        str(tmp_path / "t"),
+        "csv",
+        load_args={"header": True, "schema": schema},
+        save_args={"header": True, "partitionBy": "year"},
+    )
+    data_set.save(spark.sql("SELECT 'UA' AS carrier, 1 AS flights, 2026 AS year"))
+    assert [tuple(row) for row in data_set.load().collect()] == [("UA", 1, 2026)]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("file_format", ["binaryFile", "image"])
+def test_what_spark_only_reads_is_refused_as_an_output(tmp_path: Path, file_format: str) -> None:
+    catalog = DataCatalog({"pictures": SparkDataSet(str(tmp_path / "p"), file_format)})
+    pipe = pipeline([node(lambda: None, None, "pictures", name="draw")])
+    with pytest.raises(PreflightError, match=f"Spark only reads the format {file_format}"):
+        SequentialRunner().run(pipe, catalog)

@@ -208,3 +208,76 @@ def test_a_delta_table_in_a_folder_keeps_partitions_and_comments(
     fields = {one.name: one.metadata.get("comment") for one in data_set.load().schema.fields}
     assert fields == {"id": "the id", "day": None, "more": None}
     assert (tmp_path / "t" / "day=mon").is_dir()
+
+
+@pytest.mark.parametrize("mode", ["overwrite", "upsert"])
+@FORMATS
+def test_a_view_is_no_table_that_can_be_replaced(
+    session: SparkSession, database: str, file_format: str, mode: str
+) -> None:
+    session.sql("SELECT 1 AS id").write.format(file_format).saveAsTable(f"{database}.base")
+    session.sql(f"CREATE VIEW {database}.visits AS SELECT * FROM {database}.base")
+    with pytest.raises(DataSetError, match=r"visits is a view, which has no rows of its own"):
+        visits(database, file_format, write_mode=mode).save(session.sql("SELECT 2 AS id"))
+    session.sql(f"INSERT INTO {database}.base VALUES (3)")
+    assert rows(session.table(f"{database}.visits")) == [(1,), (3,)]
+
+
+@pytest.mark.parametrize(("was", "now"), [("parquet", "delta"), ("delta", "parquet")])
+def test_a_table_of_another_format_is_made_anew_and_that_is_told(
+    session: SparkSession,
+    database: str,
+    was: str,
+    now: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    session.sql(
+        f"CREATE TABLE {database}.visits (id INT COMMENT 'the id', day STRING) USING {was} "
+        "PARTITIONED BY (day) COMMENT 'all' TBLPROPERTIES ('team' = 'ours')"
+    )
+    session.sql(f"INSERT INTO {database}.visits VALUES (1, 'mon'), (2, 'tue')")
+    data_set = visits(database, now, write_mode="overwrite")
+    data_set.save(session.sql("SELECT 3 AS id, 'wed' AS day"))
+    assert rows(data_set.load()) == [(3, "wed")]
+    told = session.sql(f"DESCRIBE TABLE EXTENDED {database}.visits").collect()
+    described = {row[0]: row[1] for row in told}
+    assert (described["Provider"], described["Comment"]) == (now, "all")
+    assert [row[0] for row in told].count("day") == 2  # a column, and a partition
+    assert ("id", "int", "the id") in map(tuple, told)
+    assert ("team", "ours") in map(
+        tuple, session.sql(f"SHOW TBLPROPERTIES {database}.visits").collect()
+    )
+    assert f"visits was of {was}, and is of {now} now" in caplog.text
+    assert tables(session, database) == ["visits"]
+
+
+@pytest.mark.delta
+def test_columns_that_a_table_fills_by_itself_stay(session: SparkSession, database: str) -> None:
+    session.sql(
+        f"CREATE TABLE {database}.visits (n BIGINT GENERATED ALWAYS AS IDENTITY, id INT NOT NULL, "
+        "page STRING DEFAULT 'home', twice INT GENERATED ALWAYS AS (id * 2)) USING delta "
+        "TBLPROPERTIES ('delta.feature.allowColumnDefaults' = 'supported')"
+    )
+    data_set = visits(database, "delta", write_mode="overwrite")
+    for number in (1, 2):
+        data_set.save(session.sql(f"SELECT {number} AS id"))
+    assert rows(data_set.load().select("id", "page", "twice")) == [(2, "home", 4)]
+    data_set.save(session.sql("SELECT 7 AS id, 'new' AS other"))  # another schema is what is asked
+    assert rows(data_set.load()) == [(7, "new")]
+
+
+def test_a_table_that_a_temporary_view_hides_is_told(
+    session: SparkSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    session.sql("SELECT 1 AS id").createOrReplaceTempView("hidden_visits")
+    table = {"file_format": "parquet", "write_mode": "overwrite"}
+    try:
+        SparkTableDataSet("hidden_visits", database="default", **table).save(
+            session.sql("SELECT 2 AS id")
+        )
+        assert not caplog.records
+        SparkTableDataSet("hidden_visits", **table).save(session.sql("SELECT 3 AS id"))
+        assert "is also the name of a temporary view" in caplog.text
+    finally:
+        session.catalog.dropTempView("hidden_visits")
+        session.sql("DROP TABLE hidden_visits")

@@ -39,7 +39,8 @@ def test_a_node_and_its_threads_find_the_session_of_the_run(
     from pyspark.sql import SparkSession as Sessions
 
     def ask(_: int) -> list[bool]:
-        found = [Sessions.builder.getOrCreate(), Sessions.getActiveSession(), get_spark()]
+        active = [Sessions.getActiveSession(), Sessions.active()]
+        found = [Sessions.builder.getOrCreate(), *active, get_spark()]
         return [same(one, session) for one in found]
 
     def look() -> list[bool]:
@@ -47,7 +48,7 @@ def test_a_node_and_its_threads_find_the_session_of_the_run(
             return ask(0) + executor.submit(ask, 1).result()
 
     pipe = pipeline([node(look, None, name, name=name) for name in "ab"])
-    assert runner.run(pipe, DataCatalog()) == {"a": [True] * 6, "b": [True] * 6}
+    assert runner.run(pipe, DataCatalog()) == {"a": [True] * 8, "b": [True] * 8}
 
 
 ASKED: dict[str, tuple[Callable[[int], Any], Callable[..., Any]]] = {

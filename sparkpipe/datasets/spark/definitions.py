@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.datasets.spark.names import TableName, quoted
+from sparkpipe.errors import DataSetError
 from sparkpipe.io.foreign import TRANSACTIONAL
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ _OWN_PROPERTIES = (
     "option.",
 )
 _OTHER_OWN = ("totalSize", "rawDataSize", "EXTERNAL", "comment", "owner", "provider", "location")
+# Features of Delta tables that have values for columns which the rows to save do not have.
+_FILLING = ("generatedColumns", "identityColumns", "allowColumnDefaults")
 
 
 @dataclass
@@ -58,8 +61,13 @@ class Definition:
         return self.details.get("Provider", "").lower() in TRANSACTIONAL
 
     @property
+    def is_view(self) -> bool:
+        """Whether it is a view, which has no rows of its own."""
+        return self._told("Type") == "view"
+
+    @property
     def is_table(self) -> bool:
-        """Whether it is a table, and no view."""
+        """Whether it is a table as Spark's own catalog has them."""
         return self._told("Type") in ("managed", "external")
 
     @property
@@ -77,6 +85,12 @@ class Definition:
         """Whether its rows are in a fixed number of buckets."""
         return self._told("Num Buckets") not in ("", "-1", "0")
 
+    def fills_all_but(self, columns: list[tuple[str, str]]) -> bool:
+        """Whether it is a Delta table that fills the columns which rows of these do not have."""
+        features = self.details.get("Table Properties", "")
+        is_part = set(_lower(columns)) < set(_lower(self.columns))
+        return is_part and any(f"delta.feature.{one}" in features for one in _FILLING)
+
     def takes(self, columns: list[tuple[str, str]], partitions: list[str]) -> bool:
         """Whether rows of these columns can be put into it as it is."""
         if self.is_of_hive and self.is_in_buckets:  # Spark does not write these
@@ -85,8 +99,11 @@ class Definition:
             [*map(str.lower, partitions)] == [*map(str.lower, self.partitions)]
         )
 
-    def tell_lost(self, table: TableName) -> None:
-        """Log what a table that is made anew does not keep."""
+    def tell_lost(self, table: TableName, file_format: str) -> None:
+        """Log what a table that is made anew, of this format, does not keep."""
+        if self._told("Provider") not in ("", file_format.lower()):
+            was = self.details["Provider"]
+            _logger.warning("The table %s was of %s, and is of %s now.", table, was, file_format)
         if self.is_in_buckets:
             _logger.warning("The table %s was in buckets, and is no longer.", table)
         if self._told("Type") == "external":
@@ -107,9 +124,10 @@ def _lower(columns: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def read_definition(session: SparkSession, table: TableName) -> Definition:
-    """Return what a table is.
+    """Return what a table is that is to be written.
 
     Raises:
+        DataSetError: It is a view, in whose place Spark would put a table.
         Exception: Spark's; there is no such table.
     """
     found = Definition()
@@ -127,6 +145,10 @@ def read_definition(session: SparkSession, table: TableName) -> Definition:
             found.partitions.append(kind if name.startswith("Part ") else name)
         elif part == "details":
             found.details[name] = kind
+    if found.is_view:
+        raise DataSetError(
+            f"{table} is a view, which has no rows of its own.", hint="Give the name of a table."
+        )
     if found.details.get("Table Properties"):
         for key, value in session.sql(f"SHOW TBLPROPERTIES {table.sql}").collect():
             if not key.startswith(_OWN_PROPERTIES) and key not in _OTHER_OWN:

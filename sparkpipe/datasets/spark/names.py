@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from sparkpipe.errors import DataSetError
+from sparkpipe.spark.databricks import catalog_hint
 from sparkpipe.spark.failures.chain import error_condition
+
+_logger = logging.getLogger(__name__)
 
 # Where a catalog, or a database, is not there, nor is its table.
 _NOT_FOUND = ("SCHEMA_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND")
@@ -119,6 +123,35 @@ def is_named(session: Any, name: TableName) -> bool:
         if error_condition(exc).startswith((*_NOT_FOUND, *NO_CATALOG)):
             return False
         raise
+
+
+def tell_no_catalog(exc: Exception, name: TableName) -> None:
+    """Report that there is no catalog of that name, if that is why a load or save failed.
+
+    Raises:
+        DataSetError: There is none.
+    """
+    if len(name.parts) == 3 and error_condition(exc).startswith(NO_CATALOG):
+        catalog = name.parts[0]
+        raise DataSetError(
+            f"Spark has no catalog '{catalog}'.", hint=catalog_hint(catalog)
+        ) from exc
+
+
+def tell_hidden(session: Any, name: TableName) -> None:
+    """Warn of a table whose name is also that of a temporary view, which is what is loaded."""
+    if len(name.parts) > 1:
+        return
+    try:
+        is_hidden = session.catalog.getTable(name.sql).isTemporary
+    except Exception:  # there is neither
+        return
+    if is_hidden:
+        _logger.warning(
+            "'%s' is also the name of a temporary view, which hides the table that is saved: "
+            "loads read the view. Give the table with its database.",
+            name,
+        )
 
 
 def _unquoted(part: str) -> str:

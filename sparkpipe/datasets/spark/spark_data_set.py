@@ -22,6 +22,7 @@ from sparkpipe.datasets.spark.definitions import (
 from sparkpipe.datasets.spark.empty import empty_frame, has_no_files, keep_schema, no_files
 from sparkpipe.datasets.spark.first_append import append
 from sparkpipe.datasets.spark.frames import analysed, need_frame
+from sparkpipe.datasets.spark.headers import tell_other_order
 from sparkpipe.datasets.spark.listing import is_there, is_whole, matching, remove
 from sparkpipe.datasets.spark.names import quoted
 from sparkpipe.datasets.spark.options import (
@@ -70,6 +71,8 @@ _LOGS = {"iceberg": "metadata", "hudi": ".hoodie"}
 
 # To know the columns of these, all of the files are read.
 _UNTYPED = ("csv", "json", "xml")
+
+_ONLY_READ = ("binaryfile", "image")
 
 #: Options that are read here, and arguments that are no options.
 _OURS_IN_LOAD = ("schema", "format", "path")
@@ -194,6 +197,8 @@ class SparkDataSet(AbstractVersionedDataSet):
             if empty is None:
                 raise no_files(self._address(path)) from exc
             return empty
+        if self._schema is not None and self._file_format.lower() == "csv":
+            tell_other_order(self._local(path), frame.columns, self._load_args)
         if self._schema is not None or self._file_format.lower() not in (*_UNTYPED, "text"):
             return frame
         empty = empty_frame(self._local(path))
@@ -368,6 +373,12 @@ class SparkDataSet(AbstractVersionedDataSet):
         if self._file_format.lower() != "delta":  # others do not know it, and replace all
             options = {name: v for name, v in options.items() if name.lower() != "replacewhere"}
         return effect_of_mode(options["mode"], options)
+
+    def why_unwritable(self) -> str:
+        """Say that Spark only reads some formats."""
+        if self._file_format.lower() not in _ONLY_READ:
+            return ""
+        return f"Spark only reads the format {self._file_format}."
 
     def load_effect(self) -> LoadEffect:
         """Return that a Delta table stays as it was when it was loaded; files are read later."""

@@ -29,7 +29,7 @@ from sparkpipe.datasets.spark.first_append import append
 from sparkpipe.datasets.spark.frames import analysed, need_columns, need_frame, rows_of_pandas
 from sparkpipe.datasets.spark.merging.saving import merge_into
 from sparkpipe.datasets.spark.merging.words import MERGE, take_merge
-from sparkpipe.datasets.spark.names import NO_CATALOG, TableName, is_named, quoted
+from sparkpipe.datasets.spark.names import TableName, is_named, quoted, tell_hidden, tell_no_catalog
 from sparkpipe.datasets.spark.options import (
     SAVE_MODES,
     format_problems,
@@ -55,8 +55,6 @@ from sparkpipe.io.effects import LoadEffect, effect_of_mode
 from sparkpipe.io.foreign import TRANSACTIONAL
 from sparkpipe.io.target import path_target, spark_table
 from sparkpipe.spark.active import is_connect
-from sparkpipe.spark.databricks import catalog_hint
-from sparkpipe.spark.failures.chain import error_condition
 from sparkpipe.spark.jobs.saves import SaveMark, is_of_batch
 from sparkpipe.spark.session import get_spark
 
@@ -185,7 +183,7 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
             else:
                 frame = read(self._load_args)
         except Exception as exc:
-            self._tell_no_catalog(exc)
+            tell_no_catalog(exc, self._table)
             raise
         return frame.toPandas() if self._dataframe_type == "pandas" else frame
 
@@ -216,7 +214,7 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
         try:
             self._save_frame(frame, self._write_mode)
         except Exception as exc:
-            self._tell_no_catalog(exc)
+            tell_no_catalog(exc, self._table)
             raise
 
     def _save_frame(self, frame: DataFrame, mode: str) -> None:
@@ -244,6 +242,7 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
     def _save_rows(self, frame: DataFrame, mode: str) -> None:
         if mode == "upsert":
             refuse_duplicates(frame, self._primary_key)
+        tell_hidden(frame.sparkSession, self._table)
         found = self._definition(frame.sparkSession) if mode in _REPLACES else None
         if found is None:
             self._write(frame, "append" if mode == "upsert" else mode)
@@ -251,14 +250,6 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
             self._upsert(frame, found)
         else:
             self._overwrite(frame, found)
-
-    def _tell_no_catalog(self, exc: Exception) -> None:
-        """Report that there is no catalog of that name, if that is why a load or save failed."""
-        if len(self._table.parts) == 3 and error_condition(exc).startswith(NO_CATALOG):
-            catalog = self._table.parts[0]
-            raise DataSetError(
-                f"Spark has no catalog '{catalog}'.", hint=catalog_hint(catalog)
-            ) from exc
 
     def why_unwritable(self) -> str:
         """Say that a table without ``write_mode`` is for reading only."""
@@ -296,11 +287,13 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
         """Replace the rows of a table that is there; all else of it stays."""
         partitions = kept_partitions(found, self._partition_columns, frame.columns)
         rows = with_comments(frame, found)
-        if found.is_transactional or self.is_transactional():
+        if found.is_table and found.is_transactional != self.is_transactional():
+            self._rewrite(rows, partitions, found)
+        elif found.is_transactional or self.is_transactional():
             same = found.partitions == partitions and found.columns == rows.dtypes
-            keeps = same or bool(self._creation.filled)
+            keeps = same or bool(self._creation.filled) or found.fills_all_but(rows.dtypes)
             self._write(rows, "overwrite", partitions, keeps=keeps)
-        elif not found.is_table:  # a view, of which Spark says what cannot be done
+        elif not found.is_table:  # another catalog's, which knows what becomes of it
             self._write(rows, "overwrite")
         elif self._can_be_renamed(found, partitions, rows.sparkSession):
             self._replace(rows, found)
@@ -325,10 +318,13 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
         session = frame.sparkSession
         write = partial(self._write, frame, "error", [], file_format="parquet")
         with staged(session, self._table, lambda name: write(table=name)) as staging:
-            if found.takes(frame.dtypes, partitions):
+            is_other = found.is_transactional != self.is_transactional()
+            if not is_other and found.takes(frame.dtypes, partitions):
                 insert_all(session, staging, self._table, found)
             else:
-                found.tell_lost(self._table)
+                found.tell_lost(self._table, self._file_format)
+                if is_other:  # Spark would make it of the new format with what it knows of the old
+                    session.sql(f"DROP TABLE {self._table.sql}")
                 self._write_as(session.read.table(staging.sql), "overwrite", partitions)
                 restore(session, self._table, found)
             session.sql(f"DROP TABLE {staging.sql}")

@@ -8,6 +8,10 @@ from typing import Any
 
 from sparkpipe.spark.active import is_connect
 
+# What reads a table, and a view that is no temporary one: their names have several parts.
+_TABLE = re.compile(r"^[\s:+-]*SubqueryAlias (\S+\.\S+)$", re.MULTILINE)
+_VIEW = re.compile(r"^[\s:+-]*View \(`[^`]+`\.`", re.MULTILINE)
+
 # Operators of an optimized plan that only pass rows on, and those where rows come from.
 _PASSING = {"Project", "Filter", "SubqueryAlias", "View", "GlobalLimit", "LocalLimit"}
 _SOURCES = {
@@ -61,6 +65,21 @@ def is_repeatable(frame: Any) -> bool:
     if analyzed.containsPattern(patterns.CURRENT_LIKE()):
         return False
     return _CHOOSING.isdisjoint(_printed_operators(analyzed.toString()))
+
+
+def tables_in(frame: Any) -> tuple[frozenset[str], bool]:
+    """Return the tables that a frame reads by name, and whether it reads any through a view.
+
+    Args:
+        frame: A frame; what it reads that is kept already counts, too.
+    """
+    if is_connect(frame.sparkSession):
+        client = frame.sparkSession.client
+        printed = client.explain_string(frame._plan.to_proto(client), "extended")
+        plan = _section(printed, "Analyzed")
+    else:
+        plan = frame._jdf.queryExecution().analyzed().toString()
+    return frozenset(_TABLE.findall(plan)), _VIEW.search(plan) is not None
 
 
 def calls_functions(frame: Any) -> bool:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -142,12 +142,17 @@ class Flow(NamedTuple):
         outliving: Data sets that somebody may use after the run.
         cut_off: Data sets whose frames are computed when they are saved, for what they are made of
             is changed by a later node.
+        changed_tables: Gives for a data set in memory what tells which tables a frame reads that a
+            later node changes, as far as only the frame tells; None if no table is changed.
     """
 
     readers: Mapping[str, int] = MappingProxyType({})
     split: frozenset[str] = frozenset()
     outliving: frozenset[str] = frozenset()
     cut_off: frozenset[str] = frozenset()
+    changed_tables: Callable[[str], Callable[[DataFrame], frozenset[str]] | None] = lambda name: (
+        None
+    )
 
 
 class _working:  # noqa: N801 - it is used like a function
@@ -388,13 +393,46 @@ class SparkRun:
             value: A Spark DataFrame, or a list, tuple or dictionary with some.
             persist: What the catalog says: False, or a storage level.
         """
-        if name not in self.flow.cut_off:
-            return value
         level = persist if isinstance(persist, str) else self._level
-        taken = map_frames(value, lambda frame: self.frames.take_down(name, frame, level))
+        if name not in self.flow.cut_off:
+            find = self.flow.changed_tables(name)
+            if find is None:
+                return value
+            cut_off = partial(self._cut_off_tables, name, level, find)
+            taken = map_frames(value, cut_off)
+            if taken is value:
+                return value
+        else:
+            taken = map_frames(
+                value, lambda frame: self.frames.take_down(name, frame, level), loads=True
+            )
         if name in self.flow.outliving:
             self.frames.outlive(name, taken)
         return taken
+
+    def _cut_off_tables(
+        self,
+        name: str,
+        level: str | None,
+        find: Callable[[DataFrame], frozenset[str]],
+        frame: DataFrame,
+    ) -> DataFrame:
+        """Compute a frame if it reads tables that a later node changes, as through a view."""
+        tables: frozenset[str] = frozenset()
+        try:
+            tables = find(frame)
+            return self.frames.take_down(name, frame, level) if tables else frame
+        except Exception as exc:  # some clusters guard the JVM, or keep no rows
+            _logger.debug("'%s' stays a lazy frame: %s", name, exc)
+        if tables:
+            named = ", ".join(sorted(table.partition(":")[2] for table in tables))
+            _logger.warning(
+                "'%s' is a lazy frame of %s, which a later node changes, and could not be computed "
+                "before: who reads it may get what is there then.",
+                name,
+                named,
+            )
+        return frame
 
 
 _run: ContextVar[SparkRun | None] = ContextVar("_run", default=None)

@@ -1,0 +1,101 @@
+"""A frame that reads a table through a view, or by itself, reads what was there all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from spark_jobs import persisted
+
+from sparkpipe.datasets.spark import SparkTableDataSet
+from sparkpipe.io import DataCatalog
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import AbstractRunner, SequentialRunner
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+# Their fixture asks for Spark by itself.
+pytestmark = [pytest.mark.spark, pytest.mark.session]
+
+
+@pytest.fixture(params=["parquet", "delta"])
+def table(session: SparkSession, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """A table of two rows, and a view of its name with ``_view`` behind; with its format."""
+    name = f"later_{uuid4().hex}"
+    session.range(2).write.format(request.param).saveAsTable(name)
+    session.sql(f"CREATE VIEW {name}_view AS SELECT id + 0 AS id FROM {name}")
+    yield name, request.param
+    session.sql(f"DROP VIEW {name}_view")
+    session.sql(f"DROP TABLE {name}")
+
+
+READING: dict[str, Callable[[SparkSession, str, Any], Any]] = {
+    "view of an entry": lambda session, name, view: view.where("id >= 0"),
+    "view in a subquery": lambda session, name, view: session.sql(
+        f"SELECT id FROM range(9) WHERE id IN (SELECT id FROM {name}_view)"
+    ),
+    "the table itself": lambda session, name, view: [session.table(name)],
+    "temporary view": lambda session, name, view: (
+        session.table(name).createOrReplaceTempView("of_later"),
+        session.table("of_later"),
+    )[1:],
+}
+
+
+def only(held: Any) -> DataFrame:
+    frame: DataFrame = held[0] if isinstance(held, (list, tuple)) else held
+    return frame
+
+
+@pytest.mark.parametrize("how", READING)
+def test_it_does_not_see_a_later_append(
+    session: SparkSession, runner: AbstractRunner, table: tuple[str, str], how: str
+) -> None:
+    name, file_format = table
+    catalog = DataCatalog(
+        {
+            "view": SparkTableDataSet(f"{name}_view"),
+            "added": SparkTableDataSet(name, write_mode="append", file_format=file_format),
+        }
+    )
+    pipe = pipeline(
+        [
+            node(lambda view: READING[how](session, name, view), "view", "lazy", name="read"),
+            node(lambda lazy: session.range(5, 8), "lazy", "added", name="append"),
+            node(
+                lambda lazy, added: (only(lazy).count(), added.count()),
+                ["lazy", "added"],
+                "counts",
+                name="count",
+            ),
+            node(lambda lazy: lazy, "lazy", "returned", name="return"),
+        ]
+    )
+    out = runner.run(pipe, catalog)
+    assert (out["counts"], only(out["returned"]).count()) == ((2, 5), 2)
+
+
+def test_what_nobody_changes_afterwards_stays_lazy(
+    session: SparkSession, table: tuple[str, str]
+) -> None:
+    name, file_format = table
+    catalog = DataCatalog(
+        {
+            "view": SparkTableDataSet(f"{name}_view"),
+            "added": SparkTableDataSet(name, write_mode="append", file_format=file_format),
+        }
+    )
+    pipe = pipeline(
+        [
+            node(lambda: session.range(5, 8), None, "added", name="append"),
+            node(lambda added: added.count(), "added", "n", name="wait"),
+            node(lambda n: session.table(f"{name}_view"), "n", "lazy", name="read"),
+            node(lambda lazy: (lazy.count(), persisted(session)), "lazy", "found", name="count"),
+        ]
+    )
+    before = persisted(session)  # what other tests have left goes by and by
+    count, then = SequentialRunner().run(pipe, catalog)["found"]
+    assert (count, then <= before) == (5, True)
