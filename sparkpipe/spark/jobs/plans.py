@@ -73,12 +73,7 @@ def tables_in(frame: Any) -> tuple[frozenset[str], bool]:
     Args:
         frame: A frame; what it reads that is kept already counts, too.
     """
-    if is_connect(frame.sparkSession):
-        client = frame.sparkSession.client
-        printed = client.explain_string(frame._plan.to_proto(client), "extended")
-        plan = _section(printed, "Analyzed")
-    else:
-        plan = frame._jdf.queryExecution().analyzed().toString()
+    plan = analyzed_plan(frame)
     return frozenset(_TABLE.findall(plan)), _VIEW.search(plan) is not None
 
 

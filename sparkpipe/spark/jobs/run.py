@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
+#: Tells which tables a frame reads that are changed later.
+FindTables = Callable[["DataFrame"], frozenset[str]]
 
 _CANCEL_SECONDS = 0.2
 _PATIENCE_SECONDS = 2.0
-
 
 _jobs: ContextVar[NodeJobs | None] = ContextVar("_jobs", default=None)
 
@@ -150,9 +151,7 @@ class Flow(NamedTuple):
     split: frozenset[str] = frozenset()
     outliving: frozenset[str] = frozenset()
     cut_off: frozenset[str] = frozenset()
-    changed_tables: Callable[[str], Callable[[DataFrame], frozenset[str]] | None] = lambda name: (
-        None
-    )
+    changed_tables: Callable[[str], FindTables | None] = lambda name: None
 
 
 class _working:  # noqa: N801 - it is used like a function
@@ -411,11 +410,7 @@ class SparkRun:
         return taken
 
     def _cut_off_tables(
-        self,
-        name: str,
-        level: str | None,
-        find: Callable[[DataFrame], frozenset[str]],
-        frame: DataFrame,
+        self, name: str, level: str | None, find: FindTables, frame: DataFrame
     ) -> DataFrame:
         """Compute a frame if it reads tables that a later node changes, as through a view."""
         tables: frozenset[str] = frozenset()
