@@ -79,7 +79,7 @@ def test_no_table_is_made_that_would_lack_what_the_entry_says(
         with pytest.raises(DataSetError, match=told):
             table.save(rows_of(session, 1))
         assert not table.exists()
-    own = {"order": "valid_to > valid_from", "month": "month > 0 AND nr >= 0"}
+    own = {"order": "valid_to IS NULL OR valid_to > valid_from", "month": "month > 0 AND nr >= 0"}
     table = place("merge", keys=["id"], sequence_by="day", scd=2, constraints=own, **FILLED)
     table.save(rows_of(session, 1))
     assert saved(table) == [(1,)]
