@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from sparkpipe.events import CheckReport, DataSetReport, ErrorReport, NodeStatus
@@ -156,6 +156,21 @@ class RunRecord:
         for record in self.nodes.values():
             counts[record.status] = counts.get(record.status, 0) + 1
         return counts
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether it goes on, as far as its place tells."""
+        return self.outcome in ("running", "unfinished")
+
+    def presumed(self, now: float, silence: float = 3600.0) -> RunRecord:
+        """Return it as dead if nothing was heard of it for too long, where nobody can tell.
+
+        Args:
+            now: The time of the clock.
+            silence: How many seconds are too long.
+        """
+        is_silent = now - self.started - self.seconds > silence
+        return replace(self, outcome="died") if self.outcome == "unfinished" and is_silent else self
 
 
 def read_record(lines: Iterable[bytes]) -> RunRecord:

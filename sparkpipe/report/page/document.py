@@ -67,9 +67,11 @@ def document_of_run(
         compared: The run with which it is compared.
         project: What the project that is here knows of the nodes.
         now: The time of the clock; without it a run that goes on took until its last sign of life.
+            By it a run is dead of which nothing was heard for an hour, where nobody can tell.
     """
+    record = record if now is None else record.presumed(now)
     project = project or Project()
-    since = {"now": round(now - record.started, 1)} if now and record.outcome == "running" else {}
+    since = {"now": round(now - record.started, 1)} if now and record.may_go_on else {}
     records = [*record.nodes.values()]
     before = [one for one in earlier if one.run_id != record.run_id][::-1]
     spans = _spans(record)
@@ -158,7 +160,7 @@ def _ran(
     project: Project,
 ) -> dict[str, Any]:
     kinds = [report.type for report in one.data_sets]
-    state = "died" if one.status == "running" and record.outcome != "running" else one.status
+    state = "died" if one.status == "running" and not record.may_go_on else one.status
     told: dict[str, Any] = {
         **_shape(one.node, one.inputs, one.outputs, record.params, kinds, project),
         "state": state,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import TextIO
 
 from sparkpipe.errors import first_line
@@ -60,7 +59,7 @@ def watch_run(
                 if _has_ended(node) and node.node not in told:
                     told.add(node.node)
                     tell(_ended(node, record))
-            if _goes_on(record):
+            if record.may_go_on:
                 view.show(_snapshot(record))
     finally:
         with suppress(Exception):  # the terminal may be gone
@@ -78,31 +77,17 @@ def _looks(
     while True:
         since = time.monotonic()
         try:
-            record, failures = _judged(journal.run(record.run_id), silence), 0
+            record, failures = journal.run(record.run_id).presumed(time.time(), silence), 0
         except RunNotFoundError:
             failures += 1
             if failures == _MOST_FAILURES:
                 raise
         else:
             yield record
-        if not _goes_on(record):
+        if not record.may_go_on:
             return
         took = time.monotonic() - since
         time.sleep(max(period, took / _MOST_READING))
-
-
-def _judged(record: RunRecord, silence: float) -> RunRecord:
-    """Take a run for dead of which nothing was heard for too long, where nobody can tell."""
-    is_silent = time.time() - record.started - record.seconds > silence
-    return replace(record, outcome="died") if _is_unknown(record) and is_silent else record
-
-
-def _is_unknown(record: RunRecord) -> bool:
-    return record.outcome == "unfinished"
-
-
-def _goes_on(record: RunRecord) -> bool:
-    return record.outcome in ("running", "unfinished")
 
 
 def _has_ended(node: NodeRecord) -> bool:

@@ -14,6 +14,7 @@ from runs_to_show import HOSTILE, jobs, make_hostile, make_run
 from sparkpipe.events import ErrorReport
 from sparkpipe.io import DataCatalog
 from sparkpipe.journal import NodeRecord
+from sparkpipe.journal.records import Outcome
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.plan import make_plan
 from sparkpipe.report.page import document_of_plan, document_of_run, page_of
@@ -70,6 +71,27 @@ def test_a_node_that_waits_for_room_is_on_the_path_of_that_which_made_it() -> No
 @pytest.mark.parametrize("spans", [[], [Span("a", 3, 3), Span("b", 3, 3), Span("c", 3, 3)]])
 def test_a_path_ends_whatever_clocks_say(spans: list[Span]) -> None:
     assert len(deciding_path(spans, {"a": ["b"], "b": ["a"]})) <= len(spans)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "seconds", "state"),
+    [
+        ("running", 9000.0, "running"),
+        ("unfinished", 60.0, "running"),  # as its process may live, at another machine
+        ("unfinished", 9000.0, "died"),
+        ("died", 60.0, "died"),
+    ],
+)
+def test_a_node_runs_as_long_as_its_run_may_go_on(
+    outcome: Outcome, seconds: float, state: str
+) -> None:
+    run = make_run()
+    begun = replace(run.nodes["total"], status="running", error=None, ended=0.0)
+    record = replace(run, outcome=outcome, nodes={**run.nodes, "total": begun})
+    told = document_of_run(record, now=run.started + seconds)
+    assert {one["state"] for one in told["nodes"] if one["name"] == "total"} == {state}
+    assert told.get("now") == (seconds if state == "running" else None)
+    assert told["run"]["outcome"] == (outcome if state == "running" else "died")
 
 
 def test_earlier_runs_and_a_comparison_are_told() -> None:

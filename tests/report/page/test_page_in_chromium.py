@@ -18,9 +18,11 @@ from runs_to_show import HOSTILE, make_chain, make_hostile, make_run, skewed
 from sparkpipe.events import observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.journal import Journal, JournalWriter
+from sparkpipe.journal.records import Outcome
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.report.page import Page, document_of_run, page_of
 from sparkpipe.report.page.document import document_of_plan
+from sparkpipe.report.page.knowing import Project
 from sparkpipe.report.planned import PlannedDataSet, PlannedNode, PlannedRun
 from sparkpipe.report.runs import ShownRun
 from sparkpipe.report.runs.differing import Differences
@@ -52,6 +54,21 @@ def open_page(browser: Chromium, tmp_path: Path) -> Iterator[Any]:
     yield opened
     assert browser.errors == []
     assert all(address.startswith(("file:", "data:")) for address in browser.asked)
+
+
+class HostileProject(Project):
+    """Knows of everything what would be markup and script."""
+
+    def about_node(self, name: str) -> dict[str, Any]:
+        code = f"def {HOSTILE}():\n    return '{HOSTILE}'"
+        told = {"namespace": HOSTILE, "tags": [HOSTILE], "code": code}
+        return {**told, "function_name": HOSTILE, "line": HOSTILE}
+
+    def columns_of(self, data_set: str) -> list[dict[str, str]]:
+        return [{"name": HOSTILE, "type": f"{HOSTILE} NOT NULL", "comment": HOSTILE}]
+
+    def layer_of(self, data_set: str) -> str:
+        return HOSTILE
 
 
 def box(name: str) -> str:
@@ -231,7 +248,9 @@ def test_the_graph_is_walked_and_opened_by_keys(open_page: Any) -> None:
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_hostile_names_values_and_errors_are_text(open_page: Any, size: Size) -> None:
     run = make_hostile()
-    document = document_of_run(run, earlier=[replace(run, run_id="x")], compared=make_run())
+    document = document_of_run(
+        run, earlier=[replace(run, run_id="x")], compared=make_run(), project=HostileProject()
+    )
     page = open_page(document, size)
     for tab in ("timeline", "nodes", "data", "comparison", "about", "graph"):
         page.click(f"#tab-{tab}")
@@ -244,10 +263,13 @@ def test_hostile_names_values_and_errors_are_text(open_page: Any, size: Size) ->
         ".forEach(b => b.dispatchEvent(new MouseEvent('click')))"
     )
     page.run("document.querySelector('.answers .bad button').click()")
-    assert HOSTILE in page.text(".details")
+    told = page.text(".details")
+    assert told.count(HOSTILE) > 6
+    assert f"return '{HOSTILE}'" in told
     page.click("#tab-data")
     page.run("document.querySelector('#panel-data .link').click()")
     assert HOSTILE in page.text(".details .rows tbody")
+    assert f"{HOSTILE} NOT NULL" in page.text(".details")
     assert page.run("document.querySelectorAll('.details :is(script, img, b)').length") == 0
     assert page.run("window.hacked") is None
     assert page.run("document.title").endswith("x\u202ey")
@@ -260,7 +282,7 @@ def test_a_hostile_plan_and_what_notebooks_show_are_text(
     data = PlannedDataSet(*[HOSTILE] * 3, environment=HOSTILE, note=HOSTILE)
     nodes = (PlannedNode(HOSTILE, 0, (HOSTILE,), (data,), (data,), True, (HOSTILE,)),)
     planned = PlannedRun(*[HOSTILE] * 3, nodes, 1, (HOSTILE,))
-    page = open_page(document_of_plan(planned, params={HOSTILE: HOSTILE}))
+    page = open_page(document_of_plan(planned, params={HOSTILE: HOSTILE}, project=HostileProject()))
     assert HOSTILE in page.text(".answers .bad")
     page.run("document.querySelector('.graph .box').dispatchEvent(new MouseEvent('click'))")
     assert HOSTILE in page.text(".details")
@@ -321,8 +343,9 @@ def test_a_followed_page_shows_what_has_happened_since(browser: Chromium) -> Non
 
 
 @in_browser
+@pytest.mark.parametrize("outcome", ["running", "unfinished"])
 def test_time_goes_by_on_a_followed_page_and_a_failed_reading_does_not_end_it(
-    browser: Chromium,
+    browser: Chromium, outcome: Outcome
 ) -> None:
     import threading
 
@@ -331,7 +354,7 @@ def test_time_goes_by_on_a_followed_page_and_a_failed_reading_does_not_end_it(
     run = make_run()
     begun = replace(run.nodes["total"], status="running", error=None, ended=0.0)
     begun = replace(begun, load_seconds=0.0, function_seconds=0.0, save_seconds=0.0)
-    record = replace(run, outcome="running", nodes={**run.nodes, "total": begun})
+    record = replace(run, outcome=outcome, nodes={**run.nodes, "total": begun})
     passed: list[float | None] = [10.0]
 
     def read() -> dict[str, Any]:
@@ -356,9 +379,16 @@ def test_time_goes_by_on_a_followed_page_and_a_failed_reading_does_not_end_it(
         assert focused.startswith("node total,")
         passed[0] = None
         browser.wait("document.querySelector('.live').innerText.startsWith('not reached')")
+        passed[0] = 3606.0
+        browser.wait("document.querySelector('.live').innerText === 'live'")
+        assert f" {outcome}" in browser.text("h1")
         passed[0] = 7200.0
-        browser.wait("document.querySelector('.facts').innerText.includes('2 h 00 min')")
-        assert browser.text(".live") == "live"
+        if outcome == "running":
+            browser.wait("document.querySelector('.facts').innerText.includes('2 h 00 min')")
+        else:  # nobody can tell whether its process lives, and nothing was heard of it
+            browser.wait("document.querySelector('.live').innerText === 'followed'")
+            assert " died" in browser.text("h1")
+            assert "total" in browser.text(".answers .bad")
         server.shutdown()
 
 

@@ -51,6 +51,7 @@ export const STATES = {
   died: { mark: "✕", word: "died" },
   cancelled: { mark: "⊘", word: "cancelled" },
   running: { mark: "▶", word: "running" },
+  unfinished: { mark: "▶", word: "unfinished" },
   waiting: { mark: "…", word: "waiting" },
   runs: { mark: "▷", word: "will run" },
   skipped: { mark: "–", word: "skipped" },

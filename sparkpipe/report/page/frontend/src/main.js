@@ -295,10 +295,12 @@ async function follow(address) {
   let text = "";
   let unanswered = 0;
   const live = () => root.querySelector(".live");
-  const say = () => { live().textContent = model.run.outcome === "running" ? "live" : "followed"; };
+  // Of a run whose journal lies on shared storage nobody can tell whether it still runs.
+  const goesOn = () => ["running", "unfinished"].includes(model.run.outcome);
+  const say = () => { live().textContent = goesOn() ? "live" : "followed"; };
   say();
   while (unanswered < MOST_UNANSWERED) {
-    const wait = model.run.outcome === "running" && !unanswered ? ASKED_AGAIN.running : ASKED_AGAIN.ended;
+    const wait = goesOn() && !unanswered ? ASKED_AGAIN.running : ASKED_AGAIN.ended;
     await new Promise((resolve) => { setTimeout(resolve, wait); });
     let doc;
     try {
