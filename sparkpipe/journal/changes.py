@@ -46,6 +46,7 @@ class Decision:
         is_changed: Whether it runs for a reason of its own, not for those that need it.
         differences: Those of the reasons that tell what is no longer as it was; the others tell why
             that cannot be known, or that it does not matter.
+        unknown: Inputs and outputs of which nobody tells whether they are as they were.
     """
 
     node: str
@@ -54,6 +55,7 @@ class Decision:
     since: str = ""
     is_changed: bool = False
     differences: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
     @property
     def runs(self) -> bool:
@@ -85,6 +87,7 @@ class _OwnReasons:
     def __init__(self) -> None:
         self.words: list[str] = []
         self.differences: list[str] = []
+        self.unknown: list[str] = []
 
     def differs(self, *words: str) -> None:
         self.words += words
@@ -92,6 +95,10 @@ class _OwnReasons:
 
     def is_unknown(self, words: str) -> None:
         self.words.append(words)
+
+    def has_no_state(self, name: str, what: str) -> None:
+        self.is_unknown(f"{what}{_not_known(name)}")
+        self.unknown.append(name)
 
 
 class DataFlow:
@@ -177,6 +184,7 @@ class _Decider:
             "" if record is None else record.run_id,
             self._is_changed[position],
             tuple(own.differences),
+            tuple(own.unknown),
         )
 
     def _raise(self, position: int, level: int, *reasons: str) -> None:
@@ -248,7 +256,7 @@ class _Decider:
         if before is not None and self._is_gone(name):
             reasons.differs(f"{name}: nothing is there any more")
         elif before is None or now is None:
-            reasons.is_unknown(_not_known(name))
+            reasons.has_no_state(name, "")
         elif before != now:
             reasons.differs(tell_state(name, before, now))
 
@@ -273,7 +281,7 @@ class _Decider:
         if before is not None and self._is_gone(name):
             reasons.differs(f"output {name} is gone")
         elif before is None or now is None:
-            reasons.is_unknown(f"output {_not_known(name)}")
+            reasons.has_no_state(name, "output ")
         elif before != now:
             reasons.differs(f"output {name} was changed by someone else")
 

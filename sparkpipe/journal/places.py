@@ -231,7 +231,13 @@ class _Folder:
         (self._path / _quoted(name) / _segment(number)).write_bytes(lines)
 
     def join(self, name: str, lines: bytes) -> None:
-        self._file(name).write_bytes(lines)
+        # Who reads takes the file for all of it, so it is there as a whole.
+        beside = self._path / f"{_quoted(name)}.{os.getpid()}"
+        try:
+            beside.write_bytes(lines)
+            beside.replace(self._file(name))
+        finally:
+            beside.unlink(missing_ok=True)
         self._remove_segments(name)
 
 

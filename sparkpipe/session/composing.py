@@ -43,6 +43,7 @@ from sparkpipe.session.selection import Relation, Selection
 from sparkpipe.session.slices.judging import find_mixing, find_unchosen
 from sparkpipe.session.sql_problems import find_sql_problems
 from sparkpipe.session.telling import Telling, make_tellers, read_telling
+from sparkpipe.words import counted
 
 if TYPE_CHECKING:
     from sparkpipe.journal.resuming import Continued
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
     from sparkpipe.session.session import Session
 
 _logger = logging.getLogger(__name__)
+
+# So many nodes that run, and so many that do not, are told with the reason.
+_MOST_TOLD = 10
 
 
 @dataclass(frozen=True)
@@ -239,7 +243,7 @@ def _prepared(session: Session, request: Request) -> PreparedRun:
     ):
         raise PreflightError([*parts.problems])
     parts.memory.tell_unidentified()
-    _tell_skipped(parts.decisions)
+    _tell_decisions(parts.decisions)
     if continued is None and parts.whole is not None:
         _tell_unread(parts.whole, pipeline)
     filters = {
@@ -330,15 +334,21 @@ def _options_of(session: Session, request: Request, continued: Continued | None)
     return options
 
 
-def _tell_skipped(decisions: Decisions, most: int = 10) -> None:
-    """Log which nodes do not run, and why."""
-    skipped = [(name, reasons) for name, (runs, reasons) in decisions.items() if not runs]
-    if decisions:
-        _logger.info("%d of %d nodes to run.", len(decisions) - len(skipped), len(decisions))
-    for name, reasons in skipped[:most]:
-        _logger.info("Node '%s' is skipped: %s.", name, "; ".join(reasons))
-    if len(skipped) > most:
-        _logger.info("%d more are skipped; 'sparkpipe plan' tells why.", len(skipped) - most)
+def _tell_decisions(decisions: Decisions) -> None:
+    """Log which nodes run and which do not, and why."""
+    if not decisions:
+        return
+    to_run, skipped = (
+        [(name, reasons) for name, (runs, reasons) in decisions.items() if runs is these]
+        for these in (True, False)
+    )
+    _logger.info("%d of %d nodes to run.", len(to_run), len(decisions))
+    for told, nodes in (("runs", to_run), ("is skipped", skipped)):
+        for name, reasons in nodes[:_MOST_TOLD]:
+            _logger.info("Node '%s' %s: %s.", name, told, "; ".join(reasons))
+        if len(nodes) > _MOST_TOLD:
+            more = counted(len(nodes) - _MOST_TOLD, "node")
+            _logger.info("%s more; 'sparkpipe plan' tells why.", more)
 
 
 def _tell_unread(whole: Pipeline, pipeline: Pipeline) -> None:

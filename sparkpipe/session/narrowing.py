@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,10 +15,13 @@ from sparkpipe.plan.missing import Decisions, find_missing
 from sparkpipe.runner import AbstractRunner
 from sparkpipe.session.remembering import Memory
 from sparkpipe.session.selection import Relation
+from sparkpipe.words import listed
 
 if TYPE_CHECKING:
     from sparkpipe.journal.changes import Decision
     from sparkpipe.journal.resuming import Continued
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ def narrow(
             raise PreflightError(
                 [f"{one} {_WAY_OUT if relation.changed else _WAYS_OUT}" for one in problems]
             )
+        if not relation.changed:
+            _tell_unknown(continued, changes)
     return narrowed
 
 
@@ -137,6 +143,19 @@ def _differences(continued: Continued, changes: Mapping[str, Decision]) -> list[
         if name in continued.finished
         for told in one.differences
     ]
+
+
+def _tell_unknown(continued: Continued, changes: Mapping[str, Decision]) -> None:
+    """Warn of data of nodes that have finished of which nobody tells whether it is as it was."""
+    done = [one for node, one in changes.items() if node in continued.finished]
+    names = dict.fromkeys(name for one in done for name in one.unknown)
+    if names:
+        _logger.warning(
+            "It is not known whether this is as it was in run %s: %s. Add --changed to run what "
+            "reads or makes it once more.",
+            continued.run.run_id,
+            listed(map(repr, names), 5),
+        )
 
 
 def _left_of(

@@ -141,11 +141,13 @@ def diff_runs(
 @runs.command("prune", cls=ProjectCommand)
 @click.option("--keep", type=click.IntRange(min=0), help="How many runs are kept [journal.yml].")
 @click.option("--dry-run", is_flag=True, help="Only say how many would be removed.")
+@format_option()
 @project_options
 def prune_runs(
     *,
     keep: int | None,
     dry_run: bool,
+    form: str,
     env: str | None,
     conf_source: str | None,
     verbose: bool,
@@ -164,4 +166,7 @@ def prune_runs(
         )
     journal = session.runs
     removed = journal.prunable(kept) if dry_run else journal.prune(kept)
-    echo(f"{'Would remove' if dry_run else 'Removed'} {counted(len(removed), 'run')}.")
+    if form == "json":
+        _echo_json({"removed": [*removed], "dry_run": dry_run})
+    else:
+        echo(f"{'Would remove' if dry_run else 'Removed'} {counted(len(removed), 'run')}.")
