@@ -163,8 +163,14 @@ class _Manager(pluggy.PluginManager):
         return super().parse_hookimpl_opts(plugin, name)
 
 
-def create_hook_manager(hooks: Iterable[object] = ()) -> pluggy.PluginManager:
+def create_hook_manager(
+    hooks: Iterable[object] = (), *, tells_idle: bool = True
+) -> pluggy.PluginManager:
     """Make a hook manager of the given hook objects; they are called in the order given.
+
+    Args:
+        hooks: The hooks.
+        tells_idle: Whether one that implements nothing is a warning.
 
     Raises:
         ConfigError: A hook asks for an argument that does not exist, or a class was given where an
@@ -184,7 +190,7 @@ def create_hook_manager(hooks: Iterable[object] = ()) -> pluggy.PluginManager:
             manager.register(hook)
         except (pluggy.PluginValidationError, ValueError) as exc:
             raise ConfigError(f"The hook {_name_of(hook)} does not fit: {exc}") from exc
-        if not manager.get_hookcallers(hook):
+        if tells_idle and not manager.get_hookcallers(hook):
             _logger.warning(
                 "The hook %s implements nothing, so it is never called: mark its methods by "
                 "@hook_impl of sparkpipe.hooks.",

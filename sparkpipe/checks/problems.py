@@ -72,7 +72,7 @@ def _try(check: Expression, data: Any) -> None:
     if is_spark_frame(data):
         from sparkpipe.checks.on_spark import flag
 
-        _ = flag(data, [check]).frame.columns  # Connect looks at it only when it is asked
+        flag(data, [check])
     elif not missing_packages(("sqlglot",)):
         # Of a column of objects without rows nobody can tell the type.
         columns_used(check.sql, data)

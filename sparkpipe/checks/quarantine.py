@@ -24,6 +24,7 @@ from sparkpipe.io.declared import (
 from sparkpipe.io.factory import build_data_set, find_class
 from sparkpipe.io.facts import gathering
 from sparkpipe.io.kinds import is_spark_frame
+from sparkpipe.io.messages import same_kind
 from sparkpipe.io.partitioned import PartitionedDataSet
 from sparkpipe.io.working import current_work
 from sparkpipe.redaction import HIDDEN, is_secret
@@ -269,7 +270,7 @@ def put(rows: Any, where: Any) -> str:
             where.save(rows)
     except DataSetError as exc:
         told = f"rejected rows could not be put into its quarantine ({location_of(where)})"
-        raise type(exc)(f"{told}: {exc.message}", hint=exc.hint) from exc
+        raise same_kind(exc)(f"{told}: {exc.message}", hint=exc.hint) from exc
     return location_of(where)
 
 

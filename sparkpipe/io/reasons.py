@@ -35,7 +35,9 @@ def text_of(exc: BaseException) -> str:
     except Exception:  # it is the user's
         text = ""
     if len(text) > _MOST:
-        text = f"{text[:_MOST]}... ({len(text):,} characters)"
+        # At a space, for half of a secret would be known as none.
+        end = text.rfind(" ", _MOST // 2, _MOST)
+        text = f"{text[: _MOST if end < 0 else end]}... ({len(text):,} characters)"
     return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextvars
 import logging
 import os
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from functools import partial
-from types import GeneratorType
-from typing import TYPE_CHECKING, Any, NoReturn
+from types import GeneratorType, NoneType
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from sparkpipe.errors import NodeRunError, SeveralDataSetErrors, first_line
 from sparkpipe.events import observing_only
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from sparkpipe.spark.jobs.run import NodeJobs, SparkRun
 
 _logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 #: The steps of a node, as positions among its times.
 LOAD, FUNCTION, SAVE = range(3)
@@ -236,13 +240,8 @@ class Attempt:
         node = self._node
         describe("")
         outputs: dict[str, Any] = {}
-        process = os.getpid()
         try:
-            try:
-                result = node.call(inputs)
-            finally:
-                if os.getpid() != process:
-                    _end_forked(node)
+            result = _called_here(node, node.call, inputs)
             if type(result) is not GeneratorType:
                 outputs = node.bind_outputs(result)
         except BaseException as exc:
@@ -270,7 +269,7 @@ class Attempt:
                 describe("")
                 self._check()
                 try:
-                    chunk = next(generator)
+                    chunk = _called_here(node, next, generator)
                     # Without outputs, what it gives is of no use to anybody.
                     outputs = node.bind_outputs(chunk) if node.output_names else {}
                     at_once = chunks.take(outputs)
@@ -446,8 +445,21 @@ class Attempt:
         executor.shutdown()
 
 
-def _end_forked(node: Node) -> NoReturn:
-    """End a process that the function of a node has forked: it would run the rest once more."""
+def _called_here(node: Node, call: Callable[[_T], _R], given: _T) -> _R:
+    """Call what is of a node; a process that it forks ends, and does not run the rest once more."""
+    process = os.getpid()
+    try:
+        return call(given)
+    finally:
+        if os.getpid() != process:
+            _end_forked(node, sys.exc_info()[1])
+
+
+def _end_forked(node: Node, error: BaseException | None) -> NoReturn:
+    if isinstance(error, SystemExit) and isinstance(error.code, (int, NoneType)):
+        with suppress(Exception):
+            sys.stdout.flush()
+        os._exit(error.code or 0)
     told = (
         f"A process that node '{node.name}' has forked came back from its function, and ends here: "
         "the run goes on in the process that forked it. Call os._exit there.\n"

@@ -33,7 +33,6 @@ from sparkpipe.io.chunking import (
 from sparkpipe.io.for_run import forget
 from sparkpipe.io.kinds import holds_live
 from sparkpipe.io.messages import kind_of
-from sparkpipe.io.working import lending
 from sparkpipe.pipeline.node import Node
 from sparkpipe.runner.progress import Held
 
@@ -105,11 +104,9 @@ class Chunks:
         if not self._ways:
             self._ways = {name: self._way(name) for name in outputs}
         self._number += 1
-        if self._number > 1:
+        if self._number == 2:
             for name, checked in self._checked.items():
-                with lending(self._catalog):
-                    problems = checked.chunk_problems()
-                for problem in problems:
+                for problem in checked.chunk_problems():
                     raise DataSetError(f"could not save another chunk of '{name}': {problem}")
         at_once = {}
         for name, data in outputs.items():

@@ -79,8 +79,10 @@ def _shortened(text: str) -> str:
     """Leave out the middle of a very long traceback: of an error that tells all its data."""
     if len(text) <= _MOST:
         return text
-    half = _MOST // 2
-    return f"{text[:half]}\n[{len(text) - _MOST:,} characters]\n{text[-half:]}"
+    # At a space, for half of a secret would be known as none.
+    begin = max(text.rfind(" ", 0, _MOST // 2), 0)
+    end = max(text.find(" ", len(text) - _MOST // 2), len(text) - _MOST)
+    return f"{text[:begin]}\n[{end - begin:,} characters]\n{text[end:]}"
 
 
 def report_of(failure: NodeRunError) -> ErrorReport:

@@ -161,7 +161,7 @@ class _Worker:
         return partial(
             perform,
             catalog=workload.catalog,
-            hook_manager=create_hook_manager(workload.hooks),
+            hook_manager=create_hook_manager(workload.hooks, tells_idle=False),
             is_async=workload.is_async,
             run_id=workload.run_id,
             is_watched=workload.is_watched,

@@ -353,8 +353,11 @@ def _tell_decisions(decisions: Decisions) -> None:
 
 def _tell_unread(whole: Pipeline, pipeline: Pipeline) -> None:
     """Warn of what nodes confirm though those that read it are left out of the run."""
+    confirming = [node for node in pipeline.nodes if node.confirms]
+    if not confirming:
+        return
     read, read_else = pipeline.all_inputs(), whole.all_inputs()
-    for node in pipeline.nodes:
+    for node in confirming:
         for name in node.confirms:
             if name not in read and name in read_else:
                 _logger.warning(

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -120,11 +121,18 @@ def tells_all(x: Any) -> Any:
 def forked(x: Any) -> Any:
     child = os.fork()
     if child == 0:
+        if x == "exits":
+            sys.exit(0)
         if x:
             return "the child's"
         raise ValueError("of the child")
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+def forked_between_chunks(x: Any) -> Any:
+    yield {"first": 1}
+    yield {"second": forked(x)}
 
 
 def killed(x: Any) -> Any:

@@ -16,7 +16,13 @@ import runner_nodes as nodes
 from sparkpipe.datasets.pickle import PickleDataSet
 from sparkpipe.errors import DataSetError, RunFailedError, SparkStartError
 from sparkpipe.hooks import create_hook_manager
-from sparkpipe.io import AbstractDataSet, DataCatalog, LambdaDataSet, MemoryDataSet
+from sparkpipe.io import (
+    AbstractDataSet,
+    DataCatalog,
+    LambdaDataSet,
+    MemoryDataSet,
+    PartitionedDataSet,
+)
 from sparkpipe.pipeline import Pipeline, node, pipeline
 from sparkpipe.runner import AbstractRunner, ParallelRunner, SequentialRunner, ThreadRunner
 
@@ -401,22 +407,26 @@ def test_of_an_error_that_tells_all_data_the_beginning_is_told(runner: AbstractR
         runner.run(pipe, DataCatalog(feed_dict={"a": 1}))
     (failure,) = caught.value.failures
     assert len(failure.message) < 21_000
-    assert failure.message.endswith("... (1,100,022 characters)")
+    assert failure.message.endswith(" 0123456789... (1,100,022 characters)")
     assert len(failure.traceback_text) < 210_000
     assert "in tells_all" in failure.traceback_text
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
-@pytest.mark.parametrize("returns", [True, False])
+@pytest.mark.parametrize(("does", "status"), [("returns", 1), ("", 1), ("exits", 0)])
 def test_a_forked_process_does_not_run_the_rest_once_more(
-    runner: AbstractRunner, returns: bool, tmp_path: Path
+    runner: AbstractRunner, does: str, status: int, tmp_path: Path
 ) -> None:
     saved = PickleDataSet(str(tmp_path / "saved"))
     pipe = pipeline(
         [node(nodes.forked, "a", "b", name="n"), node(nodes.identity, "b", "saved", name="last")]
     )
-    runner.run(pipe, DataCatalog({"saved": saved}, feed_dict={"a": returns}))
-    assert saved.load() == 1
+    runner.run(pipe, DataCatalog({"saved": saved}, feed_dict={"a": does}))
+    assert saved.load() == status
+    chunks = PartitionedDataSet(str(tmp_path / "chunks"), PickleDataSet)
+    chunked = pipeline([node(nodes.forked_between_chunks, "a", "c", name="n")])
+    runner.run(chunked, DataCatalog({"c": chunks}, feed_dict={"a": does}))
+    assert {name: load() for name, load in chunks.load().items()} == {"first": 1, "second": status}
 
 
 def test_a_failing_release_names_the_data_set(runner: AbstractRunner) -> None:
