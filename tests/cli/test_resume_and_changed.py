@@ -39,6 +39,10 @@ def test_a_run_continues_where_it_stopped(shop: ShopProject, runner: str) -> Non
     assert f"(local, {runner})" in planned
     said = shop.command("run", "--resume")
     assert said.status == 0, said.text
+    assert "1 of 3 nodes to run." in said.err
+    assert re.search(r"Node 'shout' runs: failed in run 20", said.err)
+    assert re.search(r"Node 'double' is skipped: finished in run 20", said.err)
+    assert "not known" not in said.err
     assert ended(shop) == {"shout": "done"}
     assert json.loads(shop.read("data/report.json")) == {"total": 18}
     said = shop.command("run", "--resume")
@@ -72,6 +76,22 @@ def test_what_has_changed_of_finished_nodes_is_refused(shop: ShopProject) -> Non
     assert shop.command("run", "--resume", "--force").status == 0
     assert ended(shop) == {"shout": "done"}
     assert json.loads(shop.read("data/report.json")) == {"total": 12}
+
+
+def test_data_of_which_nobody_tells_whether_it_has_changed_is_told(shop: ShopProject) -> None:
+    shop.write(
+        "shop/own.py",
+        "from sparkpipe.datasets.json import JSONDataSet\n\n\n"
+        "class Unseen(JSONDataSet):\n    def state(self):\n        return None\n",
+    )
+    catalog = shop.read("conf/base/catalog.yml")
+    shop.write("conf/base/catalog.yml", catalog.replace("json.JSONDataSet", "shop.own.Unseen", 1))
+    fail(shop)
+    said = shop.command("run", "--resume")
+    assert said.status == 0, said.text
+    assert re.search(
+        r"not known whether this is as it was in run 20.*: 'numbers'\. Add --ch", said.err
+    )
 
 
 def test_what_has_changed_runs_too_where_that_is_asked_for(shop: ShopProject) -> None:

@@ -117,6 +117,9 @@ def test_runs_are_pruned(shop: ShopProject) -> None:
     kept = ids(shop)[:2]
     assert "Give --keep" in shop.command("runs", "prune").err
     assert shop.command("runs", "prune", "--keep=2", "--dry-run").out == "Would remove 1 run.\n"
+    told = shop.command("runs", "prune", "--keep=2", "--dry-run", "--format=json").out
+    (old,) = {*ids(shop)} - {*kept}
+    assert json.loads(told) == {"removed": [old], "dry_run": True}
     assert shop.command("runs", "prune", "--keep=2").out == "Removed 1 run.\n"
     assert ids(shop) == kept
     shop.write("conf/base/journal.yml", "keep: 1\n")
