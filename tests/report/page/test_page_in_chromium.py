@@ -306,6 +306,35 @@ def test_a_hostile_plan_and_what_notebooks_show_are_text(
 
 
 @in_browser
+@pytest.mark.parametrize("tab", ["graph", "timeline", "about"])
+def test_on_paper_nothing_is_cut_off(open_page: Any, tab: str) -> None:
+    page = open_page(document_of_run(make_chain(30)), Size(1600, 900))
+    page.click(f"#tab-{tab}")
+    # A4 across, less its margins.
+    page.command(
+        *("Emulation.setDeviceMetricsOverride",),
+        width=1031,
+        height=702,
+        mobile=False,
+        deviceScaleFactor=1,
+    )
+    page.command("Emulation.setEmulatedMedia", media="print")
+    page.run("window.dispatchEvent(new Event('beforeprint'))")
+    for frame, parts in ((".graph-frame", ".graph .box"), (".panel-timeline", ".timeline .bar")):
+        beyond = page.run(
+            f"""(() => {{
+                const frame = document.querySelector('{frame}').getBoundingClientRect();
+                const parts = [...document.querySelectorAll('{parts}')];
+                const beyond = parts.map(one => one.getBoundingClientRect()).filter(one =>
+                    one.right > frame.right + 1 || one.left < frame.left - 1
+                    || one.bottom > frame.bottom + 1 || one.top < frame.top - 1);
+                return [parts.length > 0, frame.width > 900, beyond.length];
+            }})()"""
+        )
+        assert beyond == [True, True, 0], frame
+
+
+@in_browser
 def test_a_chain_of_a_hundred_nodes_is_small(open_page: Any) -> None:
     runs = [make_chain(100, str(number)) for number in range(6)]
     document = document_of_run(runs[0], earlier=runs[1:], compared=runs[1])

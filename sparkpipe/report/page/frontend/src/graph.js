@@ -197,8 +197,7 @@ export function drawGraph(model, view, actions) {
       area.call(behaviour.transform, zoomIdentity.translate(at(placed.width, w, x), at(placed.height, t, y)).scale(k));
     };
     const by = (factor) => area.call(behaviour.scaleBy, factor);
-    const whole = () => {
-      const [w, t] = sizeOfFrame();
+    const whole = ([w, t] = sizeOfFrame()) => {
       const k = Math.min(1.15, (w - 32) / (placed.width || 1), (t - 32) / (placed.height || 1));
       area.call(behaviour.transform, zoomIdentity
         .translate((w - placed.width * k) / 2, (t - placed.height * k) / 2).scale(k));
@@ -265,7 +264,8 @@ export function drawGraph(model, view, actions) {
       return hit;
     },
     by: (factor) => drawn?.by(factor),
-    fit: () => drawn?.whole(),
+    /** Shows all of it; on paper in its width and height, which no frame on the screen has. */
+    fit: (size) => drawn?.whole(size),
     count: () => count(drawn?.boxes.length ?? 0),
   };
 }

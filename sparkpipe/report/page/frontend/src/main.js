@@ -16,6 +16,8 @@ const LEGENDS = {
 };
 // Beside more nodes than these, data sets would hide them.
 const MOST_WITH_DATA = 60;
+// The width of A4 across, less its margins, and the height of the graph there, as in the styles.
+const PAPER = [1031, 566];
 // In milliseconds: a run that goes on, and one after which another may begin.
 const ASKED_AGAIN = { running: 2000, ended: 10000 };
 // So often in a row without an answer: who has started the server has ended it.
@@ -274,7 +276,8 @@ window.addEventListener("resize", () => {
   resizing = requestAnimationFrame(() => { parts.timeline.draw(); });
 });
 // On paper every view is printed, so each must be drawn.
-window.addEventListener("beforeprint", () => { drawAll(false); parts.graph.fit(); });
+window.addEventListener("beforeprint", () => { drawAll(false); parts.graph.fit(PAPER); });
+window.addEventListener("afterprint", () => { parts.graph.fit(); });
 
 /** Shows how long it takes by now; what has the focus stays as it is until something happens. */
 function tick(now) {

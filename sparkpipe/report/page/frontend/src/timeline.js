@@ -97,7 +97,7 @@ export function drawTimeline(model, view, actions) {
       const [c, d] = [from, to].map((node) => TOP + node.lane * lane + lane / 2);
       return c === d && b - a < 4 ? null : s("path", { class: `link ${step.after}`, d: `M${a},${c}C${a + 10},${c} ${b - 10},${d} ${b},${d}` });
     });
-    const svg = s("svg", { class: "timeline", width: wide, height: high, role: "group",
+    const svg = s("svg", { class: "timeline", width: wide, height: high, viewBox: `0 0 ${wide} ${high}`, role: "group",
       "aria-label": "Timeline; arrow keys go from node to node" },
       s("defs", null, s("pattern", { id: "idle", width: 8, height: 8, patternUnits: "userSpaceOnUse" }, s("path", { d: "M-2,10L10,-2M-2,2L2,-2M6,10L10,6" }))), axis, lanes, groups, links);
     const elements = [...bars.values()];
