@@ -308,19 +308,16 @@ def test_a_hostile_plan_and_what_notebooks_show_are_text(
 @in_browser
 @pytest.mark.parametrize("tab", ["graph", "timeline", "about"])
 def test_on_paper_nothing_is_cut_off(open_page: Any, tab: str) -> None:
-    page = open_page(document_of_run(make_chain(30)), Size(1600, 900))
+    page = open_page(document_of_run(make_chain(100)), Size(1600, 900))
     page.click(f"#tab-{tab}")
-    # A4 across, less its margins.
-    page.command(
-        *("Emulation.setDeviceMetricsOverride",),
-        width=1031,
-        height=702,
-        mobile=False,
-        deviceScaleFactor=1,
-    )
-    page.command("Emulation.setEmulatedMedia", media="print")
+    # It is drawn in the window, and then printed: on A4 across, less its margins.
     page.run("window.dispatchEvent(new Event('beforeprint'))")
-    for frame, parts in ((".graph-frame", ".graph .box"), (".panel-timeline", ".timeline .bar")):
+    page.command("Emulation.setEmulatedMedia", media="print")
+    page.run("document.body.style.width = '1031px'")
+    for frame, parts in (
+        (".graph-frame", ".graph .box"),
+        (".panel-timeline", ".timeline .bar .whole"),
+    ):
         beyond = page.run(
             f"""(() => {{
                 const frame = document.querySelector('{frame}').getBoundingClientRect();
@@ -332,6 +329,7 @@ def test_on_paper_nothing_is_cut_off(open_page: Any, tab: str) -> None:
             }})()"""
         )
         assert beyond == [True, True, 0], frame
+    page.command("Emulation.setEmulatedMedia", media="")
 
 
 @in_browser
