@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from chromium import DESKTOP, MISSING, PHONE, PROGRAM, Chromium, Size, chromium
 from runs_to_show import HOSTILE, make_chain, make_hostile, make_run, skewed
 
+from sparkpipe.errors import RunFailedError
 from sparkpipe.events import observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.journal import Journal, JournalWriter
@@ -152,6 +154,94 @@ def test_search_dims_what_does_not_fit_and_folding_makes_one_box(
         ".find(b => b.innerText === 'Unfold').click()"
     )
     assert page.run(f"!!document.querySelector('{box('shop.tax')}')")
+
+
+def halve(number: int, by: int) -> int:
+    half = number // 2
+    return half // by
+
+
+@in_browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_reader_sees_why_a_node_failed_in_its_code(
+    open_page: Any, tmp_path: Path, size: Size
+) -> None:
+    inputs = ["number", "params:by"]
+    steps = pipeline(
+        [
+            node(halve, inputs, "half", name="halve", tags="first"),
+            node(str, "half", "text", name="tell"),
+        ]
+    )
+    journal = JournalWriter(str(tmp_path / "runs"))
+    catalog = DataCatalog(feed_dict={"number": 6, "params:by": 0})
+    with observing(journal), pytest.raises(RunFailedError):
+        SequentialRunner().run(steps, catalog, session_id="r")
+    run = Journal(str(tmp_path / "runs")).run()
+    tried = replace(run.nodes["halve"], attempts=2)
+    record = replace(run, params={"by": 0}, nodes={**run.nodes, "halve": tried})
+    page = open_page(document_of_run(record, project=Project.of([steps])), size)
+    answers = page.text(".answers")
+    for told in ("Failed", "ZeroDivisionError", "Took longest", "Did not run", "tell: "):
+        assert told in answers
+    page.click(box("halve"))
+    told = page.text(".details")
+    for word in ("in 2 attempts", "Time", "Reads", "number", "Parameters", "by\n0", "Tags\nfirst"):
+        assert word in told
+    assert f"{__name__}.halve, line " in told
+    assert page.text(".details pre.code mark") == "    return half // by"
+    page.press("Escape")
+    for by, shown in (("kind", "kind-"), ("time", "heat"), ("state", "state-failed")):
+        page.run(
+            "(() => { const by = document.querySelector('select[aria-label=\"Colour by\"]');"
+            f" by.value = '{by}'; by.dispatchEvent(new Event('change')); }})()"
+        )
+        assert shown in page.run(f"document.querySelector('{box('halve')}').className.baseVal")
+
+
+@in_browser
+def test_the_graph_is_zoomed_moved_and_folded_by_layers(open_page: Any) -> None:
+    class Layers(Project):
+        def layer_of(self, data_set: str) -> str:
+            return "raw" if data_set in ("read", "noise") else "clean"
+
+    page = open_page(document_of_run(make_run(), project=Layers()))
+    state = "document.querySelector('.graph > g').style.transform"
+    seen = [page.run(state)]
+    frame = "document.querySelector('.graph-frame')"
+    for event in (
+        "new WheelEvent('wheel', {deltaY: -200, ctrlKey: true, bubbles: true, cancelable: true,"
+        " clientX: 300, clientY: 300})",
+        "new MouseEvent('mousedown', {clientX: 300, clientY: 300, bubbles: true, view: window})",
+    ):
+        page.run(f"{frame}.dispatchEvent({event})")
+    seen.append(page.run(state))
+    for kind in ("mousemove", "mouseup"):
+        page.run(
+            f"window.dispatchEvent(new MouseEvent('{kind}', "
+            "{clientX: 380, clientY: 340, bubbles: true, view: window}))"
+        )
+    seen.append(page.run(state))
+    assert len({*seen}) == 3, seen
+    page.run(
+        "(() => { const fold = document.querySelector('select[aria-label=Fold]');"
+        " fold.value = 'layer raw'; fold.dispatchEvent(new Event('change')); })()"
+    )
+    assert page.run(f"document.querySelector('{box('shop.read')}')") is None
+    assert page.run("!!document.querySelector('.graph .box[aria-label^=\"layer raw, folded\"]')")
+
+
+@in_browser
+def test_the_page_is_dark_where_that_is_liked(open_page: Any, browser: Chromium) -> None:
+    page = open_page(document_of_run(make_run()))
+    of_body = "getComputedStyle(document.body).backgroundColor"
+    light = page.run(of_body)
+    browser.open(page.run("location.href"), scheme="dark")
+    dark = page.run(of_body)
+    browser.command("Emulation.setEmulatedMedia", features=[])
+    shades = [sum(map(int, re.findall(r"\d+", one)[:3])) for one in (light, dark)]
+    assert shades[0] > 600
+    assert shades[1] < 200
 
 
 @in_browser

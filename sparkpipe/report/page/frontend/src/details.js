@@ -72,6 +72,13 @@ function dataList(model, names, actions) {
 const nodeList = (model, list, actions) => h("ul", { class: "list" }, list.map((at) =>
   h("li", null, link(model.nodes[at].name, () => actions.choose({ node: model.nodes[at] })), " ", stateMark(model.nodes[at].state))));
 
+/** The code of a node, with the line that failed, if that is one of its function. */
+function codeOf(node) {
+  const [, line, name] = node.error?.location?.match(/:(\d+) in (.+)$/) ?? [];
+  const failed = name && node.function_name?.endsWith(`.${name}`) ? Number(line) - Number(node.line) : -1;
+  return node.code.split("\n").flatMap((text, at) => [at ? "\n" : "", at === failed ? h("mark", { title: "It failed here" }, text) : text]);
+}
+
 function aboutNode(model, node, actions) {
   const step = model.steps.get(node.name);
   const compared = model.doc.comparison;
@@ -111,7 +118,7 @@ function aboutNode(model, node, actions) {
     model.children[node.at].length > 0 && section("Before", nodeList(model, model.children[node.at], actions)),
     (node.code || node.code_at || node.function_name) && section("Code", node.function_name && h("p", { class: "place" }, node.function_name, node.line && `, line ${node.line}`),
       node.code_at && h("p", { class: "place" }, `${node.code_at} in the run`),
-      node.code && [h("p", { class: "quiet" }, "As it is in the project now:"), h("pre", { class: "code", tabindex: "0" }, node.code)]),
+      node.code && [h("p", { class: "quiet" }, "As it is in the project now:"), h("pre", { class: "code", tabindex: "0" }, codeOf(node))]),
     facts([["Tags", node.tags.join(", ")], ["Namespace", node.namespace], ["Layer", node.layer], ["Kind", node.kind]]),
     groups.length > 0 && h("p", null, groups.map((group) => h("button", { type: "button", onclick: () => actions.fold(group) }, `Fold ${group}`))),
   ];
