@@ -196,13 +196,20 @@ def register_pipelines():
 
 
 @pytest.mark.parametrize("rows", [0, 2])
-def test_checks_and_partitions_are_judged_with_and_without_rows(make: Make, rows: int) -> None:
+@pytest.mark.parametrize("is_of_kedro", [False, True])
+def test_checks_and_partitions_are_judged_with_and_without_rows(
+    make: Make, rows: int, is_of_kedro: bool
+) -> None:
     parts = {"type": "PartitionedDataSet", "path": "data/days", "dataset": "pandas.CSVDataSet"}
+    of_kedro = {**parts, "type": "kedro_datasets.partitions.PartitionedDataset"}
+    if is_of_kedro:
+        pytest.importorskip("kedro_datasets")
+        of_kedro["dataset"] = "kedro_datasets.pandas.CSVDataset"
     project = make(
         PARTS,
         by_word=csv("by_word", checks=[{"not_null": "idd", "on_fail": "drop"}]),
         by_query=csv("by_query", checks=[{"check": "idd > 1", "on_fail": "quarantine"}]),
-        days=parts,
+        days=of_kedro if is_of_kedro else parts,
         wrong_days={**parts, "path": "data/wrong", "schema": SCHEMA},
     )
     (project / "data").mkdir()

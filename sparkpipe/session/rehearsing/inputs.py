@@ -10,7 +10,14 @@ from typing import Any
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import foreign
-from sparkpipe.io.declared import gives_handle, is_memory_only, is_single_process, unwrapped
+from sparkpipe.io.chunking import saves_lazily, way_of_chunks
+from sparkpipe.io.declared import (
+    gives_handle,
+    is_confirmable,
+    is_memory_only,
+    is_single_process,
+    unwrapped,
+)
 from sparkpipe.io.incremental import IncrementalDataSet
 from sparkpipe.io.kinds import is_pandas_frame, is_read_once, is_spark_frame
 from sparkpipe.io.messages import as_shown
@@ -76,8 +83,10 @@ def first_rows(data: Any, rows: int) -> Any:
         return _first_of_spark(data, rows)
     if is_pandas_frame(data):
         return data.head(rows)
-    if isinstance(data, dict):
-        return {n: first_rows(one, rows) if _is_frame(one) else one for n, one in data.items()}
+    if isinstance(data, dict) and any(map(_is_frame, data.values())):
+        taken = copy.copy(data)  # it may be of a class of its own
+        taken.update((n, first_rows(one, rows)) for n, one in data.items() if _is_frame(one))
+        return taken
     if schema_of(data) is not None:  # of Arrow
         return data.slice(0, rows)
     return data
@@ -93,9 +102,13 @@ def _first_part(data: Any, rows: int) -> Any:
 
 def called_parts(data: Any, data_set: Any) -> Any:
     """Return partitions as what their functions give; functions that are data are not called."""
-    if not (isinstance(data, dict) and _has_parts(data_set)):
+    if not (isinstance(data, dict) and _has_parts(data_set) and saves_lazily(data_set)):
         return data
-    return {name: part() if callable(part) else part for name, part in data.items()}
+    # A class is data, too: a save would not call it.
+    return {
+        n: part() if callable(part) and not isinstance(part, type) else part
+        for n, part in data.items()
+    }
 
 
 def parts_of(data: Any) -> list[Any]:
@@ -109,7 +122,7 @@ def as_loaded(data: Any, data_set: Any) -> Any:
     """Return partitions as the next node gets them: as functions, unless they are incremental."""
     if not (isinstance(data, dict) and _has_parts(data_set)):
         return data
-    if isinstance(unwrapped(data_set), IncrementalDataSet):
+    if is_confirmable(unwrapped(data_set)):  # incremental
         return data
     return {name: partial(_as_it_is, part) for name, part in data.items()}
 
@@ -119,7 +132,7 @@ def _as_it_is(part: Any) -> Any:
 
 
 def _has_parts(data_set: Any) -> bool:
-    return isinstance(unwrapped(data_set), PartitionedDataSet)
+    return way_of_chunks(data_set) == "collect"
 
 
 def _is_frame(value: Any) -> bool:
