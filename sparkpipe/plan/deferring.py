@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,15 +108,18 @@ def _has_data(data_set: Any) -> bool | None:
     return is_present(data_set)
 
 
-def find_foreign_saves(pipeline: Pipeline, catalog: DataCatalog, other: Other) -> list[str]:
+def find_foreign_saves(
+    pipeline: Pipeline, catalog: DataCatalog, other: Other, unjudged: Container[str] = ()
+) -> list[str]:
     """Return where a run would change what belongs to another environment.
 
     Args:
         pipeline: What is to run.
         catalog: That of this environment, in which what is read from the other one stands already.
         other: The other one.
+        unjudged: Names of what no check judges when it is read: nothing of it is rejected then.
     """
-    written = [*_written(pipeline, catalog)]
+    written = [*_written(pipeline, catalog, unjudged)]
     if not written:
         return []
     theirs = _Places.of(pipeline, other)
@@ -140,7 +143,9 @@ class _Change:
     suffix: str = ""  # of the files that it writes into its folder
 
 
-def _written(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[_Change]:
+def _written(
+    pipeline: Pipeline, catalog: DataCatalog, unjudged: Container[str]
+) -> Iterator[_Change]:
     for node in pipeline.nodes:
         for name in node.output_names:
             data_set = _made(name, catalog)
@@ -152,7 +157,8 @@ def _written(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[_Change]:
             checkpoint = checkpoint_of(unwrapped(data_set))
             if checkpoint:
                 yield _Change(name, node.name, "keeps a checkpoint of", checkpoint, checkpoint)
-        for name in (*node.input_names, *node.output_names):
+        read = (name for name in node.input_names if name not in unjudged)
+        for name in (*read, *node.output_names):
             data_set = _made(name, catalog)
             if data_set is not None and not isinstance(data_set, DeferredDataSet):
                 yield from _written_beside(node.name, name, data_set, catalog)

@@ -28,7 +28,7 @@ def inform_checks(
         return
     from sparkpipe.checks.checked import checked_in  # it imports much
 
-    saved = {name for one in pipelines for name in one.all_outputs()}
+    saved = names_saved(pipelines)
     # What was judged then, of which some may have been dropped, is compared with what is judged:
     # where it is saved, or where it is read of what nobody saves.
     rows = {
@@ -41,6 +41,15 @@ def inform_checks(
         checked = checked_in(catalog.get(name))
         if checked is not None:
             checked.learn(rows.get(name), is_saved_elsewhere=name in saved)
+
+
+def names_saved(pipelines: Iterable[Pipeline]) -> set[str]:
+    """Return the names that pipelines save: what is saved is judged then, not when it is read.
+
+    Args:
+        pipelines: All of the project.
+    """
+    return {name for one in pipelines for name in one.all_outputs()}
 
 
 def _has_checks(name: str, catalog: DataCatalog) -> bool:

@@ -25,7 +25,7 @@ from sparkpipe.runner import AbstractRunner, SequentialRunner
 from sparkpipe.session.arguments import inputs_by_name, versions_by_name
 from sparkpipe.session.checking import inform_checks
 from sparkpipe.session.choosing_runner import RunnerChoice, load_runner
-from sparkpipe.session.deferring import defer_inputs, make_catalogs
+from sparkpipe.session.deferring import defer_inputs, find_changes_elsewhere, make_catalogs
 from sparkpipe.session.narrowing import Narrowed, find_narrowing_problems, narrow
 from sparkpipe.session.parts import read_journal_settings
 from sparkpipe.session.prepared import PreparedRun
@@ -160,7 +160,7 @@ def compose(
     if catalog is not None and request.inputs:
         catalog.add_feed_dict(request.inputs, replace=True)
     if other is not None and whole is not None and catalog is not None:
-        problems += defer_inputs(selected or whole, catalog, other)
+        problems += defer_inputs(selected or whole, catalog, other, session.registry[0].values())
     problems += find_narrowing_problems(request.relation, memory, made_runner)
     narrowed: Narrowed | None = None
     if selected is not None and catalog is not None and not problems:
@@ -174,6 +174,10 @@ def compose(
             partial(narrow, selected, catalog, request.relation, memory, continued, exists),
         )
     pipeline = selected if narrowed is None else narrowed.pipeline
+    if other is not None and narrowed is not None and catalog is not None:
+        # Of what is left out another form may be read, which is judged then.
+        pipelines = session.registry[0].values()
+        problems += find_changes_elsewhere(narrowed.pipeline, catalog, other, pipelines)
     if whole is not None and catalog is not None:
         inform_checks(catalog, whole, session.registry[0].values(), memory.last_good)
         judge: AbstractRunner = made_runner or SequentialRunner()
@@ -443,7 +447,7 @@ def check_project(
         with collecting_errors():
             whole = sum(pipelines.values(), Pipeline([]))
             if other is not None:
-                problems += defer_inputs(whole, catalog, other)
+                problems += defer_inputs(whole, catalog, other, pipelines.values())
             problems += judge.problems(whole, catalog)
             problems += find_sql_problems(whole, catalog)
             problems += find_mixing(slices_by_node(whole, catalog), catalog)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,9 @@ from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import location_of
 from sparkpipe.io.factory import has_versions
 from sparkpipe.pipeline import Pipeline
+from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.project.context import configuration
+from sparkpipe.session.checking import names_saved
 from sparkpipe.session.problems import attempt
 
 if TYPE_CHECKING:
@@ -89,15 +91,18 @@ def _known_to(session: OpenProject, load_versions: Mapping[str, str]) -> dict[st
     return known
 
 
-def defer_inputs(pipeline: Pipeline, catalog: DataCatalog, other: Other) -> list[str]:
+def defer_inputs(
+    pipeline: Pipeline, catalog: DataCatalog, other: Other, pipelines: Iterable[Pipeline]
+) -> list[str]:
     """Let a catalog read from another environment what its own has not; return what is wrong.
 
     Args:
         pipeline: What is to run.
         catalog: That of the run; changed.
         other: The other environment.
+        pipelines: All of the project.
     """
-    from sparkpipe.plan.deferring import find_deferred, find_foreign_saves
+    from sparkpipe.plan.deferring import find_deferred
 
     deferred, problems = find_deferred(pipeline, catalog, other)
     catalog.add_all(deferred, replace=True)
@@ -108,7 +113,26 @@ def defer_inputs(pipeline: Pipeline, catalog: DataCatalog, other: Other) -> list
     if len(deferred) > _MOST_TOLD:
         more = len(deferred) - _MOST_TOLD
         _logger.info("So are %d more; 'sparkpipe plan' tells all.", more)
-    return problems + find_foreign_saves(pipeline, catalog, other)
+    return problems + find_changes_elsewhere(pipeline, catalog, other, pipelines)
+
+
+def find_changes_elsewhere(
+    pipeline: Pipeline, catalog: DataCatalog, other: Other, pipelines: Iterable[Pipeline]
+) -> list[str]:
+    """Return where one run would change what is of another environment.
+
+    Args:
+        pipeline: What is to run.
+        catalog: That of the run, which reads from the other environment already.
+        other: The other environment.
+        pipelines: All of the project.
+    """
+    from sparkpipe.plan.deferring import find_foreign_saves
+
+    # Checks judge what is saved, and a load only where neither the run nor a pipeline saves it.
+    made = set(map(strip_transcoding, pipeline.all_outputs()))
+    here = {name for name in pipeline.all_inputs() if strip_transcoding(name) in made}
+    return find_foreign_saves(pipeline, catalog, other, here | names_saved(pipelines))
 
 
 def find_saves_elsewhere(
@@ -128,4 +152,5 @@ def find_saves_elsewhere(
         return []  # told as of any run
     deferred, _ = find_deferred(pipeline, catalog, other)
     catalog.add_all(deferred, replace=True)
-    return find_foreign_saves(pipeline, catalog, other)
+    # Its stages are runs of their own: what one saves in another form the next one judges.
+    return find_foreign_saves(pipeline, catalog, other, names_saved(session.registry[0].values()))

@@ -111,6 +111,26 @@ def _diff(shop: ShopProject) -> str:
     return shop.command("runs", "diff").out
 
 
+@pytest.mark.parametrize(
+    ("seconds", "later", "told"),
+    [(1, 1.9, ""), (1, 90, "1.0 s +1 min 30 s"), (100, 110, ""), (130, 100, "2 min.* +1 min.*")],
+)
+def test_times_differ_by_a_second_and_a_fifth(
+    shop: ShopProject, seconds: float, later: float, told: str
+) -> None:
+    for took in (seconds, later):
+        shop.command("run")
+        file = max((shop.path / ".sparkpipe/runs").iterdir())
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        for line in lines:
+            if (line["kind"], line.get("node")) == ("node_ended", "total"):
+                line["ended"] = line["started"] + took
+        file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    times = [line for line in _diff(shop).splitlines() if re.match("time +total ", line)]
+    assert len(times) == bool(told)
+    assert not told or re.fullmatch(f"time +total +{told}", times[0].strip())
+
+
 def test_runs_are_pruned(shop: ShopProject) -> None:
     for _ in range(3):
         shop.command("run", "--nodes=double")

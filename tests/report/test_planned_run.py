@@ -97,6 +97,17 @@ def test_an_unknown_format_is_refused() -> None:
         planned(Pipeline([])).to_text("yaml")
 
 
+def test_drawings_tell_why_a_node_runs_or_does_not() -> None:
+    whole = Pipeline([node(give, "a", "b", name="one"), node(give, "b", "c", name="two")])
+    reasons = ("params:x 1 → 2", 'output "c" <is> gone')
+    run = planned(whole, one=(False, ("nothing has changed",)), two=(True, reasons))
+    mermaid, dot = run.to_text("mermaid"), run.to_text("dot")
+    assert 'n1["one<br/>nothing has changed"]' in mermaid
+    assert 'n2["two<br/>params:x 1 #8594; 2<br/>output #34;c#34; #60;is#62; gone"]' in mermaid
+    assert r'label="one\nnothing has changed", style=dashed' in dot
+    assert r'label="two\nparams:x 1 → 2\noutput \"c\" <is> gone"' in dot
+
+
 hostile = st.text(min_size=1) | st.sampled_from(
     ['"];x', "a\nb", "\\", '\\"', "#quot;", "&quot;", "`x`", "<b>", "end", "]])", "\x1b[31m", "%%"]
 )

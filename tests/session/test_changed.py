@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import json
 import shutil
 import subprocess
 import sys
 import textwrap
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -326,6 +328,94 @@ def test_always_runs_and_what_follows_is_judged_by_what_it_makes(trips: Trips) -
     assert told["clean"] == ("always",)
     assert told["total"] == ("half is made anew by halve",)
     assert trips.run() == ["clean"]
+
+
+def test_the_version_of_a_package_that_a_node_names_counts(
+    trips: Trips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = {"scikit-learn": "1.5.0", "other": "1"}
+    find = importlib.metadata.version
+    monkeypatch.setattr(
+        importlib.metadata, "version", lambda name: versions.get(name) or find(name)
+    )
+    text = REGISTRY.format(package=trips.package)
+    named = text.replace('"sum")', '"sum", depends_on_packages=["scikit-learn", "no-such-one"])')
+    trips.write(f"{trips.package}/pipeline_registry.py", named)
+    trips.run()
+    versions["other"] = "2"
+    assert trips.why() == {}
+    versions["scikit-learn"] = "1.6.1"
+    assert trips.why()["total"] == ("package scikit-learn 1.5.0 → 1.6.1",)
+    assert {"clean", "count"}.isdisjoint(trips.why())
+    assert trips.run() == ["halve", "total"]
+    assert trips.why() == {}
+    versions["no-such-one"] = "3"
+    assert trips.why()["total"] == ("package no-such-one not installed → 3",)
+
+
+JOURNALED = """
+from sparkpipe.pipeline import node, pipeline
+
+
+def clean(trips, least, day):
+    return trips[trips["fare"] >= least]
+
+
+def count(cleaned):
+    return len(cleaned)
+
+
+def register_pipelines():
+    return {"__default__": pipeline([
+        node(clean, ["trips", "params:least", "slice:day"], "cleaned", tags="all"),
+        node(count, "cleaned", "number", tags="all"),
+    ])}
+"""
+
+
+def test_the_journal_of_a_session_is_as_its_schema_says(trips: Trips) -> None:
+    pytest.importorskip("pandas")
+    jsonschema = pytest.importorskip("jsonschema")
+    table = {"type": "pandas.CSVDataSet", "save_args": {"index": False}}
+    checks = [
+        {"check": "fare > 1", "name": "paid", "on_fail": "quarantine"},
+        {"not_null": "fare", "on_fail": "warn"},
+    ]
+    trips.write(f"{trips.package}/pipeline_registry.py", JOURNALED)
+    trips.write("conf/base/slices.yml", "day: {every: 1 day, from: 2024-01-01, to: 2024-01-02}\n")
+    trips.write("conf/base/parameters.yml", "least: 0\nlogin: {password: hunter2}\n")
+    trips.entries = {
+        "trips": {**table, "filepath": "data/trips.csv"},
+        "cleaned": {**table, "filepath": "data/${slice:day}.csv", "checks": checks},
+        "number": {"type": "json.JSONDataSet", "filepath": "data/n-${slice:day}.json"},
+    }
+    trips.write_catalog()
+    for fares in ("1\n2\n", "1\n2\n1\n"):  # of which the same is kept
+        trips.write("data/trips.csv", f"fare\n{fares}")
+        options: dict[str, Any] = {"changed": True, "params": {"least": 0.5}}
+        trips.session().run(tags="all", slices="day=2024-01-01", **options)
+
+    schema = files("sparkpipe.journal").joinpath("run.schema.json").read_text(encoding="utf-8")
+    validator = jsonschema.Draft202012Validator(json.loads(schema))
+    lines = [
+        json.loads(line)
+        for path in sorted((trips.folder / ".sparkpipe/runs").rglob("*.jsonl"))
+        for line in path.read_text().splitlines()
+    ]
+    for line in lines:
+        validator.validate(line)
+    begun, again = (line for line in lines if line["kind"] == "run_started")
+    assert set(begun["identities"]) == {"clean", "count"}
+    assert begun["selection"] == {"tags": ["all"]}
+    assert (begun["params"]["least"], begun["extra_params"]["least"]) == (0.5, 0.5)
+    assert begun["slices"] == {"day": "2024-01-01"}
+    assert again["options"]["changed"] is True
+    ended = {line["node"]: line for line in lines if line["kind"] == "node_ended"}
+    found = {one["check"]: (one["outcome"], one["rows"]) for one in ended["clean"]["checks"]}
+    assert found == {"paid": ("quarantined", 3), "not_null fare": ("passed", 3)}
+    assert ended["count"]["status"] == "unchanged"
+    assert ended["count"]["since"] == begun["run_id"]
+    assert ended["count"]["reason"]
 
 
 def test_what_is_not_known_makes_its_readers_run_and_says_so(trips: Trips) -> None:

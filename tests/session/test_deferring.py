@@ -55,6 +55,15 @@ def register_pipelines():
         "patterned": pipeline([node(take, "raw.sales", "out.sales", name="copy")]),
         "odd": pipeline([node(take, "orders", "kept", name="odd")]),
         "frames": pipeline([node(same, "raw", "kept", name="keep")]),
+        "reports": pipeline([
+            node(same, "raw", "clean", name="clean"),
+            node(len, "clean", "rows", name="count"),
+            node(len, "clean", "again", name="again"),
+        ]),
+        "two_forms": pipeline([
+            node(same, "raw", "form@frame", name="make"),
+            node(len, "form@csv", "rows", name="count"),
+        ]),
     }
 """
 
@@ -352,6 +361,44 @@ def test_nothing_goes_to_a_quarantine_or_among_partitions_of_prod(
     with pytest.raises(PreflightError, match=rf"prod/{place}.*nothing of 'prod' is changed"):
         Session(folder, env="dev", defer="prod").run("frames")
     assert files_in(folder / "prod") == {"raw.csv": "id\n1\n"}
+
+
+def test_what_a_pipeline_of_the_project_saves_is_not_judged_when_it_is_read(
+    make: MakeProject,
+) -> None:
+    base = {"clean": csv("prod/clean.csv", checks=CHECKS)}
+    dev = {name: file_of(f"dev/{name}.json") for name in ("rows", "again")}
+    data = {"prod/raw.csv": "id\n1\n", "prod/clean.csv": "id\n1\n2\n"}
+    folder = make(base, dev, {"raw": csv("prod/raw.csv")}, data)
+    session = Session(folder, env="dev", defer="prod")
+    session.run("reports", from_nodes=["count", "again"])
+    assert files_in(folder / "dev") == {"rows.json": "2", "again.json": "2"}
+    with pytest.raises(PreflightError) as failure:
+        session.run("reports")
+    told = [one for one in failure.value.problems if "puts rejected rows" in one]
+    assert [one.partition(" puts")[0] for one in told] == ["Node 'clean'"]
+    assert files_in(folder / "prod") == {"raw.csv": "id\n1\n", "clean.csv": "id\n1\n2\n"}
+
+
+def test_another_form_is_judged_when_it_is_read_without_the_one_that_is_saved(
+    make: MakeProject,
+) -> None:
+    place = csv("dev/form.csv")
+    dev = {
+        "form@frame": place,
+        "form@csv": {**place, "checks": CHECKS, "quarantine": "bad"},
+        "bad": csv("prod/bad.csv", save_args={"mode": "a"}),
+        "rows": file_of("dev/rows.json"),
+    }
+    prod = {"raw": csv("prod/raw.csv"), "bad": csv("prod/bad.csv")}
+    folder = make({}, dev, prod, {"prod/raw.csv": "id\n1\n2\n"})
+    session = Session(folder, env="dev", defer="prod")
+    session.run("two_forms")
+    (folder / "dev/rows.json").unlink()
+    for options in ({"only_missing": True}, {"node_names": "count"}):
+        with pytest.raises(PreflightError, match="'count' puts rejected rows of 'form@csv'"):
+            session.run("two_forms", **options)
+    assert files_in(folder / "prod") == {"raw.csv": "id\n1\n2\n"}
 
 
 def test_a_slice_that_would_save_in_prod_is_refused_before_any_runs(make: MakeProject) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -195,13 +196,20 @@ def register_pipelines():
 
 
 @pytest.mark.parametrize("rows", [0, 2])
-def test_checks_and_partitions_are_judged_with_and_without_rows(make: Make, rows: int) -> None:
+@pytest.mark.parametrize("is_of_kedro", [False, True])
+def test_checks_and_partitions_are_judged_with_and_without_rows(
+    make: Make, rows: int, is_of_kedro: bool
+) -> None:
     parts = {"type": "PartitionedDataSet", "path": "data/days", "dataset": "pandas.CSVDataSet"}
+    of_kedro = {**parts, "type": "kedro_datasets.partitions.PartitionedDataset"}
+    if is_of_kedro:
+        pytest.importorskip("kedro_datasets")
+        of_kedro["dataset"] = "kedro_datasets.pandas.CSVDataset"
     project = make(
         PARTS,
         by_word=csv("by_word", checks=[{"not_null": "idd", "on_fail": "drop"}]),
         by_query=csv("by_query", checks=[{"check": "idd > 1", "on_fail": "quarantine"}]),
-        days=parts,
+        days=of_kedro if is_of_kedro else parts,
         wrong_days={**parts, "path": "data/wrong", "schema": SCHEMA},
     )
     (project / "data").mkdir()
@@ -218,6 +226,36 @@ def test_checks_and_partitions_are_judged_with_and_without_rows(make: Make, rows
     assert "check 'idd > 1': there is no column 'idd'" in found["query"].reason
     assert "'key' (bigint) is not in the schema" in found["wrong_parts"].reason
     assert [path.name for path in (project / "data").iterdir()] == ["orders.csv"]
+
+
+FUNCTIONS = """
+from sparkpipe.pipeline import node, pipeline
+
+
+def given(functions, frames):
+    return functions["low"]([3, 1]), functions["high"]([3, 1]), sorted(frames)
+
+
+def register_pipelines():
+    return {"__default__": pipeline([
+        node(given, ["read", "frames"], "found", name="reader"),
+        node(lambda: {"low": min, "high": max}, None, "made", name="maker"),
+        node(given, ["made", "frames"], "also_found", name="user"),
+    ])}
+"""
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_functions_and_frames_that_are_data_are_no_partitions(make: Make, rows: int) -> None:
+    def kept(name: str) -> dict[str, str]:
+        return {"type": "pickle.PickleDataSet", "filepath": f"data/{name}.pkl"}
+
+    project = make(FUNCTIONS, **{name: kept(name) for name in ("read", "made", "frames")})
+    (project / "data").mkdir()
+    for name, data in (("read", {"low": min, "high": max}), ("frames", {"a": ORDERS, "b": ORDERS})):
+        (project / f"data/{name}.pkl").write_bytes(pickle.dumps(data))
+    found = Session(project).rehearse(rows=rows)
+    assert {one.verdict for one in found.nodes} == {"good"}, str(found)
 
 
 def test_without_data_and_schema_a_node_is_unjudged(make: Make) -> None:

@@ -18,9 +18,16 @@ _PLAIN = frozenset(" _-./:,()@")
 
 @dataclass(frozen=True)
 class _Graph:
-    """Keys of functions and of data, with their names, and edges between keys."""
+    """Keys of functions and of data, and edges between keys.
 
-    functions: dict[str, str]
+    Attributes:
+        functions: The lines of the label by key: the name, and why the node runs or does not.
+        data: The names by key.
+        edges: Pairs of keys.
+        skipped: Keys of functions.
+    """
+
+    functions: dict[str, tuple[str, ...]]
     data: dict[str, str]
     edges: tuple[tuple[str, str], ...]
     skipped: tuple[str, ...]
@@ -34,7 +41,8 @@ def mermaid(planned: PlannedRun) -> str:
     """
     graph = _graph(planned)
     lines = ["flowchart LR"]
-    lines += [f'  {key}["{_for_mermaid(name)}"]' for key, name in graph.functions.items()]
+    for key, told in graph.functions.items():
+        lines.append(f'  {key}["{"<br/>".join(map(_for_mermaid, told))}"]')
     lines += [f'  {key}(["{_for_mermaid(name)}"])' for key, name in graph.data.items()]
     lines += [f"  {start} --> {end}" for start, end in graph.edges]
     if graph.skipped:
@@ -51,16 +59,16 @@ def dot(planned: PlannedRun) -> str:
     """
     graph = _graph(planned)
     lines = ["digraph {", "  rankdir=LR;"]
-    for key, name in graph.functions.items():
+    for key, told in graph.functions.items():
         style = ", style=dashed" if key in graph.skipped else ""
-        lines.append(f"  {key} [shape=box, label={_for_dot(name)}{style}];")
+        lines.append(f"  {key} [shape=box, label={_for_dot(*told)}{style}];")
     lines += [f"  {key} [label={_for_dot(name)}];" for key, name in graph.data.items()]
     lines += [f"  {start} -> {end};" for start, end in graph.edges]
     return "\n".join([*lines, "}"])
 
 
 def _graph(planned: PlannedRun) -> _Graph:
-    functions: dict[str, str] = {}
+    functions: dict[str, tuple[str, ...]] = {}
     keys: dict[str, str] = {}  # of data, by name without forms
     edges: dict[tuple[str, str], None] = {}
     skipped = []
@@ -70,7 +78,7 @@ def _graph(planned: PlannedRun) -> _Graph:
 
     for number, node in enumerate(planned.nodes, start=1):
         key = f"n{number}"
-        functions[key] = node.name
+        functions[key] = (node.name, *node.reasons)
         if not node.runs:
             skipped.append(key)
         for one in node.loads:
@@ -93,12 +101,12 @@ def _for_mermaid(name: str) -> str:
     )
 
 
-def _for_dot(name: str) -> str:
-    r"""Return a label in quotes, in which Graphviz reads nothing as its own.
+def _for_dot(*told: str) -> str:
+    r"""Return lines as a label in quotes, in which Graphviz reads nothing as its own.
 
     >>> _for_dot('a "b"\\N')
     '"a \\"b\\"\\\\N"'
     """
-    text = printable(name).replace("\\", "\\\\").replace('"', '\\"')
+    lines = (printable(one).replace("\\", "\\\\").replace('"', '\\"') for one in told)
     # It reads entities of HTML, in every label.
-    return '"' + text.replace("&", "&amp;") + '"'
+    return '"' + r"\n".join(lines).replace("&", "&amp;") + '"'

@@ -10,7 +10,14 @@ from typing import Any
 
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import foreign
-from sparkpipe.io.declared import gives_handle, is_memory_only, is_single_process, unwrapped
+from sparkpipe.io.chunking import saves_lazily, way_of_chunks
+from sparkpipe.io.declared import (
+    gives_handle,
+    is_confirmable,
+    is_memory_only,
+    is_single_process,
+    unwrapped,
+)
 from sparkpipe.io.incremental import IncrementalDataSet
 from sparkpipe.io.kinds import is_pandas_frame, is_read_once, is_spark_frame
 from sparkpipe.io.messages import as_shown
@@ -61,7 +68,8 @@ def take_input(name: str, data_set: Any, rows: int) -> Any:
         return empty_for(data_set, schema)
     try:
         # What judges a load may write what it rejects.
-        return first_rows(_load(as_shown(data_set), rows), rows)
+        found = _load(as_shown(data_set), rows)
+        return first_rows(_first_part(found, rows) if _has_parts(data_set) else found, rows)
     except DataSetError as exc:
         if schema is not None:
             return empty_for(data_set, schema)
@@ -70,26 +78,37 @@ def take_input(name: str, data_set: Any, rows: int) -> Any:
 
 
 def first_rows(data: Any, rows: int) -> Any:
-    """Return the first rows of frames, and of the first of several parts; all else as it is."""
+    """Return the first rows of frames, also of those in a dictionary; all else as it is."""
     if is_spark_frame(data):
         return _first_of_spark(data, rows)
     if is_pandas_frame(data):
         return data.head(rows)
-    if isinstance(data, dict) and data and all(map(_is_part, data.values())):
-        name, part = next(iter(data.items()))
-        if callable(part):
-            return {name: partial(_load_part, part, rows)}
-        return {name: first_rows(part, rows)}
+    if isinstance(data, dict) and any(map(_is_frame, data.values())):
+        taken = copy.copy(data)  # it may be of a class of its own
+        taken.update((n, first_rows(one, rows)) for n, one in data.items() if _is_frame(one))
+        return taken
     if schema_of(data) is not None:  # of Arrow
         return data.slice(0, rows)
     return data
 
 
-def called_parts(data: Any) -> Any:
-    """Return partitions as what their functions give; all else as it is."""
-    if not (isinstance(data, dict) and data and all(map(_is_part, data.values()))):
+def _first_part(data: Any, rows: int) -> Any:
+    """Return the first of several partitions alone."""
+    if not (isinstance(data, dict) and data):
         return data
-    return {name: part() if callable(part) else part for name, part in data.items()}
+    name, part = next(iter(data.items()))
+    return {name: partial(_load_part, part, rows) if callable(part) else part}
+
+
+def called_parts(data: Any, data_set: Any) -> Any:
+    """Return partitions as what their functions give; functions that are data are not called."""
+    if not (isinstance(data, dict) and _has_parts(data_set) and saves_lazily(data_set)):
+        return data
+    # A class is data, too: a save would not call it.
+    return {
+        n: part() if callable(part) and not isinstance(part, type) else part
+        for n, part in data.items()
+    }
 
 
 def parts_of(data: Any) -> list[Any]:
@@ -101,10 +120,9 @@ def parts_of(data: Any) -> list[Any]:
 
 def as_loaded(data: Any, data_set: Any) -> Any:
     """Return partitions as the next node gets them: as functions, unless they are incremental."""
-    inner = unwrapped(data_set)
-    if not (isinstance(data, dict) and isinstance(inner, PartitionedDataSet)):
+    if not (isinstance(data, dict) and _has_parts(data_set)):
         return data
-    if isinstance(inner, IncrementalDataSet):
+    if is_confirmable(unwrapped(data_set)):  # incremental
         return data
     return {name: partial(_as_it_is, part) for name, part in data.items()}
 
@@ -113,8 +131,12 @@ def _as_it_is(part: Any) -> Any:
     return part
 
 
-def _is_part(value: Any) -> bool:
-    return callable(value) or is_spark_frame(value) or is_pandas_frame(value)
+def _has_parts(data_set: Any) -> bool:
+    return way_of_chunks(data_set) == "collect"
+
+
+def _is_frame(value: Any) -> bool:
+    return is_spark_frame(value) or is_pandas_frame(value)
 
 
 def _load_part(load: Callable[[], Any], rows: int) -> Any:

@@ -72,7 +72,7 @@ def rehearse(
     catalog, other = make_catalogs(session, load_versions, None, problems)
     if pipeline is not None and catalog is not None:
         if other is not None:
-            problems += defer_inputs(pipeline, catalog, other)
+            problems += defer_inputs(pipeline, catalog, other, session.registry[0].values())
         problems += catalog.problems(sorted(pipeline.data_sets()))
         problems += find_unchosen(pipeline, catalog)
         problems += find_unread_params(session, whole)
@@ -225,7 +225,7 @@ class _Stage:
         # A stream has no first rows: it goes on without any.
         is_written = self._apart is not None and not is_stream(data_set)
         if not is_written:
-            data = called_parts(data)
+            data = called_parts(data, data_set)
             fit = foreign.attribute(data_set, "fitted")
             if isinstance(getattr(fit, "__self__", None), SchemaDataSet):
                 data = fit(data)
