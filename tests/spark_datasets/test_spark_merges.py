@@ -292,6 +292,30 @@ def test_a_key_that_cannot_be_compared_is_refused(classic: SparkSession, tmp_pat
     assert not table.exists()
 
 
+def test_a_sequence_may_be_a_struct_with_fields_of_any_name(
+    classic: SparkSession, tmp_path: Path
+) -> None:
+    history = {"mode": "merge", "keys": "id", "scd": 2, "sequence_by": "at"}
+    told = {"since": "valid_from.variant >= 0"}
+    table = DeltaTableDataSet(str(tmp_path / "t"), save_args={**history, "constraints": told})
+    text = "SELECT {0} AS id, named_struct('variant', {1}, 'a-map<', 'x') AS at"
+    table.save(classic.sql(text.format(1, 1)))
+    table.save(classic.sql(text.format(1, 2)))
+    assert rows(table.load().selectExpr("at.variant", "valid_to.variant")) == [(1, 2), (2, None)]
+
+
+def test_a_frame_of_pandas_without_columns_is_refused(
+    classic: SparkSession, tmp_path: Path
+) -> None:
+    import pandas as pd
+
+    table = DeltaTableDataSet(str(tmp_path / "t"), save_args={"mode": "merge", "keys": "id"})
+    for empty in (pd.DataFrame(), pd.DataFrame(index=[1, 2])):
+        with pytest.raises(DataSetError, match="the frame has no columns"):
+            table.save(empty)
+    assert not table.exists()
+
+
 def test_a_frame_of_pandas_without_rows_is_merged_and_a_column_gets_its_type_later(
     classic: SparkSession, tmp_path: Path
 ) -> None:

@@ -103,6 +103,32 @@ def test_what_delta_fills_is_compared_and_no_overwrite_takes_it_away(
     assert "worked out by" not in caplog.text
 
 
+@pytest.mark.parametrize("mode", ["ignore", "error", "errorIfExists"])
+def test_a_save_that_failed_leaves_no_table_that_stays_empty(
+    session: SparkSession, place: Any, mode: str
+) -> None:
+    table = place(
+        mode, partitionBy="day", table_properties=PROPERTIES, constraints={"low": "fare < 9"}
+    )
+    for _ in range(2):
+        with pytest.raises(Exception, match="low"):
+            table.save(rows_of(session, 9))
+        assert saved(table) == []
+    table.save(rows_of(session, 1))
+    assert saved(table) == [(1,)]
+    if mode == "ignore":
+        table.save(rows_of(session, 2))
+    else:
+        with pytest.raises(Exception, match=r"already exists|(ALREADY|PATH)_EXISTS"):
+            table.save(rows_of(session, 2))
+    session.sql(f"DELETE FROM {table.name_in_sql()}")  # it is as somebody wants it
+    if mode == "ignore":
+        table.save(rows_of(session, 2))
+    assert saved(table) == []
+    told = detail(session, table)
+    assert (told["partitionColumns"], told["properties"]["shop.owner"]) == (["day"], "Ada")
+
+
 @pytest.mark.classic("a client does not read the log of a table")
 def test_how_delta_fills_columns_is_compared(
     spark: SparkSession, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -133,6 +159,14 @@ def test_what_has_no_effect_is_told(tmp_path: Path) -> None:
     for data_set in (for_files, of_delta, by_name):
         (problem,) = data_set._problems()
         assert problem.startswith(told)
+    by_day = SparkTableDataSet(
+        *("a.b", None, None, "append"),
+        file_format="parquet",
+        partition_columns=["day"],
+        save_args={"table_properties": PROPERTIES},
+    )
+    (problem,) = by_day._problems()
+    assert problem.startswith("save_args: table_properties has no effect")
     with pytest.raises(DataSetError, match="mapping of texts"):
         DeltaTableDataSet("t", save_args={"table_properties": {"a": None}})
     with pytest.raises(DataSetError, match="partitioned or clustered"):

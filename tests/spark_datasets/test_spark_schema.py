@@ -177,6 +177,9 @@ def test_what_is_known_to_be_wrong_before_running(schema: Any, told: str) -> Non
         ("code,number\nUA,1\n", {}, False),  # other names are a way to rename
         ("flights,carrier\n1,UA\n", {"header": False}, False),
         ('"a\nb",carrier\n', {}, False),  # what is not understood is Spark's
+        ("flights||carrier\n1||UA\n", {"sep": "||"}, False),
+        ("flights,carrier\n1,UA\n", {"quote": "''"}, False),
+        ("flights,carrier\n1,UA\n", {"quote": None, "comment": None}, True),
     ],
 )
 def test_a_header_in_another_order_than_the_schema_is_told(

@@ -15,6 +15,7 @@ from sparkpipe.datasets.spark.frames import need_columns
 from sparkpipe.datasets.spark.names import quoted
 from sparkpipe.datasets.spark.options import in_known_case
 from sparkpipe.errors import DataSetError
+from sparkpipe.io.effects import effect_of_mode
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.failures.judging import spark_reason
 
@@ -26,6 +27,10 @@ _logger = logging.getLogger(__name__)
 _CONSTRAINT = "delta.constraints."
 # What the log keeps of a column that Delta fills.
 _GENERATED, _IDENTITY = "delta.generationExpression", "delta.identity.step"
+
+# What the commits are called in which a table is made, and how many of them are looked at.
+_MAKING = ("CREATE TABLE", "ADD CONSTRAINT")
+_MOST_COMMITS = 100
 
 # Options by which something that is there would be replaced.
 _ANEW = "overwriteSchema"
@@ -73,16 +78,17 @@ class Creation:
         said = {"table_properties": self.properties}
         return [word for word in CREATION_WORDS if said.get(word, getattr(self, word, ()))]
 
-    def whole(self, partitions: Sequence[str], is_merged: bool) -> Creation:
+    def whole(self, partitions: str | Sequence[str] | None, is_merged: bool) -> Creation:
         """Return the same with the partitions that an entry gives to Spark's writer.
 
         Args:
-            partitions: The columns; none if the entry gives none there.
+            partitions: The columns, or the only one, as they stand in the entry; None for none.
             is_merged: Whether rows are merged, so that no writer makes the table.
 
         Raises:
             DataSetError: They are not those of ``partition_by``, or there is ``cluster_by``.
         """
+        partitions = (partitions,) if isinstance(partitions, str) else tuple(partitions or ())
         given, own = [*map(str.lower, partitions)], [*map(str.lower, self.partition_by)]
         if not given or given == own or (self.is_plain and not is_merged):
             return self
@@ -92,7 +98,7 @@ class Creation:
                 f"(partition_by) and by {', '.join(partitions)}.",
                 hint="Leave out one of the two.",
             )
-        return _refuse_both(replace(self, partition_by=tuple(partitions)))
+        return _refuse_both(replace(self, partition_by=partitions))
 
 
 def take_creation(options: Mapping[str, Any]) -> tuple[Creation, dict[str, Any]]:
@@ -166,8 +172,8 @@ def create(
     Raises:
         DataSetError: A constraint is not possible; then there is no table.
     """
-    # As they are told by us, none has a backtick in its name.
-    own = {name: kind.strip() for _, name, kind in (one.split("`") for one in more)}
+    # As they are told by us, none has a backtick in its name; fields of its type may have some.
+    own = {name: kind.strip() for _, name, kind in (one.split("`", 2) for one in more)}
     known = [*frame.columns, *creation.filled, *own]
     need_columns([*creation.partition_by, *creation.cluster_by], known, "by which a table is made")
     _refuse_constraints(creation, frame, own)
@@ -288,6 +294,7 @@ def make_or_compare(
     *,
     is_there: bool,
     more: Sequence[str] = (),
+    mode: str = "",
 ) -> bool:
     """Make a table that is not there; warn of what differs in one that is.
 
@@ -298,9 +305,11 @@ def make_or_compare(
         frame: Has its columns, but those that Delta fills.
         is_there: Whether there is a table.
         more: Further columns, as DDL.
+        mode: How the rows are saved then.
 
     Returns:
-        Whether it was made.
+        Whether it was made for these rows; in a mode that keeps what is there also whether it has
+        only been made so far: a save that failed then has left nothing to keep.
     """
     if not is_there and create(session, table, creation, frame, more):
         return True
@@ -316,7 +325,18 @@ def make_or_compare(
                 table,
                 told,
             )
+        # One that another save has made just now is filled by that.
+        is_kept = is_there and effect_of_mode(mode) == "keep"
+        return is_kept and row["format"] == "delta" and _is_untouched(session, table)
     return False
+
+
+def _is_untouched(session: SparkSession, table: str) -> bool:
+    """Whether a table of Delta has never had rows, nor anything else than it was made with."""
+    told = session.sql(f"DESCRIBE HISTORY {table} LIMIT {_MOST_COMMITS}")
+    found = told.select("version", "operation").collect()
+    is_all = any(version == 0 for version, _ in found)  # older commits may be gone
+    return is_all and all(operation in _MAKING for _, operation in found)
 
 
 def options_for(

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sparkpipe.datasets.spark.names import TableName, quoted
 from sparkpipe.errors import DataSetError
@@ -97,6 +97,19 @@ class Definition:
             return False
         return _lower(columns) == _lower(self.columns) and (
             [*map(str.lower, partitions)] == [*map(str.lower, self.partitions)]
+        )
+
+    def refuse_part(self, table: TableName, file_format: str) -> NoReturn:
+        """Refuse to replace a part of it in another format: it would be made anew, as a whole.
+
+        Raises:
+            DataSetError: Always.
+        """
+        was = self._told("Provider")
+        other = f", or give file_format: {was}" if self.is_transactional else ""
+        raise DataSetError(
+            f"a part of {table} cannot be replaced, as it is of {was}, not of {file_format}.",
+            hint=f"Overwrite it as a whole once{other}.",
         )
 
     def tell_lost(self, table: TableName, file_format: str) -> None:

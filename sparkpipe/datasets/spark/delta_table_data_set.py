@@ -57,8 +57,7 @@ class DeltaTableDataSet(LoadsVersions, SparkDataSet):
         self._merge, others = take_merge(save_args or {})
         self._creation, others = take_creation(others)
         super().__init__(filepath, "delta", self._load_args, others, metadata=metadata)
-        given = self._save_args.get("partitionBy") or []
-        given = [given] if isinstance(given, str) else list(given)
+        given = self._save_args.get("partitionBy")
         self._creation = self._creation.whole(given, self._merge is not None)
         self._given_save_args = dict(save_args or {})
         if load_as not in _FORMS:
@@ -107,7 +106,7 @@ class DeltaTableDataSet(LoadsVersions, SparkDataSet):
             return
         frame, made_with = need_frame(data), (self.name_in_sql(), self._creation)
         session, is_there = frame.sparkSession, self._exists()
-        is_made = make_or_compare(session, *made_with, frame, is_there=is_there)
+        is_made = make_or_compare(session, *made_with, frame, is_there=is_there, mode=self._mode)
         saving = copy(self)
         options = options_for(frame, *made_with, self._save_args, is_made=is_made)
         saving._save_args = {**self.DEFAULT_SAVE_ARGS, **options}

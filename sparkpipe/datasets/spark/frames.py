@@ -75,7 +75,12 @@ def from_pandas(data: Any, session: SparkSession) -> DataFrame:
     Args:
         data: The frame; of a column of objects without rows nobody knows the type.
         session: The session.
+
+    Raises:
+        DataSetError: It has no columns, of which Spark can save nothing.
     """
+    if not len(data.columns):
+        raise DataSetError("the frame has no columns.")
     if len(data):
         return session.createDataFrame(data)
     columns = (schema_of(data) or Schema(())).columns

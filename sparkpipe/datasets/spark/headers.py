@@ -26,7 +26,7 @@ def tell_other_order(
         columns: Those of the schema, in their order.
         options: Those of the reader.
     """
-    given = {name.lower(): str(value) for name, value in options.items()}
+    given = {name.lower(): str(value) for name, value in options.items() if value is not None}
     if place is None or given.get("header", "").lower() != "true" or "comment" in given:
         return
     if given.get("enforceschema", "true").lower() != "true":  # Spark refuses it itself
@@ -34,7 +34,7 @@ def tell_other_order(
     try:
         path = _first_file(place)
         header = [] if path is None else _header_of(path, given)
-    except (OSError, ValueError, LookupError, csv.Error):  # it is Spark that can read it
+    except Exception:  # it is Spark that is to read it: no load fails for a warning
         return
     if path is None:
         return

@@ -139,7 +139,10 @@ def tell_no_catalog(exc: Exception, name: TableName) -> None:
 
 
 def tell_hidden(session: Any, name: TableName) -> None:
-    """Warn of a table whose name is also that of a temporary view, which is what is loaded."""
+    """Warn of a table whose name is also that of a temporary view, which is what is loaded.
+
+    Where there is no such view, the metastore is asked.
+    """
     if len(name.parts) > 1:
         return
     try:

@@ -124,8 +124,7 @@ class SparkStreamingDataSet(AbstractDataSet):
         self._merge, others = take_merge(in_our_words(save_args or {}))
         self._creation, others = take_creation(others)
         self._save_args = {**self.DEFAULT_SAVE_ARGS, **others}
-        by = self._save_args.get("partitionBy") or []
-        by = [by] if isinstance(by, str) else list(by)
+        by = self._save_args.get("partitionBy")
         self._creation = self._creation.whole(by, self._merge is not None)
         self._schema = self._load_args.pop("schema", None)
         self._credentials = dict(credentials or {})

@@ -140,10 +140,12 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
             given |= {} if self._write_mode is None else {"mode": MERGE}
         self._merge, others = take_merge(given, self._primary_key)
         self._creation, self._save_args = take_creation(others)
+        self._creation_words = self._creation.words
         in_options = self._save_args.pop("partitionBy", None)
         self._partition_columns = _names(partition_columns) or _names(in_options)
         self._creation = self._creation.whole(self._partition_columns, self._merge is not None)
         self.metadata = metadata
+        self._is_hiding_sought = False
         self._check()
 
     def _check(self) -> None:
@@ -211,6 +213,9 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
             raise DataSetError(self.why_unwritable())
         frame = self._frame(data)
         note_write(self.target(), partial(self._find_place, frame.sparkSession))
+        if not self._is_hiding_sought:  # a stream saves a batch every few seconds
+            self._is_hiding_sought = True
+            tell_hidden(frame.sparkSession, self._table)
         try:
             self._save_frame(frame, self._write_mode)
         except Exception as exc:
@@ -234,7 +239,7 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
             self._save_rows(frame, mode)
             return
         made_with, is_there = (self._table.sql, self._creation), self._is_there(session)
-        is_made = make_or_compare(session, *made_with, frame, is_there=is_there)
+        is_made = make_or_compare(session, *made_with, frame, is_there=is_there, mode=mode)
         saving = copy(self)
         saving._save_args = options_for(frame, *made_with, self._save_args, is_made=is_made)
         saving._save_rows(frame, "append" if is_made and mode != "upsert" else mode)
@@ -242,7 +247,6 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
     def _save_rows(self, frame: DataFrame, mode: str) -> None:
         if mode == "upsert":
             refuse_duplicates(frame, self._primary_key)
-        tell_hidden(frame.sparkSession, self._table)
         found = self._definition(frame.sparkSession) if mode in _REPLACES else None
         if found is None:
             self._write(frame, "append" if mode == "upsert" else mode)
@@ -285,9 +289,12 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
 
     def _overwrite(self, frame: DataFrame, found: Definition) -> None:
         """Replace the rows of a table that is there; all else of it stays."""
+        is_other = found.is_table and found.is_transactional != self.is_transactional()
+        if is_other and effect_of_mode("overwrite", self._save_args) == "part":
+            found.refuse_part(self._table, self._file_format)
         partitions = kept_partitions(found, self._partition_columns, frame.columns)
         rows = with_comments(frame, found)
-        if found.is_table and found.is_transactional != self.is_transactional():
+        if is_other:
             self._rewrite(rows, partitions, found)
         elif found.is_transactional or self.is_transactional():
             same = found.partitions == partitions and found.columns == rows.dtypes
@@ -400,8 +407,8 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
         if missing:
             return missing
         problems = format_problems(self._file_format)
-        if not (self._is_delta or self._creation.is_plain):
-            problems += layout_problems(self._creation.words, self._file_format)
+        if not self._is_delta:
+            problems += layout_problems(self._creation_words, self._file_format)
         problems += option_problems("load_args", self._file_format, self._load_args)
         problems += option_problems("save_args", self._file_format, self._save_args)
         if self._schema is not None:

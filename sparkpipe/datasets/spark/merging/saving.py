@@ -43,6 +43,7 @@ _logger = logging.getLogger(__name__)
 # Not in the text of the MERGE, which some errors show: there it is in quotes.
 _NO_TYPE = "void"
 _INCOMPARABLE = re.compile(r"\b(map<|variant\b|interval$)", re.IGNORECASE)
+_QUOTED = re.compile(r"`(?:[^`]|``)*`")
 _TOLD = re.compile(f"(?<!'){re.escape(REFUSED)}")
 
 
@@ -305,7 +306,7 @@ def _refuse_incomparable(merge: Merge, frame: DataFrame) -> None:
     kinds = _kinds(frame.schema.fields)
     for name in filter(None, (*merge.keys, merge.sequence_by)):
         kind = kinds[name.lower()]
-        if _INCOMPARABLE.search(kind):
+        if _INCOMPARABLE.search(_QUOTED.sub("", kind)):  # fields may have any name
             raise DataSetError(
                 f"rows cannot be told apart, or put in order, by {name}: it is {kind.upper()}.",
                 hint="Make a column of it that can be compared, such as to_json(...).",
