@@ -89,12 +89,12 @@ def shared_places(pipeline: Pipeline, catalog: DataCatalog) -> frozenset[str]:
     return frozenset(one.name for one, other in pairs if other.name in outputs)
 
 
-def _both_ways(pairs: list[tuple[_Place, _Place]]) -> list[tuple[_Place, _Place]]:
+def _both_ways(pairs: list[tuple[Place, Place]]) -> list[tuple[Place, Place]]:
     """Return pairs, and each of them the other way round."""
     return [*pairs, *((inner, outer) for outer, inner in pairs)]
 
 
-def _pairs(pipeline: Pipeline, catalog: DataCatalog) -> list[tuple[_Place, _Place]]:
+def _pairs(pipeline: Pipeline, catalog: DataCatalog) -> list[tuple[Place, Place]]:
     """Return the pairs of data sets that share a target, of which a node writes at least one."""
     outputs = pipeline.all_outputs()
     written = places_of(outputs, catalog)
@@ -115,7 +115,7 @@ def _first_of(problems: list[str], most: int = 3) -> list[str]:
 _PATTERN = "*?["
 
 
-class _Place:
+class Place:
     """A data set and its target."""
 
     def __init__(self, name: str, data_set: Any, target: str) -> None:
@@ -125,10 +125,12 @@ class _Place:
 
     @property
     def where(self) -> str:
+        """Its place as messages show it."""
         return location_of(self.data_set) or self.target
 
     @property
     def version(self) -> Any:
+        """The version that is loaded or saved, if it has any."""
         return version_of(self.data_set)
 
     @cached_property
@@ -148,6 +150,7 @@ class _Place:
 
     @cached_property
     def is_stream(self) -> bool:
+        """Whether it is read or written as a stream."""
         return is_stream(self.data_set)
 
     @cached_property
@@ -167,14 +170,16 @@ class _Place:
 
     @cached_property
     def is_transactional(self) -> bool:
+        """Whether a log tells which files are its own."""
         return is_transactional(self.data_set)
 
     @cached_property
     def is_spark(self) -> bool:
+        """Whether Spark reads and writes it."""
         return is_single_process(self.data_set)
 
 
-def places_of(names: Iterable[str], catalog: DataCatalog) -> list[_Place]:
+def places_of(names: Iterable[str], catalog: DataCatalog) -> list[Place]:
     """Return where data sets lie, of those that have a place."""
     places = []
     for name in sorted(name for name in names if name in catalog):
@@ -185,13 +190,13 @@ def places_of(names: Iterable[str], catalog: DataCatalog) -> list[_Place]:
         if not is_memory_only(data_set) and (
             target := target_of(data_set) or _pattern_of(data_set)
         ):
-            places.append(_Place(name, unwrapped(data_set), target))
+            places.append(Place(name, unwrapped(data_set), target))
     return places
 
 
-def _sharing(places: list[_Place]) -> Iterator[tuple[_Place, _Place]]:
+def _sharing(places: list[Place]) -> Iterator[tuple[Place, Place]]:
     """Give each pair of which the second is at the target of the first, or in its folder."""
-    by_target: dict[str, list[_Place]] = defaultdict(list)
+    by_target: dict[str, list[Place]] = defaultdict(list)
     for place in places:
         by_target[place.target].append(place)
     for target, here in by_target.items():
@@ -215,7 +220,7 @@ def _pattern_of(data_set: Any) -> str:
     return f"{path_target(folder or '.')}/{place[len(folder) :].lstrip('/')}"
 
 
-def _matching(places: list[_Place]) -> Iterator[tuple[_Place, _Place]]:
+def _matching(places: list[Place]) -> Iterator[tuple[Place, Place]]:
     """Give each pair of which the first is read by a pattern that the path of the second fits."""
     for pattern in places:
         # In a name of a table, and in an address, these characters mean something else, too.
@@ -232,7 +237,7 @@ def _folders_of(target: str) -> Iterator[str]:
         folder = folder.rpartition("/")[0]
 
 
-def _reaches(outer: _Place, inner: _Place) -> bool:
+def _reaches(outer: Place, inner: Place) -> bool:
     """Whether what lies in the folder of a data set is read, or deleted, with it."""
     if outer.is_transactional:  # its log tells which files are its own
         return False
@@ -243,7 +248,7 @@ class _Guard:
     """Judges pairs of data sets that share a target. Nodes go by their position in the pipeline."""
 
     def __init__(
-        self, pipeline: Pipeline, catalog: DataCatalog, pairs: list[tuple[_Place, _Place]]
+        self, pipeline: Pipeline, catalog: DataCatalog, pairs: list[tuple[Place, Place]]
     ) -> None:
         self._catalog = catalog
         self._nodes = pipeline.nodes
@@ -260,7 +265,7 @@ class _Guard:
             children_of(pipeline), (self._writer[n] for n in names if n in self._writer)
         )
 
-    def problem(self, outer: _Place, inner: _Place) -> str:
+    def problem(self, outer: Place, inner: Place) -> str:
         """Return how the nodes of two data sets would disturb each other; empty if they do not."""
         # In any order: a save of one loses the other.
         if outer.target == inner.target and outer.table != inner.table:
@@ -273,7 +278,7 @@ class _Guard:
             or self._own_source(inner, outer)
         )
 
-    def _both_write(self, outer: _Place, inner: _Place) -> str:
+    def _both_write(self, outer: Place, inner: Place) -> str:
         first, second = self._writer.get(outer.name), self._writer.get(inner.name)
         if first is None or second is None or _may_write_together(outer, inner):
             return ""
@@ -281,7 +286,7 @@ class _Guard:
             return ""
         return self._two_writers(outer, inner, first, second)
 
-    def _overwritten(self, written: _Place, read: _Place) -> str:
+    def _overwritten(self, written: Place, read: Place) -> str:
         """Tell a node that changes what other nodes may still read."""
         writer = self._writer.get(written.name)
         readers = self._readers.get(read.name, ())
@@ -304,7 +309,7 @@ class _Guard:
                     return self._still_read(written, read, writer, reader, holder, frame)
         return ""
 
-    def _own_source(self, written: _Place, read: _Place) -> str:
+    def _own_source(self, written: Place, read: Place) -> str:
         """Tell a stream that reads what it writes, and so never comes to an end."""
         writer = self._writer.get(written.name)
         is_within = written.target == read.target or written.target.startswith(f"{read.target}/")
@@ -318,7 +323,7 @@ class _Guard:
                 )
         return ""
 
-    def lazy_outputs(self, written: _Place, read: _Place) -> Iterator[str]:
+    def lazy_outputs(self, written: Place, read: Place) -> Iterator[str]:
         """Give what stays in memory of a data set that is changed, not before it has been read."""
         writer = self._writer.get(written.name)
         if writer is None or not (written.changes and read.is_spark and read.load_effect == "live"):
@@ -354,7 +359,7 @@ class _Guard:
 
     # Messages
 
-    def _two_writers(self, outer: _Place, inner: _Place, first: int, second: int) -> str:
+    def _two_writers(self, outer: Place, inner: Place, first: int, second: int) -> str:
         if outer.target != inner.target:
             other = "it" if first == second else f"node {self._name(second)}"
             told = (
@@ -374,16 +379,14 @@ class _Guard:
             "path of its own."
         )
 
-    def _one_table_a_file(self, outer: _Place, inner: _Place) -> str:
+    def _one_table_a_file(self, outer: Place, inner: Place) -> str:
         return (
             f"'{outer.name}' and '{inner.name}' are two tables ('{outer.table}', '{inner.table}') "
             f"of one file, {outer.where}: each save writes it anew, with its own table alone. "
             "Give each a file of its own."
         )
 
-    def _own_input(
-        self, written: _Place, read: _Place, writer: int, reader: int, frame: str
-    ) -> str:
+    def _own_input(self, written: Place, read: Place, writer: int, reader: int, frame: str) -> str:
         how = f"while it reads {_shown(read)} lazily. Use"
         if frame:
             how = (
@@ -396,7 +399,7 @@ class _Guard:
         )
 
     def _still_read(
-        self, written: _Place, read: _Place, writer: int, reader: int, holder: int, frame: str
+        self, written: Place, read: Place, writer: int, reader: int, holder: int, frame: str
     ) -> str:
         does = "overwrites" if written.overwrites else "saves a new version of"
         told = f"Node {self._name(writer)} {does} {_shown(written)}"
@@ -417,11 +420,11 @@ class _Guard:
         return f"'{self._nodes[position].name}'"
 
 
-def _shown(place: _Place) -> str:
+def _shown(place: Place) -> str:
     return f"{place.where} ('{place.name}')"
 
 
-def _may_write_together(outer: _Place, inner: _Place) -> bool:
+def _may_write_together(outer: Place, inner: Place) -> bool:
     if outer.target != inner.target:
         return not outer.overwrites
     return outer.writes_its_part and inner.writes_its_part

@@ -28,7 +28,7 @@ from sparkpipe.io.target import is_table, path_target
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.transcoding import strip_transcoding
-from sparkpipe.slices.marks import places_of
+from sparkpipe.slices.marks import pattern_of_places
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ class _Places:
                     suffixes[beside.target] = beside.suffix
             for target in filter(None, targets):
                 owners.setdefault(target, name)
-                places = places_of(target)
+                places = pattern_of_places(target)
                 if places is not None:
                     sliced[places] = name
         return cls(owners, suffixes, sliced, other.is_slice)

@@ -47,6 +47,7 @@ class LaterChanges:
         changed = self._changed_after(name)
         if not changed or not is_memory_only(self._catalog[name]):
             return None
+        loaded = self._loaded_before(name)
 
         def tables_of(frame: DataFrame) -> frozenset[str]:
             from sparkpipe.spark.jobs.plans import tables_in
@@ -54,7 +55,7 @@ class LaterChanges:
             tables, has_views = tables_in(frame)
             read = changed & {spark_table(table) for table in tables}
             # What entries name is judged before the run, and pinned where that is possible.
-            return read if has_views else read - self._loaded_before(name)
+            return read if has_views else read - loaded
 
         return tables_of
 

@@ -25,10 +25,10 @@ def mark_of(name: str) -> str:
     return f"<{PREFIX}{name}>"
 
 
-def places_of(marked: str) -> re.Pattern[str] | None:
+def pattern_of_places(marked: str) -> re.Pattern[str] | None:
     """Return what the places of all slices match; None for a place without a mark.
 
-    >>> places_of("data/<slice:day>.csv").fullmatch("data/2024-01-31.csv").groupdict()
+    >>> pattern_of_places("data/<slice:day>.csv").fullmatch("data/2024-01-31.csv").groupdict()
     {'day': '2024-01-31'}
     """
     parts = _MARK.split(marked)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -136,3 +138,31 @@ def test_nothing_of_a_run_outlives_its_result(runner: AbstractRunner) -> None:
     runner.run(pipe, _catalog())
     gc.collect()
     assert watched[0]() is None
+
+
+def test_a_thread_that_goes_on_keeps_neither_the_catalog_nor_the_nodes_of_its_run() -> None:
+    goes_on = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def start(x: int) -> int:
+        threads.append(threading.Thread(target=goes_on.wait))
+        threads[0].start()
+        return x
+
+    held = Block()
+    watched = [weakref.ref(held)]
+    nodes = [node(start, "x", "y", name="start"), node(partial(_second, held), "y", "z", name="z")]
+    pipe, catalog = pipeline(nodes), _catalog()
+    watched.append(weakref.ref(catalog))
+    try:
+        SequentialRunner().run(pipe, catalog)
+        del held, nodes, pipe, catalog
+        gc.collect()
+        assert [one() for one in watched] == [None, None]
+    finally:
+        goes_on.set()
+        threads[0].join()
+
+
+def _second(_: Any, value: Any) -> Any:
+    return value

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from collections import UserDict, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Lock
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
@@ -36,6 +39,14 @@ class Slotted:
 
 class Named(NamedTuple):
     frame: Any
+
+
+class Table(dict[str, Any]):
+    """A container with a constructor and an attribute of its own."""
+
+    def __init__(self, frame: Any, name: str) -> None:
+        super().__init__(name=name)
+        self.frame = frame
 
 
 class Plain:
@@ -72,6 +83,9 @@ HOLDERS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "default": (by_default, lambda held: held()),
     "partial": (lambda frame: partial(identity, frame), lambda held: held()),
     "set": (lambda frame: frozenset({frame}), lambda held: next(iter(held))),
+    "namespace": (lambda frame: SimpleNamespace(frame=frame), lambda held: held.frame),
+    "set of objects": (lambda frame: {Frozen(frame)}, lambda held: next(iter(held)).frame),
+    "attribute of a dictionary": (lambda frame: Table(frame, "t"), lambda held: held.frame),
     "user's dictionary": (lambda frame: UserDict(a=frame), lambda held: held["a"]),
     "default dictionary": (
         lambda frame: defaultdict(list, {"a": [frame]}),
@@ -183,3 +197,120 @@ def test_loaders_of_partitions_do_not_see_a_later_save(
         ]
     )
     assert runner.run(pipe, catalog)["counts"] == {"a": 2, "b": 3}
+
+
+class Guarded:
+    """Leaves out, of what is pickled or copied, what only this process can use."""
+
+    def __init__(self, frame: Any) -> None:
+        self.frame = frame
+        self.lock = Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"frame": self.frame}
+
+
+class Closing:
+    """Closes what it uses when it goes."""
+
+    def __init__(self, frame: Any, is_open: list[bool]) -> None:
+        self.frame = frame
+        self.is_open = is_open
+
+    def __del__(self) -> None:
+        self.is_open.clear()
+
+
+def read_by_two(make: Callable[[], Any], read: Callable[[Any], Any]) -> list[Any]:
+    """Return what two nodes read of what a node has made, one after the other."""
+    pipe = pipeline(
+        [
+            node(make, None, "held", name="make"),
+            node(read, "held", "one", name="a"),
+            node(lambda held, _: read(held), ["held", "one"], "two", name="b"),
+            node(lambda one, two: [one, two], ["one", "two"], "both", name="c"),
+        ]
+    )
+    catalog = DataCatalog({"held": MemoryDataSet(copy_mode="assign")})
+    both: list[Any] = SequentialRunner().run(pipe, catalog)["both"]
+    return both
+
+
+def test_readers_have_what_a_copy_of_the_users_would_leave_out(session: SparkSession) -> None:
+    def read(held: Guarded) -> set[Any]:
+        with held.lock:
+            return rows_of(held.frame)
+
+    one, two = read_by_two(lambda: Guarded(random_rows(session)), read)
+    assert one == two
+
+
+def test_what_ends_with_an_object_does_not_end_with_a_copy(session: SparkSession) -> None:
+    kept: list[Any] = []
+
+    def make() -> list[Any]:
+        kept.append(Closing(random_rows(session), [True]))
+        return [kept[0], random_rows(session)]
+
+    def read(held: list[Any]) -> Any:
+        return (list(held[0].is_open), held[0] is kept[0], rows_of(held[1]))
+
+    one, two = read_by_two(make, read)
+    gc.collect()
+    assert (one, one[:2], kept[0].is_open) == (two, ([True], True), [True])
+
+
+class Part:
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.of_report = lambda: report.frame
+
+
+class Report:
+    def __init__(self, frame: Any) -> None:
+        self.frame = frame
+        self.parts = ({"a": Part(self)},)
+        self.all_parts = {self.parts[0]["a"]}
+        self.parts_by_call = partial(identity, self.parts)
+
+
+def test_copies_refer_to_each_other_and_not_to_what_they_are_of(session: SparkSession) -> None:
+    def read(held: list[Any]) -> list[Any]:
+        part = held[0].parts[0]["a"]
+        reports = [held[0], held[1].report, part.report, *(p.report for p in held[0].all_parts)]
+        parts = [held[1], *held[0].all_parts, held[0].parts_by_call()[0]["a"], held[2][0]["a"]]
+        are_same = (len(set(map(id, reports))), len(set(map(id, parts))))
+        return [are_same, rows_of(held[0].frame), rows_of(part.of_report())]
+
+    def make(first: Callable[[Report], list[Any]]) -> list[Any]:
+        return first(Report(random_rows(session)))
+
+    def given(report: Report) -> list[Any]:
+        return [report, report.parts[0]["a"], report.parts]
+
+    one, two = read_by_two(lambda: make(given), read)
+    assert one == two == [(1, 1), one[1], one[1]]
+
+
+def test_no_more_than_the_nearest_thousand_objects_are_looked_at(session: SparkSession) -> None:
+    looked: list[int] = []
+
+    class Watched:
+        @property
+        def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+            looked.append(1)
+            return {}
+
+    def make() -> dict[str, Any]:
+        many = [[Watched() for _ in range(900)] for _ in range(10)]
+        return {"many": many, "near": Frozen(random_rows(session))}
+
+    looks: list[int] = []
+
+    def read(held: dict[str, Any]) -> set[Any]:
+        looks.append(len(looked))
+        return rows_of(held["near"].frame)
+
+    one, two = read_by_two(make, read)
+    assert one == two
+    assert looks[1] - looks[0] <= 1000

@@ -13,6 +13,7 @@ from sparkpipe.datasets.spark import SparkTableDataSet
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import AbstractRunner, SequentialRunner
+from sparkpipe.spark.session import SparkProvider, activated
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -36,6 +37,9 @@ READING: dict[str, Callable[[SparkSession, str, Any], Any]] = {
     "view of an entry": lambda session, name, view: view.where("id >= 0"),
     "view in a subquery": lambda session, name, view: session.sql(
         f"SELECT id FROM range(9) WHERE id IN (SELECT id FROM {name}_view)"
+    ),
+    "view in a subquery of an expression": lambda session, name, view: session.range(9).where(
+        f"id IN (SELECT id FROM {name}_view)"
     ),
     "the table itself": lambda session, name, view: [session.table(name)],
     "temporary view": lambda session, name, view: (
@@ -99,3 +103,51 @@ def test_what_nobody_changes_afterwards_stays_lazy(
     before = persisted(session)  # what other tests have left goes by and by
     count, then = SequentialRunner().run(pipe, catalog)["found"]
     assert (count, then <= before) == (5, True)
+
+
+def test_a_server_explains_no_frame_that_names_no_table(
+    connect: SparkSession, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"later_{uuid4().hex}"
+    catalog = DataCatalog({"added": SparkTableDataSet(name, write_mode="append")})
+    explained: list[Any] = []
+    explain = connect.client.explain_string
+    monkeypatch.setattr(
+        connect.client, "explain_string", lambda *a: (explained.append(a), explain(*a))[1]
+    )
+    pipe = pipeline(
+        [
+            node(lambda: connect.range(3).where("id > 0"), None, "lazy", name="make"),
+            node(lambda lazy: lazy, "lazy", "added", name="save"),
+        ]
+    )
+    with activated(SparkProvider(session=connect)):
+        SequentialRunner().run(pipe, catalog)
+    assert (connect.table(name).count(), explained) == (2, [])
+    connect.sql(f"DROP TABLE {name}")
+
+
+def test_a_function_that_reads_a_table_does_not_see_a_later_append(connect: SparkSession) -> None:
+    from pyspark.sql.connect.functions import call_udf
+
+    name = f"later_{uuid4().hex}"
+    connect.range(2).write.format("parquet").saveAsTable(name)
+    connect.sql(
+        f"CREATE FUNCTION {name}_rows() RETURNS BIGINT RETURN (SELECT count(*) FROM {name})"
+    )
+    catalog = DataCatalog(
+        {"added": SparkTableDataSet(name, write_mode="append", file_format="parquet")}
+    )
+    pipe = pipeline(
+        [
+            node(lambda: connect.range(1).select(call_udf(f"{name}_rows")), None, "lazy", name="a"),
+            node(lambda lazy: connect.range(5, 8), "lazy", "added", name="append"),
+            node(lambda lazy, added: lazy.first()[0], ["lazy", "added"], "rows", name="count"),
+        ]
+    )
+    try:
+        with activated(SparkProvider(session=connect)):
+            assert SequentialRunner().run(pipe, catalog)["rows"] == 2
+    finally:
+        connect.sql(f"DROP FUNCTION {name}_rows")
+        connect.sql(f"DROP TABLE {name}")

@@ -30,6 +30,11 @@ _OPERATOR = re.compile(r"^[\s:+-]*'?(\w+)")
 # Operators that choose rows: which ones may differ with each execution.
 _CHOOSING = {"Sample", "GlobalLimit", "LocalLimit", "Tail", "Offset"}
 
+# Messages of Connect that may name a table, also in a text or in what only the server can read,
+# and operations that pyspark has no function for.
+_NAMING = {"NamedTable", "SQL", "RelationChanges", "CallFunction", "Any"}
+_OPERATIONS = {"and", "or", "not", "in"}
+
 # Functions whose values differ between executions, or with the order in which rows arrive. Classic
 # Spark knows them; of a plan on a Connect server a client sees no more than names.
 _VARYING = re.compile(
@@ -73,6 +78,8 @@ def tables_in(frame: Any) -> tuple[frozenset[str], bool]:
     Args:
         frame: A frame; what it reads that is kept already counts, too.
     """
+    if is_connect(frame.sparkSession) and not _may_name_tables(frame):
+        return frozenset(), False
     plan = analyzed_plan(frame)
     return frozenset(_TABLE.findall(plan)), _VIEW.search(plan) is not None
 
@@ -91,6 +98,22 @@ def calls_functions(frame: Any) -> bool:
     kinds = {message.DESCRIPTOR.name for message in _messages(plan)}
     # What is called in a text only the server knows.
     return not kinds.isdisjoint({"CommonInlineUserDefinedFunction", "CallFunction", "SQL"})
+
+
+def _may_name_tables(frame: Any) -> bool:
+    """Whether only the server can tell which tables a frame of Connect reads by name."""
+    from pyspark.sql import functions
+
+    for message in _messages(frame._plan.to_proto(frame.sparkSession.client)):
+        kind = message.DESCRIPTOR.name
+        if kind in _NAMING or (kind == "ExpressionString" and "(" in message.expression):
+            return True
+        if kind == "UnresolvedFunction":
+            name = message.function_name
+            is_operation = name in _OPERATIONS or not re.search(r"\w", name)
+            if not is_operation and not hasattr(functions, name):  # one of SQL's may read tables
+                return True
+    return False
 
 
 def _is_repeatable_on_connect(frame: Any) -> bool:
@@ -115,7 +138,10 @@ def _is_repeatable_on_connect(frame: Any) -> bool:
 
 
 def analyzed_plan(frame: Any) -> str:
-    """Return the analyzed plan of a frame as Spark prints it; no job is run for it."""
+    """Return the analyzed plan of a frame as Spark prints it; no job is run for it.
+
+    A Connect server plans the whole frame for it, and may list files.
+    """
     if not is_connect(frame.sparkSession):
         return str(frame._jdf.queryExecution().analyzed().toString())
     # The first line is of the columns.

@@ -350,7 +350,8 @@ class SparkRun:
         self.frames.close()
         self.views.close()
         self.progress.close()
-        self._find_flow, self.names = Flow, type(self.names)()  # what they hold may be large
+        # What they hold may be large, and a thread that goes on keeps the run.
+        self._find_flow, self.flow, self.names = Flow, Flow(), type(self.names)()
 
     def share(self, name: str, value: Any, persist: bool | str | None = None) -> Any:
         """Keep frames in memory that more than one node reads; return what a node is to have.

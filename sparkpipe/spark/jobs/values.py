@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from copy import copy
+from enum import Enum
 from functools import partial
-from types import CellType, FunctionType, MemberDescriptorType, MethodType
+from types import CellType, FunctionType, MemberDescriptorType, MethodType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,11 +22,15 @@ _CONTAINERS = (list, tuple, dict, set, frozenset)
 _NOT_ENTERED = ("builtins", "threading", "pyspark", "py4j", "delta", "sparkpipe")
 # Nor of pyspark's, but of this, which has a frame and what to do with it.
 _GROUPED = "pyspark.sql.connect.group"
+# Of what is built on these an empty one can be made, and filled, without the code of its class.
+_BASES: tuple[Any, ...] = (OrderedDict, defaultdict, *_CONTAINERS, SimpleNamespace, object)
 
 # Of a container with more items than these, nobody looks at the others.
 _MOST = 1_000
 _DEEPEST = 8
-_MOST_OBJECTS = 10_000
+# It is done at each load and save of what several nodes read: what lies near is looked at first.
+_MOST_OBJECTS = 1_000
+_MOST_ITEMS = 100_000
 
 
 def may_there_be_frames() -> bool:
@@ -36,7 +41,10 @@ def may_there_be_frames() -> bool:
 def is_frame(value: Any) -> bool:
     """Return whether a value is a Spark DataFrame; never imports pyspark."""
     frame = getattr(sys.modules.get("pyspark.sql"), "DataFrame", None)
-    return isinstance(frame, type) and isinstance(value, frame)
+    try:
+        return isinstance(frame, type) and isinstance(value, frame)
+    except Exception:  # what stands for something else does not always tell its class
+        return False
 
 
 def map_frames(value: Any, change: Callable[[DataFrame], DataFrame], *, loads: bool = False) -> Any:
@@ -44,7 +52,8 @@ def map_frames(value: Any, change: Callable[[DataFrame], DataFrame], *, loads: b
 
     They are sought in containers, in what functions have of their surroundings, and in the
     attributes of objects. What has no frame that changes is returned as it is; the rest are
-    copies, so that nothing of the user's is changed.
+    copies, so that nothing of the user's is changed. They refer to each other as the originals do,
+    and are made without the code of their classes, which may leave out what readers need.
 
     Args:
         value: Any value.
@@ -60,123 +69,243 @@ class _Mapping:
     def __init__(self, change: Callable[[DataFrame], DataFrame], loads: bool) -> None:
         self._change = change
         self._loads = loads
-        # With the object itself, so that no other one gets its id.
-        self._done: dict[int, tuple[Any, Any]] = {}
+        # All by identity. The objects themselves are held, so that no other one gets their id.
+        self._seen: dict[int, Any] = {}
+        self._holders: dict[int, list[int]] = defaultdict(list)
+        #: What has a frame that changes somewhere in it.
+        self._outdated: set[int] = set()
+        #: What is in the place of what has changed.
+        self._new: dict[int, Any] = {}
+        self._cells: dict[int, CellType] = {}
+        #: Copies that are empty yet, with what they are of.
+        self._empty: deque[tuple[Any, Any]] = deque()
+        #: Whether objects of a class have no frames, for they are computed already.
+        self._computed: dict[type, bool] = {}
+        self._objects = self._items = 0
 
-    def of(self, value: Any, depth: int = 0) -> Any:
-        if is_frame(value):
-            return self._change(value)
+    def of(self, value: Any) -> Any:
+        self._look(value)
+        if not self._new:
+            return value
+        above = list(self._new)
+        while above:
+            for holder in self._holders[above.pop()]:
+                if holder not in self._outdated:
+                    self._outdated.add(holder)
+                    above.append(holder)
+        made = self._made(value)
+        self._fill_all()
+        return made
+
+    def _look(self, value: Any) -> None:
+        """Change the frames, and take note of who holds what; what is nearer comes first."""
+        if not self._is_looked_at(value):
+            return
+        self._seen[id(value)] = value
+        ahead = deque([(value, 0)])
+        while ahead:
+            one, depth = ahead.popleft()
+            if is_frame(one):
+                changed = self._change(one)
+                if changed is not one:
+                    self._new[id(one)] = changed
+                continue
+            if depth == _DEEPEST:
+                continue
+            for part in self._parts(one):
+                if id(part) not in self._seen:
+                    if not self._is_looked_at(part):
+                        continue
+                    self._seen[id(part)] = part
+                    ahead.append((part, depth + 1))
+                self._holders[id(part)].append(id(one))
+
+    def _is_looked_at(self, part: Any) -> bool:
+        kind = type(part)
+        if kind not in self._computed:
+            self._computed[kind] = kind in _PLAIN or _package(kind) in _COMPUTED
+        if self._computed[kind]:
+            return False
+        if issubclass(kind, _CONTAINERS) or is_frame(part):
+            return True
+        self._objects += 1
+        return self._objects <= _MOST_OBJECTS
+
+    def _parts(self, value: Any) -> list[Any]:
+        """Return what is in a value, if there can be another one with other content."""
         kind = type(value)
-        if depth == _DEEPEST or kind in _PLAIN:
-            return value
-        if issubclass(kind, _CONTAINERS):
-            return value if len(value) > _MOST else self._container(value, depth + 1)
-        if _package(kind) in _COMPUTED:
-            return value
-        known = self._done.get(id(value))
-        if known is not None:
-            return known[1]
-        if len(self._done) == _MOST_OBJECTS:
-            return value
-        self._done[id(value)] = (value, value)
-        changed = self._object(value, kind, depth + 1)
-        self._done[id(value)] = (value, changed)
-        return changed
+        if self._items > _MOST_ITEMS:
+            return []
+        if not issubclass(kind, _CONTAINERS):
+            parts = self._parts_of_object(value, kind)
+        else:
+            if _base_of(kind).__len__(value) > _MOST or not (kind in _BASES or _is_copied(kind)):
+                return []
+            parts = [*_content_of(value), *_attributes_of(value)]
+        self._items += len(parts)
+        return parts
 
-    def _container(self, value: Any, depth: int) -> Any:
-        if isinstance(value, dict):
-            items = {key: self.of(one, depth) for key, one in value.items()}
-            same = all(items[key] is one for key, one in value.items())
-            return value if same else _like(value, items)
-        parts = [self.of(one, depth) for one in value]
-        same = all(part is one for part, one in zip(parts, value, strict=True))
-        return value if same else _like(value, parts)
-
-    def _object(self, value: Any, kind: type, depth: int) -> Any:
+    def _parts_of_object(self, value: Any, kind: type) -> list[Any]:
         if kind is FunctionType:
-            return self._function(value, depth)
+            cells = [cell.cell_contents for cell in value.__closure__ or () if not _is_empty(cell)]
+            return [*cells, value.__defaults__, value.__kwdefaults__]
         if kind is MethodType:
-            if self._loads and _is_loader(value):
-                given = value()
-                changed = self.of(given, depth)
-                return value if changed is given else partial(_give, changed)
-            holder = self.of(value.__self__, depth)
-            return value if holder is value.__self__ else MethodType(value.__func__, holder)
+            if not self._loads or not _is_loader(value):
+                return [value.__self__]
+            given = value()
+            changed = map_frames(given, self._change, loads=True)
+            if changed is not given:
+                self._new[id(value)] = partial(_give, changed)
+            return []
         if kind is partial:
-            parts = (value.func, value.args, value.keywords)
-            func, args, keywords = (self.of(part, depth) for part in parts)
-            is_same = _are_same((func, args, keywords), parts)
-            return value if is_same else partial(func, *args, **keywords)
+            return [value.func, value.args, value.keywords]
         is_entered = _package(kind) not in _NOT_ENTERED or kind.__module__ == _GROUPED
-        if not is_entered or issubclass(kind, type):
-            return value
-        try:
-            return self._with_attributes(value, kind, depth)
-        except Exception:  # it does not like to be looked at, or to be copied
-            return value
+        if not is_entered or not _is_copied(kind):
+            return []
+        return _attributes_of(value)
 
-    def _with_attributes(self, value: Any, kind: type, depth: int) -> Any:
-        found = dict(attributes_of(value))
-        new = {name: self.of(one, depth) for name, one in found.items()}
-        changed = {name: one for name, one in new.items() if one is not found[name]}
-        if not changed:
-            return value
-        copied = copy(value)
-        if copied is value:
-            return value
-        for name, one in changed.items():
-            object.__setattr__(copied, name, one)  # a frozen class has its own
-        return copied
+    def _made(self, value: Any) -> Any:
+        """Return what is in the place of a value; a copy is filled later."""
+        if id(value) not in self._outdated:
+            return self._new.get(id(value), value)
+        if id(value) not in self._new:
+            made = self._copied(value, type(value))
+            # A tuple may be in itself, and be there already.
+            if self._new.setdefault(id(value), made) is made:
+                self._empty.append((value, made))
+        return self._new[id(value)]
 
-    def _function(self, function: FunctionType, depth: int) -> Any:
-        cells = tuple(self._cell(cell, depth) for cell in function.__closure__ or ())
-        defaults = self.of(function.__defaults__, depth)
-        named = self.of(function.__kwdefaults__, depth)
-        if (
-            _are_same(cells, function.__closure__ or ())
-            and defaults is function.__defaults__
-            and named is function.__kwdefaults__
-        ):
-            return function
+    def _copied(self, value: Any, kind: type) -> Any:
+        if kind is FunctionType:
+            return self._function(value)
+        if kind is MethodType:
+            return MethodType(value.__func__, self._made(value.__self__))
+        if kind is partial:
+            return partial(_give)
+        base = _base_of(kind)
+        if base not in (tuple, frozenset):
+            return base.__new__(kind)
+        content = [self._made(one) for one in _content_of(value)]
+        if base is frozenset:
+            self._fill_all()  # a hash may be of what is in it
+        return base.__new__(kind, content)
+
+    def _function(self, function: FunctionType) -> FunctionType:
+        closure = function.__closure__
         changed = FunctionType(
             function.__code__,
             function.__globals__,
             function.__name__,
-            defaults,
-            cells if function.__closure__ is not None else None,
+            None,
+            None if closure is None else tuple(self._cell(cell) for cell in closure),
         )
-        changed.__kwdefaults__ = named
         changed.__dict__.update(function.__dict__)
         changed.__qualname__, changed.__module__ = function.__qualname__, function.__module__
         changed.__doc__, changed.__annotations__ = function.__doc__, function.__annotations__
         return changed
 
-    def _cell(self, cell: CellType, depth: int) -> CellType:
-        try:
-            content = cell.cell_contents
-        except ValueError:  # nothing is in it yet
+    def _cell(self, cell: CellType) -> CellType:
+        if _is_empty(cell) or not {id(cell.cell_contents)} & (self._outdated | self._new.keys()):
             return cell
-        changed = self.of(content, depth)
-        return cell if changed is content else CellType(changed)
+        return self._cells.setdefault(id(cell), CellType())
+
+    def _fill_all(self) -> None:
+        while self._empty:
+            value, copied = self._empty.popleft()
+            if type(value) is FunctionType:
+                self._fill_function(value, copied)
+            elif type(value) is partial:
+                parts = (value.func, value.args, value.keywords)
+                copied.__setstate__((*map(self._made, parts), value.__dict__ or None))
+            elif type(value) is not MethodType:
+                self._fill(value, copied)
+
+    def _fill_function(self, function: FunctionType, copied: FunctionType) -> None:
+        copied.__defaults__ = self._made(function.__defaults__)
+        copied.__kwdefaults__ = self._made(function.__kwdefaults__)
+        cells = zip(function.__closure__ or (), copied.__closure__ or (), strict=True)
+        for old, new in cells:
+            if new is not old:
+                new.cell_contents = self._made(old.cell_contents)
+
+    def _fill(self, value: Any, copied: Any) -> None:
+        if type(value) not in _CONTAINERS:
+            own = {name: self._made(one) for name, one in _own_of(value).items()}
+            if own:
+                # No attribute is set by its name: what is of that name may be code of the class.
+                _own_of(copied).update(own)
+            for member, one in _slots_of(value):
+                member.__set__(copied, self._made(one))
+        base = _base_of(type(value))
+        if issubclass(base, dict):
+            for key, one in list(base.items(value)):
+                base.__setitem__(copied, key, self._made(one))
+        elif base is list:
+            list.extend(copied, [self._made(one) for one in _content_of(value)])
+        elif base is set:
+            content = [self._made(one) for one in _content_of(value)]
+            self._fill_all()  # a hash may be of what is in it
+            set.update(copied, content)
 
 
-def attributes_of(thing: Any) -> Iterator[tuple[str, Any]]:
-    """Give the attributes that an object itself has, without calling anything of its class."""
+def _base_of(kind: type) -> Any:
+    return next(base for base in kind.__mro__ if base in _BASES)
+
+
+def _is_copied(kind: type) -> bool:
+    """Whether an object may have copies: one that ends with it would end what it still uses."""
+    if issubclass(kind, (type, Enum)) or any("__del__" in base.__dict__ for base in kind.__mro__):
+        return False
     try:
-        own = object.__getattribute__(thing, "__dict__")
+        _base_of(kind).__new__(kind)
+    except TypeError:  # its content is not in attributes
+        return False
+    return True
+
+
+def _content_of(container: Any) -> list[Any]:
+    base = _base_of(type(container))
+    given = base.values(container) if issubclass(base, dict) else base.__iter__(container)
+    return list(given)
+
+
+def _attributes_of(thing: Any) -> list[Any]:
+    """Return the attributes that an object itself has, without calling anything of its class."""
+    if type(thing) in _CONTAINERS:
+        return []
+    try:
+        return [*_own_of(thing).values(), *(one for _, one in _slots_of(thing))]
+    except Exception:  # it does not like to be looked at
+        return []
+
+
+def _own_of(thing: Any) -> dict[str, Any]:
+    try:
+        own: dict[str, Any] = object.__getattribute__(thing, "__dict__")
     except AttributeError:  # it has slots only
-        own = {}
-    yield from own.items()
+        return {}
+    return own
+
+
+def _slots_of(thing: Any) -> Iterator[tuple[MemberDescriptorType, Any]]:
     kind = type(thing)
     for base in kind.__mro__:
-        for name, member in base.__dict__.items():
-            if type(member) is MemberDescriptorType:
+        for name, member in list(base.__dict__.items()):
+            if type(member) is MemberDescriptorType and name != "__dict__":
                 with suppress(AttributeError):  # not set
-                    yield name, member.__get__(thing, kind)
+                    yield member, member.__get__(thing, kind)
 
 
 def _package(kind: type) -> str:
     return str(kind.__module__).partition(".")[0]
+
+
+def _is_empty(cell: CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018 - asking is the only way
+    except ValueError:
+        return True
+    return False
 
 
 def _is_loader(method: MethodType) -> bool:
@@ -187,25 +316,6 @@ def _is_loader(method: MethodType) -> bool:
 
 def _give(value: Any) -> Any:
     return value
-
-
-def _are_same(some: Iterable[Any], others: Iterable[Any]) -> bool:
-    return all(one is other for one, other in zip(some, others, strict=True))
-
-
-def _like(container: Any, content: Any) -> Any:
-    """Return a container of the same kind with other content; a plain one where that fails."""
-    kind = type(container)
-    if kind in (dict, list):
-        return content
-    try:
-        if issubclass(kind, dict):
-            copied = copy(container)  # which has its default, or its order
-            copied.update(content)
-            return copied
-        return kind(*content) if hasattr(kind, "_fields") else kind(content)
-    except Exception:  # a class of the user's, with a constructor of its own
-        return tuple(content) if isinstance(container, tuple) else content
 
 
 def may_hold_frames(value: Any) -> bool:
