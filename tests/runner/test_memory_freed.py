@@ -140,7 +140,10 @@ def test_nothing_of_a_run_outlives_its_result(runner: AbstractRunner) -> None:
     assert watched[0]() is None
 
 
-def test_a_thread_that_goes_on_keeps_neither_the_catalog_nor_the_nodes_of_its_run() -> None:
+def test_a_thread_that_goes_on_keeps_neither_the_catalog_nor_the_nodes_of_its_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("WARNING", "sparkpipe")  # records that are kept hold the nodes that they name
     goes_on = threading.Event()
     threads: list[threading.Thread] = []
 
