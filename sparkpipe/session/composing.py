@@ -174,10 +174,11 @@ def compose(
             partial(narrow, selected, catalog, request.relation, memory, continued, exists),
         )
     pipeline = selected if narrowed is None else narrowed.pipeline
-    if other is not None and narrowed is not None and catalog is not None:
+    if other is not None and pipeline is not None and pipeline is not selected:
         # Of what is left out another form may be read, which is judged then.
+        assert catalog is not None
         pipelines = session.registry[0].values()
-        problems += find_changes_elsewhere(narrowed.pipeline, catalog, other, pipelines)
+        problems += find_changes_elsewhere(pipeline, catalog, other, pipelines)
     if whole is not None and catalog is not None:
         inform_checks(catalog, whole, session.registry[0].values(), memory.last_good)
         judge: AbstractRunner = made_runner or SequentialRunner()
