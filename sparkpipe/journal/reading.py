@@ -190,7 +190,7 @@ class Journal:
         except OSError as exc:
             self._tell_passed_over(name, exc)
             return None
-        if record.outcome not in ("running", "unfinished"):
+        if not record.may_go_on:
             index.add(name, record)
         return record
 
