@@ -49,6 +49,17 @@ READING: dict[str, Callable[[SparkSession, str, Any], Any]] = {
 }
 
 
+def make_catalog(table: tuple[str, str]) -> DataCatalog:
+    """Return the table, to which rows are added, and its view."""
+    name, file_format = table
+    return DataCatalog(
+        {
+            "view": SparkTableDataSet(f"{name}_view"),
+            "added": SparkTableDataSet(name, write_mode="append", file_format=file_format),
+        }
+    )
+
+
 def only(held: Any) -> DataFrame:
     frame: DataFrame = held[0] if isinstance(held, (list, tuple)) else held
     return frame
@@ -58,13 +69,7 @@ def only(held: Any) -> DataFrame:
 def test_it_does_not_see_a_later_append(
     session: SparkSession, runner: AbstractRunner, table: tuple[str, str], how: str
 ) -> None:
-    name, file_format = table
-    catalog = DataCatalog(
-        {
-            "view": SparkTableDataSet(f"{name}_view"),
-            "added": SparkTableDataSet(name, write_mode="append", file_format=file_format),
-        }
-    )
+    name, catalog = table[0], make_catalog(table)
     pipe = pipeline(
         [
             node(lambda view: READING[how](session, name, view), "view", "lazy", name="read"),
@@ -85,13 +90,7 @@ def test_it_does_not_see_a_later_append(
 def test_what_nobody_changes_afterwards_stays_lazy(
     session: SparkSession, table: tuple[str, str]
 ) -> None:
-    name, file_format = table
-    catalog = DataCatalog(
-        {
-            "view": SparkTableDataSet(f"{name}_view"),
-            "added": SparkTableDataSet(name, write_mode="append", file_format=file_format),
-        }
-    )
+    name, catalog = table[0], make_catalog(table)
     pipe = pipeline(
         [
             node(lambda: session.range(5, 8), None, "added", name="append"),
