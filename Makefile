@@ -30,8 +30,9 @@ tune: $(STAMP) java
 test: $(STAMP) java tune browser  ## Run all tests
 	@sh .ci/test.sh $(BIN)/python
 
+# One worker more than cores: tests also wait.
 test-fast: $(STAMP)  ## Run the tests that need neither Spark nor long
-	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not spark and not slow" --hypothesis-profile=quick
+	$(BIN)/python -m pytest -q -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal -m "not spark and not slow" --hypothesis-profile=quick
 
 connect: $(STAMP) java  ## Run the Spark tests on a Connect server, with its client alone
 	$(BIN)/python .ci/connect_only.py
