@@ -11,4 +11,5 @@ def strip_transcoding(name: str) -> str:
     >>> strip_transcoding("orders@spark"), strip_transcoding("orders")
     ('orders', 'orders')
     """
-    return name.partition(TRANSCODING_SEPARATOR)[0]
+    # Few names have a form, and each is asked several times a run.
+    return name.partition(TRANSCODING_SEPARATOR)[0] if TRANSCODING_SEPARATOR in name else name

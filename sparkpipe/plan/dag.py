@@ -20,7 +20,7 @@ def children_of(pipeline: Pipeline) -> tuple[tuple[int, ...], ...]:
     nodes = pipeline.nodes
     positions = {node: position for position, node in enumerate(nodes)}
     return tuple(
-        tuple(sorted(positions[child] for child in pipeline._children_of(node))) for node in nodes
+        tuple(sorted([positions[child] for child in pipeline._children_of(node)])) for node in nodes
     )
 
 
@@ -40,8 +40,10 @@ def longest_remaining(
     """
     lengths = [0.0] * len(children)
     for position in range(len(children) - 1, -1, -1):
-        own = 1.0 if seconds is None else float(seconds[position])
-        lengths[position] = own + max((lengths[c] for c in children[position]), default=0.0)
+        longest = 1.0 if seconds is None else float(seconds[position])
+        if children[position]:
+            longest += max([lengths[child] for child in children[position]])
+        lengths[position] = longest
     return tuple(lengths)
 
 

@@ -54,7 +54,11 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
             needed_by.setdefault(name, []).append(node.name)
     inputs = pipeline.inputs()
     places = places_of_inputs(pipeline.nodes)
-    made = {name: found for name in names if (found := _made(name, catalog)) is not None}
+    made = {
+        name: found
+        for name in names
+        if name in catalog and (found := _made(name, catalog)) is not None
+    }
     known = [*catalog, *pipeline.all_outputs()]
     unknown = 0
     for name in sorted(inputs):
@@ -74,7 +78,8 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
                 f"'{name}' is one form of '{strip_transcoding(name)}' and needs an entry of its "
                 "own in the catalog: forms share a file, which data in memory has not."
             )
-    problems += _unconfirmable(pipeline, catalog)
+    if confirmed:
+        problems += _unconfirmable(pipeline, catalog)
     problems += _unreadable(needed_by, made)
     problems += _unwritable(pipeline, made)
     problems += _losing_chunks(pipeline, catalog, made)

@@ -76,12 +76,13 @@ class Attempt:
         self._is_async = is_async
         self._run = run
         self._run_id = run_id
-        self._context = {
-            "node": node,
-            "catalog": catalog,
-            "is_async": is_async,
-            "session_id": run_id or None,  # what Kedro calls it
-        }
+        if hook is not None:
+            self._context = {
+                "node": node,
+                "catalog": catalog,
+                "is_async": is_async,
+                "session_id": run_id or None,  # what Kedro calls it
+            }
         self._jobs: NodeJobs | None = None
         self._is_loaded = False
         self._chunks: Chunks | None = None if progress is None else progress.chunks
@@ -147,6 +148,8 @@ class Attempt:
 
     def _turn_to(self, step: int) -> None:
         """Count the time since the last turn for the step that was taken then."""
+        if self.account is None:  # nobody is told
+            return
         now = time.perf_counter()
         self._times[self._step] += now - self._since
         self._step, self._since = step, now
@@ -196,7 +199,7 @@ class Attempt:
         return self._call(inputs, describe)
 
     def _check(self) -> None:
-        if self._is_over_time or (self._jobs is not None and self._jobs.is_stopped):
+        if (self._jobs is not None and self._jobs.is_stopped) or self._is_over_time:
             raise NodeStopped
 
     @property

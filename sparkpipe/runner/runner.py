@@ -30,6 +30,7 @@ from sparkpipe.events import (
 from sparkpipe.io import AbstractDataSet, DataCatalog, MemoryDataSet
 from sparkpipe.io.core import generate_timestamp
 from sparkpipe.io.for_run import InRun, data_sets_of_run
+from sparkpipe.io.working import lending
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import Plan, find_problems, make_plan
 from sparkpipe.plan.conflicts import changed_sources, shared_places
@@ -146,11 +147,12 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
         with data_sets_of_run(catalog, _parts(registered, plan, pipeline, catalog)):
             self._run_prepared(plan, pipeline, catalog, hook_manager, session_id)
         outputs = pipeline.outputs()
-        return {
-            name: catalog.load(name)
-            for name in made
-            if name in outputs and _was_made(catalog[name])
-        }
+        with lending(catalog):
+            return {
+                name: catalog.load(name)
+                for name in made
+                if name in outputs and _was_made(catalog[name])
+            }
 
     def _run_prepared(
         self,

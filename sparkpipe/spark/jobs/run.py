@@ -238,7 +238,9 @@ class SparkRun:
         self.is_over = False
         #: Whether nodes run side by side.
         self.is_side_by_side = False
-        self._ended = threading.Condition()
+        # Entered for each node, which the lock alone does in no time.
+        self._lock = threading.RLock()
+        self._ended = threading.Condition(self._lock)
         self._nodes: set[NodeJobs] = set()
         self._cancelling: list[threading.Thread] = []
 
@@ -267,7 +269,7 @@ class SparkRun:
         if may_there_be_frames():
             self.progress.watch()
             self.watch_settings()
-        with self._ended:
+        with self._lock:
             # Under the lock of 'cancel', which reaches only what is registered.
             if self.is_ending:
                 raise NodeStopped
@@ -275,7 +277,7 @@ class SparkRun:
 
     def end(self, jobs: NodeJobs) -> None:
         """Take note that a node has ended."""
-        with self._ended:
+        with self._lock:
             jobs.has_ended = True
             self._nodes.discard(jobs)
             if self.is_ending or jobs.is_stopped:  # only then does anybody wait for it
