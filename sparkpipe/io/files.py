@@ -52,13 +52,15 @@ def split_protocol(filepath: str) -> tuple[str, str]:
     """
     if "\0" in filepath:
         raise DataSetError("a path cannot hold a NUL character.")
+    if ":" not in filepath:  # most paths are of this machine
+        return "file", os.path.expanduser(filepath)  # noqa: PTH111 - keeps the path as written
     if _WINDOWS_DRIVE.match(filepath):
         return "file", filepath.replace("\\", "/")
     if _LOCAL.match(filepath):
         return "file", filepath.partition(":")[2]
     protocol, separator, path = filepath.partition("://")
     if not separator:
-        return "file", os.path.expanduser(as_local(filepath))  # noqa: PTH111 - keeps the path as written
+        return "file", os.path.expanduser(as_local(filepath))  # noqa: PTH111
     if protocol.lower() in ("file", "local"):
         from urllib.parse import unquote, urlsplit
 
@@ -140,11 +142,13 @@ class FileDataSet(AbstractVersionedDataSet):
         check_mappings(load_args=load_args, save_args=save_args, fs_args=fs_args)
         check_mappings(credentials=credentials)
         self._given = os.fspath(filepath)
-        self._protocol, _ = get_protocol_and_path(filepath, version)
-        _, path, of_address = storage_of(self._given)
+        self._protocol, path = get_protocol_and_path(filepath, version)
+        of_address: dict[str, Any] = {}
+        if not self._is_local:
+            _, path, of_address = storage_of(self._given)
         super().__init__(PurePosixPath(path), version, self._there, self._find)
-        self._load_args = {**deepcopy(self.DEFAULT_LOAD_ARGS), **(load_args or {})}
-        self._save_args = {**deepcopy(self.DEFAULT_SAVE_ARGS), **(save_args or {})}
+        self._load_args = _copied(self.DEFAULT_LOAD_ARGS) | dict(load_args or {})
+        self._save_args = _copied(self.DEFAULT_SAVE_ARGS) | dict(save_args or {})
         storage = dict(fs_args or {})
         self._open_args_load = dict(storage.pop("open_args_load", {}))
         self._open_args_save = dict(storage.pop("open_args_save", {}))
@@ -320,6 +324,11 @@ class FileDataSet(AbstractVersionedDataSet):
             "save_args": self._save_args or None,
             "version": self._version,
         }
+
+
+def _copied(defaults: dict[str, Any]) -> dict[str, Any]:
+    # Few classes have any, and a catalog may have thousands of entries.
+    return deepcopy(defaults) if defaults else {}
 
 
 def _note_bytes(path: str, before: int = 0) -> None:

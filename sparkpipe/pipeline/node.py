@@ -263,12 +263,13 @@ class Node:
 
     def _with(self, **attributes: Any) -> Node:
         """Return a copy with some attributes changed; what is made of them is not made anew."""
-        return self._copied(Node.__new__(Node), **attributes)
+        return self._copied(Node.__new__(Node), attributes)
 
-    def _copied(self, copy: Node, **attributes: Any) -> Node:
+    def _copied(self, copy: Node, attributes: Mapping[str, Any]) -> Node:
         set_ = super(Node, copy).__setattr__
         for attribute in Node.__slots__:
-            set_(attribute, getattr(self, attribute))
+            if attribute not in attributes:
+                set_(attribute, getattr(self, attribute))
         for attribute, value in attributes.items():
             set_(attribute, value)
         return copy
@@ -281,7 +282,7 @@ class Node:
         >>> attempt.run({"text": "abc"})
         {'length': 0}
         """
-        return self._copied(_NodeOfAttempt.__new__(_NodeOfAttempt))
+        return self._copied(_NodeOfAttempt.__new__(_NodeOfAttempt), {})
 
     def renamed(self, new_names: Mapping[str, str], namespace: str | None = None) -> Node:
         """Return this node with its data sets under other names.

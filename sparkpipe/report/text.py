@@ -28,6 +28,8 @@ def printable_lines(text: str) -> str:
     >>> printable_lines("join\n\x1b[31m")
     'join\n\\x1b[31m'
     """
+    if text.isprintable():  # most lines of a log, and quicker to ask than to look for it
+        return text
     return _STEERS.sub(lambda found: repr(found[0])[1:-1], text)
 
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 #: The volumes of Unity Catalog, the files of the workspace, and those of DBFS.
-SHARED_FOLDERS = ("/Volumes", "/Workspace", "/dbfs")
+_IN_SHARED = ("/Volumes/", "/Workspace/", "/dbfs/")
 
 _DBUTILS = (
     "Take 'from databricks.sdk.runtime import dbutils' within the function that needs it, and keep "
@@ -86,7 +86,7 @@ def as_local(path: str) -> str:
 
 def is_shared(path: str) -> bool:
     """Return whether a path lies in a folder that all compute of a workspace shares."""
-    return as_local(path).startswith(tuple(f"{folder}/" for folder in SHARED_FOLDERS))
+    return as_local(path).startswith(_IN_SHARED)
 
 
 def folder_problems(path: str) -> list[str]:
@@ -95,8 +95,10 @@ def folder_problems(path: str) -> list[str]:
     >>> folder_problems("data/a.csv"), folder_problems("/tmp/Volumes/a.csv")
     ([], [])
     """
+    if not is_shared(path) or on_databricks():
+        return []
     root = as_local(path)[1:].partition("/")[0]
-    if not is_shared(path) or on_databricks() or Path(f"/{root}").is_dir():
+    if Path(f"/{root}").is_dir():
         return []
     return [
         f"{path} is there on Databricks only: there is no folder /{root} here. "
