@@ -75,12 +75,19 @@ def events_in(file: Path) -> list[dict[str, Any]]:
     return events
 
 
+def of_runs(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in events if "run" in one]
+
+
 def tell(file: Path, events: list[Event], **options: Any) -> list[dict[str, Any]]:
+    """Return what is told of runs and, where that is asked for, of the plan."""
+    with_plan = options.pop("with_plan", False)
     transport = {"type": "file", "log_file_path": str(file)}
     observer = LineageObserver(LineageSettings(transport, "shop"), **options)
     for event in events:
         observer.on_event(event)
-    return events_in(file)
+    told = events_in(file)
+    return told if with_plan else of_runs(told)
 
 
 def test_run_and_nodes_are_told_with_their_data_sets(tmp_path: Path) -> None:
@@ -118,6 +125,97 @@ def test_run_and_nodes_are_told_with_their_data_sets(tmp_path: Path) -> None:
     assert (warned["success"], warned["severity"]) == (False, "warn")
     (column,) = made["facets"]["schema"]["fields"]
     assert (column["name"], column["type"]) == ("id", "bigint")
+
+
+KNOWN = {
+    "xs": Known("s3://bucket/xs", (("id", "bigint"),)),
+    "n@pandas": Known("/data/n.csv"),
+    "n@spark": Known("/data/n.csv", (("id", "int"), ("name", "string"))),
+    "m": Known("table:jdbc:postgresql://me@db/shop#m"),
+}
+
+
+def test_the_start_of_a_run_tells_the_jobs_and_data_sets_of_its_plan(tmp_path: Path) -> None:
+    plan = make_plan(
+        pipeline(
+            [
+                node(lambda xs, x: x, ["xs", "params:x"], "n@pandas", name="count"),
+                node(abs, "n@spark", "kept", name="size"),
+                node(abs, "kept", "m", name="save"),
+            ]
+        )
+    )
+    started = RunStarted("r1", plan, "shop", "daily", time=NOW)
+    unchanged = NodeEnded("r1", "count", "unchanged", attempts=0)
+    events = tell(
+        tmp_path / "events.jsonl",
+        [started, unchanged, RunEnded("r1", "done", {"unchanged": 3}, 0.0, NOW)],
+        ask=lambda name: KNOWN.get(name, Known()),
+        with_plan=True,
+    )
+
+    run, *planned, end = events
+    assert (run["eventType"], end["eventType"]) == ("START", "COMPLETE")
+    assert {one["eventTime"] for one in planned} == {run["eventTime"]}
+    jobs = {one["job"]["name"]: one for one in planned if "job" in one}
+    names = {
+        name: [[(of["namespace"], of["name"]) for of in one[way]] for way in ("inputs", "outputs")]
+        for name, one in jobs.items()
+    }
+    file, kept = ("file", "/data/n.csv"), ("shop", "daily.kept")
+    assert names == {
+        "daily.count": [[("s3://bucket", "xs")], [file]],
+        "daily.size": [[file], [kept]],
+        "daily.save": [[kept], [("postgres://db:5432", "shop.public.m")]],
+    }
+    assert jobs["daily.count"]["job"]["facets"]["jobType"]["jobType"] == "NODE"
+    sets = {one["dataset"]["name"]: one["dataset"] for one in planned if "dataset" in one}
+    sources = {name: one["facets"]["dataSource"] for name, one in sets.items()}
+    assert {name: (one["name"], one["uri"]) for name, one in sources.items()} == {
+        "xs": ("s3://bucket", "s3://bucket"),
+        "/data/n.csv": ("file", "file:///data/n.csv"),
+        "shop.public.m": ("postgres://db:5432", "postgres://db:5432"),
+    }
+    columns = {
+        name: [of["name"] for of in one["facets"].get("schema", {}).get("fields", ())]
+        for name, one in sets.items()
+    }
+    assert columns == {"xs": ["id"], "/data/n.csv": ["id", "name"], "shop.public.m": []}
+
+
+def test_a_receiver_that_knows_runs_alone_is_told_of_nothing_else(tmp_path: Path) -> None:
+    transport = {"type": "file", "log_file_path": str(tmp_path / "events.jsonl")}
+    observer = LineageObserver(LineageSettings(transport, "shop", static=False))
+    for event in EVENTS:
+        observer.on_event(event)
+
+    events = events_in(tmp_path / "events.jsonl")
+    assert len(events) == len(of_runs(events)) == len(EVENTS)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("run", {"runId": "01890a5d-ac96-774b-bcce-b302099a8057"}, "RunEvent is .*JobEvent"),
+        ("job", {}, "'namespace' is a required property"),
+        ("dataset", {"namespace": "n"}, "'name' is a required property"),
+        ("eventType", "START", "'eventType' was unexpected"),
+        ("eventTime", None, "'eventTime' is a required property"),
+    ],
+)
+def test_what_is_no_event_of_a_plan_is_found(
+    tmp_path: Path, key: str, value: Any, told: str
+) -> None:
+    options = {"ask": lambda name: KNOWN["n@spark"], "with_plan": True}
+    events = tell(tmp_path / "events.jsonl", EVENTS, **options)
+    where = "dataset" if key == "dataset" else "job"
+    (event, *_) = (one for one in events if where in one and "run" not in one)
+    event[key] = value
+    if value is None:
+        del event[key]
+
+    with pytest.raises(AssertionError, match=told):
+        check_event(event)
 
 
 STATISTICS = "outputs.0.outputFacets.outputStatistics"
@@ -327,7 +425,7 @@ def run(project: Path, **params: Any) -> None:
 def test_a_run_of_a_project_tells_its_lineage(project: Path) -> None:
     run(project)
 
-    events = events_in(project / "lineage.jsonl")
+    events = of_runs(events_in(project / "lineage.jsonl"))
     counted, passed = events[2], events[4]
     assert (counted["job"]["namespace"], counted["job"]["name"]) == ("shop", "__default__.count")
     assert [one["name"] for one in counted["inputs"]] == [str(project / "data/xs.json")]
@@ -421,8 +519,8 @@ def send_to(url: str, **settings: Any) -> float:
 def test_a_receiver_gets_all_events_in_their_order(receiver: Receiver) -> None:
     send_to(receiver.url)
 
-    assert [one["eventType"] for one in receiver.events] == [
-        *("START", "START", "COMPLETE", "START", "ABORT", "ABORT")
+    assert [one.get("eventType", "plan") for one in receiver.events] == [
+        *("START", "plan", "plan", "START", "COMPLETE", "START", "ABORT", "ABORT")
     ]
     for event in receiver.events:
         check_event(event)
