@@ -474,12 +474,15 @@ class Receiver:
     def __init__(self, wait: float = 0.0, status: int = 201) -> None:
         self.events: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.is_asked = threading.Event()
+        self.is_closed = threading.Event()
         taken = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                time.sleep(wait)
+                taken.is_asked.set()
+                taken.is_closed.wait(wait)
                 taken.events.append(json.loads(body))
                 taken.headers.append(dict(self.headers.items()))
                 self.send_response(status)
@@ -494,6 +497,7 @@ class Receiver:
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self) -> None:
+        self.is_closed.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -539,6 +543,40 @@ def test_the_key_of_a_receiver_is_among_the_credentials(project: Path, receiver:
     run(project)
 
     assert {one["Authorization"] for one in receiver.headers} == {"Bearer open-sesame"}
+
+
+def test_the_end_of_a_run_waits_for_what_is_left() -> None:
+    slow = Receiver(wait=0.05)
+    try:
+        took = send_to(slow.url)
+        told = len(slow.events)
+    finally:
+        slow.close()
+
+    assert told == len(EVENTS) + 2
+    assert took > 0.05 * told
+
+
+def test_a_receiver_that_hangs_slows_no_node(caplog: pytest.LogCaptureFixture) -> None:
+    hanging = Receiver(wait=30)
+    transport = {"type": "http", "url": hanging.url, "timeout": 60}
+    observer = LineageObserver(LineageSettings(transport, "shop", queue=100, flush_seconds=0.5))
+    observer.on_event(EVENTS[0])
+    while not hanging.is_asked.wait(0.1):
+        pass
+    started = time.perf_counter()
+    for _ in range(1000):
+        for event in EVENTS[1:5]:
+            observer.on_event(event)
+    nodes_took = time.perf_counter() - started
+    observer.on_event(EVENTS[-1])
+    took = time.perf_counter() - started
+    hanging.close()
+
+    assert nodes_took < 1  # for four thousand
+    assert took < 3
+    (told,) = [one.message for one in caplog.records if "lineage" in one.message]
+    assert "4002 of 4002 events of the run were not told" in told
 
 
 def test_a_slow_receiver_holds_up_no_run(caplog: pytest.LogCaptureFixture) -> None:
