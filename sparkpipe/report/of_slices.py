@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _Slices = Mapping[str, str]
 
+# Some 20 MB: there may be thousands of slices. What comes later has no say in advice.
+_MOST_STAGES = 20_000
+
 
 class SlicesSummary(RunSummary):
     """Collects how the nodes of runs over slices ended, as those of one graph.
@@ -35,7 +38,8 @@ class SlicesSummary(RunSummary):
         self._started = 0.0
         self._slices: dict[str, _Slices] = {}
         self._names: dict[str, dict[str, str]] = {}
-        self._made: dict[str, list[_Slices]] = defaultdict(list)
+        self._made: dict[str, dict[str, _Slices]] = defaultdict(dict)
+        self._stages = 0
 
     def on_run_started(self, event: RunStarted) -> None:
         """Keep what its nodes read and write, of which slices."""
@@ -44,9 +48,9 @@ class SlicesSummary(RunSummary):
             self._started = self._started or event.time
             self._slices[event.run_id] = slices
             made = {strip_transcoding(name) for one in plan.nodes for name in one.output_names}
-            for name in made:
-                self._made[name].append(slices)
             names = self._names[event.run_id] = {name: _named(name, slices) for name in made}
+            for name in made:
+                self._made[name][names[name]] = slices
             for node in plan.nodes:
                 read: list[str] = []
                 for name in map(strip_transcoding, node.input_names):
@@ -56,30 +60,52 @@ class SlicesSummary(RunSummary):
 
     def on_node_ended(self, event: NodeEnded) -> None:
         """Keep it, by the names that it has here."""
-        slices, names = self._slices.get(event.run_id, {}), self._names.get(event.run_id, {})
-
-        def named(name: str) -> str:
-            base = strip_transcoding(name)
-            if base in names:
-                return names[base]
-            found = self._of_earlier(base, slices)
-            return found[0] if len(found) == 1 else base
-
-        data_sets = tuple(replace(one, name=named(one.name)) for one in event.data_sets)
-        checks = tuple(replace(one, data_set=named(one.data_set)) for one in event.checks)
-        node = _named(event.node, slices)
-        self.reports.append(replace(event, node=node, data_sets=data_sets, checks=checks))
+        with self._lock:
+            self._stages += sum(len(job.stages) for job in event.jobs)
+            ours = replace(
+                event,
+                node=_named(event.node, self._slices.get(event.run_id, {})),
+                jobs=event.jobs if self._stages <= _MOST_STAGES else (),
+                data_sets=tuple(
+                    replace(
+                        one,
+                        name=self._name_here(one.name, event.run_id),
+                        columns=(),
+                        preview=(),
+                        origins=(),
+                    )
+                    for one in event.data_sets
+                ),
+                checks=tuple(
+                    replace(one, data_set=self._name_here(one.data_set, event.run_id))
+                    for one in event.checks
+                ),
+            )
+            self.reports.append(ours)
 
     def on_run_ended(self, event: RunEnded) -> None:
         """Keep how long it all took."""
         self.seconds = event.time - self._started
 
+    def _name_here(self, name: str, run_id: str) -> str:
+        base = strip_transcoding(name)
+        made = self._names.get(run_id, {})
+        if base in made:
+            return made[base]
+        found = self._of_earlier(base, self._slices.get(run_id, {}))
+        return found[0] if len(found) == 1 else base
+
     def _of_earlier(self, name: str, slices: _Slices) -> list[str]:
         """Return a data set by the names of all slices that an earlier run has made of it."""
+        made = self._made.get(name, {})
+        dimensions = next(iter(made.values()), {}).keys()  # those of all of them
+        if dimensions <= slices.keys():
+            one = _named(name, {dimension: slices[dimension] for dimension in dimensions})
+            return [one] if one in made else []
         return [
-            _named(name, other)
-            for other in self._made.get(name, ())
-            if all(other[one] == slices[one] for one in other.keys() & slices.keys())
+            one
+            for one, other in made.items()
+            if all(other[shared] == slices[shared] for shared in other.keys() & slices.keys())
         ]
 
 
