@@ -58,6 +58,14 @@ def test_nothing_is_said_where_nothing_is_wrong() -> None:
     assert "Advice:" not in figure_lines({}, [ran(FINE)], 10.0)
 
 
+def test_advice_stands_at_the_end_of_what_a_run_comes_to() -> None:
+    lines = figure_lines({}, [ran(replace(FINE, longest_task=50.0))], 10.0)
+
+    assert lines[-3] == "Advice:"
+    assert lines[-2].startswith("  join: skew: the longest of 200 tasks of stage 1 took 50.0 s")
+    assert lines[-1].startswith("    One part of what is read is far larger")
+
+
 @pytest.mark.parametrize(
     ("kind", "below", "above"),
     [
