@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,7 @@ KNOWN = {
 }
 
 
-def test_the_start_of_a_run_tells_the_jobs_and_data_sets_of_its_plan(tmp_path: Path) -> None:
+def test_a_run_tells_the_jobs_and_data_sets_of_its_plan(tmp_path: Path) -> None:
     plan = make_plan(
         pipeline(
             [
@@ -147,16 +147,16 @@ def test_the_start_of_a_run_tells_the_jobs_and_data_sets_of_its_plan(tmp_path: P
     )
     started = RunStarted("r1", plan, "shop", "daily", time=NOW)
     unchanged = NodeEnded("r1", "count", "unchanged", attempts=0)
+    ended = RunEnded("r1", "done", {"unchanged": 2, "done": 1}, 0.0, NOW)
     events = tell(
         tmp_path / "events.jsonl",
-        [started, unchanged, RunEnded("r1", "done", {"unchanged": 3}, 0.0, NOW)],
+        [started, unchanged, NodeStarted("r1", "save", NOW), ended],
         ask=lambda name: KNOWN.get(name, Known()),
         with_plan=True,
     )
 
-    run, *planned, end = events
-    assert (run["eventType"], end["eventType"]) == ("START", "COMPLETE")
-    assert {one["eventTime"] for one in planned} == {run["eventTime"]}
+    planned = [one for one in events if "run" not in one]
+    assert {one["eventTime"] for one in planned} == {events[0]["eventTime"]}
     jobs = {one["job"]["name"]: one for one in planned if "job" in one}
     names = {
         name: [[(of["namespace"], of["name"]) for of in one[way]] for way in ("inputs", "outputs")]
@@ -181,6 +181,46 @@ def test_the_start_of_a_run_tells_the_jobs_and_data_sets_of_its_plan(tmp_path: P
         for name, one in sets.items()
     }
     assert columns == {"xs": ["id"], "/data/n.csv": ["id", "name"], "shop.public.m": []}
+
+
+def test_a_run_in_which_nothing_has_to_run_tells_no_plan(tmp_path: Path) -> None:
+    unchanged = NodeEnded("r1", "count", "unchanged", attempts=0)
+    told = [EVENTS[0], unchanged, RunEnded("r1", "done", {"unchanged": 2}, 0.0, NOW)]
+
+    events = tell(tmp_path / "events.jsonl", told, with_plan=True)
+
+    assert [one["eventType"] for one in events] == ["START", "COMPLETE"]
+
+
+def test_the_plan_waits_until_there_is_nothing_else_to_send() -> None:
+    may_go_on = threading.Event()
+    slow = Receiver(refuses=lambda event: not may_go_on.wait(60))
+    transport = {"type": "http", "url": slow.url, "timeout": 60}
+    observer = LineageObserver(LineageSettings(transport, "shop", flush_seconds=60))
+    observer.on_event(EVENTS[0])
+    assert slow.is_asked.wait(60)
+    for event in EVENTS[1:-1]:
+        observer.on_event(event)
+    may_go_on.set()
+    observer.on_event(EVENTS[-1])
+    slow.close()
+
+    assert len(of_runs(slow.events[:5])) == 5
+    assert len(slow.events) == len(EVENTS) + 2
+
+
+def test_a_receiver_that_refuses_a_plan_is_told_the_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    refusing = Receiver(refuses=lambda event: "run" not in event)
+    try:
+        send_to(refusing.url)
+    finally:
+        refusing.close()
+
+    assert len(of_runs(refusing.events)) == len(EVENTS)
+    (told,) = [one.message for one in caplog.records if "lineage" in one.message]
+    assert "1 of 7 events of the run were not told as lineage: HTTPError: 422" in told
 
 
 def test_a_receiver_that_knows_runs_alone_is_told_of_nothing_else(tmp_path: Path) -> None:
@@ -471,7 +511,12 @@ def test_without_the_client_that_is_said(project: Path, monkeypatch: pytest.Monk
 class Receiver:
     """A server that takes events, each after a while."""
 
-    def __init__(self, wait: float = 0.0, status: int = 201) -> None:
+    def __init__(
+        self,
+        wait: float = 0.0,
+        status: int = 201,
+        refuses: Callable[[dict[str, Any]], bool] = lambda event: False,
+    ) -> None:
         self.events: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.is_asked = threading.Event()
@@ -485,7 +530,7 @@ class Receiver:
                 taken.is_closed.wait(wait)
                 taken.events.append(json.loads(body))
                 taken.headers.append(dict(self.headers.items()))
-                self.send_response(status)
+                self.send_response(422 if refuses(taken.events[-1]) else status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -523,9 +568,11 @@ def send_to(url: str, **settings: Any) -> float:
 def test_a_receiver_gets_all_events_in_their_order(receiver: Receiver) -> None:
     send_to(receiver.url)
 
-    assert [one.get("eventType", "plan") for one in receiver.events] == [
-        *("START", "plan", "plan", "START", "COMPLETE", "START", "ABORT", "ABORT")
+    assert [one["eventType"] for one in of_runs(receiver.events)] == [
+        *("START", "START", "COMPLETE", "START", "ABORT", "ABORT")
     ]
+    plan = [one for one in receiver.events if "run" not in one]
+    assert [one["job"]["name"] for one in plan] == ["daily.count", "daily.size"]
     for event in receiver.events:
         check_event(event)
     assert {one["Authorization"] for one in receiver.headers} == {"Bearer open-sesame"}

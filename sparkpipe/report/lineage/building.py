@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 from openlineage.client.event_v2 import (
@@ -61,9 +61,6 @@ from sparkpipe.report.lineage.names import DataSetName, name_of
 from sparkpipe.report.lineage.settings import LineageSettings
 from sparkpipe.words import counted
 
-#: What the client sends.
-Told: TypeAlias = "RunEvent | JobEvent | DatasetEvent"
-
 _PRODUCER = "https://pypi.org/project/sparkpipe"
 _NODE_ENDS = {"done": RunState.COMPLETE, "failed": RunState.FAIL, "cancelled": RunState.ABORT}
 _RUN_ENDS = {
@@ -95,14 +92,12 @@ class Builder:
         self._known: dict[str, Known] = {}
         self._failed = ""
 
-    def build(self, event: Event) -> Iterator[Told]:
+    def build(self, event: Event) -> Iterator[RunEvent]:
         """Give the events of OpenLineage that tell an event."""
         if isinstance(event, RunStarted):
             self._started = event
             self._nodes = {node.name: node for node in event.plan.nodes}
             yield self._of_run(RunState.START, event.time)
-            if self._settings.static:
-                yield from self._of_plan()
         elif isinstance(event, NodeStarted):
             yield self._of_node(RunState.START, event.node, event.time)
         elif isinstance(event, NodeEnded) and event.status in _NODE_ENDS:
@@ -110,6 +105,36 @@ class Builder:
         elif isinstance(event, RunEnded):
             error = ErrorReport("RunFailedError", self._failed) if self._failed else None
             yield self._of_run(_RUN_ENDS[event.outcome], event.time, error)
+
+    def build_plan(self) -> Iterator[JobEvent | DatasetEvent]:
+        """Give the jobs and data sets of a run that has started, also of nodes that need not.
+
+        They hold whatever becomes of the run, so they can be sent when there is time.
+        """
+        moment = _moment(self._run.time)
+        found: dict[DataSetName, dict[str, DatasetFacet]] = {}
+        for node in self._nodes.values():
+            read, made = (
+                list(dict.fromkeys(self._name(name) for name in names if not is_parameter(name)))
+                for names in (node.input_names, node.output_names)
+            )
+            yield JobEvent(
+                eventTime=moment,
+                producer=_PRODUCER,
+                job=self._node_job(node.name),
+                inputs=[InputDataset(*one) for one in read],
+                outputs=[OutputDataset(*one) for one in made],
+            )
+            for name in (*node.input_names, *node.output_names):
+                known = self._knows(name)
+                if not is_parameter(name) and (known.target or known.columns):
+                    called = self._name(name)
+                    source = _source(called) if known.target else {}
+                    # One of several entries for the same data may have the columns.
+                    found[called] = found.get(called, {}) | source | _schema(known.columns)
+        for (namespace, name), facets in found.items():
+            dataset = StaticDataset(namespace, name, facets=facets)
+            yield DatasetEvent(eventTime=moment, producer=_PRODUCER, dataset=dataset)
 
     @property
     def _run(self) -> RunStarted:
@@ -144,33 +169,6 @@ class Builder:
         return self._event(
             state, when, Run(self._uuid(), facets), self._job(started.pipeline, "PIPELINE")
         )
-
-    def _of_plan(self) -> Iterator[Told]:
-        """Give what holds before anything has run, also for nodes that need not run."""
-        moment = _moment(self._run.time)
-        found: dict[DataSetName, dict[str, DatasetFacet]] = {}
-        for node in self._nodes.values():
-            read, made = (
-                list(dict.fromkeys(self._name(name) for name in names if not is_parameter(name)))
-                for names in (node.input_names, node.output_names)
-            )
-            yield JobEvent(
-                eventTime=moment,
-                producer=_PRODUCER,
-                job=self._node_job(node.name),
-                inputs=[InputDataset(*one) for one in read],
-                outputs=[OutputDataset(*one) for one in made],
-            )
-            for name in (*node.input_names, *node.output_names):
-                known = self._knows(name)
-                if not is_parameter(name) and (known.target or known.columns):
-                    called = self._name(name)
-                    source = _source(called) if known.target else {}
-                    # One of several entries for the same data may have the columns.
-                    found[called] = found.get(called, {}) | source | _schema(known.columns)
-        for (namespace, name), facets in found.items():
-            dataset = StaticDataset(namespace, name, facets=facets)
-            yield DatasetEvent(eventTime=moment, producer=_PRODUCER, dataset=dataset)
 
     def _node_job(self, name: str) -> Job:
         job = self._job(f"{self._run.pipeline}.{name}", "NODE")

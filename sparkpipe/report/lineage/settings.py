@@ -25,7 +25,7 @@ class LineageSettings:
         namespace: The namespace of the jobs; by default the name of the project.
         tables: The namespace of tables that Spark knows by name, such as ``hive://host:9083``.
         enabled: Whether anything is told.
-        static: Whether the start of a run tells the jobs and data sets of its plan, too.
+        static: Whether the jobs and data sets of the plan are told, too.
         queue: As many events of a run wait, at most; what comes on top is dropped.
         flush_seconds: So long a run waits at its end, at most, until all is sent.
     """
