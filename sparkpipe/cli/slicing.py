@@ -14,7 +14,7 @@ import click
 from sparkpipe.cli.listing import joined
 from sparkpipe.cli.options import with_options
 from sparkpipe.cli.repeating import words_as_given
-from sparkpipe.cli.streams import are_logs_json, echo
+from sparkpipe.cli.streams import echo
 from sparkpipe.errors import RunFailedError, SlicesFailedError
 from sparkpipe.words import counted
 
@@ -56,15 +56,21 @@ def slice_options(command: F) -> F:
 
 
 def run_slices(
-    sliced: SlicedRun, at_once: int | None, *, fail_fast: bool, no_progress: bool
+    sliced: SlicedRun,
+    at_once: int | None,
+    *,
+    fail_fast: bool,
+    no_progress: bool,
+    verbose: bool = False,
 ) -> dict[str, Any]:
-    """Run slices, and tell how each one ends.
+    """Run slices, and tell how each one ends, and what all of them come to.
 
     Args:
         sliced: What is prepared.
         at_once: How many run side by side.
         fail_fast: After a failure start no other.
         no_progress: Tell only what there is in the end.
+        verbose: See :func:`sparkpipe.cli.watching.watched`.
 
     Raises:
         SlicesFailedError: A slice failed.
@@ -72,28 +78,21 @@ def run_slices(
     if not sliced.chosen:
         echo(f"No slice is {' or '.join(sorted(sliced.states))}: nothing is left to do.")
         return {}
+    from sparkpipe.cli.watching import watched
+    from sparkpipe.report.of_slices import SlicesSummary
+
     started = time.monotonic()
-    with _telling_how_to_continue(), _shown(no_progress or (at_once or 1) > 1):
+    hidden = no_progress or (at_once or 1) > 1  # one display for each is too much
+    with (
+        _telling_how_to_continue(),
+        watched(SlicesSummary(), no_progress=hidden, verbose=verbose),
+    ):
         outputs = sliced.run(at_once or 1, fail_fast=fail_fast, tell=None if no_progress else _tell)
     from sparkpipe.report.text import duration
 
     took = duration(time.monotonic() - started)
     echo(f"{counted(len(sliced.chosen), 'slice')} done in {took}")
     return outputs
-
-
-@contextmanager
-def _shown(hidden: bool) -> Iterator[None]:
-    """Show how far each run is."""
-    if hidden:
-        yield
-        return
-    from sparkpipe.events import observing
-    from sparkpipe.report.display import RunDisplay
-    from sparkpipe.spark.jobs.run import current_task_counts
-
-    with observing(RunDisplay(current_task_counts, draws=not are_logs_json())):
-        yield
 
 
 @contextmanager

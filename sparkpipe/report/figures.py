@@ -23,6 +23,8 @@ _MOST_OF_PATH = 5
 _MOST_FINDINGS = 3
 # Of less nobody can make anything.
 _LEAST_IDLE = 0.05
+# For less nobody waits, and so nobody asks where it went.
+_LEAST_SECONDS = 0.1
 
 #: Each node that was to run, in an order in which none comes before what it reads: its inputs and
 #: its outputs.
@@ -107,9 +109,12 @@ def figure_lines(flow: Flow, reports: Sequence[Ran], seconds: float) -> list[str
         reports: How they ended.
         seconds: How long the run took.
     """
+    times = []
+    if seconds >= _LEAST_SECONDS:
+        times += _path_lines(slowest_path(flow, reports), _seconds(reports), seconds)
+        times += _lane_lines(find_lanes(reports, seconds))
     return [
-        *_path_lines(slowest_path(flow, reports), _seconds(reports), seconds),
-        *_lane_lines(find_lanes(reports, seconds)),
+        *times,
         *_written_lines(reports),
         *_check_lines(reports),
         *told_advice(find_advice(flow, reports)),
@@ -124,10 +129,15 @@ def _path_lines(path: Sequence[str], took: Mapping[str, float], seconds: float) 
     if len(path) < 2:
         return []
     longest = sorted(path, key=lambda name: -took[name])[:_MOST_OF_PATH]
-    shown = [f"{printable(name)} {duration(took[name])}" for name in path if name in longest]
+    shown = [_with_time(name, took[name]) for name in path if name in longest]
     more = f" and {len(path) - len(shown)} more" if len(path) > len(shown) else ""
     whole = duration(sum(took[name] for name in path))
     return [f"Slowest path: {whole} of {duration(seconds)}: {' → '.join(shown)}{more}"]
+
+
+def _with_time(name: str, seconds: float) -> str:
+    told = duration(seconds)
+    return printable(name) if told == "-" else f"{printable(name)} {told}"
 
 
 def _lane_lines(lanes: Lanes) -> list[str]:

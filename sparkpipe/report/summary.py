@@ -65,8 +65,15 @@ class RunSummary(RunObserver):
         Args:
             verbose: See :func:`summary_lines`.
         """
-        figures = figure_lines(self._flow, self.reports, self.seconds)
-        return [*summary_lines(self.reports, verbose), *figures]
+        return [*self.table(verbose), *self.figures()]
+
+    def table(self, verbose: bool = False) -> list[str]:
+        """Return a line for each node; see :func:`summary_lines`."""
+        return summary_lines(self.reports, verbose)
+
+    def figures(self) -> list[str]:
+        """Return what the run comes to; see :func:`sparkpipe.report.figures.figure_lines`."""
+        return figure_lines(self._flow, self.reports, self.seconds)
 
 
 def summary_lines(reports: Iterable[NodeEnded], verbose: bool = False) -> list[str]:

@@ -342,19 +342,97 @@ def test_a_run_does_not_wait_for_a_display_that_hangs() -> None:
 # The summary of the command
 
 
-def test_log_file_has_the_summary_and_a_short_run_does_not_show_it(shop: ShopProject) -> None:
+def test_a_short_run_tells_what_it_comes_to_and_the_log_file_has_the_table(
+    shop: ShopProject,
+) -> None:
+    shop.replace("shop/nodes.py", "return {", "import time; time.sleep(0.3)\n    return {")
+
     ended = shop.command("run")
 
     assert "Total" not in ended.text
+    *_, ran, path, written = ended.err.splitlines()
+    assert "Run completed" in ran
+    assert re.fullmatch(r"Slowest path: 0\.\d+ s of 0\.\d+ s: double.* → total 0\.3\d s → .*", path)
+    assert written == "Written: 2 data sets, 34 bytes"
     log = shop.read("logs/sparkpipe.log")
     assert re.search(r"Summary:\nNode +Total.*\n", log)
     for name in ("double", "total", "shout"):
         assert re.search(rf"^{name} +", log, re.MULTILINE)
+    assert path in log
+
+
+def test_checks_of_a_short_run_are_told(shop: ShopProject) -> None:
+    checks = '  checks: [{not_null: id}, {check: "id > 1", on_fail: warn}]\n'
+    shop.write(
+        "conf/base/catalog.yml",
+        "numbers: {type: pandas.CSVDataSet, filepath: data/numbers.csv}\n"
+        f"report:\n  type: pandas.CSVDataSet\n  filepath: data/report.csv\n{checks}",
+    )
+    shop.write("data/numbers.csv", "id\n1\n2\n")
+    shop.write(
+        "shop/pipeline_registry.py",
+        "from sparkpipe.pipeline import node, pipeline\n\n\n"
+        "def register_pipelines():\n"
+        "    copy = node(lambda numbers: numbers, 'numbers', 'report', name='copy')\n"
+        "    return {'__default__': pipeline([copy])}\n",
+    )
+
+    ended = shop.command("run")
+
+    assert ended.status == 0, ended.text
+    told = ended.err[ended.err.index("Written: ") :].splitlines()
+    assert told[0].startswith("Written: 1 data set, 2 rows, ")
+    assert told[1] == "Checks: 1 passed, 1 warned"
+    assert told[2].startswith("  report, id > 1: warned, 1 of 2 rows")
+
+
+def test_a_run_that_has_nothing_to_tell_is_quiet(shop: ShopProject) -> None:
+    shop.write(
+        "conf/base/catalog.yml", "numbers: {type: json.JSONDataSet, filepath: data/numbers.json}\n"
+    )
+
+    ended = shop.command("run", "--nodes", "double")
+
+    assert "Run completed" in ended.err.splitlines()[-1]
+
+
+def test_a_failed_run_tells_what_it_has_come_to_before_its_error(shop: ShopProject) -> None:
+    shop.replace("shop/nodes.py", "return str", "raise ValueError('hoarse')\n    return str")
+
+    ended = shop.command("run")
+
+    assert ended.status == 1
+    assert "Status" not in ended.text
+    lines = ended.err.splitlines()
+    assert lines.index("Written: 2 data sets, 34 bytes") < lines.index(
+        "Error: the run failed: 2 of 3 nodes done, 1 failed."
+    )
+    assert re.search(r"^shout +failed +", shop.read("logs/sparkpipe.log"), re.MULTILINE)
+
+
+def test_with_continue_on_failure_the_table_tells_how_each_node_ended(shop: ShopProject) -> None:
+    shop.replace("shop/nodes.py", "return {", "raise ValueError('poor')\n    return {")
+
+    ended = shop.command("run", "--continue-on-failure")
+
+    assert re.search(r"^shout +skipped", ended.err, re.MULTILINE)
+    assert "Written: 1 data set, 17 bytes" in ended.err
+
+
+def test_an_interrupted_run_has_its_summary_in_the_log_file_only(shop: ShopProject) -> None:
+    shop.replace("shop/nodes.py", "return str", "raise KeyboardInterrupt\n    return str")
+
+    ended = shop.command("run")
+
+    assert ended.status == 130
+    assert "Written" not in ended.text
+    assert "Written: 2 data sets" in shop.read("logs/sparkpipe.log")
 
 
 def test_a_long_run_ends_with_its_summary(shop: ShopProject) -> None:
+    shop.replace("shop/nodes.py", "return {", "import time; time.sleep(0.1)\n    return {")
     code = (
-        "import sparkpipe.cli.commands.run as run; run._LONG_RUN_SECONDS = 0\n"
+        "import sparkpipe.cli.watching as run; run._LONG_RUN_SECONDS = 0\n"
         "from sparkpipe.cli.main import main; main()"
     )
     ended = subprocess.run(
@@ -373,14 +451,3 @@ def test_a_long_run_ends_with_its_summary(shop: ShopProject) -> None:
     assert after[4].startswith("Slowest path: ")
     assert after[5].startswith("Written: 2 data sets, ")
     assert "Node" not in ended.stdout
-
-
-def test_a_failed_run_has_its_summary_in_the_log_file_only(shop: ShopProject) -> None:
-    shop.write("data/numbers.json", '["x", 2]')
-    shop.write("conf/base/parameters.yml", "factor: [1]\n")
-
-    ended = shop.command("run")
-
-    assert ended.status == 1
-    assert "Status" not in ended.text
-    assert re.search(r"^double +failed +", shop.read("logs/sparkpipe.log"), re.MULTILINE)

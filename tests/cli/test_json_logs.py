@@ -99,7 +99,8 @@ def test_all_that_a_run_says_is_json_with_its_id(
     assert warning["node"] == "double"
     if factor == 2:
         assert ended.status == 0
-        assert "Run completed in " in said[-1]["message"]
+        assert "Run completed in " in said[-2]["message"]
+        assert "Written: 2 data sets" in said[-1]["message"]
         return
     assert ended.status == 1
     error = said[-1]

@@ -52,10 +52,14 @@ def test_a_failure_tells_why_it_is_to_be_continued_from_a_node_that_was_done(
     ) in ended.err
 
 
-def test_a_good_run_prints_at_most_two_lines_for_each_node(shop: ShopProject) -> None:
+def test_a_good_run_prints_two_lines_for_each_node_and_two_of_what_it_comes_to(
+    shop: ShopProject,
+) -> None:
     ended = shop.command("run")
 
-    assert len(ended.err.splitlines()) <= 2 * 3 + 1
+    lines = ended.err.splitlines()
+    assert "Run completed" in lines[2 * 3]
+    assert len(lines) <= 2 * 3 + 1 + 2
     assert "Loading data" not in ended.err
 
 

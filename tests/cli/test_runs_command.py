@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+import threading
 
 import pytest
 from cli_project import ShopProject
@@ -295,6 +298,30 @@ def test_a_journal_that_cannot_be_read_is_told(shop: ShopProject) -> None:
     said = shop.command("runs", "list")
     assert said.status == 2
     assert f"Error: {told} Install what it says, or change 'path' in journal.yml." in said.err
+
+
+def test_a_run_of_another_process_is_followed(shop: ShopProject) -> None:
+    wait = "import pathlib, time\n    while not pathlib.Path('go').exists(): time.sleep(0.05)\n"
+    shop.replace("shop/nodes.py", "return {", f"{wait}    return {{")
+    command = [sys.executable, "-m", "sparkpipe", "run"]
+    with subprocess.Popen(command, cwd=shop.path, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        for line in running.stderr:
+            if "Running node: total" in line:
+                break
+        threading.Timer(2.0, lambda: shop.write("go", "")).start()
+
+        ended = shop.command("runs", "watch")
+
+        running.communicate()
+    assert running.returncode == ended.status == 0, ended.text
+    head, *lines = ended.out.splitlines()
+    assert head.endswith(": 1 of 3 nodes ended")
+    assert re.match(r"\[[23]/3\] total: done in [23]\.", lines[0])  # one look may find both
+    assert lines[1] == "[3/3] shout: done"
+    assert ": done after " in lines[2]
+    assert lines[3].startswith("Slowest path: ")
+    assert lines[4] == "Written: 2 data sets, 34 bytes"
 
 
 def test_a_run_is_watched_to_its_end(shop: ShopProject) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -84,6 +85,37 @@ def test_slices_run_side_by_side(sliced: ShopProject) -> None:
     said = sliced.command("run", "--slice=day=2024-01-01..2024-01-02", "--slices-at-once=2")
     assert said.status == 0, said.text
     assert data(sliced, "report/2024-01-02") == {"total": 6}
+
+
+def test_what_all_slices_come_to_is_told_at_the_end(sliced: ShopProject) -> None:
+    parts = """
+report@day: {type: json.JSONDataSet, filepath: "data/report/${slice:day}.json"}
+report@all: {type: PartitionedDataSet, path: data/report, dataset: json.JSONDataSet}
+"""
+    sliced.write("conf/base/catalog.yml", CATALOG + parts)
+    sliced.replace("shop/pipeline_registry.py", '"doubled", "report"', '"doubled", "report@day"')
+    sliced.replace("shop/pipeline_registry.py", 'shout, "report"', 'shout, "report@all"')
+    wait = "import time; time.sleep(0.2 * numbers[0])\n    return [number"
+    sliced.replace("shop/nodes.py", "return [number", wait)
+    for i in (1, 2):
+        sliced.write(f"data/numbers/2024-01-0{i}.json", f"[{i}]")
+    for more in ((), ("--slices-at-once=2",)):
+        said = sliced.command("run", "--slice=day=2024-01-01..2024-01-02", *more)
+        path, *lanes, written = said.err.splitlines()[-3 if more else -2 :]
+        assert re.fullmatch(
+            r"Slowest path: 0\.[45]\d s of \d\.\d+ s: double \(day=2024-01-02\) 0\.[45]\d s"
+            r" → total \(day=2024-01-02\).* → shout.*",
+            path,
+        )
+        assert [re.split(r",| idle", line)[0] for line in lanes] == (["Lanes: 2"] if more else [])
+        assert written.startswith("Written: 4 data sets, ")
+    assert "total (day=2024-01-01)" in sliced.read("logs/sparkpipe.log")
+
+
+def test_the_figures_of_slices_that_failed_come_before_their_errors(sliced: ShopProject) -> None:
+    said = sliced.command("run", "--slice", "day=2024-01-01..2024-01-02")
+    written = said.err.index("Written: 2 data sets, ")
+    assert written < said.err.index("\nError: ")
 
 
 def test_the_grid(sliced: ShopProject) -> None:

@@ -67,11 +67,18 @@ def _is_address(value: object) -> bool:
 
 def check_event(told: dict[str, Any]) -> None:
     """Assert that an event has what it needs, no more than there is, and the right kinds."""
-    assert told["schemaURL"] == event_v2.RunEvent._get_schema()
+    kind = _kind_of(told)
+    assert told["schemaURL"] == kind._get_schema(), f"{kind.__name__} is {told['schemaURL']}"
     _check(told, told["schemaURL"], "event")
     for name, facet in _facets_in(told):
         _check(facet, facet["_schemaURL"], name)
         assert _NAMES.get(facet["_schemaURL"]) == name, f"{name} is {facet['_schemaURL']}"
+
+
+def _kind_of(told: dict[str, Any]) -> Any:
+    if "run" in told:
+        return event_v2.RunEvent
+    return event_v2.JobEvent if "job" in told else event_v2.DatasetEvent
 
 
 def _check(told: dict[str, Any], address: str, where: str) -> None:

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
-from sparkpipe.events import DataSetReport, NodeEnded
+from sparkpipe.events import DataSetReport, NodeEnded, RunEnded, RunStarted
 from sparkpipe.notebook.result import RunResult
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.plan import make_plan
 from sparkpipe.report.advice import Advice, find_advice, told_advice
 from sparkpipe.report.figures import figure_lines
+from sparkpipe.report.of_slices import SlicesSummary
 from sparkpipe.spark_jobs import SparkJob, SparkStage
 
 FINE = SparkStage(
@@ -53,6 +56,14 @@ def again(stage: SparkStage, number: int, **facts: Any) -> SparkStage:
 def test_nothing_is_said_where_nothing_is_wrong() -> None:
     assert kinds(ran(FINE), ran(), NodeEnded("r", "n", "skipped", attempts=0)) == []
     assert "Advice:" not in figure_lines({}, [ran(FINE)], 10.0)
+
+
+def test_advice_stands_at_the_end_of_what_a_run_comes_to() -> None:
+    lines = figure_lines({}, [ran(replace(FINE, longest_task=50.0))], 10.0)
+
+    assert lines[-3] == "Advice:"
+    assert lines[-2].startswith("  join: skew: the longest of 200 tasks of stage 1 took 50.0 s")
+    assert lines[-1].startswith("    One part of what is read is far larger")
 
 
 @pytest.mark.parametrize(
@@ -133,6 +144,32 @@ def test_a_frame_that_its_readers_compute_is_told_of_who_makes_it() -> None:
     orders = (DataSetReport("orders", "SparkDataSet", "orders", "load", 0.0),)
     one, other = (replace(report, data_sets=orders) for report in (one, other))
     assert kinds(made, one, other, flow=flow) == []
+
+
+def test_a_frame_of_one_slice_is_not_that_of_another() -> None:
+    summary = SlicesSummary()
+    lazy = (DataSetReport("clean", "MemoryDataSet", "", "save", 0.0, is_lazy=True),)
+    plan = make_plan(
+        pipeline(
+            [node(len, "xs", "clean", name="make")]
+            + [node(len, "clean", name, name=name) for name in ("a", "b")]
+        )
+    )
+    for day, readers in {"1": ("a",), "2": ("a", "b")}.items():
+        first = int(day) * 10
+        made = ran(replace(FINE, id=first, first_rdd=first, input_rows=5), name="make")
+        summary.on_event(RunStarted(day, plan, slices={"day": day}))
+        summary.on_event(replace(made, run_id=day, data_sets=lazy))
+        for number, name in enumerate(readers, first + 1):
+            read = ran(again(FINE, number), name=name)
+            summary.on_event(replace(read, run_id=day))
+        summary.on_event(RunEnded(day, "done", {}, 9.0))
+
+    (piece,) = summary.advice
+    assert (piece.kind, piece.node) == ("repeated", "make (day=2)")
+    assert piece.figure.startswith(
+        "computed 2 times: the same 10,000,000 rows of 'clean (day=2)', by a (day=2), b (day=2)"
+    )
 
 
 def test_cores_that_work_for_another_node_or_wait_for_the_longest_task_are_not_told_idle() -> None:

@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -75,12 +75,19 @@ def events_in(file: Path) -> list[dict[str, Any]]:
     return events
 
 
+def of_runs(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in events if "run" in one]
+
+
 def tell(file: Path, events: list[Event], **options: Any) -> list[dict[str, Any]]:
+    """Return what is told of runs and, where that is asked for, of the plan."""
+    with_plan = options.pop("with_plan", False)
     transport = {"type": "file", "log_file_path": str(file)}
     observer = LineageObserver(LineageSettings(transport, "shop"), **options)
     for event in events:
         observer.on_event(event)
-    return events_in(file)
+    told = events_in(file)
+    return told if with_plan else of_runs(told)
 
 
 def test_run_and_nodes_are_told_with_their_data_sets(tmp_path: Path) -> None:
@@ -118,6 +125,137 @@ def test_run_and_nodes_are_told_with_their_data_sets(tmp_path: Path) -> None:
     assert (warned["success"], warned["severity"]) == (False, "warn")
     (column,) = made["facets"]["schema"]["fields"]
     assert (column["name"], column["type"]) == ("id", "bigint")
+
+
+KNOWN = {
+    "xs": Known("s3://bucket/xs", (("id", "bigint"),)),
+    "n@pandas": Known("/data/n.csv"),
+    "n@spark": Known("/data/n.csv", (("id", "int"), ("name", "string"))),
+    "m": Known("table:jdbc:postgresql://me@db/shop#m"),
+}
+
+
+def test_a_run_tells_the_jobs_and_data_sets_of_its_plan(tmp_path: Path) -> None:
+    plan = make_plan(
+        pipeline(
+            [
+                node(lambda xs, x: x, ["xs", "params:x"], "n@pandas", name="count"),
+                node(abs, "n@spark", "kept", name="size"),
+                node(abs, "kept", "m", name="save"),
+            ]
+        )
+    )
+    started = RunStarted("r1", plan, "shop", "daily", time=NOW)
+    unchanged = NodeEnded("r1", "count", "unchanged", attempts=0)
+    ended = RunEnded("r1", "done", {"unchanged": 2, "done": 1}, 0.0, NOW)
+    events = tell(
+        tmp_path / "events.jsonl",
+        [started, unchanged, NodeStarted("r1", "save", NOW), ended],
+        ask=lambda name: KNOWN.get(name, Known()),
+        with_plan=True,
+    )
+
+    planned = [one for one in events if "run" not in one]
+    assert {one["eventTime"] for one in planned} == {events[0]["eventTime"]}
+    jobs = {one["job"]["name"]: one for one in planned if "job" in one}
+    names = {
+        name: [[(of["namespace"], of["name"]) for of in one[way]] for way in ("inputs", "outputs")]
+        for name, one in jobs.items()
+    }
+    file, kept = ("file", "/data/n.csv"), ("shop", "daily.kept")
+    assert names == {
+        "daily.count": [[("s3://bucket", "xs")], [file]],
+        "daily.size": [[file], [kept]],
+        "daily.save": [[kept], [("postgres://db:5432", "shop.public.m")]],
+    }
+    assert jobs["daily.count"]["job"]["facets"]["jobType"]["jobType"] == "NODE"
+    sets = {one["dataset"]["name"]: one["dataset"] for one in planned if "dataset" in one}
+    sources = {name: one["facets"]["dataSource"] for name, one in sets.items()}
+    assert {name: (one["name"], one["uri"]) for name, one in sources.items()} == {
+        "xs": ("s3://bucket", "s3://bucket"),
+        "/data/n.csv": ("file", "file:///data/n.csv"),
+        "shop.public.m": ("postgres://db:5432", "postgres://db:5432"),
+    }
+    columns = {
+        name: [of["name"] for of in one["facets"].get("schema", {}).get("fields", ())]
+        for name, one in sets.items()
+    }
+    assert columns == {"xs": ["id"], "/data/n.csv": ["id", "name"], "shop.public.m": []}
+
+
+def test_a_run_in_which_nothing_has_to_run_tells_no_plan(tmp_path: Path) -> None:
+    unchanged = NodeEnded("r1", "count", "unchanged", attempts=0)
+    told = [EVENTS[0], unchanged, RunEnded("r1", "done", {"unchanged": 2}, 0.0, NOW)]
+
+    events = tell(tmp_path / "events.jsonl", told, with_plan=True)
+
+    assert [one["eventType"] for one in events] == ["START", "COMPLETE"]
+
+
+def test_the_plan_waits_until_there_is_nothing_else_to_send() -> None:
+    may_go_on = threading.Event()
+    slow = Receiver(refuses=lambda event: not may_go_on.wait(60))
+    transport = {"type": "http", "url": slow.url, "timeout": 60}
+    observer = LineageObserver(LineageSettings(transport, "shop", flush_seconds=60))
+    observer.on_event(EVENTS[0])
+    assert slow.is_asked.wait(60)
+    for event in EVENTS[1:-1]:
+        observer.on_event(event)
+    may_go_on.set()
+    observer.on_event(EVENTS[-1])
+    slow.close()
+
+    assert len(of_runs(slow.events[:5])) == 5
+    assert len(slow.events) == len(EVENTS) + 2
+
+
+def test_a_receiver_that_refuses_a_plan_is_told_the_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    refusing = Receiver(refuses=lambda event: "run" not in event)
+    try:
+        send_to(refusing.url)
+    finally:
+        refusing.close()
+
+    assert len(of_runs(refusing.events)) == len(EVENTS)
+    (told,) = [one.message for one in caplog.records if "lineage" in one.message]
+    assert "1 of 7 events of the run were not told as lineage: HTTPError: 422" in told
+
+
+def test_a_receiver_that_knows_runs_alone_is_told_of_nothing_else(tmp_path: Path) -> None:
+    transport = {"type": "file", "log_file_path": str(tmp_path / "events.jsonl")}
+    observer = LineageObserver(LineageSettings(transport, "shop", static=False))
+    for event in EVENTS:
+        observer.on_event(event)
+
+    events = events_in(tmp_path / "events.jsonl")
+    assert len(events) == len(of_runs(events)) == len(EVENTS)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("run", {"runId": "01890a5d-ac96-774b-bcce-b302099a8057"}, "RunEvent is .*JobEvent"),
+        ("job", {}, "'namespace' is a required property"),
+        ("dataset", {"namespace": "n"}, "'name' is a required property"),
+        ("eventType", "START", "'eventType' was unexpected"),
+        ("eventTime", None, "'eventTime' is a required property"),
+    ],
+)
+def test_what_is_no_event_of_a_plan_is_found(
+    tmp_path: Path, key: str, value: Any, told: str
+) -> None:
+    options = {"ask": lambda name: KNOWN["n@spark"], "with_plan": True}
+    events = tell(tmp_path / "events.jsonl", EVENTS, **options)
+    where = "dataset" if key == "dataset" else "job"
+    (event, *_) = (one for one in events if where in one and "run" not in one)
+    event[key] = value
+    if value is None:
+        del event[key]
+
+    with pytest.raises(AssertionError, match=told):
+        check_event(event)
 
 
 STATISTICS = "outputs.0.outputFacets.outputStatistics"
@@ -327,7 +465,7 @@ def run(project: Path, **params: Any) -> None:
 def test_a_run_of_a_project_tells_its_lineage(project: Path) -> None:
     run(project)
 
-    events = events_in(project / "lineage.jsonl")
+    events = of_runs(events_in(project / "lineage.jsonl"))
     counted, passed = events[2], events[4]
     assert (counted["job"]["namespace"], counted["job"]["name"]) == ("shop", "__default__.count")
     assert [one["name"] for one in counted["inputs"]] == [str(project / "data/xs.json")]
@@ -373,18 +511,26 @@ def test_without_the_client_that_is_said(project: Path, monkeypatch: pytest.Monk
 class Receiver:
     """A server that takes events, each after a while."""
 
-    def __init__(self, wait: float = 0.0, status: int = 201) -> None:
+    def __init__(
+        self,
+        wait: float = 0.0,
+        status: int = 201,
+        refuses: Callable[[dict[str, Any]], bool] = lambda event: False,
+    ) -> None:
         self.events: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.is_asked = threading.Event()
+        self.is_closed = threading.Event()
         taken = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                time.sleep(wait)
+                taken.is_asked.set()
+                taken.is_closed.wait(wait)
                 taken.events.append(json.loads(body))
                 taken.headers.append(dict(self.headers.items()))
-                self.send_response(status)
+                self.send_response(422 if refuses(taken.events[-1]) else status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -396,6 +542,7 @@ class Receiver:
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self) -> None:
+        self.is_closed.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -421,9 +568,11 @@ def send_to(url: str, **settings: Any) -> float:
 def test_a_receiver_gets_all_events_in_their_order(receiver: Receiver) -> None:
     send_to(receiver.url)
 
-    assert [one["eventType"] for one in receiver.events] == [
+    assert [one["eventType"] for one in of_runs(receiver.events)] == [
         *("START", "START", "COMPLETE", "START", "ABORT", "ABORT")
     ]
+    plan = [one for one in receiver.events if "run" not in one]
+    assert [one["job"]["name"] for one in plan] == ["daily.count", "daily.size"]
     for event in receiver.events:
         check_event(event)
     assert {one["Authorization"] for one in receiver.headers} == {"Bearer open-sesame"}
@@ -441,6 +590,40 @@ def test_the_key_of_a_receiver_is_among_the_credentials(project: Path, receiver:
     run(project)
 
     assert {one["Authorization"] for one in receiver.headers} == {"Bearer open-sesame"}
+
+
+def test_the_end_of_a_run_waits_for_what_is_left() -> None:
+    slow = Receiver(wait=0.05)
+    try:
+        took = send_to(slow.url)
+        told = len(slow.events)
+    finally:
+        slow.close()
+
+    assert told == len(EVENTS) + 2
+    assert took > 0.05 * told
+
+
+def test_a_receiver_that_hangs_slows_no_node(caplog: pytest.LogCaptureFixture) -> None:
+    hanging = Receiver(wait=30)
+    transport = {"type": "http", "url": hanging.url, "timeout": 60}
+    observer = LineageObserver(LineageSettings(transport, "shop", queue=100, flush_seconds=0.5))
+    observer.on_event(EVENTS[0])
+    while not hanging.is_asked.wait(0.1):
+        pass
+    started = time.perf_counter()
+    for _ in range(1000):
+        for event in EVENTS[1:5]:
+            observer.on_event(event)
+    nodes_took = time.perf_counter() - started
+    observer.on_event(EVENTS[-1])
+    took = time.perf_counter() - started
+    hanging.close()
+
+    assert nodes_took < 1  # for four thousand
+    assert took < 3
+    (told,) = [one.message for one in caplog.records if "lineage" in one.message]
+    assert "4002 of 4002 events of the run were not told" in told
 
 
 def test_a_slow_receiver_holds_up_no_run(caplog: pytest.LogCaptureFixture) -> None:

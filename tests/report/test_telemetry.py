@@ -189,6 +189,87 @@ def test_a_session_traces_where_the_api_is_installed(
     assert at == f"{context.trace_id:x}/{context.span_id:x}"
 
 
+SET_UP = """
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExportingMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+
+
+def as_line(told):
+    return told.to_json(indent=None) + "\\n"
+
+
+tracers = TracerProvider()
+spans = ConsoleSpanExporter(out=open("spans.jsonl", "a", buffering=1), formatter=as_line)
+tracers.add_span_processor(SimpleSpanProcessor(spans))
+trace.set_tracer_provider(tracers)
+measured = ConsoleMetricExporter(out=open("metrics.jsonl", "a"), formatter=as_line)
+metrics.set_meter_provider(MeterProvider([PeriodicExportingMetricReader(measured)]))
+"""
+
+
+@pytest.mark.slow
+def test_a_command_tells_an_sdk_that_its_package_sets_up_and_so_do_its_workers(
+    tmp_path: Path,
+) -> None:
+    for name, text in {
+        "pyproject.toml": '[tool.sparkpipe]\npackage_name = "traced_shop"\n',
+        "traced_shop/__init__.py": SET_UP,
+        "traced_shop/nodes.py": (
+            "from opentelemetry import trace\n"
+            "def add(x):\n"
+            "    with trace.get_tracer('mine').start_as_current_span('inner'):\n"
+            "        return x + 1\n"
+        ),
+        "traced_shop/pipeline_registry.py": (
+            "from sparkpipe.pipeline import node, pipeline\n"
+            "from traced_shop.nodes import add\n"
+            "def register_pipelines():\n"
+            "    return {'__default__': pipeline([node(add, 'x', 'y', name='add')])}\n"
+        ),
+        "conf/base/catalog.yml": (
+            "x: {type: json.JSONDataSet, filepath: x.json}\n"
+            "y: {type: json.JSONDataSet, filepath: y.json}\n"
+        ),
+        "x.json": "1",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    command = [sys.executable, "-m", "sparkpipe", "run", "--runner", "ParallelRunner"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    spans = {
+        span["name"]: span
+        for span in map(json.loads, (tmp_path / "spans.jsonl").read_text().splitlines())
+    }
+    above = {
+        name: next(
+            (one for one, its in spans.items() if its["context"]["span_id"] == span["parent_id"]),
+            None,
+        )
+        for name, span in spans.items()
+    }
+    assert above == {
+        "run __default__": None,
+        "node add": "run __default__",
+        "load x": "node add",
+        "save y": "node add",
+        "inner": "node add",
+    }
+    assert len({span["context"]["trace_id"] for span in spans.values()}) == 1
+    (measured,) = map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines()[:1])
+    names = {
+        metric["name"]
+        for scope in measured["resource_metrics"][0]["scope_metrics"]
+        for metric in scope["metrics"]
+    }
+    assert names == {"sparkpipe.run.duration", "sparkpipe.node.duration", "sparkpipe.bytes"}
+
+
 def test_who_has_it_installed_only_does_not_load_it(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.sparkpipe]\npackage_name = "bare"\n')
     (tmp_path / "conf/base").mkdir(parents=True)

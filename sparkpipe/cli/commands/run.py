@@ -33,7 +33,7 @@ from sparkpipe.cli.project_command import (
 )
 from sparkpipe.cli.repeating import is_from_file, words_as_given
 from sparkpipe.cli.slicing import command_for_failed, run_slices, slice_options
-from sparkpipe.cli.streams import are_logs_json, echo
+from sparkpipe.cli.streams import echo
 from sparkpipe.errors import RunFailedError, SlicesFailedError, SparkpipeError, tell_lost
 from sparkpipe.streams import tell_work_done
 from sparkpipe.words import counted
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_LONG_RUN_SECONDS = 10.0
 # Options that say which nodes run, or which the command that continues has no use for.
 _NOT_REPEATED = (
     None,
@@ -95,8 +94,10 @@ def run(
 ) -> dict[str, Any]:
     """Run a pipeline, or the part of it that the given filters all keep."""
     from sparkpipe.cli.logs import configure_logging, traceback_logger
+    from sparkpipe.cli.watching import watched
     from sparkpipe.io.core import generate_timestamp
     from sparkpipe.io.working import working_for
+    from sparkpipe.report.summary import RunSummary
     from sparkpipe.session import Relation, Selection
 
     extra_params = parameters(params)
@@ -126,14 +127,17 @@ def run(
         }
         if slices:
             sliced = session.prepare_slices(slices, selection, runner, **options)
-            return run_slices(sliced, slices_at_once, fail_fast=fail_fast, no_progress=no_progress)
+            how = {"no_progress": no_progress, "verbose": verbose}
+            return run_slices(sliced, slices_at_once, fail_fast=fail_fast, **how)
         prepared = session.prepare(selection, runner, run_id=run_id, **options)
         if not prepared.pipeline and prepared.resumes:
             _logger.info("The run %s is complete: nothing is left to do.", prepared.resumes)
         elif not prepared.pipeline and not only_missing:
             _logger.warning("The pipeline '%s' has no nodes.", pipeline or "__default__")
+        summary = RunSummary()
+        tells = {"verbose": verbose, "tells_failures": continue_on_failure}
         with (
-            _watched(continue_on_failure, no_progress=no_progress, verbose=verbose) as summary,
+            watched(summary, no_progress=no_progress, **tells),
             _telling_how_to_continue(prepared, summary),
         ):
             outputs = prepared.run()
@@ -162,39 +166,6 @@ def run(
         return outputs
     _show_results(prepared, outputs, summary.reports)
     return outputs
-
-
-@contextmanager
-def _watched(
-    continue_on_failure: bool, *, no_progress: bool, verbose: bool
-) -> Iterator[RunSummary]:
-    """Show how far the run is, and at its end where its time went."""
-    from sparkpipe.cli.logs import summary_logger
-    from sparkpipe.events import observing
-    from sparkpipe.report.display import RunDisplay
-    from sparkpipe.report.summary import RunSummary
-    from sparkpipe.spark.jobs.run import current_task_counts
-
-    summary = RunSummary()
-    observers = (
-        [summary]
-        if no_progress
-        else [summary, RunDisplay(current_task_counts, draws=not are_logs_json())]
-    )
-    has_completed = False
-    try:
-        with observing(*observers):
-            yield summary
-        has_completed = True
-    finally:
-        if summary.reports:
-            summary_logger.info("%s", "\n".join(("Summary:", *summary.lines(verbose=True))))
-        # Of a run that took a moment, or failed at once, nobody asks where its time went.
-        is_asked_for = (
-            summary.seconds >= _LONG_RUN_SECONDS if has_completed else continue_on_failure
-        )
-        if is_asked_for and summary.reports and not verbose:
-            echo("\n".join(summary.lines()), err=True)
 
 
 @contextmanager

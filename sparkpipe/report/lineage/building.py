@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from openlineage.client.event_v2 import (
+    DatasetEvent,
     InputDataset,
     Job,
+    JobEvent,
     OutputDataset,
     Run,
     RunEvent,
     RunState,
+    StaticDataset,
 )
 from openlineage.client.facet_v2 import (
     DatasetFacet,
@@ -25,6 +29,7 @@ from openlineage.client.facet_v2 import (
     column_lineage_dataset,
     data_quality_assertions_dataset,
     dataset_version_dataset,
+    datasource_dataset,
     error_message_run,
     input_statistics_input_dataset,
     job_type_job,
@@ -101,6 +106,36 @@ class Builder:
             error = ErrorReport("RunFailedError", self._failed) if self._failed else None
             yield self._of_run(_RUN_ENDS[event.outcome], event.time, error)
 
+    def build_plan(self) -> Iterator[JobEvent | DatasetEvent]:
+        """Give the jobs and data sets of a run that has started, also of nodes that need not.
+
+        They hold whatever becomes of the run, so they can be sent when there is time.
+        """
+        moment = _moment(self._run.time)
+        found: dict[DataSetName, dict[str, DatasetFacet]] = {}
+        for node in self._nodes.values():
+            read, made = (
+                list(dict.fromkeys(self._name(name) for name in names if not is_parameter(name)))
+                for names in (node.input_names, node.output_names)
+            )
+            yield JobEvent(
+                eventTime=moment,
+                producer=_PRODUCER,
+                job=self._node_job(node.name),
+                inputs=[InputDataset(*one) for one in read],
+                outputs=[OutputDataset(*one) for one in made],
+            )
+            for name in (*node.input_names, *node.output_names):
+                known = self._knows(name)
+                if not is_parameter(name) and (known.target or known.columns):
+                    called = self._name(name)
+                    source = _source(called) if known.target else {}
+                    # One of several entries for the same data may have the columns.
+                    found[called] = found.get(called, {}) | source | _schema(known.columns)
+        for (namespace, name), facets in found.items():
+            dataset = StaticDataset(namespace, name, facets=facets)
+            yield DatasetEvent(eventTime=moment, producer=_PRODUCER, dataset=dataset)
+
     @property
     def _run(self) -> RunStarted:
         assert self._started is not None, "a run tells its start first"
@@ -135,12 +170,16 @@ class Builder:
             state, when, Run(self._uuid(), facets), self._job(started.pipeline, "PIPELINE")
         )
 
-    def _of_node(self, state: RunState, name: str, when: float) -> RunEvent:
+    def _node_job(self, name: str) -> Job:
         job = self._job(f"{self._run.pipeline}.{name}", "NODE")
         text = query_of(self._nodes.get(name))
         if text and job.facets is not None:
             job.facets["sql"] = sql_job.SQLJobFacet(redacted_text(text))
-        return self._event(state, when, Run(self._uuid(name), self._parent()), job)
+        return job
+
+    def _of_node(self, state: RunState, name: str, when: float) -> RunEvent:
+        run = Run(self._uuid(name), self._parent())
+        return self._event(state, when, run, self._node_job(name))
 
     def _of_end(self, ended: NodeEnded) -> RunEvent:
         event = self._of_node(_NODE_ENDS[ended.status], ended.node, ended.ended)
@@ -157,10 +196,9 @@ class Builder:
         return event
 
     def _event(self, state: RunState, when: float, run: Run, job: Job) -> RunEvent:
-        moment = datetime.fromtimestamp(when, timezone.utc).isoformat()
         return RunEvent(
             eventType=state,
-            eventTime=moment,
+            eventTime=_moment(when),
             run=run,
             job=job,
             producer=_PRODUCER,
@@ -236,12 +274,7 @@ class Builder:
         return OutputDataset(namespace, name, outputFacets=statistics, facets=facets)
 
     def _facets(self, report: DataSetReport) -> dict[str, DatasetFacet]:
-        facets: dict[str, DatasetFacet] = {}
-        columns = self._knows(report.name).columns or report.columns
-        if columns:
-            facets["schema"] = schema_dataset.SchemaDatasetFacet(
-                [schema_dataset.SchemaDatasetFacetFields(name, kind) for name, kind in columns]
-            )
+        facets = _schema(self._knows(report.name).columns or report.columns)
         if report.version is not None:
             facets["version"] = dataset_version_dataset.DatasetVersionDatasetFacet(report.version)
         return facets
@@ -266,6 +299,25 @@ class Builder:
                 output.facets["columnLineage"] = column_lineage_dataset.ColumnLineageDatasetFacet(
                     fields
                 )
+
+
+def _moment(when: float) -> str:
+    return datetime.fromtimestamp(when, timezone.utc).isoformat()
+
+
+def _schema(columns: Iterable[tuple[str, str]]) -> dict[str, DatasetFacet]:
+    fields = [schema_dataset.SchemaDatasetFacetFields(name, kind) for name, kind in columns]
+    return {"schema": schema_dataset.SchemaDatasetFacet(fields)} if fields else {}
+
+
+def _source(called: DataSetName) -> dict[str, DatasetFacet]:
+    """Return the store or the database in which a data set lies."""
+    source = datasource_dataset.DatasourceDatasetFacet(called.namespace)
+    if "://" in called.namespace:
+        source.uri = called.namespace
+    elif called.namespace == "file":
+        source.uri = Path(called.name).as_uri() if Path(called.name).is_absolute() else None
+    return {"dataSource": source}
 
 
 def _assertions(

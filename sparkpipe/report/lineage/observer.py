@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from sparkpipe.events import Event, NodeRetried, RunEnded, RunStarted
+from sparkpipe.events import Event, NodeRetried, NodeStarted, RunEnded, RunStarted
 from sparkpipe.report.lineage.known import Ask, Known
-from sparkpipe.report.lineage.sending import Sender
+from sparkpipe.report.lineage.sending import Send, Sender
 from sparkpipe.report.lineage.settings import LineageSettings
 
 
@@ -45,7 +45,7 @@ class LineageObserver:
             self._sender.close()
             self._sender = None
 
-    def _opened(self) -> Callable[[Event], None]:
+    def _opened(self) -> Send[Event]:
         # Loads the client, and with it a good deal more: beside the run, not before it.
         from openlineage.client.transport import get_default_factory
 
@@ -54,9 +54,17 @@ class LineageObserver:
         transport = get_default_factory().create(_for_client(dict(self._settings.transport)))
         builder = Builder(self._settings, self._ask, self._secrets)
 
-        def send(event: Event) -> None:
+        tells_plan = self._settings.static
+
+        def send(event: Event) -> Iterator[None] | None:
+            nonlocal tells_plan
             for told in builder.build(event):
                 transport.emit(told)
+            # Where no node has to run, an earlier run has told the same.
+            if tells_plan and isinstance(event, NodeStarted):
+                tells_plan = False
+                return (transport.emit(one) for one in builder.build_plan())
+            return None
 
         return send
 

@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from sparkpipe.errors import first_line
 from sparkpipe.redaction import redacted_text
@@ -19,25 +19,28 @@ _RETRIES = "urllib3.connectionpool"
 
 T = TypeVar("T")
 
+#: Sends one, and returns what is left to be sent when there is time.
+Send: TypeAlias = Callable[[T], "Iterator[None] | None"]
+
 
 class Sender(Generic[T]):
     """Sends what it is given, in a thread of its own, and tells once what could not be sent.
 
     Args:
         what: What is sent, for messages.
-        open_: Called by the thread: returns what sends one, and may raise anything.
+        open_: Called by the thread: returns what sends one, and may raise anything. That may return
+            an iterator, each step of which sends what can wait until there is nothing else to send.
         size: As many wait at most; what comes on top is dropped.
         patience: For how many seconds the end waits until all is sent.
     """
 
-    def __init__(
-        self, what: str, open_: Callable[[], Callable[[T], None]], size: int, patience: float
-    ) -> None:
+    def __init__(self, what: str, open_: Callable[[], Send[T]], size: int, patience: float) -> None:
         self._what = what
         self._open = open_
         self._patience = patience
         self._waiting: queue.Queue[T | None] = queue.Queue(size)
-        self._given = self._sent = 0
+        # What can wait counts as one.
+        self._given = self._later = self._sent = 0
         self._why = ""
         self._is_closing = threading.Event()
         self._is_over = threading.Event()
@@ -61,13 +64,14 @@ class Sender(Generic[T]):
         if self._thread.is_alive():
             self._is_over.set()
             self._why = self._why or f"the receiver took longer than {self._patience:g} s"
-        lost = self._given - self._sent
+        told = self._given + self._later
+        lost = told - self._sent
         if lost:
             _logger.warning(
                 "%d of %d events of the run were not told as %s: %s. The run itself is not "
                 "affected.",
                 lost,
-                self._given,
+                told,
                 self._what,
                 self._why.rstrip("."),
             )
@@ -82,20 +86,42 @@ class Sender(Generic[T]):
         except Exception as exc:  # what is not installed, or not configured as it must be
             self._note(exc)
             return
+        later: list[Iterator[None]] = []
         while not self._is_over.is_set():
-            try:
-                one = self._waiting.get(timeout=None if not self._is_closing.is_set() else 0)
-            except queue.Empty:
-                return
-            if one is None:
+            one = self._next(waits=not later)
+            if one is None and not later:
                 return
             try:
-                send(one)
-                self._sent += 1
+                if one is None:
+                    self._send_later(later)
+                else:
+                    rest = send(one)
+                    self._sent += 1
+                    if rest is not None:
+                        self._later += 1
+                        later.append(rest)
             except Exception as exc:  # of the network, or of what is told
                 self._note(exc)
                 if self._is_closing.is_set():
                     return  # who does not answer now will not answer for the rest
+
+    def _next(self, *, waits: bool) -> T | None:
+        """Return the next one; None where there is none, or will be none any more."""
+        try:
+            return self._waiting.get(block=waits and not self._is_closing.is_set())
+        except queue.Empty:
+            return None
+
+    def _send_later(self, later: list[Iterator[None]]) -> None:
+        """Send a piece of what can wait; it is let go of at its end, and with its first failure."""
+        try:
+            next(later[0])
+        except StopIteration:
+            self._sent += 1
+            del later[0]
+        except Exception:
+            del later[0]
+            raise
 
     def _note(self, exc: Exception) -> None:
         # What an error of 'requests' wraps tells it in half as many words.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ class LineageSettings:
         namespace: The namespace of the jobs; by default the name of the project.
         tables: The namespace of tables that Spark knows by name, such as ``hive://host:9083``.
         enabled: Whether anything is told.
+        static: Whether the jobs and data sets of the plan are told, too.
         queue: As many events of a run wait, at most; what comes on top is dropped.
         flush_seconds: So long a run waits at its end, at most, until all is sent.
     """
@@ -33,6 +34,7 @@ class LineageSettings:
     namespace: str = ""
     tables: str = "spark"
     enabled: bool = True
+    static: bool = True
     queue: int = 10_000
     flush_seconds: float = 5.0
 
@@ -94,9 +96,7 @@ class LineageSettings:
         if isinstance(file, str) and "://" not in file:
             transport["log_file_path"] = str(path / file)
         namespace = self.namespace or name or "sparkpipe"
-        return LineageSettings(
-            transport, namespace, self.tables, self.enabled, self.queue, self.flush_seconds
-        )
+        return replace(self, transport=transport, namespace=namespace)
 
 
 def _require_client() -> None:
@@ -147,6 +147,7 @@ _CHECKS = {
     "namespace": _text_problem,
     "tables": _text_problem,
     "enabled": _flag_problem,
+    "static": _flag_problem,
     "queue": _count_problem,
     "flush_seconds": _seconds_problem,
 }
