@@ -12,7 +12,8 @@ It is made of a journal or a plan alone. What is not known is not in it. Its key
   Spark, each with ``start``, ``seconds`` and ``stages``), ``jobs_left_out``;
 - ``edges``: triples of two positions in ``nodes``, and the name of the data set between them;
 - ``advice``: of what Spark has measured, each with ``kind``, ``node``, ``figure``, ``remedy``;
-- ``lanes``: how many; ``path``: the nodes that decided how long the run took, and after what;
+- ``lanes``: on how many nodes ran, ``unused_lanes``: on how many more they could have;
+- ``path``: the nodes that decided how long the run took, and after what;
 - ``data_sets``: each with ``name``, ``type``, ``place``, ``writer`` and ``readers`` (positions),
   ``rows``, ``bytes``, ``version``, ``columns`` (names and types), ``preview`` (names, then
   rows), ``declared`` (columns of its entry), ``as_of`` (the run before that wrote it, where this
@@ -27,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sparkpipe.events import DataSetReport
+from sparkpipe.events import DataSetReport, ErrorReport
 from sparkpipe.io.columns import MOST_COLUMNS
 from sparkpipe.journal import NodeRecord, RunRecord
 from sparkpipe.pipeline.modular import is_parameter
@@ -85,6 +86,7 @@ def document_of_run(
         "nodes": nodes,
         "edges": edges,
         "lanes": max(lanes.values(), default=-1) + 1,
+        "unused_lanes": max(0, record.lanes - max(lanes.values(), default=-1) - 1),
         "path": [vars(step) for step in deciding_path(spans, parents)],
         **since,
         "advice": [_advised(one) for one in ShownRun(record).advice],
@@ -123,6 +125,7 @@ def document_of_plan(
         "nodes": nodes,
         "edges": _edges(nodes)[0],
         "lanes": 0,
+        "unused_lanes": 0,
         "path": [],
         "advice": [],
         "data_sets": _data_sets(
@@ -186,8 +189,13 @@ def _ran(
     if one.jobs:
         told |= jobs_of(one, record.started, stages_for_each(record))
     if one.error is not None:
-        told["error"] = {name: redacted_text(str(text)) for name, text in vars(one.error).items()}
+        told["error"] = _error(one.error)
     return _without_nothing(told)
+
+
+def _error(error: ErrorReport) -> dict[str, Any]:
+    texts = {name: redacted_text(getattr(error, name)) for name in ("type", "message", "location")}
+    return texts | {"lines": [[place, redacted_text(line)] for place, line in error.lines]}
 
 
 def _planned(

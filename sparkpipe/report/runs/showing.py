@@ -77,7 +77,7 @@ class ShownRun:
 
     def __str__(self) -> str:
         rows = without_empty([[*NODE_TITLES], *map(cells_of_node, self.record.nodes.values())])
-        parts = [*self._head(), *aligned(rows), *self._failed_checks()]
+        parts = [*self._head(), *aligned(rows), *self._ways_to_errors(), *self._failed_checks()]
         return "\n".join([*parts, *told_advice(self.advice)])
 
     @property
@@ -86,6 +86,16 @@ class ShownRun:
         nodes = self.record.nodes
         flow = {name: (one.inputs, one.outputs) for name, one in nodes.items()}
         return find_advice(flow, nodes.values())
+
+    def _ways_to_errors(self) -> list[str]:
+        """Return the user's lines on the way to each error, as a traceback has them."""
+        told = []
+        for name, node in self.record.nodes.items():
+            if node.error is not None and node.error.lines:
+                told += ["", f"Where {name} failed:"]
+                for place, line in node.error.lines:
+                    told += [f"  {place}", f"    {line}"]
+        return [*map(printable, told)]
 
     def _failed_checks(self) -> list[str]:
         checks = {name: record.checks for name, record in self.record.nodes.items()}

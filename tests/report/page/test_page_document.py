@@ -41,6 +41,11 @@ def test_a_run_tells_its_nodes_times_edges_and_data() -> None:
     assert (nodes["shop.tax"]["namespace"], nodes["shop.tax"]["kind"]) == ("shop", "pandas")
     assert (nodes["shop.tax"]["start"], nodes["shop.tax"]["seconds"]) == (2.01, 2.99)
     assert nodes["total"]["error"]["location"] == "shop.py:3 in total"
+    assert nodes["total"]["error"]["lines"] == [
+        ["shop.py:9 in add_up", "return total(prices, 'token=***')"],
+        ["shop.py:3 in total", "raise ValueError('no\\ntotal')"],
+    ]
+    assert (document["lanes"], document["unused_lanes"]) == (2, 10)
     assert nodes["tell"]["reasons"] == ["'total' failed"]
     assert "start" not in nodes["tell"]
     assert (0, 1, "read") in document["edges"]

@@ -107,6 +107,8 @@ def test_a_reader_finds_what_failed_and_why(open_page: Any, size: Size) -> None:
     told = page.text(".details")
     for word in ("ValueError", "shop.py:3 in total", "Writes", "After", "shop.tax"):
         assert word in told
+    way = "shop.py:9 in add_up\nreturn total(prices, 'token=***')\nshop.py:3 in total\nraise "
+    assert way in page.text(".details .error .way")
     page.press("Escape")
     assert page.text(".details") == ""
     page.click("#tab-data")
@@ -126,6 +128,11 @@ def test_a_reader_finds_what_failed_and_why(open_page: Any, size: Size) -> None:
     page.click("#tab-timeline")
     assert page.run("document.querySelectorAll('.timeline .bar').length") == 4
     assert page.run("document.querySelectorAll('.timeline .bar.decides').length") == 3
+    assert page.run("document.querySelectorAll('.timeline .idle.unused').length") == 4
+    timeline = page.run("document.querySelector('.timeline').textContent")
+    for word in ("Lane 2", "Lane 6", "6 more lanes unused"):
+        assert word in timeline
+    assert "2 lanes, 10 more unused" in page.text(".answers")
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
 
 
