@@ -21,6 +21,9 @@ It is made of a journal or a plan alone. What is not known is not in it. Its key
 - ``now``: the seconds since the run began, of one that goes on;
 - ``earlier``: those runs, the oldest first;
 - ``comparison``: a run, how it differs, and the seconds of its nodes.
+
+What would make the page too large is cut (:mod:`sparkpipe.report.page.fitting`): a node, a data
+set, ``run`` or ``comparison`` says under ``cut`` what of it is.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.redaction import redacted, redacted_text
 from sparkpipe.report.advice import Advice
+from sparkpipe.report.page.fitting import fitted
 from sparkpipe.report.page.jobs import jobs_of, stages_for_each
 from sparkpipe.report.page.knowing import Project
 from sparkpipe.report.planned import PlannedDataSet, PlannedNode, PlannedRun
@@ -79,7 +83,7 @@ def document_of_run(
     lanes = lanes_of(spans)
     nodes = [_ran(one, record, before, lanes, project) for one in records]
     edges, parents = _edges(nodes)
-    return {
+    document = {
         **_head("run", f"{record.pipeline or 'run'} · {record.run_id}"),
         "run": {name: getattr(record, name) for name in _FACTS if getattr(record, name)}
         | {"counts": record.counts},
@@ -94,6 +98,7 @@ def document_of_run(
         "earlier": [_run_in_short(one) for one in before],
         "comparison": None if compared is None else _comparison(compared, record),
     }
+    return fitted(document)
 
 
 def document_of_plan(
@@ -119,7 +124,7 @@ def document_of_plan(
     facts = ("pipeline", "environment", "runner", "left_out", "problems", "slices")
     told = {name: getattr(planned, name) for name in facts if getattr(planned, name)}
     states = [node["state"] for node in nodes]
-    return {
+    document = {
         **_head("plan", f"{planned.pipeline} · plan"),
         "run": told | {"counts": {state: states.count(state) for state in dict.fromkeys(states)}},
         "nodes": nodes,
@@ -134,6 +139,7 @@ def document_of_plan(
         "earlier": [_run_in_short(one) for one in before],
         "comparison": None,
     }
+    return fitted(document)
 
 
 def _head(kind: str, title: str) -> dict[str, Any]:

@@ -439,6 +439,34 @@ def test_a_chain_of_a_hundred_nodes_is_small(open_page: Any) -> None:
 
 
 @in_browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_what_was_left_out_to_keep_the_page_small_is_told(open_page: Any, size: Size) -> None:
+    class Long(Project):
+        def about_node(self, name: str) -> dict[str, Any]:
+            return {"code": f"def {name}():\n" + "    pass  # <&\n" * 5000}
+
+        def columns_of(self, data_set: str) -> list[dict[str, str]]:
+            column = {"type": "bigint", "comment": "of an order"}
+            return [{"name": f"column_{number}", **column} for number in range(2000)]
+
+    document = document_of_run(make_chain(100), project=Long())
+    assert len(page_of(document).encode()) < 1_500_000
+    page = open_page(document, size)
+    page.run(f"document.querySelector('{box('part_0.step_1')}').dispatchEvent(new Event('click'))")
+    told = page.text(".details")
+    assert re.search(r"Left out, so that the page stays small: code: \d+ of 75\d+ char", told)
+    code = page.run("document.querySelector('.details pre.code').textContent")
+    assert code.startswith("def part_0.step_1():\n    pass  # <&\n")
+    assert code.endswith("…")
+    page.run(
+        "[...document.querySelectorAll('.details .link')].find(b => b.innerText === 't1').click()"
+    )
+    told = page.text(".details")
+    assert re.search(r"declared: \d+ of 2000\.", told)
+    assert re.search(r"Columns, the first \d+\n", told)
+
+
+@in_browser
 def test_a_followed_page_shows_what_has_happened_since(browser: Chromium) -> None:
     import threading
 

@@ -20,6 +20,8 @@ export function describe(model, chosen, actions) {
   return null;
 }
 
+const cutOf = (thing) => thing.cut?.length > 0 && h("p", { class: "quiet cut" }, `Left out, so that the page stays small: ${thing.cut.map((one) => one.replace(/_/g, " ")).join("; ")}.`);
+
 /** The reader's own lines on the way to an error, the nearest last. */
 const wayTo = (error) => h("ol", { class: "way", "aria-label": "Your lines, the nearest last" },
   error.lines.map(([place, line]) => h("li", null, h("span", { class: "place" }, place), line && h("code", null, line))));
@@ -97,6 +99,7 @@ function aboutNode(model, node, actions) {
     h("p", { class: "lead" }, stateMark(node.state), node.seconds !== undefined && [" ", h("strong", null, duration(node.seconds))],
       node.attempts > 1 && ` in ${node.attempts} attempts`),
     node.reasons.map((reason) => h("p", null, reason)),
+    cutOf(node),
     node.since && h("p", { class: "quiet" }, `It last ran in ${node.since}.`),
     node.error && h("section", { class: "error" }, h("h3", null, node.error.type),
       h("pre", null, node.error.message), node.error.location && h("p", { class: "place" }, `at ${node.error.location}`),
@@ -142,8 +145,8 @@ function columnsOf(data, model) {
   const names = [...new Set([...written.keys(), ...declared.keys()])];
   if (!names.length) return null;
   const rows = names.map((name) => ({ name, type: written.get(name), declared: declared.get(name)?.type, comment: declared.get(name)?.comment }));
-  const most = data.columns.length === model.doc.most_columns;
-  return section(most ? `Columns, the first ${data.columns.length}` : `Columns (${names.length})`,
+  const most = data.columns.length === model.doc.most_columns || data.cut?.some((one) => /^(columns|declared):/.test(one));
+  return section(most ? `Columns, the first ${names.length}` : `Columns (${names.length})`,
     data.as_of && h("p", { class: "quiet" }, `As ${data.as_of} wrote them.`),
     smallTable("Columns", [
       ["Column", (row) => row.name],
@@ -171,6 +174,7 @@ function aboutData(model, data, actions) {
   return [
     h("h2", { tabindex: "-1" }, data.name),
     h("p", { class: "lead" }, data.type ?? "data set", data.lazy && " · lazy, computed by whoever reads it"),
+    cutOf(data),
     facts([
       ["Rows", data.rows === undefined ? "" : told("rows", count)],
       ["Size", data.bytes === undefined ? "" : told("bytes", size)],

@@ -115,7 +115,8 @@ export function comparison(model, view, actions) {
     const names = new Map(model.nodes.map((node) => [node.name, node]));
     const find = (where) => names.get(where) ?? names.get(where.split(":")[0]);
     const about = h("p", { class: "lead" }, other.is_later ? "Compared with the later run " : "Compared with the run before, ",
-      h("strong", null, other.run_id), ` (${moment(other.started)}, ${stateOf(other.outcome).word}, ${duration(other.seconds)}).`);
+      h("strong", null, other.run_id), ` (${moment(other.started)}, ${stateOf(other.outcome).word}, ${duration(other.seconds)}).`,
+      other.cut && ` Left out, so that the page stays small: ${other.cut.join("; ")}.`);
     const rows = other.differences.filter((one) => view.words.every((word) => plain(one).toLowerCase().includes(word)));
     if (!rows.length) return h("div", null, about, h("p", { class: "empty" }, "Nothing differs."));
     return h("div", null, about, table("Differences", [
