@@ -19,7 +19,7 @@ from runs_to_show import HOSTILE, make_chain, make_hostile, make_run, skewed
 from sparkpipe.errors import RunFailedError
 from sparkpipe.events import observing
 from sparkpipe.io import DataCatalog
-from sparkpipe.journal import Journal, JournalWriter
+from sparkpipe.journal import Journal, JournalWriter, RunRecord
 from sparkpipe.journal.records import Outcome
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.report.page import Page, document_of_run, page_of
@@ -280,6 +280,65 @@ def test_what_checks_found_and_a_few_rows_are_on_the_page(
     assert page.run(f"document.querySelector('{box('make')}').matches('.checks-quarantined')")
     page.click("#tab-data")
     assert "quarantined" in page.text("#panel-data")
+
+
+@in_browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_what_is_known_of_a_data_set_is_told_with_its_rows_over_the_last_runs(
+    open_page: Any, size: Size
+) -> None:
+    def with_version(run_id: str, rows: int, started: float, version: str) -> RunRecord:
+        run = make_run(run_id, rows, started)
+        (data,) = run.nodes["shop.tax"].data_sets
+        tax = replace(run.nodes["shop.tax"], data_sets=(replace(data, version=version),))
+        return replace(run, nodes={**run.nodes, "shop.tax": tax})
+
+    earlier = [with_version("a", 10, 500.0, "6"), with_version("0", 5, 100.0, "5")]
+    page = open_page(document_of_run(with_version("b", 20, 1000.0, "7"), earlier=earlier), size)
+    page.click("#tab-data")
+    row = "[...document.querySelectorAll('#panel-data tbody tr')]"
+    row += ".find(one => one.innerText.startsWith('taxed'))"
+    lines = page.run(f"[...{row}.querySelectorAll('svg')].map(one => one.ariaLabel)")
+    assert lines == ["Rows over the last runs: 5, 10, 20"]
+    told = page.run(f"{row}.innerText")
+    for word in ("20", "180 B", "7", "shop.tax", "total", "pandas.CSVDataSet", "s3://***@bucket/x"):
+        assert word in told
+    page.run(f"{row}.querySelector('.link').click()")
+    told = page.text(".details")
+    for word in ("pandas.CSVDataSet", "Version\n7", "Place\ns3://***@bucket/x", "Size\n180 B"):
+        assert word in told
+    lines = page.run(
+        "[...document.querySelectorAll('.details svg')].map(one => [one.ariaLabel,"
+        " one.querySelector('polyline').getAttribute('points').split(' ').length])"
+    )
+    assert lines == [
+        ["rows over the last runs: 5, 10, 20", 3],
+        ["bytes over the last runs: 45 B, 90 B, 180 B", 3],
+    ]
+    assert "a\t10\t90 B\n0\t5\t45 B" in told
+
+
+@in_browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_node_that_took_longer_than_before_is_in_the_comparison(
+    open_page: Any, size: Size
+) -> None:
+    before = make_run("a", 20, 500.0)
+    tax = before.nodes["shop.tax"]
+    quick = replace(before, nodes={**before.nodes, "shop.tax": replace(tax, ended=503.01)})
+    page = open_page(document_of_run(make_run(), compared=quick), size)
+    assert "1 difference" in page.text(".answers")
+    page.click("#tab-comparison")
+    assert page.text("#panel-comparison tbody").split("\t") == [
+        "shop.tax",
+        "time",
+        "1.0 s",
+        "3.0 s",
+    ]
+    page.run("document.querySelector('#panel-comparison .link').click()")
+    told = page.text(".details")
+    assert "time 1.0 s → 3.0 s" in told
+    assert "In the compared run\n1.0 s" in told
 
 
 @in_browser
