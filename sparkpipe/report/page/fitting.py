@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
-from sparkpipe.report.page.file import as_json
+from sparkpipe.html.page import as_json
 
 # With the program and the styles of the page, a file of 100 nodes is to stay below 1.5 MB.
 _MOST_BYTES = 1_340_000
@@ -95,6 +95,7 @@ def _cut(part: _Part, most: int) -> None:
     value = part.owner[part.key]
     # The word for what is left out takes some of it.
     room = max(0, most - _LEAST // 2)
+    kept: Any
     if part.key == "preview":
         kept, told = _cut_rows(value, room)
     elif isinstance(value, (list, tuple)):

@@ -10,7 +10,6 @@ from sparkpipe.html.grid import headline, remark, scrolling, table
 from sparkpipe.journal import Journal, RunRecord
 from sparkpipe.report.advice import Advice, find_advice, told_advice
 from sparkpipe.report.checks import CHECK_TITLES, check_rows
-from sparkpipe.report.lanes import timeline_of
 from sparkpipe.report.runs.cells import (
     NODE_TITLES,
     RUN_TITLES,
@@ -130,10 +129,12 @@ class ShownRun:
         ]
 
     def _repr_html_(self) -> str:
+        from sparkpipe.report.page.notebook import timeline_of  # which shows plans, too
+
         rows = [cells_of_node(node) for node in self.record.nodes.values()]
         title, *rest = self._head()
         parts = [headline(title), *map(remark, rest)]
-        parts.append(timeline_of(self.record.nodes.values()))
+        parts.append(timeline_of(self.record))
         parts += map(remark, told_advice(self.advice))
         return "".join([*parts, scrolling(table(NODE_TITLES, rows), "Nodes")])
 

@@ -9,19 +9,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from runs_to_show import HOSTILE, jobs, make_chain, make_hostile, make_run
+from runs_to_show import HOSTILE, jobs, make_chain, make_run
 
 from sparkpipe.events import CheckReport, ErrorReport
+from sparkpipe.html.page import as_json
 from sparkpipe.io import DataCatalog
 from sparkpipe.journal import NodeRecord, RunRecord
 from sparkpipe.journal.records import Outcome
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.plan import make_plan
 from sparkpipe.report.page import document_of_plan, document_of_run, page_of
-from sparkpipe.report.page.file import as_json
 from sparkpipe.report.page.knowing import Project
 from sparkpipe.report.planned import PlannedRun, planned_nodes
-from sparkpipe.report.runs import ShownRun
 from sparkpipe.report.timing import Span, deciding_path
 
 
@@ -141,14 +140,6 @@ def test_a_plan_has_the_same_form_and_the_code_that_is_here() -> None:
     declared = by_name(document["data_sets"])["taxed"]["declared"]
     assert declared == [{"name": "price", "type": "int", "comment": ""}]
     assert document.keys() == document_of_run(make_run()).keys()
-
-
-def test_a_notebook_shows_the_timeline_of_a_run() -> None:
-    shown = ShownRun(make_run())._repr_html_()
-    assert shown.count("<title>") == 4
-    assert "total: failed, 1.0 s" in shown
-    assert "<script" not in ShownRun(make_hostile())._repr_html_()
-    assert "<svg" not in ShownRun(replace(make_run(), nodes={}))._repr_html_()
 
 
 class LongProject(Project):

@@ -20,14 +20,11 @@ from sparkpipe.errors import RunFailedError
 from sparkpipe.events import observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.journal import Journal, JournalWriter, RunRecord
-from sparkpipe.journal.records import Outcome
 from sparkpipe.pipeline import node, pipeline
-from sparkpipe.report.page import Page, document_of_run, page_of
+from sparkpipe.report.page import document_of_run, page_of
 from sparkpipe.report.page.document import document_of_plan
 from sparkpipe.report.page.knowing import Project
 from sparkpipe.report.planned import PlannedDataSet, PlannedNode, PlannedRun
-from sparkpipe.report.runs import ShownRun
-from sparkpipe.report.runs.differing import Differences
 from sparkpipe.runner import SequentialRunner
 
 pytestmark = pytest.mark.slow  # a browser of its own
@@ -75,26 +72,6 @@ class HostileProject(Project):
 
 def box(name: str) -> str:
     return f'.graph .box[aria-label^="node {name},"]'
-
-
-@in_browser
-def test_a_notebook_shows_the_page_in_a_frame_that_cannot_reach_it(
-    browser: Chromium, tmp_path: Path
-) -> None:
-    browser.errors.clear()
-    page = Page("b", page_of(document_of_run(make_run())))
-    notebook = tmp_path / "notebook.html"
-    shown = f"<!doctype html><html data-ready=yes><body>{page._repr_html_()}</body></html>"
-    notebook.write_text(shown, encoding="utf-8")
-    browser.open(notebook.as_uri())
-    with browser.within_frame():
-        browser.wait("document.documentElement.dataset.ready === 'yes'")
-        browser.run(f"document.querySelector({json.dumps(box('total'))}).focus()")
-        browser.press("Enter")
-        assert "ValueError" in browser.text(".details")
-        reach = "(() => { try { return parent.document.title } catch (e) { return e.name } })()"
-        assert browser.run(reach) == "SecurityError"
-    assert browser.errors == []
 
 
 @in_browser
@@ -432,9 +409,7 @@ def test_hostile_names_values_and_errors_are_text(open_page: Any, size: Size) ->
 
 
 @in_browser
-def test_a_hostile_plan_and_what_notebooks_show_are_text(
-    open_page: Any, browser: Chromium, tmp_path: Path
-) -> None:
+def test_a_hostile_plan_is_text(open_page: Any) -> None:
     data = PlannedDataSet(*[HOSTILE] * 3, environment=HOSTILE, note=HOSTILE)
     nodes = (PlannedNode(HOSTILE, 0, (HOSTILE,), (data,), (data,), True, (HOSTILE,)),)
     planned = PlannedRun(*[HOSTILE] * 3, nodes, 1, (HOSTILE,))
@@ -444,21 +419,6 @@ def test_a_hostile_plan_and_what_notebooks_show_are_text(
     assert HOSTILE in page.text(".details")
     assert page.run("document.querySelectorAll('#page :is(script, img)').length") == 0
     assert page.run("window.hacked") is None
-
-    run = make_hostile()
-    shown = (planned, ShownRun(run), Differences(run, make_run()))
-    pictures = "".join(one._repr_html_() for one in shown)
-    notebook = tmp_path / "notebook.html"
-    # As output of a cell stands in a notebook, where scripts may run.
-    notebook.write_text(
-        f"<!doctype html><html data-ready=yes><meta charset=utf-8><body>{pictures}</body></html>",
-        encoding="utf-8",
-    )
-    browser.open(notebook.as_uri())
-    assert browser.run("document.querySelectorAll('svg').length") >= 2
-    assert browser.run("document.querySelectorAll('script, img').length") == 0
-    assert browser.run("window.hacked") is None
-    assert HOSTILE[:20] in browser.text("body")
 
 
 @in_browser
@@ -523,84 +483,6 @@ def test_what_was_left_out_to_keep_the_page_small_is_told(open_page: Any, size: 
     told = page.text(".details")
     assert re.search(r"declared: \d+ of 2000\.", told)
     assert re.search(r"Columns, the first \d+\n", told)
-
-
-@in_browser
-def test_a_followed_page_shows_what_has_happened_since(browser: Chromium) -> None:
-    import threading
-
-    from sparkpipe.report.page.serving import PageServer
-
-    run = make_run()
-    begun = replace(run.nodes["total"], status="running", error=None, ended=0.0)
-    # What has just begun has taken no time yet.
-    begun = replace(begun, started=run.started + run.seconds, load_seconds=0.0)
-    begun = replace(begun, function_seconds=0.0, save_seconds=0.0)
-    now = [replace(run, outcome="running", nodes={**run.nodes, "total": begun})]
-    browser.errors.clear()
-    with PageServer(lambda: document_of_run(now[0]), follows=True) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        browser.open(server.address)
-        assert browser.text(".live") == "live"
-        browser.click("#tab-timeline")
-        browser.run("document.querySelector('.timeline .bar[aria-label^=\"node total,\"]').focus()")
-        browser.press("Enter")
-        assert "Most of it" not in browser.text(".details")
-        assert browser.run("document.querySelectorAll('.timeline .bar').length") == 4
-        now[0] = run
-        browser.wait("!!document.querySelector('.answers .bad')")
-        server.shutdown()
-    assert browser.errors == []
-
-
-@in_browser
-@pytest.mark.parametrize("outcome", ["running", "unfinished"])
-def test_time_goes_by_on_a_followed_page_and_a_failed_reading_does_not_end_it(
-    browser: Chromium, outcome: Outcome
-) -> None:
-    import threading
-
-    from sparkpipe.report.page.serving import PageServer
-
-    run = make_run()
-    begun = replace(run.nodes["total"], status="running", error=None, ended=0.0)
-    begun = replace(begun, load_seconds=0.0, function_seconds=0.0, save_seconds=0.0)
-    record = replace(run, outcome=outcome, nodes={**run.nodes, "total": begun})
-    passed: list[float | None] = [10.0]
-
-    def read() -> dict[str, Any]:
-        if passed[0] is None:
-            raise OSError("no network just now")
-        return document_of_run(record, now=run.started + passed[0])
-
-    with PageServer(read, follows=True) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        browser.open(server.address)
-        assert "10.0 s" in browser.text(".facts")
-        assert "5.0 s" in browser.text(".answers")
-        browser.run(f"document.querySelector({json.dumps(box('total'))}).focus()")
-        browser.press("Enter")
-        passed[0] = 3600.0
-        browser.wait("document.querySelector('.facts').innerText.includes('1 h 00 min')")
-        assert "59 min 55 s" in browser.text(".answers")
-        assert "total" in browser.text(".details h2")
-        browser.press("Escape")
-        # What is drawn has the focus, so it is left as it is until something happens.
-        focused = browser.run("document.activeElement.getAttribute('aria-label')")
-        assert focused.startswith("node total,")
-        passed[0] = None
-        browser.wait("document.querySelector('.live').innerText.startsWith('not reached')")
-        passed[0] = 3606.0
-        browser.wait("document.querySelector('.live').innerText === 'live'")
-        assert f" {outcome}" in browser.text("h1")
-        passed[0] = 7200.0
-        if outcome == "running":
-            browser.wait("document.querySelector('.facts').innerText.includes('2 h 00 min')")
-        else:  # nobody can tell whether its process lives, and nothing was heard of it
-            browser.wait("document.querySelector('.live').innerText === 'followed'")
-            assert " died" in browser.text("h1")
-            assert "total" in browser.text(".answers .bad")
-        server.shutdown()
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node here")

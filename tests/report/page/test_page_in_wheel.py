@@ -14,7 +14,8 @@ pytest.importorskip("hatchling")
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGE = "sparkpipe/report/page"
+PAGE = "sparkpipe/html"
+FRONTEND = "sparkpipe/report/page/frontend"
 
 
 def test_the_wheel_has_the_built_page_with_the_licences_of_what_is_in_it(tmp_path: Path) -> None:
@@ -22,14 +23,16 @@ def test_the_wheel_has_the_built_page_with_the_licences_of_what_is_in_it(tmp_pat
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
     (file,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(file) as wheel:
-        names = {name for name in wheel.namelist() if name.startswith(PAGE)}
-        script, style = (wheel.read(f"{PAGE}/{name}").decode() for name in ("page.js", "page.css"))
-    assert script == (ROOT / PAGE / "page.js").read_text(encoding="utf-8")
-    assert style == (ROOT / PAGE / "page.css").read_text(encoding="utf-8")
+        names = wheel.namelist()
+        built = ("page.js", "page.css", "unpack.js")
+        texts = {name: wheel.read(f"{PAGE}/{name}").decode() for name in built}
+    for name, text in texts.items():
+        assert text == (ROOT / PAGE / name).read_text(encoding="utf-8")
+    script = texts["page.js"]
     # Who installs it needs neither the sources nor Node.
     assert not any("frontend" in name for name in names)
     head = script[2 : script.index("*/")]
-    lock = json.loads((ROOT / PAGE / "frontend/package-lock.json").read_text(encoding="utf-8"))
+    lock = json.loads((ROOT / FRONTEND / "package-lock.json").read_text(encoding="utf-8"))
     bundled = {
         name.removeprefix("node_modules/"): one["version"]
         for name, one in lock["packages"].items()
