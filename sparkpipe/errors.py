@@ -196,16 +196,23 @@ class NodeRunError(SparkpipeError):
         node_name: The name of the node.
         location: ``file:line in function`` of the user's code nearest to the failure; may be empty.
         traceback_text: The whole traceback of the cause.
+        lines: See :class:`sparkpipe.events.ErrorReport`.
     """
 
     def __init__(
-        self, message: str, node_name: str = "", location: str = "", traceback_text: str = ""
+        self,
+        message: str,
+        node_name: str = "",
+        location: str = "",
+        traceback_text: str = "",
+        lines: Sequence[tuple[str, str]] = (),
     ) -> None:
         super().__init__(message)
         self.node_name = node_name
         self.location = location
         self.traceback_text = traceback_text
-        self.args = (message, node_name, location, traceback_text)
+        self.lines = tuple(lines)
+        self.args = (message, node_name, location, traceback_text, self.lines)
 
 
 class NodeTimeoutError(NodeRunError):

@@ -67,11 +67,15 @@ class ErrorReport(_Values):
         type: The class of the error that was raised first, ``ValueError``.
         message: What it says, in a few lines.
         location: ``file:line in function`` of the user's code that is nearest to it; may be empty.
+        lines: The way through the user's code, as a traceback has it: pairs of such a place and the
+            source of its line, the nearest one last; of a longer way the last ten. Empty where the
+            error was raised in nothing of the user's.
     """
 
     type: str
     message: str
     location: str = ""
+    lines: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -169,6 +173,7 @@ class RunStarted(_Values):
         identities: By the names of nodes, what makes each one what it is: hashes of its code, its
             parameters and the options of its data sets. Empty where nobody has worked them out.
         time: Seconds since the epoch.
+        lanes: How many nodes the runner runs at once, where there are so many; 0 if not known.
     """
 
     kind: ClassVar[str] = "run_started"
@@ -189,6 +194,7 @@ class RunStarted(_Values):
     options: Mapping[str, Any] = field(default_factory=dict)
     identities: Mapping[str, Any] = field(default_factory=dict, repr=False)
     time: float = field(default_factory=time.time)
+    lanes: int = 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)

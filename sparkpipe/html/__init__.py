@@ -1,4 +1,6 @@
-"""What a notebook shows: HTML and SVG without scripts, legible on light and dark.
+"""What notebooks and browsers show: tables without scripts, and the page of a run or a plan.
 
-Colours are shades of grey, or of one hue, over whatever the page has; text has the page's own.
+The colours of tables are shades of grey over whatever is there, so that they are legible on light
+and dark. The page is a program of its own (``page.js``, ``page.css``, ``unpack.js``), built from
+the sources in ``sparkpipe/report/page/frontend``.
 """

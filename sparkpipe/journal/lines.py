@@ -97,7 +97,7 @@ def _ended(event: NodeEnded) -> str:
     if event.spark_seconds is not None:
         parts.append(f', "spark_seconds": {event.spark_seconds:.6f}')
     if event.error is not None:
-        parts.append(f', "error": {_dumps(vars(event.error))}')
+        parts.append(f', "error": {_dumps(_said(event.error))}')
     # Of what is only in memory there is nothing to tell but that it is lazy, or who made it.
     reports = [
         _report(one)
@@ -151,8 +151,8 @@ def _report(one: DataSetReport) -> str:
     return f"{told}}}"
 
 
-def _said(one: CheckReport) -> dict[str, Any]:
-    return {name: value for name, value in vars(one).items() if value not in (None, "")}
+def _said(one: CheckReport | ErrorReport) -> dict[str, Any]:
+    return {name: value for name, value in vars(one).items() if value not in (None, "", ())}
 
 
 def decode(line: bytes) -> dict[str, Any]:
@@ -186,7 +186,8 @@ def error_of(told: Mapping[str, Any]) -> ErrorReport | None:
     error = told.get("error")
     if error is None:
         return None
-    return ErrorReport(*(str(error.get(name, "")) for name in ("type", "message", "location")))
+    kind, message, location = (str(error.get(name, "")) for name in ("type", "message", "location"))
+    return ErrorReport(kind, message, location, _fixed(error.get("lines", [])))
 
 
 def data_sets_of(told: Mapping[str, Any]) -> tuple[DataSetReport, ...]:

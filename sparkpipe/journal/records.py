@@ -125,6 +125,7 @@ class RunRecord:
         resumes: The run that it continues.
         options: What else it was asked for; see :class:`sparkpipe.events.RunDescription`.
         host: The machine.
+        lanes: How many nodes its runner runs at once, where there are so many; 0 if not known.
         nodes: What it did with each node, by name, in the order of the plan.
         notes: What could not be read of it, in words.
     """
@@ -146,6 +147,7 @@ class RunRecord:
     resumes: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     host: str = ""
+    lanes: int = 0
     nodes: Mapping[str, NodeRecord] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
 
@@ -242,7 +244,7 @@ def _folded(head: Mapping[str, Any], lines: Iterable[bytes]) -> RunRecord:
             for name in (
                 *("project", "pipeline", "selection", "environment", "runner", "runner_options"),
                 *("params", "extra_params", "versions", "slices", "resumes"),
-                *("options", "host"),
+                *("options", "host", "lanes"),
             )
             if name in head
         },

@@ -70,7 +70,10 @@ def _fits(value: Mapping[str, Any], checks: Mapping[str, Check]) -> bool:
 
 
 _NODE = {"name": _is_name, "inputs": _list_of(_is_text), "outputs": _list_of(_is_text)}
-_ERROR = dict.fromkeys(("type", "message", "location"), _is_text)
+_ERROR: dict[str, Check] = {
+    **dict.fromkeys(("type", "message", "location"), _is_text),
+    "lines": _list_of(_is_pair),
+}
 _DATA_SET: dict[str, Check] = {
     **dict.fromkeys(("name", "type", "location", "direction"), _is_text),
     **dict.fromkeys(("version", "state", "table_id"), _or_none(_is_text)),
@@ -104,7 +107,7 @@ _LINE: dict[str, Check] = {
     **dict.fromkeys(("run_id", "node"), _is_name),
     **dict.fromkeys(("status", "reason", "since", "outcome"), _is_text),
     **dict.fromkeys(("project", "pipeline", "runner", "resumes", "host"), _is_text),
-    **dict.fromkeys(("schema", "attempt", "attempts", "jobs_left_out"), _is_count),
+    **dict.fromkeys(("schema", "attempt", "attempts", "jobs_left_out", "lanes"), _is_count),
     "cores": _or_none(_is_count),
     "jobs": _list_of(_record(("id",), _JOB)),
     **dict.fromkeys(("time", "started", "ended", "seconds"), _is_number),

@@ -63,8 +63,10 @@ class JournalWriter:
         """Return an event whose error tells no secret, as one of the user's may."""
         if not isinstance(event, (NodeEnded, NodeRetried)) or event.error is None:
             return event
-        message = without(self._secrets(), event.error.message)
-        return replace(event, error=replace(event.error, message=message))
+        secrets = self._secrets()
+        message = without(secrets, event.error.message)
+        lines = tuple((place, without(secrets, line)) for place, line in event.error.lines)
+        return replace(event, error=replace(event.error, message=message, lines=lines))
 
     def _tell(self, why: str) -> None:
         if not self._has_failed:

@@ -240,6 +240,7 @@ class SparkpipeMagics(Magics):
             summary.reports,
             result_rows(prepared, outputs, summary.reports),
             summary.advice,
+            summary.record,
         )
 
     def _progress(self) -> Any:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from sparkpipe.html.grid import headline, remark, scrolling, table
 from sparkpipe.redaction import redacted
 from sparkpipe.report.advice import told_advice
-from sparkpipe.report.lanes import timeline_of
+from sparkpipe.report.page.notebook import timeline_of
 from sparkpipe.report.summary import most_telling_first
 from sparkpipe.report.text import duration
 from sparkpipe.words import counted
 
 if TYPE_CHECKING:
     from sparkpipe.events import NodeEnded
+    from sparkpipe.journal import RunRecord
     from sparkpipe.report.advice import Advice
 
 _TITLES = ("Node", "Status", "Total", "Load", "Function", "Save", "Spark")
@@ -30,6 +31,7 @@ class RunResult(dict[str, Any]):
         reports: How each node ended.
         made: Name, type and place of what the run has made.
         advice: What to do about what it has lost in Spark.
+        record: The run, for its timeline and graph; without it neither is shown.
 
     Attributes:
         pipeline_name: The pipeline that has run.
@@ -46,6 +48,7 @@ class RunResult(dict[str, Any]):
         reports: Sequence[NodeEnded],
         made: Sequence[tuple[str, str, str]],
         advice: Sequence[Advice] = (),
+        record: RunRecord | None = None,
     ) -> None:
         super().__init__(outputs)
         self.pipeline_name = pipeline_name
@@ -53,6 +56,7 @@ class RunResult(dict[str, Any]):
         self.reports = tuple(reports)
         self.advice = tuple(advice)
         self._made = tuple(made)
+        self._record = record
 
     def _title(self) -> str:
         took = duration(max(self.seconds, 0.01))
@@ -76,10 +80,10 @@ class RunResult(dict[str, Any]):
         parts = [headline(self._title())]
         if made:
             parts.append(scrolling(table(("Result", "Type", "Place"), made), "Results"))
+        if self._record is not None:
+            parts.append(timeline_of(self._record))
         if rows:
-            times = timeline_of(self.reports) + scrolling(
-                table(_TITLES, rows), "Times of the nodes"
-            )
+            times = scrolling(table(_TITLES, rows), "Times of the nodes")
             parts.append(f"<details><summary>Where the time went</summary>{times}</details>")
         parts += map(remark, told_advice(self.advice))
         return "".join(parts)

@@ -14,6 +14,7 @@ from sparkpipe.words import listed
 
 if TYPE_CHECKING:
     from sparkpipe.events import NodeEnded, RunEnded, RunStarted
+    from sparkpipe.journal import RunRecord
     from sparkpipe.report.advice import Advice
 
 # What fits on a screen beside the rest of a run; the log file has all.
@@ -38,10 +39,12 @@ class RunSummary(RunObserver):
     def __init__(self) -> None:
         self.reports: list[NodeEnded] = []
         self.seconds = 0.0
+        self._started: RunStarted | None = None
         self._flow: dict[str, tuple[Sequence[str], Sequence[str]]] = {}
 
     def on_run_started(self, event: RunStarted) -> None:
         """Keep what its nodes read and write."""
+        self._started = event
         self._flow |= {one.name: (one.input_names, one.output_names) for one in event.plan.nodes}
 
     def on_node_ended(self, event: NodeEnded) -> None:
@@ -51,6 +54,24 @@ class RunSummary(RunObserver):
     def on_run_ended(self, event: RunEnded) -> None:
         """Keep how long it took."""
         self.seconds += event.seconds
+
+    @property
+    def record(self) -> RunRecord | None:
+        """The run as a journal would tell it; None if none has started."""
+        from sparkpipe.journal import NodeRecord, RunRecord  # when the run is over
+
+        run = self._started
+        if run is None:
+            return None
+        flow = {name: (tuple(reads), tuple(writes)) for name, (reads, writes) in self._flow.items()}
+        order = {name: at for at, name in enumerate(flow)}
+        nodes = {
+            one.node: NodeRecord(**vars(one), inputs=flow[one.node][0], outputs=flow[one.node][1])
+            for one in sorted(self.reports, key=lambda one: order[one.node])
+        }
+        known = ("project", "pipeline", "environment", "runner", "params", "slices", "lanes")
+        facts = {name: getattr(run, name) for name in known}
+        return RunRecord(run.run_id, "done", run.time, self.seconds, nodes=nodes, **facts)
 
     @property
     def advice(self) -> tuple[Advice, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import traceback
 from collections.abc import Collection
 from pathlib import Path
@@ -25,6 +26,9 @@ from sparkpipe.spark.failures import NodeStopped
 
 #: So much of a traceback is kept, of its beginning and its end.
 _MOST = 200_000
+# Of the user's lines, and of each of them.
+_MOST_LINES = 10
+_LONGEST_LINE = 200
 
 
 def node_failure(
@@ -70,9 +74,12 @@ def node_failure(
     message = without(secrets, str(SparkpipeError(message, hint=hint)))
     text = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
     # What a function returned can be wrong without anything raised in it.
-    location = _location(node, exc) or (_definition(node) if is_loaded else "")
+    lines = [
+        (place, _cut(without(secrets, redacted_text(line)))) for place, line in _lines(node, exc)
+    ]
+    location = lines[-1][0] if lines else _definition(node) if is_loaded else ""
     told = without(secrets, redacted_text(_shortened(text + java_stack(exc))))
-    return NodeRunError(message, node.name, location, told)
+    return NodeRunError(message, node.name, location, told, lines)
 
 
 def _shortened(text: str) -> str:
@@ -85,6 +92,13 @@ def _shortened(text: str) -> str:
     return f"{text[:begin]}\n[{end - begin:,} characters]\n{text[end:]}"
 
 
+def _cut(line: str) -> str:
+    """Leave out the end of a long line, likewise at a space."""
+    if len(line) <= _LONGEST_LINE:
+        return line
+    return f"{line[: max(line.rfind(' ', 0, _LONGEST_LINE), 0)]} …".strip()
+
+
 def report_of(failure: NodeRunError) -> ErrorReport:
     """Return a failure as a plain value, under the class of the error that was raised first."""
     first: BaseException = failure
@@ -93,26 +107,32 @@ def report_of(failure: NodeRunError) -> ErrorReport:
     while type(failure) is NodeRunError and first.__cause__ is not None and id(first) not in seen:
         seen.add(id(first))
         first = first.__cause__
-    return ErrorReport(type(first).__name__, failure.message, failure.location)
+    return ErrorReport(type(first).__name__, failure.message, failure.location, failure.lines)
 
 
-def _location(node: Node, exc: BaseException) -> str:
-    """Return ``file:line in function`` of the user's code that is nearest to the failure."""
+def _lines(node: Node, exc: BaseException) -> list[tuple[str, str]]:
+    """Return the user's lines on the way to the failure, the nearest last: place and source."""
     chain: list[BaseException] = []
     link: BaseException | None = exc
     while link is not None and link not in chain:
         chain.append(link)
         link = link.__cause__
-    for error in reversed(chain):
-        users = [f for f in traceback.extract_tb(error.__traceback__) if _is_users(f.filename)]
-        if users:
-            return f"{_shown_path(users[-1].filename)}:{users[-1].lineno} in {users[-1].name}"
-    # A project that is installed as a package: the line of its function, at least.
-    code = getattr(node.func, "__code__", None)
-    for frame, line in traceback.walk_tb(exc.__traceback__):
-        if isinstance(code, CodeType) and frame.f_code is code:
-            return f"{_shown_path(code.co_filename)}:{line} in {code.co_name}"
-    return ""
+    frames = [frame for error in chain for frame in traceback.walk_tb(error.__traceback__)]
+    files = {frame.f_code.co_filename for frame, _ in frames}
+    users = {file for file in files if _is_users(file)}
+    found = [one for one in frames if one[0].f_code.co_filename in users]
+    if not found:
+        # A project that is installed as a package: the line of its function, at least.
+        code = getattr(find_innermost(node.func), "__code__", None)
+        found = [one for one in frames if one[0].f_code is code][-1:]
+    told: dict[str, str] = {}
+    for frame, number in found:
+        name, file = frame.f_code.co_name, frame.f_code.co_filename
+        place = f"{_shown_path(file)}:{number} in {name}"
+        # What a cause has in common with what it caused is told once, where it is nearest.
+        told.pop(place, None)
+        told[place] = linecache.getline(file, number or 0, frame.f_globals).strip()
+    return [*told.items()][-_MOST_LINES:]
 
 
 def _definition(node: Node) -> str:

@@ -124,6 +124,9 @@ class HybridRunner(AbstractRunner):
         ):
             yield _Lanes((threads, processes), places, pool, workers, work)
 
+    def _lanes(self) -> int:
+        return (self._max_workers or default_workers()) + self._max_processes
+
     def _options(self) -> dict[str, Any]:
         return {
             **super()._options(),

@@ -125,6 +125,9 @@ class ParallelRunner(AbstractRunner):
         with Processes(width, self._start_method, lambda: Workload.of(work)) as pool:
             yield pool
 
+    def _lanes(self) -> int:
+        return self._max_workers
+
     def _options(self) -> dict[str, Any]:
         return {
             **super()._options(),

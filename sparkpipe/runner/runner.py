@@ -273,6 +273,10 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
         """Return what the runner was told, for whoever watches its runs."""
         return {"is_async": self._is_async, "continue_on_failure": self._continue_on_failure}
 
+    def _lanes(self) -> int:
+        """Return how many nodes run at once, where there are so many; 0 if that is not known."""
+        return 0
+
     @contextmanager
     def _telling(self, plan: Plan, run_id: str) -> Iterator[None]:
         """Tell whoever watches that a run starts, and how it ended."""
@@ -302,6 +306,7 @@ class AbstractRunner(ABC):  # noqa: B024 - a runner writes one of two methods
                 description.resumes,
                 description.options,
                 description.identities,
+                lanes=self._lanes(),
             )
         )
         outcome: RunOutcome = "failed"

@@ -25,6 +25,9 @@ class SequentialRunner(AbstractRunner):
     def _pool(self, work: Work) -> AbstractContextManager[Pool]:
         return nullcontext(CallingThread(work))
 
+    def _lanes(self) -> int:
+        return 1
+
 
 class CallingThread:
     """A pool of one slot: the thread that calls it.

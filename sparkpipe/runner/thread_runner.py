@@ -64,12 +64,15 @@ class ThreadRunner(AbstractRunner):
 
     @contextmanager
     def _pool(self, work: Work) -> Iterator[Pool]:
-        width = max(1, min(self._max_workers or default_workers(), work.plan.width))
+        width = max(1, min(self._lanes(), work.plan.width))
         if width == 1:  # a chain: a thread beside this one would only make it wait
             yield CallingThread(work)
             return
         with interruptible(ThreadPoolExecutor(width, "sparkpipe-node")) as executor:
             yield Threads(executor, width, work)
+
+    def _lanes(self) -> int:
+        return self._max_workers or default_workers()
 
     def _options(self) -> dict[str, Any]:
         return {**super()._options(), "max_workers": self._max_workers}

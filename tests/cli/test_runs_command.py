@@ -39,6 +39,11 @@ def test_runs_are_listed_and_shown(shop: ShopProject) -> None:
     assert f"Run {last}: failed" in shown
     assert "given: node_names=shout" in shown
     assert re.search(r"shout +failed .*ValueError: no voice \(.*shop/nodes.py:\d+", shown)
+    way = r"Where shout failed:\n  .*shop/nodes.py:\d+ in shout\n    raise ValueError\('no voice'\)"
+    assert re.search(way, shown)
+    assert json.loads(shop.command("runs", "show", "--format=json").out)["nodes"][0]["error"][
+        "lines"
+    ]
     shown = shop.command("runs", "show", first).out
     assert "given: factor=3" in shown
     assert re.search(r"double +done .*doubled \(\d+ bytes\)", shown)

@@ -270,8 +270,7 @@ def test_graph_and_catalog_are_shown(kernel: Kernel, shop: ShopProject) -> None:
     kernel.good("%load_ext sparkpipe")
     graph = kernel.good("pipelines['__default__']").html
     assert "Pipeline of 3 nodes" in graph
-    assert "<svg" in graph
-    assert all(f">{name}</text>" in graph for name in ("double", "numbers", "report"))
+    assert "<iframe" in graph
     table = kernel.good("catalog").html
     assert "Catalog of 3 data sets" in table
     assert "data/numbers.json" in table

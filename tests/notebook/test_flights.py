@@ -92,9 +92,10 @@ def test_notebook_runs_in_jupyter(delta_jars: None, project: Path) -> None:
     shown = {cell["id"]: cell.get("outputs", []) for cell in notebook["cells"]}
     assert shown["load"] == []
     assert _of_type(shown["uses-spark"], "text/plain") == "(3, True)"
-    assert "<svg" in _of_type(shown["graph"], "text/html")
+    assert "<iframe" in _of_type(shown["graph"], "text/html")
     assert "data/02_clean/flights" in _of_type(shown["catalog"], "text/html")
     assert "6 nodes done" in _of_type(shown["run"], "text/html")
+    assert "<iframe" in _of_type(shown["run"], "text/html")
     counted = _of_type(shown["look"], "text/plain")
     assert [line.split()[1] for line in counted.splitlines()[1:]] == ["EWR", "JFK", "LGA"]
     assert "5 nodes done" in _of_type(shown["params"], "text/html")

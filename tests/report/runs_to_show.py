@@ -11,6 +11,11 @@ from sparkpipe.spark_jobs import SparkJob, SparkStage
 
 HOSTILE = "</script><script>window.hacked=1</script><!--<img src=x onerror=window.hacked=1>x\u202ey"
 
+LINES = (
+    ("shop.py:9 in add_up", "return total(prices, 'token=geheim')"),
+    ("shop.py:3 in total", "raise ValueError('no\\ntotal')"),
+)
+
 
 def saved(name: str, rows: int) -> DataSetReport:
     place = "s3://me:geheim@bucket/x"
@@ -58,7 +63,7 @@ def make_run(run_id: str = "b", rows: int = 20, started: float = 1000.0) -> RunR
         replace(
             ran("total", "taxed noise", "total", 5, 6),
             status="failed",
-            error=ErrorReport("ValueError", "no\ntotal", "shop.py:3 in total"),
+            error=ErrorReport("ValueError", "no\ntotal", "shop.py:3 in total", LINES),
             data_sets=(),
         ),
         NodeRecord(run_id, "tell", ("total",), (), "skipped", reason="'total' failed"),
@@ -67,6 +72,7 @@ def make_run(run_id: str = "b", rows: int = 20, started: float = 1000.0) -> RunR
     return RunRecord(
         *(run_id, "failed", started, 6.5, "shop", "daily"),
         runner="ThreadRunner",
+        lanes=12,
         params={"tax": {"rate": 0.2}, "password": "***"},
         nodes={one.node: one for one in nodes},
     )
@@ -81,7 +87,7 @@ def make_hostile() -> RunRecord:
     check = CheckReport(bad, bad, "save", "quarantined", 1, 2, bad, bad)
     failed = NodeRecord(
         *(bad, f"{bad}.one", (bad, f"params:{bad}"), (f"{bad}2",), "failed", 1.0, 3.0),
-        error=ErrorReport(bad, bad, bad),
+        error=ErrorReport(bad, bad, bad, ((bad, bad), (f"{bad}:1 in one", bad))),
         data_sets=(report, replace(report, name=f"{bad}2")),
         reason=bad,
         identity={"code": {bad: [bad, bad]}},

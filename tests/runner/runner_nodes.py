@@ -248,3 +248,21 @@ class Unpicklable(Exception):  # noqa: N818
 
 def raise_unpicklable(x: Any) -> Any:
     raise Unpicklable(1, 2)
+
+
+def sell(x: int) -> int:
+    try:
+        return price_of(x)
+    except KeyError as exc:
+        raise ValueError("nobody sells it") from exc
+
+
+def price_of(x: int) -> int:
+    prices: dict[int, int] = {}
+    return prices[x]  # password=hunter2
+
+
+def count_down(x: int) -> int:
+    if x == 0:
+        raise ValueError("zero")
+    return count_down(x - 1)

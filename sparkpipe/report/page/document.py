@@ -12,7 +12,8 @@ It is made of a journal or a plan alone. What is not known is not in it. Its key
   Spark, each with ``start``, ``seconds`` and ``stages``), ``jobs_left_out``;
 - ``edges``: triples of two positions in ``nodes``, and the name of the data set between them;
 - ``advice``: of what Spark has measured, each with ``kind``, ``node``, ``figure``, ``remedy``;
-- ``lanes``: how many; ``path``: the nodes that decided how long the run took, and after what;
+- ``lanes``: on how many nodes ran, ``unused_lanes``: on how many more they could have;
+- ``path``: the nodes that decided how long the run took, and after what;
 - ``data_sets``: each with ``name``, ``type``, ``place``, ``writer`` and ``readers`` (positions),
   ``rows``, ``bytes``, ``version``, ``columns`` (names and types), ``preview`` (names, then
   rows), ``declared`` (columns of its entry), ``as_of`` (the run before that wrote it, where this
@@ -20,6 +21,9 @@ It is made of a journal or a plan alone. What is not known is not in it. Its key
 - ``now``: the seconds since the run began, of one that goes on;
 - ``earlier``: those runs, the oldest first;
 - ``comparison``: a run, how it differs, and the seconds of its nodes.
+
+What would make the page too large is cut (:mod:`sparkpipe.report.page.fitting`): a node, a data
+set, ``run`` or ``comparison`` says under ``cut`` what of it is.
 """
 
 from __future__ import annotations
@@ -27,13 +31,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sparkpipe.events import DataSetReport
+from sparkpipe.events import DataSetReport, ErrorReport
 from sparkpipe.io.columns import MOST_COLUMNS
 from sparkpipe.journal import NodeRecord, RunRecord
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.transcoding import strip_transcoding
 from sparkpipe.redaction import redacted, redacted_text
 from sparkpipe.report.advice import Advice
+from sparkpipe.report.page.fitting import fitted
 from sparkpipe.report.page.jobs import jobs_of, stages_for_each
 from sparkpipe.report.page.knowing import Project
 from sparkpipe.report.planned import PlannedDataSet, PlannedNode, PlannedRun
@@ -78,13 +83,14 @@ def document_of_run(
     lanes = lanes_of(spans)
     nodes = [_ran(one, record, before, lanes, project) for one in records]
     edges, parents = _edges(nodes)
-    return {
+    document = {
         **_head("run", f"{record.pipeline or 'run'} · {record.run_id}"),
         "run": {name: getattr(record, name) for name in _FACTS if getattr(record, name)}
         | {"counts": record.counts},
         "nodes": nodes,
         "edges": edges,
         "lanes": max(lanes.values(), default=-1) + 1,
+        "unused_lanes": max(0, record.lanes - max(lanes.values(), default=-1) - 1),
         "path": [vars(step) for step in deciding_path(spans, parents)],
         **since,
         "advice": [_advised(one) for one in ShownRun(record).advice],
@@ -92,6 +98,7 @@ def document_of_run(
         "earlier": [_run_in_short(one) for one in before],
         "comparison": None if compared is None else _comparison(compared, record),
     }
+    return fitted(document)
 
 
 def document_of_plan(
@@ -117,12 +124,13 @@ def document_of_plan(
     facts = ("pipeline", "environment", "runner", "left_out", "problems", "slices")
     told = {name: getattr(planned, name) for name in facts if getattr(planned, name)}
     states = [node["state"] for node in nodes]
-    return {
+    document = {
         **_head("plan", f"{planned.pipeline} · plan"),
         "run": told | {"counts": {state: states.count(state) for state in dict.fromkeys(states)}},
         "nodes": nodes,
         "edges": _edges(nodes)[0],
         "lanes": 0,
+        "unused_lanes": 0,
         "path": [],
         "advice": [],
         "data_sets": _data_sets(
@@ -131,6 +139,7 @@ def document_of_plan(
         "earlier": [_run_in_short(one) for one in before],
         "comparison": None,
     }
+    return fitted(document)
 
 
 def _head(kind: str, title: str) -> dict[str, Any]:
@@ -186,8 +195,13 @@ def _ran(
     if one.jobs:
         told |= jobs_of(one, record.started, stages_for_each(record))
     if one.error is not None:
-        told["error"] = {name: redacted_text(str(text)) for name, text in vars(one.error).items()}
+        told["error"] = _error(one.error)
     return _without_nothing(told)
+
+
+def _error(error: ErrorReport) -> dict[str, Any]:
+    texts = {name: redacted_text(getattr(error, name)) for name in ("type", "message", "location")}
+    return texts | {"lines": [[place, redacted_text(line)] for place, line in error.lines]}
 
 
 def _planned(

@@ -111,5 +111,5 @@ def code_of(func: Callable[..., Any]) -> dict[str, str]:
         return {"function_name": where}
     text = redacted_text("".join(lines).rstrip())
     if len(text) > _LONGEST_CODE:
-        text = text[:_LONGEST_CODE] + "\n…"
+        text = f"{text[:_LONGEST_CODE]}\n… and {len(text) - _LONGEST_CODE} characters more"
     return {"function_name": where, "code": text, "line": str(first)}

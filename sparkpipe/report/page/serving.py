@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from sparkpipe.errors import first_line
-from sparkpipe.report.page.file import as_json, page_of
+from sparkpipe.html.page import as_json, page_of
 
 _logger = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ from sparkpipe.html.grid import headline, remark, scrolling, table
 from sparkpipe.journal import Journal, RunRecord
 from sparkpipe.report.advice import Advice, find_advice, told_advice
 from sparkpipe.report.checks import CHECK_TITLES, check_rows
-from sparkpipe.report.lanes import timeline_of
 from sparkpipe.report.runs.cells import (
     NODE_TITLES,
     RUN_TITLES,
@@ -77,7 +76,7 @@ class ShownRun:
 
     def __str__(self) -> str:
         rows = without_empty([[*NODE_TITLES], *map(cells_of_node, self.record.nodes.values())])
-        parts = [*self._head(), *aligned(rows), *self._failed_checks()]
+        parts = [*self._head(), *aligned(rows), *self._ways_to_errors(), *self._failed_checks()]
         return "\n".join([*parts, *told_advice(self.advice)])
 
     @property
@@ -86,6 +85,16 @@ class ShownRun:
         nodes = self.record.nodes
         flow = {name: (one.inputs, one.outputs) for name, one in nodes.items()}
         return find_advice(flow, nodes.values())
+
+    def _ways_to_errors(self) -> list[str]:
+        """Return the user's lines on the way to each error, as a traceback has them."""
+        told = []
+        for name, node in self.record.nodes.items():
+            if node.error is not None and node.error.lines:
+                told += ["", f"Where {name} failed:"]
+                for place, line in node.error.lines:
+                    told += [f"  {place}", f"    {line}"]
+        return [*map(printable, told)]
 
     def _failed_checks(self) -> list[str]:
         checks = {name: record.checks for name, record in self.record.nodes.items()}
@@ -120,10 +129,12 @@ class ShownRun:
         ]
 
     def _repr_html_(self) -> str:
+        from sparkpipe.report.page.notebook import timeline_of  # which shows plans, too
+
         rows = [cells_of_node(node) for node in self.record.nodes.values()]
         title, *rest = self._head()
         parts = [headline(title), *map(remark, rest)]
-        parts.append(timeline_of(self.record.nodes.values()))
+        parts.append(timeline_of(self.record))
         parts += map(remark, told_advice(self.advice))
         return "".join([*parts, scrolling(table(NODE_TITLES, rows), "Nodes")])
 

@@ -9,18 +9,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from runs_to_show import HOSTILE, jobs, make_hostile, make_run
+from runs_to_show import HOSTILE, jobs, make_chain, make_run
 
-from sparkpipe.events import ErrorReport
+from sparkpipe.events import CheckReport, ErrorReport
+from sparkpipe.html.page import as_json
 from sparkpipe.io import DataCatalog
-from sparkpipe.journal import NodeRecord
+from sparkpipe.journal import NodeRecord, RunRecord
 from sparkpipe.journal.records import Outcome
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.plan import make_plan
 from sparkpipe.report.page import document_of_plan, document_of_run, page_of
 from sparkpipe.report.page.knowing import Project
 from sparkpipe.report.planned import PlannedRun, planned_nodes
-from sparkpipe.report.runs import ShownRun
 from sparkpipe.report.timing import Span, deciding_path
 
 
@@ -41,6 +41,11 @@ def test_a_run_tells_its_nodes_times_edges_and_data() -> None:
     assert (nodes["shop.tax"]["namespace"], nodes["shop.tax"]["kind"]) == ("shop", "pandas")
     assert (nodes["shop.tax"]["start"], nodes["shop.tax"]["seconds"]) == (2.01, 2.99)
     assert nodes["total"]["error"]["location"] == "shop.py:3 in total"
+    assert nodes["total"]["error"]["lines"] == [
+        ["shop.py:9 in add_up", "return total(prices, 'token=***')"],
+        ["shop.py:3 in total", "raise ValueError('no\\ntotal')"],
+    ]
+    assert (document["lanes"], document["unused_lanes"]) == (2, 10)
     assert nodes["tell"]["reasons"] == ["'total' failed"]
     assert "start" not in nodes["tell"]
     assert (0, 1, "read") in document["edges"]
@@ -137,12 +142,87 @@ def test_a_plan_has_the_same_form_and_the_code_that_is_here() -> None:
     assert document.keys() == document_of_run(make_run()).keys()
 
 
-def test_a_notebook_shows_the_timeline_of_a_run() -> None:
-    shown = ShownRun(make_run())._repr_html_()
-    assert shown.count("<title>") == 4
-    assert "total: failed, 1.0 s" in shown
-    assert "<script" not in ShownRun(make_hostile())._repr_html_()
-    assert "<svg" not in ShownRun(replace(make_run(), nodes={}))._repr_html_()
+class LongProject(Project):
+    """Knows of everything more than a page has room for."""
+
+    def about_node(self, name: str) -> dict[str, Any]:
+        return {"code": "<&\u2028é'\\" * 33_000, "function_name": "f", "line": "1"}
+
+    def columns_of(self, data_set: str) -> list[dict[str, str]]:
+        long = {"type": "struct<" + "a:int," * 20 + ">", "comment": "<" * 40}
+        return [{"name": f"column_{number}", **long} for number in range(2000)]
+
+
+def make_long(count: int, run_id: str = "b") -> RunRecord:
+    run = make_chain(count, run_id)
+    columns = tuple((f"column_{number}", f"array<{number}>" * 3) for number in range(2000))
+    cells = tuple(("<" * 100,) * 50 for _ in range(20))
+    checks = tuple(
+        CheckReport(
+            "x", f"check {number}", "save", "passed" if number else "failed", told="<" * 500
+        )
+        for number in range(60)
+    )
+    error = ErrorReport("E", "\u2028" * 100_000, "a.py:1 in f", (("a.py:1 in f", "<" * 200),) * 10)
+    nodes = {
+        name: replace(
+            one,
+            inputs=(*one.inputs, "parameters"),
+            status="failed",
+            error=error,
+            checks=checks,
+            reason="<" * 3000,
+            data_sets=tuple(
+                replace(
+                    data, columns=columns, preview=cells, location="<" * 5000, version="<" * 900
+                )
+                for data in one.data_sets
+            ),
+        )
+        for name, one in run.nodes.items()
+    }
+    params = {f"p{number}": ["<" * 300] * 10 for number in range(10)}
+    return replace(run, nodes=nodes, params=params, extra_params=params, notes=("<" * 9999,) * 9)
+
+
+@pytest.mark.parametrize("count", [1, pytest.param(100, marks=pytest.mark.slow)])
+def test_a_page_of_a_hundred_long_nodes_stays_below_a_megabyte_and_a_half(count: int) -> None:
+    runs = [make_long(count, str(number)) for number in range(2)]
+    compared = replace(runs[1], params={})
+    document = document_of_run(runs[0], earlier=runs[1:], compared=compared, project=LongProject())
+    assert len(page_of(document).encode()) < 1_500_000
+    node = document["nodes"][-1]
+    data = by_name(document["data_sets"])[node["outputs"][0]]
+    if count == 1:  # it has all the room there is
+        assert len(data["preview"]) >= 3
+        return
+    # Something is left of everything, and what is not is told.
+    assert node["code"].startswith("<&")
+    assert node["code"].endswith("…")
+    assert node["error"]["message"].endswith("…")
+    assert node["checks"][0]["outcome"] == "failed"
+    assert data["columns"][0][0] == "column_0"
+    assert data["declared"][0]["name"] == "column_0"
+    assert len(data["preview"]) > 1
+    cut = {one.partition(":")[0]: one for one in (*node["cut"], *data["cut"])}
+    assert {"code", "message", "params", "checks", "reasons", "columns", "declared"} <= {*cut}
+    assert {"preview", "place", "version"} <= {*cut}
+    assert re.fullmatch(r"code: 19\d{4} of 198000 characters", cut["code"])
+    assert re.fullmatch(r"columns: 19\d\d of 2000", cut["columns"])
+    assert node["jobs_left_out"] + len(node["jobs"]) == 30
+    assert document["comparison"]["cut"]
+    assert document["run"]["cut"]
+    json.loads(as_json(document))
+
+
+def test_nothing_is_cut_where_there_is_room() -> None:
+    document = document_of_run(make_chain(100), project=LongCode())
+    assert not any("cut" in one for one in (*document["nodes"], *document["data_sets"]))
+
+
+class LongCode(Project):
+    def about_node(self, name: str) -> dict[str, Any]:
+        return {"code": "x = 1  # a line of a function\n" * 100}
 
 
 def test_a_page_asks_nobody_and_nothing_in_it_ends_its_data() -> None:

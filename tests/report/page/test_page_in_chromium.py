@@ -19,15 +19,12 @@ from runs_to_show import HOSTILE, make_chain, make_hostile, make_run, skewed
 from sparkpipe.errors import RunFailedError
 from sparkpipe.events import observing
 from sparkpipe.io import DataCatalog
-from sparkpipe.journal import Journal, JournalWriter
-from sparkpipe.journal.records import Outcome
+from sparkpipe.journal import Journal, JournalWriter, RunRecord
 from sparkpipe.pipeline import node, pipeline
-from sparkpipe.report.page import Page, document_of_run, page_of
+from sparkpipe.report.page import document_of_run, page_of
 from sparkpipe.report.page.document import document_of_plan
 from sparkpipe.report.page.knowing import Project
 from sparkpipe.report.planned import PlannedDataSet, PlannedNode, PlannedRun
-from sparkpipe.report.runs import ShownRun
-from sparkpipe.report.runs.differing import Differences
 from sparkpipe.runner import SequentialRunner
 
 pytestmark = pytest.mark.slow  # a browser of its own
@@ -78,26 +75,6 @@ def box(name: str) -> str:
 
 
 @in_browser
-def test_a_notebook_shows_the_page_in_a_frame_that_cannot_reach_it(
-    browser: Chromium, tmp_path: Path
-) -> None:
-    browser.errors.clear()
-    page = Page("b", page_of(document_of_run(make_run())))
-    notebook = tmp_path / "notebook.html"
-    shown = f"<!doctype html><html data-ready=yes><body>{page._repr_html_()}</body></html>"
-    notebook.write_text(shown, encoding="utf-8")
-    browser.open(notebook.as_uri())
-    with browser.within_frame():
-        browser.wait("document.documentElement.dataset.ready === 'yes'")
-        browser.run(f"document.querySelector({json.dumps(box('total'))}).focus()")
-        browser.press("Enter")
-        assert "ValueError" in browser.text(".details")
-        reach = "(() => { try { return parent.document.title } catch (e) { return e.name } })()"
-        assert browser.run(reach) == "SecurityError"
-    assert browser.errors == []
-
-
-@in_browser
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_a_reader_finds_what_failed_and_why(open_page: Any, size: Size) -> None:
     page = open_page(document_of_run(make_run(), compared=make_run("a", 10, 500.0)), size)
@@ -107,6 +84,8 @@ def test_a_reader_finds_what_failed_and_why(open_page: Any, size: Size) -> None:
     told = page.text(".details")
     for word in ("ValueError", "shop.py:3 in total", "Writes", "After", "shop.tax"):
         assert word in told
+    way = "shop.py:9 in add_up\nreturn total(prices, 'token=***')\nshop.py:3 in total\nraise "
+    assert way in page.text(".details .error .way")
     page.press("Escape")
     assert page.text(".details") == ""
     page.click("#tab-data")
@@ -126,6 +105,11 @@ def test_a_reader_finds_what_failed_and_why(open_page: Any, size: Size) -> None:
     page.click("#tab-timeline")
     assert page.run("document.querySelectorAll('.timeline .bar').length") == 4
     assert page.run("document.querySelectorAll('.timeline .bar.decides').length") == 3
+    assert page.run("document.querySelectorAll('.timeline .idle.unused').length") == 4
+    timeline = page.run("document.querySelector('.timeline').textContent")
+    for word in ("Lane 2", "Lane 6", "6 more lanes unused"):
+        assert word in timeline
+    assert "2 lanes, 10 more unused" in page.text(".answers")
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -277,6 +261,65 @@ def test_what_checks_found_and_a_few_rows_are_on_the_page(
 
 @in_browser
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_what_is_known_of_a_data_set_is_told_with_its_rows_over_the_last_runs(
+    open_page: Any, size: Size
+) -> None:
+    def with_version(run_id: str, rows: int, started: float, version: str) -> RunRecord:
+        run = make_run(run_id, rows, started)
+        (data,) = run.nodes["shop.tax"].data_sets
+        tax = replace(run.nodes["shop.tax"], data_sets=(replace(data, version=version),))
+        return replace(run, nodes={**run.nodes, "shop.tax": tax})
+
+    earlier = [with_version("a", 10, 500.0, "6"), with_version("0", 5, 100.0, "5")]
+    page = open_page(document_of_run(with_version("b", 20, 1000.0, "7"), earlier=earlier), size)
+    page.click("#tab-data")
+    row = "[...document.querySelectorAll('#panel-data tbody tr')]"
+    row += ".find(one => one.innerText.startsWith('taxed'))"
+    lines = page.run(f"[...{row}.querySelectorAll('svg')].map(one => one.ariaLabel)")
+    assert lines == ["Rows over the last runs: 5, 10, 20"]
+    told = page.run(f"{row}.innerText")
+    for word in ("20", "180 B", "7", "shop.tax", "total", "pandas.CSVDataSet", "s3://***@bucket/x"):
+        assert word in told
+    page.run(f"{row}.querySelector('.link').click()")
+    told = page.text(".details")
+    for word in ("pandas.CSVDataSet", "Version\n7", "Place\ns3://***@bucket/x", "Size\n180 B"):
+        assert word in told
+    lines = page.run(
+        "[...document.querySelectorAll('.details svg')].map(one => [one.ariaLabel,"
+        " one.querySelector('polyline').getAttribute('points').split(' ').length])"
+    )
+    assert lines == [
+        ["rows over the last runs: 5, 10, 20", 3],
+        ["bytes over the last runs: 45 B, 90 B, 180 B", 3],
+    ]
+    assert "a\t10\t90 B\n0\t5\t45 B" in told
+
+
+@in_browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_node_that_took_longer_than_before_is_in_the_comparison(
+    open_page: Any, size: Size
+) -> None:
+    before = make_run("a", 20, 500.0)
+    tax = before.nodes["shop.tax"]
+    quick = replace(before, nodes={**before.nodes, "shop.tax": replace(tax, ended=503.01)})
+    page = open_page(document_of_run(make_run(), compared=quick), size)
+    assert "1 difference" in page.text(".answers")
+    page.click("#tab-comparison")
+    assert page.text("#panel-comparison tbody").split("\t") == [
+        "shop.tax",
+        "time",
+        "1.0 s",
+        "3.0 s",
+    ]
+    page.run("document.querySelector('#panel-comparison .link').click()")
+    told = page.text(".details")
+    assert "time 1.0 s → 3.0 s" in told
+    assert "In the compared run\n1.0 s" in told
+
+
+@in_browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_spark_jobs_and_stages_are_in_the_timeline_and_with_their_node(
     open_page: Any, size: Size
 ) -> None:
@@ -366,9 +409,7 @@ def test_hostile_names_values_and_errors_are_text(open_page: Any, size: Size) ->
 
 
 @in_browser
-def test_a_hostile_plan_and_what_notebooks_show_are_text(
-    open_page: Any, browser: Chromium, tmp_path: Path
-) -> None:
+def test_a_hostile_plan_is_text(open_page: Any) -> None:
     data = PlannedDataSet(*[HOSTILE] * 3, environment=HOSTILE, note=HOSTILE)
     nodes = (PlannedNode(HOSTILE, 0, (HOSTILE,), (data,), (data,), True, (HOSTILE,)),)
     planned = PlannedRun(*[HOSTILE] * 3, nodes, 1, (HOSTILE,))
@@ -378,21 +419,6 @@ def test_a_hostile_plan_and_what_notebooks_show_are_text(
     assert HOSTILE in page.text(".details")
     assert page.run("document.querySelectorAll('#page :is(script, img)').length") == 0
     assert page.run("window.hacked") is None
-
-    run = make_hostile()
-    shown = (planned, ShownRun(run), Differences(run, make_run()))
-    pictures = "".join(one._repr_html_() for one in shown)
-    notebook = tmp_path / "notebook.html"
-    # As output of a cell stands in a notebook, where scripts may run.
-    notebook.write_text(
-        f"<!doctype html><html data-ready=yes><meta charset=utf-8><body>{pictures}</body></html>",
-        encoding="utf-8",
-    )
-    browser.open(notebook.as_uri())
-    assert browser.run("document.querySelectorAll('svg').length") >= 2
-    assert browser.run("document.querySelectorAll('script, img').length") == 0
-    assert browser.run("window.hacked") is None
-    assert HOSTILE[:20] in browser.text("body")
 
 
 @in_browser
@@ -432,81 +458,31 @@ def test_a_chain_of_a_hundred_nodes_is_small(open_page: Any) -> None:
 
 
 @in_browser
-def test_a_followed_page_shows_what_has_happened_since(browser: Chromium) -> None:
-    import threading
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_what_was_left_out_to_keep_the_page_small_is_told(open_page: Any, size: Size) -> None:
+    class Long(Project):
+        def about_node(self, name: str) -> dict[str, Any]:
+            return {"code": f"def {name}():\n" + "    pass  # <&\n" * 5000}
 
-    from sparkpipe.report.page.serving import PageServer
+        def columns_of(self, data_set: str) -> list[dict[str, str]]:
+            column = {"type": "bigint", "comment": "of an order"}
+            return [{"name": f"column_{number}", **column} for number in range(2000)]
 
-    run = make_run()
-    begun = replace(run.nodes["total"], status="running", error=None, ended=0.0)
-    # What has just begun has taken no time yet.
-    begun = replace(begun, started=run.started + run.seconds, load_seconds=0.0)
-    begun = replace(begun, function_seconds=0.0, save_seconds=0.0)
-    now = [replace(run, outcome="running", nodes={**run.nodes, "total": begun})]
-    browser.errors.clear()
-    with PageServer(lambda: document_of_run(now[0]), follows=True) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        browser.open(server.address)
-        assert browser.text(".live") == "live"
-        browser.click("#tab-timeline")
-        browser.run("document.querySelector('.timeline .bar[aria-label^=\"node total,\"]').focus()")
-        browser.press("Enter")
-        assert "Most of it" not in browser.text(".details")
-        assert browser.run("document.querySelectorAll('.timeline .bar').length") == 4
-        now[0] = run
-        browser.wait("!!document.querySelector('.answers .bad')")
-        server.shutdown()
-    assert browser.errors == []
-
-
-@in_browser
-@pytest.mark.parametrize("outcome", ["running", "unfinished"])
-def test_time_goes_by_on_a_followed_page_and_a_failed_reading_does_not_end_it(
-    browser: Chromium, outcome: Outcome
-) -> None:
-    import threading
-
-    from sparkpipe.report.page.serving import PageServer
-
-    run = make_run()
-    begun = replace(run.nodes["total"], status="running", error=None, ended=0.0)
-    begun = replace(begun, load_seconds=0.0, function_seconds=0.0, save_seconds=0.0)
-    record = replace(run, outcome=outcome, nodes={**run.nodes, "total": begun})
-    passed: list[float | None] = [10.0]
-
-    def read() -> dict[str, Any]:
-        if passed[0] is None:
-            raise OSError("no network just now")
-        return document_of_run(record, now=run.started + passed[0])
-
-    with PageServer(read, follows=True) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        browser.open(server.address)
-        assert "10.0 s" in browser.text(".facts")
-        assert "5.0 s" in browser.text(".answers")
-        browser.run(f"document.querySelector({json.dumps(box('total'))}).focus()")
-        browser.press("Enter")
-        passed[0] = 3600.0
-        browser.wait("document.querySelector('.facts').innerText.includes('1 h 00 min')")
-        assert "59 min 55 s" in browser.text(".answers")
-        assert "total" in browser.text(".details h2")
-        browser.press("Escape")
-        # What is drawn has the focus, so it is left as it is until something happens.
-        focused = browser.run("document.activeElement.getAttribute('aria-label')")
-        assert focused.startswith("node total,")
-        passed[0] = None
-        browser.wait("document.querySelector('.live').innerText.startsWith('not reached')")
-        passed[0] = 3606.0
-        browser.wait("document.querySelector('.live').innerText === 'live'")
-        assert f" {outcome}" in browser.text("h1")
-        passed[0] = 7200.0
-        if outcome == "running":
-            browser.wait("document.querySelector('.facts').innerText.includes('2 h 00 min')")
-        else:  # nobody can tell whether its process lives, and nothing was heard of it
-            browser.wait("document.querySelector('.live').innerText === 'followed'")
-            assert " died" in browser.text("h1")
-            assert "total" in browser.text(".answers .bad")
-        server.shutdown()
+    document = document_of_run(make_chain(100), project=Long())
+    assert len(page_of(document).encode()) < 1_500_000
+    page = open_page(document, size)
+    page.run(f"document.querySelector('{box('part_0.step_1')}').dispatchEvent(new Event('click'))")
+    told = page.text(".details")
+    assert re.search(r"Left out, so that the page stays small: code: \d+ of 75\d+ char", told)
+    code = page.run("document.querySelector('.details pre.code').textContent")
+    assert code.startswith("def part_0.step_1():\n    pass  # <&\n")
+    assert code.endswith("…")
+    page.run(
+        "[...document.querySelectorAll('.details .link')].find(b => b.innerText === 't1').click()"
+    )
+    told = page.text(".details")
+    assert re.search(r"declared: \d+ of 2000\.", told)
+    assert re.search(r"Columns, the first \d+\n", told)
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node here")

@@ -2,7 +2,7 @@
 import { build } from "esbuild";
 import { readFile, writeFile } from "node:fs/promises";
 
-const into = new URL("../", import.meta.url);
+const into = new URL("../../../html/", import.meta.url);
 // What the built script has in it of others; their terms ask for their notices.
 const BUNDLED = [
   "d3-color", "d3-dispatch", "d3-drag", "d3-ease", "d3-interpolate", "d3-selection", "d3-timer",
@@ -33,9 +33,10 @@ async function built(entry) {
 
 const script = (await licences()) + (await built("src/main.js"));
 const style = await built("src/page.css");
-if (/<\/(script|style)|<!--/i.test(script + style)) throw new Error("It would end its element.");
+const unpacking = await built("src/unpack.js");
+if (/<\/(script|style)|<!--/i.test(script + style + unpacking)) throw new Error("It would end its element.");
 let stale = false;
-for (const [name, text] of [["page.js", script], ["page.css", style]]) {
+for (const [name, text] of [["page.js", script], ["page.css", style], ["unpack.js", unpacking]]) {
   const file = new URL(name, into);
   if (!process.argv.includes("--check")) await writeFile(file, text);
   else stale ||= (await readFile(file, "utf8")) !== text;

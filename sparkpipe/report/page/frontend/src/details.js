@@ -20,6 +20,12 @@ export function describe(model, chosen, actions) {
   return null;
 }
 
+const cutOf = (thing) => thing.cut?.length > 0 && h("p", { class: "quiet cut" }, `Left out, so that the page stays small: ${thing.cut.map((one) => one.replace(/_/g, " ")).join("; ")}.`);
+
+/** The reader's own lines on the way to an error, the nearest last. */
+const wayTo = (error) => h("ol", { class: "way", "aria-label": "Your lines, the nearest last" },
+  error.lines.map(([place, line]) => h("li", null, h("span", { class: "place" }, place), line && h("code", null, line))));
+
 function times(node) {
   const parts = [["load", node.load ?? 0], ["function", node.function ?? 0], ["save", node.save ?? 0]];
   const total = Math.max(node.seconds, parts.reduce((sum, [, n]) => sum + n, 0)) || 1;
@@ -72,10 +78,11 @@ function dataList(model, names, actions) {
 const nodeList = (model, list, actions) => h("ul", { class: "list" }, list.map((at) =>
   h("li", null, link(model.nodes[at].name, () => actions.choose({ node: model.nodes[at] })), " ", stateMark(model.nodes[at].state))));
 
-/** The code of a node, with the line that failed, if that is one of its function. */
+/** The code of a node, with the line of it that failed, or called what failed. */
 function codeOf(node) {
-  const [, line, name] = node.error?.location?.match(/:(\d+) in (.+)$/) ?? [];
-  const failed = name && node.function_name?.endsWith(`.${name}`) ? Number(line) - Number(node.line) : -1;
+  const places = [...(node.error?.lines ?? []).map(([place]) => place), node.error?.location ?? ""];
+  const inIt = places.map((place) => place.match(/:(\d+) in (.+)$/)).filter((one) => one && node.function_name?.endsWith(`.${one[2]}`));
+  const failed = inIt.length ? Number(inIt.at(-1)[1]) - Number(node.line) : -1;
   return node.code.split("\n").flatMap((text, at) => [at ? "\n" : "", at === failed ? h("mark", { title: "It failed here" }, text) : text]);
 }
 
@@ -92,9 +99,11 @@ function aboutNode(model, node, actions) {
     h("p", { class: "lead" }, stateMark(node.state), node.seconds !== undefined && [" ", h("strong", null, duration(node.seconds))],
       node.attempts > 1 && ` in ${node.attempts} attempts`),
     node.reasons.map((reason) => h("p", null, reason)),
+    cutOf(node),
     node.since && h("p", { class: "quiet" }, `It last ran in ${node.since}.`),
     node.error && h("section", { class: "error" }, h("h3", null, node.error.type),
-      h("pre", null, node.error.message), node.error.location && h("p", { class: "place" }, `at ${node.error.location}`)),
+      h("pre", null, node.error.message), node.error.location && h("p", { class: "place" }, `at ${node.error.location}`),
+      node.error.lines?.length > 0 && wayTo(node.error)),
     model.doc.advice.filter((one) => one.node === node.name).map((one) =>
       h("p", { class: "onpath advice" }, h("strong", null, "Advice: "), `${one.figure} ${one.remedy}`)),
     step && h("p", { class: "onpath" }, h("strong", null, `◆ Step ${step.at + 1} of ${model.steps.size} of the path that decided how long the run took. `), why[step.after] ?? ""),
@@ -136,8 +145,8 @@ function columnsOf(data, model) {
   const names = [...new Set([...written.keys(), ...declared.keys()])];
   if (!names.length) return null;
   const rows = names.map((name) => ({ name, type: written.get(name), declared: declared.get(name)?.type, comment: declared.get(name)?.comment }));
-  const most = data.columns.length === model.doc.most_columns;
-  return section(most ? `Columns, the first ${data.columns.length}` : `Columns (${names.length})`,
+  const most = data.columns.length === model.doc.most_columns || data.cut?.some((one) => /^(columns|declared):/.test(one));
+  return section(most ? `Columns, the first ${names.length}` : `Columns (${names.length})`,
     data.as_of && h("p", { class: "quiet" }, `As ${data.as_of} wrote them.`),
     smallTable("Columns", [
       ["Column", (row) => row.name],
@@ -165,6 +174,7 @@ function aboutData(model, data, actions) {
   return [
     h("h2", { tabindex: "-1" }, data.name),
     h("p", { class: "lead" }, data.type ?? "data set", data.lazy && " · lazy, computed by whoever reads it"),
+    cutOf(data),
     facts([
       ["Rows", data.rows === undefined ? "" : told("rows", count)],
       ["Size", data.bytes === undefined ? "" : told("bytes", size)],
@@ -212,7 +222,7 @@ export function answers(model, actions) {
   }
   if (doc.lanes > 1 && run.seconds) {
     const busy = ran.reduce((sum, node) => sum + node.seconds, 0);
-    add("Lanes", `idle ${percent(Math.max(0, 1 - busy / (doc.lanes * run.seconds)))} of the time`, plural(doc.lanes, "lane"), () => actions.open("timeline"));
+    add("Lanes", `idle ${percent(Math.max(0, 1 - busy / (doc.lanes * run.seconds)))} of the time`, `${plural(doc.lanes, "lane")}${doc.unused_lanes ? `, ${count(doc.unused_lanes)} more unused` : ""}`, () => actions.open("timeline"));
   }
   const skipped = nodes.filter((node) => ["skipped", "unchanged"].includes(node.state));
   if (skipped.length) add("Did not run", plural(skipped.length, "node"), `${skipped[0].name}: ${skipped[0].reasons[0] ?? stateOf(skipped[0].state).word}`, () => actions.open("nodes", skipped.every((one) => one.state === skipped[0].state) ? skipped[0].state : ""));

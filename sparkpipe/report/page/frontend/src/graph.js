@@ -60,7 +60,7 @@ function dress(box, model) {
       ? node.name.slice(node.namespace.length + 1) : node.name);
     box.state = node.state;
     const took = node.seconds === undefined ? "" : duration(node.seconds);
-    box.below = `${stateOf(node.state).mark} ${took || stateOf(node.state).word}`;
+    box.below = node.state && `${stateOf(node.state).mark} ${took || stateOf(node.state).word}`;
   }
   box.seconds = box.nodes.reduce((sum, node) => sum + (node.seconds ?? 0), 0);
   box.below = cut(box.below);
@@ -133,7 +133,7 @@ export function drawGraph(model, view, actions) {
         onclick: () => actions.choose(box),
       },
       s("rect", { width: box.width, height: HEIGHT, rx: box.data ? HEIGHT / 2 : 6 }),
-      s("text", { x: box.width / 2, y: 17, class: "label" }, box.label),
+      s("text", { x: box.width / 2, y: box.below ? 17 : HEIGHT / 2 + 5, class: "label" }, box.label),
       s("text", { x: box.width / 2, y: 32, class: "below" }, box.below));
       element.__box = box;
       box.element = element;

@@ -8,7 +8,7 @@ import { groupsOf, modelOf, passTime, wordsOf } from "./model.js";
 import { comparison, dataTable, nodesTable, stateMark } from "./tables.js";
 import { drawTimeline } from "./timeline.js";
 
-const TABS = [["graph", "Graph"], ["timeline", "Timeline"], ["nodes", "Nodes"], ["data", "Data sets"], ["comparison", "Comparison"], ["about", "About"]];
+const ALL_TABS = [["graph", "Graph"], ["timeline", "Timeline"], ["nodes", "Nodes"], ["data", "Data sets"], ["comparison", "Comparison"], ["about", "About"]];
 const COLOURS = [["state", "State"], ["time", "Time"], ["kind", "Kind"], ["checks", "Checks"]];
 const LEGENDS = {
   time: [["heat0", "little"], ["heat1", ""], ["heat2", "some"], ["heat3", ""], ["heat4", "most of the time"]],
@@ -28,8 +28,14 @@ const MOST_REDRAWN = 300;
 const root = document.getElementById("page");
 const given = JSON.parse(document.getElementById("document").textContent);
 
+// In a notebook, above which its title stands: what there is to see of it, and no more.
+const inline = root.dataset.inline;
+const NEEDED = { timeline: given.kind === "run", comparison: !inline, about: !inline };
+const TABS = ALL_TABS.filter(([name]) => !inline || (NEEDED[name] ?? true));
+const hasStates = given.nodes.some((node) => node.state);
+
 const view = {
-  tab: "graph", words: [], search: "", colour: "state", folded: new Set(), chosen: null, sorting: {},
+  tab: inline || "graph", words: [], search: "", colour: hasStates ? "state" : "kind", folded: new Set(), chosen: null, sorting: {},
   zoom: null, stretch: 1, withData: given.nodes.length <= MOST_WITH_DATA,
 };
 
@@ -158,7 +164,7 @@ function foldMenu() {
 function legend() {
   let rows = LEGENDS[view.colour];
   if (view.colour === "state") rows = [...new Set(model.nodes.map((node) => node.state))].map((one) => [`state-${one}`, stateOf(one).word]);
-  if (view.colour === "kind") rows = [...new Set(model.nodes.map((node) => node.kind))].map((one) => [`kind-${one}`, one]);
+  if (view.colour === "kind") rows = [...new Set(model.nodes.map((node) => node.kind))].filter(Boolean).map((one) => [`kind-${one}`, one]);
   return [...rows.map(([name, word]) => h("li", null, h("span", { class: `swatch ${name}`, "aria-hidden": "true" }), word)),
     model.steps.size > 1 && h("li", null, h("span", { class: "swatch decides", "aria-hidden": "true" }), "decided the length")];
 }
@@ -168,7 +174,7 @@ function toolbar() {
     view.colour = colour.value;
     drawAll(true);
     parts.legend.replaceChildren(...legend().filter(Boolean));
-  } }, COLOURS.filter(([value]) => value !== "checks" || model.nodes.some((node) => node.checks.length))
+  } }, COLOURS.filter(([value]) => (value !== "checks" || model.nodes.some((node) => node.checks.length)) && (value !== "state" || hasStates) && (value !== "kind" || model.nodes.some((node) => node.kind)) && (value !== "time" || model.longest))
     .map(([value, title]) => h("option", { value, selected: value === view.colour }, `Colour: ${title.toLowerCase()}`)));
   parts.search = h("input", { type: "search", placeholder: "Search nodes, data…", "aria-label": "Search", value: view.search, autocomplete: "off",
     oninput: () => setSearch(parts.search.value),
@@ -180,7 +186,7 @@ function toolbar() {
     } });
   parts.hits = h("span", { class: "hits", role: "status" });
   parts.folding = foldMenu();
-  return h("div", { class: "toolbar" }, h("div", { class: "searching" }, parts.search, parts.hits), colour, parts.folding);
+  return h("div", { class: "toolbar" }, h("div", { class: "searching" }, parts.search, parts.hits), colour.options.length > 0 && colour, parts.folding);
 }
 
 function graphPanel() {
@@ -329,6 +335,7 @@ async function follow(address) {
   live().textContent = "no longer followed";
 }
 
+document.documentElement.classList.toggle("inline", Boolean(inline));
 build(given, false);
 document.documentElement.dataset.ready = "yes";
 if (root.dataset.follow) follow(root.dataset.follow);

@@ -19,7 +19,7 @@ export function spark(values, about, told) {
     s("circle", { cx: x(known.length - 1), cy: y(known[known.length - 1]), r: 2.2 }));
 }
 
-export const stateMark = (name) =>
+export const stateMark = (name) => name &&
   h("span", { class: `badge state-${name}` }, h("span", { "aria-hidden": "true" }, stateOf(name).mark), ` ${stateOf(name).word}`);
 
 export const checkMark = (outcome) => h("span", { class: `badge checks-${outcome}` }, outcome);
@@ -71,7 +71,7 @@ export function nodesTable(model, view, actions) {
     if (!rows.length) return h("p", { class: "empty" }, "No node matches.");
     return table("Nodes", [
       { title: "Node", value: (n) => n.name, cell: (n) => link(n.name, () => actions.choose({ node: n })) },
-      { title: "State", value: (n) => n.state, cell: (n) => stateMark(n.state) },
+      { title: "State", value: (n) => n.state, has: (n) => n.state, cell: (n) => stateMark(n.state) },
       { title: "Took", number: true, value: (n) => n.seconds, has: (n) => n.seconds !== undefined, cell: (n) => duration(n.seconds) },
       { title: "Earlier", has: (n) => n.earlier.length > 1, cell: (n) => spark([...n.earlier, ...(n.seconds === undefined ? [] : [n.seconds])], "Seconds over the last runs", duration) },
       { title: "Compared", number: true, value: (n) => compared[n.name], has: (n) => compared[n.name] !== undefined, cell: (n) => duration(compared[n.name]) },
@@ -115,7 +115,8 @@ export function comparison(model, view, actions) {
     const names = new Map(model.nodes.map((node) => [node.name, node]));
     const find = (where) => names.get(where) ?? names.get(where.split(":")[0]);
     const about = h("p", { class: "lead" }, other.is_later ? "Compared with the later run " : "Compared with the run before, ",
-      h("strong", null, other.run_id), ` (${moment(other.started)}, ${stateOf(other.outcome).word}, ${duration(other.seconds)}).`);
+      h("strong", null, other.run_id), ` (${moment(other.started)}, ${stateOf(other.outcome).word}, ${duration(other.seconds)}).`,
+      other.cut && ` Left out, so that the page stays small: ${other.cut.join("; ")}.`);
     const rows = other.differences.filter((one) => view.words.every((word) => plain(one).toLowerCase().includes(word)));
     if (!rows.length) return h("div", null, about, h("p", { class: "empty" }, "Nothing differs."));
     return h("div", null, about, table("Differences", [

@@ -9,6 +9,9 @@ const LANE = 34;
 const LANE_WITH_JOBS = 54;
 const TOP = 26;
 const LEFT = 92;
+// More lanes in which nothing ran tell no more than their number.
+const MOST_UNUSED = 4;
+const UNUSED = 20;
 
 const colourOf = (node, by, model) =>
   by === "time" ? `heat${heatOf(node.seconds, model.longest)}`
@@ -54,7 +57,10 @@ export function drawTimeline(model, view, actions) {
     const whole = Math.max(model.run.seconds ?? 0, ...ran.map((node) => node.start + node.seconds)) || 1;
     const wide = Math.max(320, (frame.clientWidth || 900) - 8) * (view.stretch ?? 1);
     const x = (seconds) => LEFT + (seconds / whole) * (wide - LEFT - 12);
-    const high = TOP + model.doc.lanes * lane + 8;
+    const used = TOP + model.doc.lanes * lane;
+    const drawnUnused = Math.min(model.doc.unused_lanes, MOST_UNUSED);
+    const more = model.doc.unused_lanes - drawnUnused;
+    const high = used + (drawnUnused + (more ? 1 : 0)) * UNUSED + 8;
     const busy = Array.from({ length: model.doc.lanes }, () => 0);
     ran.forEach((node) => { busy[node.lane] += node.seconds; });
     const axis = ticks(whole).map((at) => [
@@ -66,6 +72,12 @@ export function drawTimeline(model, view, actions) {
       s("text", { class: "lane", x: 0, y: TOP + at * lane + 15 }, `Lane ${at + 1}`),
       s("text", { class: "axis", x: 0, y: TOP + at * lane + 28 }, `idle ${percent(Math.max(0, 1 - seconds / whole))}`),
     ]);
+    const unused = Array.from({ length: drawnUnused }, (_, at) => [
+      s("rect", { class: "idle unused", x: LEFT, y: used + at * UNUSED + 3, width: wide - LEFT - 12, height: UNUSED - 6, rx: 3 }),
+      s("text", { class: "lane", x: 0, y: used + at * UNUSED + 14 }, `Lane ${model.doc.lanes + at + 1}`),
+      s("text", { class: "axis", x: LEFT + 6, y: used + at * UNUSED + 14 }, "unused"),
+    ]);
+    if (more) unused.push(s("text", { class: "axis", x: LEFT + 6, y: used + drawnUnused * UNUSED + 14 }, `${plural(more, "more lane")} unused`));
     bars.clear();
     const groups = ran.map((node) => {
       const width = Math.max(2, x(node.start + node.seconds) - x(node.start));
@@ -99,7 +111,7 @@ export function drawTimeline(model, view, actions) {
     });
     const svg = s("svg", { class: "timeline", width: wide, height: high, viewBox: `0 0 ${wide} ${high}`, role: "group",
       "aria-label": "Timeline; arrow keys go from node to node" },
-      s("defs", null, s("pattern", { id: "idle", width: 8, height: 8, patternUnits: "userSpaceOnUse" }, s("path", { d: "M-2,10L10,-2M-2,2L2,-2M6,10L10,6" }))), axis, lanes, groups, links);
+      s("defs", null, s("pattern", { id: "idle", width: 8, height: 8, patternUnits: "userSpaceOnUse" }, s("path", { d: "M-2,10L10,-2M-2,2L2,-2M6,10L10,6" }))), axis, lanes, unused, groups, links);
     const elements = [...bars.values()];
     roving(svg, elements, (at, key) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
