@@ -61,11 +61,9 @@ def find_states(
         )
     view = _View(session, pipeline, catalog, Journal(settings.path))
     columns = view.columns()
-    return SliceGrid(
-        tuple(chosen[0]) if chosen else (),
-        tuple(label for label, _ in columns),
-        tuple(view.row(one, columns) for one in chosen),
-    )
+    with session.scope():  # tables by name are asked of its Spark
+        rows = tuple(view.row(one, columns) for one in chosen)
+    return SliceGrid(tuple(chosen[0]) if chosen else (), tuple(label for label, _ in columns), rows)
 
 
 class _View:
