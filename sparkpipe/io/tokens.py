@@ -17,14 +17,14 @@ from typing import Any
 NOTHING_NEW = "nothing new"
 
 #: A folder with more files than this is not looked through.
-_MOST_FILES = 10_000
+MOST_FILES = 10_000
 
 # Spark gives each file that it writes a name of its own.
 _PART = re.compile(r"^part-.*?(\.[\w.]+)?$")
 
 _COMMIT = re.compile(r"\d{20}\.json")
 
-_FILE_STATE, _TABLE_STATE = re.compile(r"(\d+)-(\d{16,19})"), re.compile(r"v(\d+)-\d+|(\d{1,15})")
+_FILE_STATE, _TABLE_STATE = re.compile(r"(\d+)-(\d{16,19})"), re.compile(r"v(\d+)-\S+|(\d{1,15})")
 _HASH = re.compile(r"[0-9a-f]{32}")
 
 # What file systems of fsspec call the time of the last change.
@@ -75,9 +75,7 @@ def delta_state(log: str | os.PathLike[str]) -> str | None:
     """Return the last version of a Delta table, and when it was written, by listing its log."""
     try:
         with os.scandir(log) as entries:
-            last = max(
-                (entry.name for entry in entries if _COMMIT.fullmatch(entry.name)), default=""
-            )
+            last = last_commit(entry.name for entry in entries)
         if not last:
             return None
         # The number alone would be that of a table which was deleted and made anew, too.
@@ -86,13 +84,18 @@ def delta_state(log: str | os.PathLike[str]) -> str | None:
         return None
 
 
+def last_commit(names: Iterable[str]) -> str:
+    """Return the last commit among the names in the log of a Delta table; empty of none."""
+    return max((name for name in names if _COMMIT.fullmatch(name)), default="")
+
+
 def folder_state(path: str | os.PathLike[str]) -> str | None:
     """Return the state of a folder: a hash of names, sizes and times of the files in it."""
     found = []
     try:
         for name, info in _files_in(os.fspath(path)):
             found.append(f"{name}\0{info.st_size}\0{info.st_mtime_ns}")
-            if len(found) > _MOST_FILES:
+            if len(found) > MOST_FILES:
                 return None
     except OSError:  # one that is being written
         return None
@@ -164,7 +167,7 @@ def info_state(info: Mapping[str, Any]) -> str | None:
 
 def listing_state(files: Mapping[str, Mapping[str, Any]]) -> str | None:
     """Return the state of files by name, each as its file system tells of it."""
-    if len(files) > _MOST_FILES:
+    if len(files) > MOST_FILES:
         return None
     states = {name: info_state(info) for name, info in files.items()}
     if None in states.values():

@@ -9,9 +9,14 @@ from typing import Any
 from sparkpipe.journal.lines import SCHEMA
 from sparkpipe.journal.records import RunRecord
 
+# What an earlier version has noted lacks something.
+_FORM = 2
+
+_TRIED = ("done", "unchanged", "failed", "cancelled", "running")
+
 
 class Index:
-    """Which runs tell of the last time that nodes ran well.
+    """Which runs tell of the last time that nodes ran well, and of the last tries at them.
 
     It can always be made anew from the runs, and only says which of them to read.
 
@@ -23,16 +28,15 @@ class Index:
         self._seen: set[str] = set()
         # By environment and slice, and by node: where it was last looked at, and where it last ran.
         self._good: dict[str, dict[str, list[str]]] = {}
+        # In the same way, where a node last stood in a plan and was last tried, if that is later.
+        self._late: dict[str, dict[str, list[str]]] = {}
         try:
             told = json.loads(noted)
-            if told["schema"] == SCHEMA:
-                self._seen = {*told["seen"]}
-                self._good = {
-                    scope: {node: [*map(str, names)] for node, names in nodes.items()}
-                    for scope, nodes in told["good"].items()
-                }
+            if (told["schema"], told["form"]) == (SCHEMA, _FORM):
+                good, late = _names_by_node(told["good"]), _names_by_node(told["late"])
+                self._seen, self._good, self._late = {*told["seen"]}, good, late
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            self._seen, self._good = set(), {}
+            pass
 
     def __contains__(self, name: str) -> bool:
         return name in self._seen
@@ -54,6 +58,19 @@ class Index:
                 good[node] = [name]
             elif one.status == "unchanged" and is_newer:
                 good[node] = [name, one.since]
+            if node not in good or good[node][0] < name:
+                self._note_late(_scope(record.environment, record.slices), node, name, one.status)
+
+    def _note_late(self, scope: str, node: str, name: str, status: str) -> None:
+        planned, tried = self._late.setdefault(scope, {}).get(node, ["", ""])
+        tried = max(tried, name) if status in _TRIED else tried
+        self._late[scope][node] = [max(planned, name), tried]
+
+    def tries_of(self, node: str, slices: Mapping[str, str], environment: str | None) -> set[str]:
+        """Return the names of the runs that tell of the last tries at a node, as noted."""
+        scope = _scope(environment, slices)
+        late = self._late.get(scope, {}).get(node, ())
+        return {name for name in (*late, *self._good.get(scope, {}).get(node, ())) if name}
 
     def names_of(
         self, nodes: Iterable[str], slices: Mapping[str, str], environment: str | None
@@ -69,8 +86,21 @@ class Index:
             names: The names of the runs that there are.
         """
         seen = sorted(self._seen.intersection(names))
-        told: dict[str, Any] = {"schema": SCHEMA, "seen": seen, "good": self._good}
+        told: dict[str, Any] = {"schema": SCHEMA, "form": _FORM, "seen": seen}
+        told |= {"good": self._good, "late": {}}
+        for scope, nodes in self._late.items():
+            good = self._good.get(scope, {})
+            late = {node: one for node, one in nodes.items() if one[0] > good.get(node, [""])[0]}
+            if late:
+                told["late"][scope] = late
         return json.dumps(told, separators=(",", ":")).encode()
+
+
+def _names_by_node(noted: Any) -> dict[str, dict[str, list[str]]]:
+    return {
+        scope: {node: [*map(str, names)] for node, names in nodes.items()}
+        for scope, nodes in noted.items()
+    }
 
 
 def _scope(environment: str | None, slices: Mapping[str, str]) -> str:

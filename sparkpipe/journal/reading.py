@@ -14,6 +14,7 @@ from sparkpipe.journal.index import Index
 from sparkpipe.journal.lines import decode
 from sparkpipe.journal.places import Place, place_at
 from sparkpipe.journal.records import NodeRecord, NoRunError, RunRecord, is_start, read_record
+from sparkpipe.journal.tries import Tries
 from sparkpipe.redaction import redacted_text
 from sparkpipe.words import counted
 
@@ -193,6 +194,28 @@ class Journal:
         if not record.may_go_on:
             index.add(name, record)
         return record
+
+    def tries(self, environment: str | None) -> Tries:
+        """Return what tells of the last tries at nodes; runs that are not noted yet are read.
+
+        Args:
+            environment: Only runs of this configuration environment count.
+        """
+        names = self.names()
+        index = Index(self._place.noted())
+        unknown = [name for name in names if name not in index]
+        records = {name: self._read_for(index, name) for name in unknown}
+        if len(unknown) >= _RECENT:
+            with suppress(Exception):  # stores have errors of their own, and it can be done again
+                self._place.note(index.dump(names))
+        still_open = {
+            name: run for name, run in records.items() if run is not None and name not in index
+        }
+        return Tries(names, index, still_open, self._read_over, environment)
+
+    def _read_over(self, name: str) -> RunRecord | None:
+        record = self._read(name)
+        return None if record is None else self._finished(record, name)
 
     def claim(self, run_id: str) -> AbstractContextManager[bool]:
         """Hold a run while it is continued; what is given is whether nobody else does.

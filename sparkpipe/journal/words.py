@@ -12,7 +12,7 @@ from sparkpipe.words import listed
 # Of more parts of the code only the number is told.
 _MOST_PARTS = 3
 
-_DELTA = re.compile(r"v(\d+)(?:-\d+)?")
+_DELTA = re.compile(r"v(\d+)(?:-\S+)?")
 _FILE = re.compile(r"(\d+)-\d+")
 _HASH = re.compile(r"[0-9a-f]{32}")
 

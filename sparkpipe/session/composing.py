@@ -169,10 +169,9 @@ def compose(
         # A plan of all says nothing of it, and is quicker without.
         if may_start_spark or request.relation.needs_journal or continued is not None:
             memory.identify(selected, catalog, session.project)
-        narrowed = attempt(
-            problems,
-            partial(narrow, selected, catalog, request.relation, memory, continued, exists),
-        )
+        narrowing = partial(narrow, selected, catalog, request.relation, memory, continued, exists)
+        with session.scope():  # tables by name are asked of its Spark
+            narrowed = attempt(problems, narrowing)
     pipeline = selected if narrowed is None else narrowed.pipeline
     if other is not None and pipeline is not None and pipeline is not selected:
         # Of what is left out another form may be read, which is judged then.

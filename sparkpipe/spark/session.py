@@ -155,23 +155,23 @@ class SparkProvider:
         """
         if CONNECT_MODE in os.environ or self._given is not None or self.peek() is not None:
             return
-        if self._remote() or (self._is_made_of_settings() and self._warm_server() is not None):
+        if self._remote() or (self.is_made_of_settings() and self._warm_server() is not None):
             os.environ[CONNECT_MODE] = "1"
 
     def starts_jvm(self) -> bool:
         """Whether a session would be started here if one were asked for now."""
-        return self.peek() is None and self._is_made_of_settings() and self._warm_server() is None
+        return self.peek() is None and self.is_made_of_settings() and self._warm_server() is None
 
     def delta_problem(self) -> str:
         """Say why the session cannot load Delta, and what to do; empty where nothing is known.
 
         A session that somebody else has made has Delta or has it not, whatever is installed here.
         """
-        if not self._is_made_of_settings() or not (self._built or self.peek() is None):
+        if not self.is_made_of_settings() or not (self._built or self.peek() is None):
             return ""
         return delta_problem(self.settings)
 
-    def _is_made_of_settings(self) -> bool:
+    def is_made_of_settings(self) -> bool:
         """Whether the session, if there is none yet, is one of this machine, warm or started."""
         return (
             self._given is None

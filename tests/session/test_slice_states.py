@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -210,6 +211,46 @@ def test_other_environments_have_slices_of_their_own(make: Make) -> None:
     other._current.__dict__["registry"] = session.registry
     (session.project.path / "data/clean/2024-01-01.json").unlink()
     assert why(other.slices("day=2024-01-01")) == {"1": "clean: it never ran"}
+
+
+def test_old_runs_are_not_read_again(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    nodes = [node(fails_on_two, "raw", "clean"), node(double, "clean", "scaled")]
+    session = make(nodes, catalog=CHAIN)
+    runs = session.project.path / ".sparkpipe/runs"
+
+    def copy_as(month: str) -> list[Path]:
+        """Let there be more runs like those that are there, at an earlier time."""
+        copies = []
+        for number, file in enumerate(sorted(runs.glob("2*.jsonl"))):
+            for day in range(10, 30):
+                name = f"{month}-{day}T00.00.00.{number:03}Z"
+                copies.append(runs / f"{name}.jsonl")
+                copies[-1].write_text(file.read_text().replace(file.stem, name))
+        return copies
+
+    session.run(slices="day=2024-01-01,2024-01-03")
+    with pytest.raises(SlicesFailedError):
+        session.run(slices="day=2024-01-02")
+    old = copy_as("2020-01")
+    grid = session.slices()  # notes what it has read
+    assert states(grid)["1"] == ["done", "done"]
+    assert states(grid)["2"] == ["failed", "missing"]
+    for file in old:
+        file.write_text("not to be read")
+    assert session.slices() == grid
+    assert "passed over" not in caplog.text
+    # A slice whose last try failed was tried well before, which is known by what is noted, too.
+    (session.project.path / "data/raw/2024-01-02.json").write_text("5")
+    session.run(slices="day=2024-01-02")
+    (session.project.path / "data/raw/2024-01-02.json").write_text("2")
+    with pytest.raises(SlicesFailedError):
+        session.run(slices="day=2024-01-02")
+    for file in old:
+        file.unlink()
+    copy_as("2020-02")
+    (runs / ".index.json").unlink()
+    for _ in range(2):
+        assert states(session.slices())["2"] == ["failed", "stale"]
 
 
 def test_without_a_journal_states_are_not_known(make: Make) -> None:

@@ -50,6 +50,7 @@ from sparkpipe.datasets.spark.paths import (
 from sparkpipe.datasets.spark.pinned import note_write, reads_changes, version_of
 from sparkpipe.datasets.spark.reading import Place, load_table
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
+from sparkpipe.datasets.spark.states import Store, state_by_history
 from sparkpipe.datasets.spark.tagged import without_late_tasks
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import AbstractVersionedDataSet, SaveEffect, Version, glob_paths
@@ -99,7 +100,8 @@ class SparkDataSet(AbstractVersionedDataSet):
         save_args: ``mode`` (``overwrite``, ``append``, ``ignore``, ``error``), ``partitionBy``,
             and options of the format's writer.
         version: Versions to load and save; each is a folder of its own, never overwritten.
-        credentials: For reading a schema file; Spark reads data with its own.
+        credentials: For reading a schema file, and for a look at whether data has changed; Spark
+            reads it with its own.
         metadata: Kept for other tools.
     """
 
@@ -137,6 +139,7 @@ class SparkDataSet(AbstractVersionedDataSet):
         self._save_args = {**self.DEFAULT_SAVE_ARGS, **given}
         self._schema = self._load_args.pop("schema", None)
         self._credentials = dict(credentials or {})
+        self._store = Store(self._given, self._credentials)
         self.metadata = metadata
 
     @property
@@ -400,25 +403,25 @@ class SparkDataSet(AbstractVersionedDataSet):
         return self.is_transactional() or staged
 
     def state(self) -> str | None:
-        """Return a token of what lies on local disk: by the table's log, or by a listing.
+        """Return a token of what is there: by the table's log, or by a listing.
 
         A table that is read as of a version or time has that one as its state.
 
         Returns:
-            None if nothing is there, or it lies elsewhere: only Spark could tell.
+            None if nothing is there, or only Spark could tell, and there is none.
         """
-        local = self._local(self._filepath)
-        if local is None:
-            return None
+        local, log = self._local(self._filepath), _LOGS.get(self._file_format.lower(), "")
         if self._version is not None:
-            return super().state()
-        file_format = self._file_format.lower()
+            return None if local is None else super().state()
         asked = pinned_version(self._load_args)
-        if asked is not None and file_format in TRANSACTIONAL:
-            return asked if local.exists() else None
-        return (
-            folder_state(local / _LOGS[file_format]) if file_format in _LOGS else path_state(local)
-        )
+        if asked is not None and self.is_transactional():
+            return asked if local is None or local.exists() else None
+        if local is not None:
+            return folder_state(local / log) if log else path_state(local)
+        if not self._is_path or is_glob(self._given):
+            return None
+        found = self._store.state(self._file_format.lower(), log)
+        return state_by_history(self.name_in_sql()) if not found and self._is_delta else found
 
     def _recover(self, path: PurePosixPath) -> None:
         local = self._local(path)

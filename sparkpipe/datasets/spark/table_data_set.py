@@ -46,6 +46,7 @@ from sparkpipe.datasets.spark.pinned import note_write, reads_changes, version_o
 from sparkpipe.datasets.spark.reading import Place, load_table
 from sparkpipe.datasets.spark.replacing import insert_all, put_in_place, staged
 from sparkpipe.datasets.spark.schema import read_schema, schema_problems
+from sparkpipe.datasets.spark.states import table_state
 from sparkpipe.datasets.spark.upserts import merge as upsert
 from sparkpipe.datasets.spark.upserts import merged, need_same_columns, refuse_duplicates
 from sparkpipe.errors import DataSetError
@@ -463,9 +464,12 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
         return True
 
     def state(self) -> str | None:
-        """Return the version that is to be read; the present one only Spark knows."""
-        number = self._asked.version
-        return None if number is None else f"v{number}"
+        """Return a token of the version that is read: that asked for, or the present one."""
+        number, run = self._asked.version, self._asked.run
+        if number is not None:
+            return f"v{number}"
+        asked = f"run={run}" if run else pinned_version(self._load_args)
+        return asked or (table_state(self._table) if self._is_delta else None)
 
     def _describe(self) -> dict[str, Any]:
         return {

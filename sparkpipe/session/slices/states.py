@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from sparkpipe.errors import ConfigError, DataSetError, first_line
 from sparkpipe.events import DataSetReport
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_Key: TypeAlias = "frozenset[tuple[str, str]]"
-
 _TRIED = ("done", "unchanged", "failed", "cancelled", "running")
 
 
@@ -61,11 +59,9 @@ def find_states(
         )
     view = _View(session, pipeline, catalog, Journal(settings.path))
     columns = view.columns()
-    return SliceGrid(
-        tuple(chosen[0]) if chosen else (),
-        tuple(label for label, _ in columns),
-        tuple(view.row(one, columns) for one in chosen),
-    )
+    with session.scope():  # tables by name are asked of its Spark
+        rows = tuple(view.row(one, columns) for one in chosen)
+    return SliceGrid(tuple(chosen[0]) if chosen else (), tuple(label for label, _ in columns), rows)
 
 
 class _View:
@@ -99,7 +95,7 @@ class _View:
         package = session.project.package_name
         self._packages = [package] if package else []
         self._reader = CodeReader(self._packages)
-        self._records = _records_by_slice(journal, session)
+        self._tries = journal.tries(session.config_loader.env or session.env)
 
     def columns(self) -> list[tuple[str, Node]]:
         """Return what is shown: data sets that depend on a slice, and who makes them."""
@@ -129,9 +125,9 @@ class _View:
         return set(self.by_node[node]) <= set(slices_of_place(name, self._catalog))
 
     def records(self, node: Node, chosen: Combination) -> Sequence[RunRecord]:
-        """Return the runs of the slice of a node, the last one first."""
-        key = frozenset((name, chosen[name].text) for name in self.by_node[node] if name in chosen)
-        return self._records.get(key, ())
+        """Return the runs that tell of the last tries at a node, the last one first."""
+        of = {name: chosen[name].text for name in self.by_node[node] if name in chosen}
+        return self._tries.of(node.name, of)
 
     def is_late(self, chosen: Combination) -> bool:
         """Whether inputs that have changed make a slice stale."""
@@ -292,16 +288,6 @@ class _OneSlice:
 
 
 _NEVER = "it never ran"
-
-
-def _records_by_slice(journal: Journal, session: Session) -> dict[_Key, list[RunRecord]]:
-    env = session.config_loader.env or session.env
-    found: dict[_Key, list[RunRecord]] = {}
-    for record in journal.runs():
-        if record.environment == env:
-            key = frozenset((name, text) for name, text in record.slices.items())
-            found.setdefault(key, []).append(record)
-    return found
 
 
 def _ended(run: RunRecord) -> str:
