@@ -216,6 +216,22 @@ def test_the_graph_is_zoomed_moved_and_folded_by_layers(open_page: Any) -> None:
 
 
 @in_browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_times_of_the_axis_stand_side_by_side(open_page: Any, size: Size) -> None:
+    page = open_page(document_of_run(replace(make_run(), seconds=218.0)), size)
+    page.click("#tab-timeline")
+    overlapping = page.run(
+        """(() => {
+            const times = [...document.querySelectorAll('.timeline .axis')]
+                .filter(one => / s$|^0$/.test(one.textContent) && one.getAttribute('y') < 20)
+                .map(one => one.getBoundingClientRect());
+            return times.slice(1).filter((one, at) => one.left < times[at].right + 4).length;
+        })()"""
+    )
+    assert overlapping == 0
+
+
+@in_browser
 def test_the_page_is_dark_where_that_is_liked(open_page: Any, browser: Chromium) -> None:
     page = open_page(document_of_run(make_run()))
     of_body = "getComputedStyle(document.body).backgroundColor"
