@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +26,6 @@ from sparkpipe.report.planned import PlannedDataSet, PlannedNode, PlannedRun
 from sparkpipe.runner import SequentialRunner
 
 pytestmark = pytest.mark.slow  # a browser of its own
-
-ROOT = Path(__file__).resolve().parents[3]
 
 in_browser = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
 
@@ -499,21 +495,3 @@ def test_what_was_left_out_to_keep_the_page_small_is_told(open_page: Any, size: 
     told = page.text(".details")
     assert re.search(r"declared: \d+ of 2000\.", told)
     assert re.search(r"Columns, the first \d+\n", told)
-
-
-@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node here")
-def test_the_built_page_is_that_of_its_sources() -> None:
-    frontend = ROOT / "sparkpipe/report/page/frontend"
-    if not (frontend / "node_modules" / "esbuild").exists():
-        pytest.skip("the page's bundler is not installed: make page")
-    ended = subprocess.run(
-        ["node", "build.mjs", "--check"], cwd=frontend, capture_output=True, text=True
-    )
-    assert ended.returncode == 0, ended.stderr
-
-
-def test_the_locked_packages_name_no_registry() -> None:
-    lock = json.loads(
-        (ROOT / "sparkpipe/report/page/frontend" / "package-lock.json").read_text(encoding="utf-8")
-    )
-    assert not any("resolved" in one for one in lock["packages"].values())
