@@ -79,8 +79,8 @@ def _parts(document: dict[str, Any]) -> Iterator[_Part]:
 def _share(sizes: Sequence[int], room: int) -> int:
     """Return the size to which the largest are cut, so that all of them find room.
 
-    >>> _share([10, 100, 100], 110)
-    50
+    >>> _share([10, 1000, 1000], 1010)
+    500
     """
     left = room
     for number, size in enumerate(sorted(sizes)):

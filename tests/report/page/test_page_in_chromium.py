@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +26,6 @@ from sparkpipe.report.planned import PlannedDataSet, PlannedNode, PlannedRun
 from sparkpipe.runner import SequentialRunner
 
 pytestmark = pytest.mark.slow  # a browser of its own
-
-ROOT = Path(__file__).resolve().parents[3]
 
 in_browser = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
 
@@ -213,6 +209,22 @@ def test_the_graph_is_zoomed_moved_and_folded_by_layers(open_page: Any) -> None:
     )
     assert page.run(f"document.querySelector('{box('shop.read')}')") is None
     assert page.run("!!document.querySelector('.graph .box[aria-label^=\"layer raw, folded\"]')")
+
+
+@in_browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_times_of_the_axis_stand_side_by_side(open_page: Any, size: Size) -> None:
+    page = open_page(document_of_run(replace(make_run(), seconds=218.0)), size)
+    page.click("#tab-timeline")
+    overlapping = page.run(
+        """(() => {
+            const times = [...document.querySelectorAll('.timeline .axis')]
+                .filter(one => / s$|^0$/.test(one.textContent) && one.getAttribute('y') < 20)
+                .map(one => one.getBoundingClientRect());
+            return times.slice(1).filter((one, at) => one.left < times[at].right + 4).length;
+        })()"""
+    )
+    assert overlapping == 0
 
 
 @in_browser
@@ -483,21 +495,3 @@ def test_what_was_left_out_to_keep_the_page_small_is_told(open_page: Any, size: 
     told = page.text(".details")
     assert re.search(r"declared: \d+ of 2000\.", told)
     assert re.search(r"Columns, the first \d+\n", told)
-
-
-@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node here")
-def test_the_built_page_is_that_of_its_sources() -> None:
-    frontend = ROOT / "sparkpipe/report/page/frontend"
-    if not (frontend / "node_modules" / "esbuild").exists():
-        pytest.skip("the page's bundler is not installed: make page")
-    ended = subprocess.run(
-        ["node", "build.mjs", "--check"], cwd=frontend, capture_output=True, text=True
-    )
-    assert ended.returncode == 0, ended.stderr
-
-
-def test_the_locked_packages_name_no_registry() -> None:
-    lock = json.loads(
-        (ROOT / "sparkpipe/report/page/frontend" / "package-lock.json").read_text(encoding="utf-8")
-    )
-    assert not any("resolved" in one for one in lock["packages"].values())

@@ -102,8 +102,8 @@ function aboutNode(model, node, actions) {
     cutOf(node),
     node.since && h("p", { class: "quiet" }, `It last ran in ${node.since}.`),
     node.error && h("section", { class: "error" }, h("h3", null, node.error.type),
-      h("pre", null, node.error.message), node.error.location && h("p", { class: "place" }, `at ${node.error.location}`),
-      node.error.lines?.length > 0 && wayTo(node.error)),
+      h("pre", null, node.error.message), node.error.lines?.length > 0 ? wayTo(node.error)
+        : node.error.location && h("p", { class: "place" }, `at ${node.error.location}`)),
     model.doc.advice.filter((one) => one.node === node.name).map((one) =>
       h("p", { class: "onpath advice" }, h("strong", null, "Advice: "), `${one.figure} ${one.remedy}`)),
     step && h("p", { class: "onpath" }, h("strong", null, `◆ Step ${step.at + 1} of ${model.steps.size} of the path that decided how long the run took. `), why[step.after] ?? ""),

@@ -12,14 +12,15 @@ const LEFT = 92;
 // More lanes in which nothing ran tell no more than their number.
 const MOST_UNUSED = 4;
 const UNUSED = 20;
+const WIDEST_TIME = 76;
 
 const colourOf = (node, by, model) =>
   by === "time" ? `heat${heatOf(node.seconds, model.longest)}`
     : by === "kind" ? `kind-${node.kind}`
       : by === "checks" ? `checks-${checksOf(node)}` : `state-${node.state}`;
 
-function ticks(seconds) {
-  const raw = seconds / 8;
+function ticks(seconds, most) {
+  const raw = seconds / most;
   const steps = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120,
     300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400];
   const step = steps.find((one) => one >= raw) ?? raw;
@@ -63,7 +64,7 @@ export function drawTimeline(model, view, actions) {
     const high = used + (drawnUnused + (more ? 1 : 0)) * UNUSED + 8;
     const busy = Array.from({ length: model.doc.lanes }, () => 0);
     ran.forEach((node) => { busy[node.lane] += node.seconds; });
-    const axis = ticks(whole).map((at) => [
+    const axis = ticks(whole, Math.max(2, Math.min(8, Math.floor((wide - LEFT) / WIDEST_TIME)))).map((at) => [
       s("line", { class: "tick", x1: x(at), x2: x(at), y1: TOP - 4, y2: high }),
       s("text", { class: "axis", x: x(at), y: TOP - 10, "text-anchor": at === 0 ? "start" : "middle" }, at === 0 ? "0" : duration(at)),
     ]);
