@@ -28,7 +28,9 @@ def way_of_chunks(data_set: Any) -> Way:
     if isinstance(foreign.attribute(inner, "_filepath_arg"), str):  # partitions, also Kedro's
         return "collect"
     effect = save_effect(inner)
-    if effect in ("append", "merge"):
+    # Each would take the place of the part that the one before has merged.
+    replaces_part = getattr(foreign.attribute(inner, "_merge"), "within", "")
+    if effect in ("append", "merge") and not replaces_part:
         return "add"
     if is_memory_only(inner) and not _is_of_user(inner):
         return "last"

@@ -145,6 +145,30 @@ def test_the_tasks_of_a_job_run_one_after_the_other(machine: Machine) -> None:
     assert machine.read("doubled.json") == [5, 10, 15]
 
 
+def test_a_job_that_is_repaired_continues(machine: Machine) -> None:
+    numbers = "Volumes/main/shop/files/numbers.json"
+    at = ShopProject(machine.folder)
+    conf = f"--conf-source={machine.folder / 'files' / 'conf'}"
+    # A repair starts the task again, with the same id of the run of the job.
+    again = [conf, "--env=databricks", "--job-run-id=4711"]
+    report = machine.folder / "Volumes/main/shop/files/report.json"
+    report.unlink(missing_ok=True)
+    report.mkdir()  # it cannot be saved
+    try:
+        ended = machine.call(*again)
+        assert "RunFailedError" in ended["raised"], ended
+    finally:
+        report.rmdir()
+    doubled = report.with_name("doubled.json")
+    saved = doubled.stat().st_mtime_ns
+    assert machine.call(*again)["returned"] == {"shouted": "{'TOTAL': 12}"}
+    assert doubled.stat().st_mtime_ns == saved
+    # Another run of the job does all anew.
+    at.write(numbers, at.read(numbers))
+    machine.call(conf, "--env=databricks", "--job-run-id=4712")
+    assert doubled.stat().st_mtime_ns != saved
+
+
 def test_a_function_of_the_wheel_returns_what_the_catalog_does_not_hold(machine: Machine) -> None:
     conf = f"--conf-source={machine.folder / 'files' / 'conf'}"
     assert machine.call(conf, "--env=databricks")["returned"] == {"shouted": "{'TOTAL': 12}"}

@@ -20,6 +20,7 @@ from sparkpipe.events import NodeEnded, NodeStarted, RunEnded, RunStarted
 from sparkpipe.pipeline import Pipeline, node, pipeline
 from sparkpipe.plan import make_plan
 from sparkpipe.report.display import PlainView, RunDisplay, RunningNode, Snapshot
+from sparkpipe.report.left import TimeLeft
 from sparkpipe.report.live import snapshot_lines
 from sparkpipe.spark.jobs.progress import TaskCounts
 
@@ -106,6 +107,38 @@ def test_terminal_shows_the_run_and_is_clean_again(slow_shop: ShopProject) -> No
     assert "of 3 done" not in after
     assert after.count("\x1b[2K") >= 2  # each line of the display is wiped
     assert "Run completed" in after
+
+
+@on_a_terminal
+def test_how_long_is_left_is_told_by_the_last_good_run(slow_shop: ShopProject) -> None:
+    assert " left" not in _without_escapes(_on_terminal(slow_shop, "run"))
+    shown = _without_escapes(_on_terminal(slow_shop, "run"))
+    assert re.search(r"0 of 3 done · 1 running · 2 waiting · about 0:0[12] left", shown)
+
+
+def test_what_is_left_is_the_longest_path_or_the_work_that_is_shared() -> None:
+    nodes = [
+        node(abs, "x", "a", name="a"),
+        node(abs, "a", "b", name="b"),
+        node(abs, "x", "c", name="c"),
+    ]
+    times = {"a": 10.0, "b": 5.0, "c": 20.0}
+
+    def estimate() -> TimeLeft:
+        return TimeLeft(make_plan(pipeline(nodes), expected_seconds=times))
+
+    one_by_one = estimate()
+    assert one_by_one.seconds({"a": 4.0}) == 31.0
+    assert one_by_one.seconds({"a": 60.0}) == 25.0  # it takes longer than it did
+    one_by_one.settle("a")
+    assert one_by_one.seconds({"c": 5.0}) == 20.0
+    at_once = estimate()
+    assert at_once.seconds({"a": 4.0, "c": 4.0}) == 16.0
+    at_once.settle("c")
+    assert at_once.seconds({"a": 4.0}) == 11.0
+    # Of a node of which nothing is known, as long as the others took on average.
+    del times["c"]
+    assert estimate().seconds({}) == 22.5
 
 
 @on_a_terminal

@@ -430,6 +430,39 @@ def test_segments_that_were_left_are_joined_by_readers(store: str) -> None:
     assert (record.outcome, record.counts) == ("unfinished", {"done": 2})
 
 
+def test_a_volume_gets_segments_and_at_the_end_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A folder like /Volumes, whose files cannot be added to, is on no machine of tests.
+    monkeypatch.setattr("sparkpipe.journal.places._WITHOUT_APPEND", (str(tmp_path),))
+    path, seen = tmp_path / "runs", []
+
+    def look(xs: Any) -> Any:
+        deadline = time.monotonic() + 10  # a thread writes
+        while time.monotonic() < deadline and not any(Journal(str(path)).runs()):
+            time.sleep(0.02)
+        seen.extend(sorted(one.relative_to(path).as_posix() for one in path.rglob("*.jsonl")))
+        seen.append(Journal(str(path)).run().outcome)
+        return xs
+
+    pipe = pipeline([node(look, "xs", "a", name="first"), node(abs, "a", "b", name="second")])
+    written(path, SequentialRunner(), pipe, in_memory(xs=-1))
+    assert seen[0] == "run 1/000001.jsonl"
+    assert seen[-1] == "unfinished"
+    assert [one.name for one in path.iterdir()] == ["run 1.jsonl"]
+    record = Journal(str(path)).run("run 1")
+    assert (record.outcome, record.counts) == ("done", {"done": 2})
+    # What a writer that was killed has left is one run.
+    lines = (path / "run 1.jsonl").read_bytes().splitlines(keepends=True)
+    (path / "run 0").mkdir()
+    for number, line in enumerate(lines[:-1], 1):
+        (path / f"run 0/{number:06}.jsonl").write_bytes(line)
+    assert [one.run_id for one in Journal(str(path)).runs()] == ["run 1", "run 1"]
+    assert Journal(str(path)).run("run 0").outcome == "unfinished"
+    Journal(str(path)).remove("run 0")
+    assert [one.name for one in path.iterdir()] == ["run 1.jsonl"]
+
+
 def test_no_secret_enters(tmp_path: Path) -> None:
     def refuse(x: Any) -> Any:
         raise ValueError("no jdbc:postgresql://me:geheim1@host/db?password=geheim2")

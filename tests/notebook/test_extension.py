@@ -106,6 +106,21 @@ def test_a_failed_run_raises_and_the_kernel_lives(kernel: Kernel, shop: ShopProj
     assert kernel.good("told").text == "('total',)"
 
 
+def test_a_failed_run_is_continued_after_the_mistake_is_mended(
+    kernel: Kernel, shop: ShopProject
+) -> None:
+    bad, good = "return sum(doubled) / 0", 'return {"total": sum(doubled)}'
+    shop.replace("shop/nodes.py", good, bad)
+    kernel.good("%load_ext sparkpipe")
+    failed = kernel.run("%run_pipeline --params factor:5")
+    assert "\nTo continue: %run_pipeline --resume\n" in failed.error
+    shop.replace("shop/nodes.py", bad, good)
+    kernel.good("%reload_sparkpipe")
+    assert kernel.good("%run_pipeline --resume").text == "{'shouted': \"{'TOTAL': 30}\"}"
+    ran = kernel.good("run = session.runs.run()\n[*run.nodes], bool(run.resumes)")
+    assert ran.text == "(['total', 'shout'], True)"
+
+
 def test_a_node_that_exits_ends_the_run_and_not_the_kernel(
     kernel: Kernel, shop: ShopProject
 ) -> None:

@@ -278,6 +278,11 @@ _TABLE = "type: spark.DeltaTableDataSet, filepath: data/table"
         (f"{_TABLE}, save_args: {{replaceWhere: \"day = '${{slice:day}}'\"}}", ""),
         (f"{_TABLE}, save_args: {{replaceWhere: 'day = 1'}}", "would mix"),
         (f"{_TABLE}, save_args: {{partitionOverwriteMode: dynamic}}", ""),
+        (f"{_TABLE}, save_args: {{mode: merge, keys: [id], within: 'day = 1'}}", "would mix"),
+        (
+            f"{_TABLE}, save_args: {{mode: merge, keys: [id], within: \"day = '${{slice:day}}'\"}}",
+            "",
+        ),
         (
             "type: spark.SparkTableDataSet, table: shop.orders, write_mode: upsert, "
             "primary_key: id",
@@ -294,6 +299,62 @@ def test_a_data_set_that_would_mix_slices_is_refused(make: Make, entry: str, tol
         problem = str(exc)
     assert (told in problem) if told else not problem, problem
     assert not told or "Output 'out'" in problem
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (f"{_TABLE}, save_args: {{mode: merge, keys: [id]}}", "merge with save_args: within, and"),
+        (f"{_TABLE}, save_args: {{mode: merge, keys: [id], sequence_by: ts}}", ""),
+        (
+            f"{_TABLE}, save_args: {{mode: merge, keys: [id], within: \"day = '${{slice:day}}'\"}}",
+            "",
+        ),
+        (
+            f"{_TABLE}, save_args: {{partitionOverwriteMode: dynamic}}",
+            "give save_args: replaceWhere, and",
+        ),
+        (f"{_TABLE}, save_args: {{replaceWhere: \"day = '${{slice:day}}'\"}}", ""),
+        (
+            "type: spark.SparkTableDataSet, table: shop.orders, write_mode: upsert, "
+            "primary_key: id",
+            "merge with save_args: within, and",
+        ),
+        ("type: spark.SparkDataSet, filepath: 'data/${slice:day}'", ""),
+        ("type: PartitionedDataSet, path: data/parts, dataset: json.JSONDataSet", ""),
+    ],
+)
+def test_where_something_stays_of_what_a_slice_made_before_that_is_told(
+    make: Make, caplog: pytest.LogCaptureFixture, entry: str, told: str
+) -> None:
+    session = make([node(double, "raw", "out", name="n")], more=f"out: {{{entry}}}")
+    session.prepare_slices("day=2024-01-01..2024-01-02")
+    expected = f"To replace all of it, {told} ${{slice:day}}."
+    assert [message.rpartition(" stays there. ")[2] for message in caplog.messages] == (
+        [expected] if told else []
+    )
+
+
+def test_a_load_is_of_the_slice_where_its_filter_says_so(make: Make) -> None:
+    pandas = pytest.importorskip("pandas")
+
+    def total(orders: Any) -> int:
+        return int(orders["amount"].sum())
+
+    session = make(
+        [node(total, "orders", "clean")],
+        more="""
+        orders:
+          type: pandas.ParquetDataSet
+          filepath: data/orders.parquet
+          load_args: {filters: [[day, "=", "${slice:day}"]]}
+        """,
+    )
+    days = ["2024-01-01", "2024-01-01", "2024-01-02"]
+    orders = pandas.DataFrame({"day": days, "amount": [1, 2, 40]})
+    orders.to_parquet(session.project.path / "data/orders.parquet")
+    session.run(slices="day=2024-01-01..2024-01-02")
+    assert saved(session) == {"2024-01-01": "3", "2024-01-02": "40"}
 
 
 def test_a_slice_that_nothing_depends_on_and_one_that_is_not_chosen_are_told(make: Make) -> None:

@@ -6,6 +6,8 @@ import importlib
 import json
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +114,22 @@ class Trips:
         assert {one.status for one in nodes} <= {"done", "unchanged"}
         return [one.node for one in nodes if one.status == "done"]
 
+    @contextmanager
+    def few_tasks(self) -> Iterator[None]:
+        """By itself VACUUM lists files in ten thousand tasks."""
+        tasks = "spark.sql.sources.parallelPartitionDiscovery.parallelism"
+        self.spark.conf.set(tasks, "2")
+        yield
+        self.spark.conf.unset(tasks)
+
+    @contextmanager
+    def keeping_no_files(self) -> Iterator[None]:
+        """Let VACUUM remove files that are not a week old."""
+        check = "spark.databricks.delta.retentionDurationCheck.enabled"
+        self.spark.conf.set(check, "false")
+        yield
+        self.spark.conf.unset(check)
+
     def let_append(self, name: str) -> None:
         """Let an output be a table of Delta to which rows are added."""
         path = self.folder / "conf/base/catalog.yml"
@@ -196,13 +214,8 @@ def test_a_table_that_is_gone_is_made_again(trips: Trips) -> None:
     assert told["clean"] == ("output cleaned is gone",)
     assert told["total"] == ("cleaned: nothing is there any more",)
     assert trips.run() == ["clean", "total"]
-    # By itself it lists files in ten thousand tasks.
-    tasks = "spark.sql.sources.parallelPartitionDiscovery.parallelism"
-    trips.spark.conf.set(tasks, "2")
-    try:
+    with trips.few_tasks():
         trips.spark.sql(f"VACUUM delta.`{trips.place('cleaned')}`")
-    finally:
-        trips.spark.conf.unset(tasks)
     assert "report" not in trips.run()
 
 
@@ -255,3 +268,84 @@ def test_a_node_that_was_killed_and_whose_input_has_changed_adds_only_by_force(
     # Its save is one of its own, which Delta does not pass over as that of the killed run.
     assert trips.run(resume="last", force=True) == ["clean", "total", "report"]
     assert trips.rows("cleaned") == [(1, 5.0), (1, 5.0), (2, 7.0), (2, 7.0), (3, 8.0)]
+
+
+RUNNERS = pytest.mark.parametrize("runner", ["SequentialRunner", "ThreadRunner", "HybridRunner"])
+
+
+@RUNNERS
+def test_under_every_runner_what_has_changed_runs_and_what_is_left_is_continued(
+    trips: Trips, runner: str
+) -> None:
+    def run(**options: Any) -> list[str]:
+        return trips.run(runner=runner, **options)
+
+    trips.edit("FAILS = False", "FAILS = True")
+    with pytest.raises(RunFailedError):
+        trips.session().run(runner=runner)
+    trips.edit("FAILS = True", "FAILS = False")
+    assert run(resume="last") == ["report"]
+    assert run(changed=True) == []
+    trips.add("trips", (3, 0.1))
+    assert run(changed=True) == ["clean", "total"]
+    trips.add("trips", (3, 8.0))
+    assert run(changed=True) == ["clean", "total", "report"]
+    assert trips.session().catalog.load("summary") == {"days": 3}
+
+
+def test_where_nothing_is_committed_what_follows_is_left_out(trips: Trips) -> None:
+    path = trips.folder / "conf/base/catalog.yml"
+    merge = "{mode: merge, keys: [day, fare], update_when: 'false'}"
+    entry = f"{{type: spark.DeltaTableDataSet, filepath: data/cleaned, save_args: {merge}}}"
+    path.write_text(path.read_text().replace(path.read_text().splitlines()[2], f"cleaned: {entry}"))
+    assert trips.run() == ["clean", "total", "report"]
+    trips.add("trips", (3, 0.1))  # too cheap to be merged
+    assert trips.run() == ["clean"]
+    assert len([*Path(trips.place("cleaned"), "_delta_log").glob("0*.json")]) == 2
+    nodes = trips.session().runs.run("last").nodes
+    assert nodes["total"].status == nodes["report"].status == "unchanged"
+    trips.add("trips", (3, 9.0))
+    assert trips.run() == ["clean", "total", "report"]
+
+
+def test_what_became_of_a_table_between_runs_is_told(trips: Trips) -> None:
+    trips.run()
+    place = trips.place("trips")
+    trips.add("trips", (3, 8.0))
+    trips.spark.sql(f"RESTORE TABLE delta.`{place}` TO VERSION AS OF 0")
+    assert trips.why()["clean"] == ("trips: Delta version 0 → 2",)
+    trips.run()
+    # It is two commits, of which nobody looks what they hold.
+    with trips.few_tasks(), trips.keeping_no_files():
+        trips.spark.sql(f"VACUUM delta.`{place}` RETAIN 0 HOURS")
+    assert trips.why()["clean"] == ("trips: Delta version 2 → 4",)
+    assert trips.run() == ["clean", "total"]
+    import shutil
+
+    shutil.rmtree(place)
+    trips.add("trips", (1, 5.0))
+    trips.add("trips", (1, 6.0))
+    trips.add("trips", (1, 7.0))
+    assert trips.why()["clean"] == ("trips: Delta version 4 → 2",)
+    assert "clean" in trips.run()
+    shutil.rmtree(place)
+    for fare in (5.0, 6.0, 7.0):
+        trips.add("trips", (1, fare))
+    assert trips.why()["clean"] == ("trips: Delta table made anew, at version 2",)
+    shutil.rmtree(place)
+    assert "the file does not exist" in str(trips.session().plan(changed=True).problems)
+
+
+def test_a_save_of_fewer_rows_than_the_last_good_run_is_told(
+    trips: Trips, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = trips.folder / "conf/base/catalog.yml"
+    text = path.read_text()
+    path.write_text(text.replace("data/cleaned}", "data/cleaned, warn_below: 0.8}"))
+    assert path.read_text() != text
+    trips.run()
+    trips.run(params={"least": 0.1})
+    assert "rows of the last good run" not in caplog.text
+    trips.run(params={"least": 6.0})
+    told = "'cleaned' was saved with 1 row by node 'clean': fewer than 80% of the 3 rows of the"
+    assert told in caplog.text

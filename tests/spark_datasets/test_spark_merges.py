@@ -13,9 +13,11 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from sparkpipe.datasets.spark import DeltaTableDataSet, SparkTableDataSet
-from sparkpipe.errors import DataSetError
+from sparkpipe.datasets.spark import DeltaTableDataSet, SparkStreamingDataSet, SparkTableDataSet
+from sparkpipe.errors import DataSetError, PreflightError
 from sparkpipe.io import DataCatalog
+from sparkpipe.pipeline import node, pipeline
+from sparkpipe.runner import SequentialRunner
 from sparkpipe.spark.session import SparkProvider, activated
 
 if TYPE_CHECKING:
@@ -50,6 +52,76 @@ def make(session: SparkSession, *changes: tuple[Any, ...], schema: str = SCHEMA)
 
 def by_path(folder: Path, **save_args: Any) -> DeltaTableDataSet:
     return DeltaTableDataSet(str(folder / "a 'table`"), save_args={**FULL, **save_args})
+
+
+DAYS = {"mode": "merge", "keys": ["id"], "within": "day = '2024-01-02' -- of orders"}
+
+
+def by_day(session: SparkSession, *orders: tuple[int, str, str]) -> Any:
+    return make(session, *orders, schema="id INT, day STRING, name STRING")
+
+
+def test_a_merge_within_a_part_replaces_exactly_that(session: SparkSession, tmp_path: Path) -> None:
+    table = DeltaTableDataSet(str(tmp_path / "t"), save_args=DAYS)
+    first = DeltaTableDataSet(str(tmp_path / "t"), save_args={"mode": "merge", "keys": ["id"]})
+    first.save(by_day(session, (1, "2024-01-01", "a"), (2, "2024-01-02", "b")))
+    second = (3, "2024-01-02", "c")
+    table.save(by_day(session, (2, "2024-01-02", "b"), second))
+    table.save(by_day(session, second))
+    assert rows(table.load()) == [(1, "2024-01-01", "a"), second]
+    # A row that comes from another part is one of this part then.
+    table.save(by_day(session, (1, "2024-01-02", "moved")))
+    assert rows(table.load()) == [(1, "2024-01-02", "moved")]
+    table.save(by_day(session))
+    assert rows(table.load()) == []
+
+
+def test_a_merge_within_a_part_by_name_is_of_one_commit(
+    session: SparkSession, database: str
+) -> None:
+    table = SparkTableDataSet(
+        f"{database}.t",
+        write_mode="merge",
+        primary_key="id",
+        save_args={"within": "day = '2024-01-02'"},
+    )
+    table.save(by_day(session, (1, "2024-01-02", "a"), (2, "2024-01-02", "b")))
+    table.save(by_day(session, (2, "2024-01-02", "new"), (3, "2024-01-02", "c")))
+    assert rows(table.load()) == [(2, "2024-01-02", "new"), (3, "2024-01-02", "c")]
+    history = session.sql(f"DESCRIBE HISTORY {database}.t").select("operation").collect()
+    assert [row[0] for row in history][:2] == ["MERGE", "MERGE"]
+
+
+def test_a_row_that_is_not_of_the_part_is_refused(session: SparkSession, tmp_path: Path) -> None:
+    table = DeltaTableDataSet(str(tmp_path / "t"), save_args=DAYS)
+    table.save(by_day(session, (1, "2024-01-02", "a")))
+    for day in ("2024-01-03", None):
+        with pytest.raises(DataSetError, match="a row is not within day = '2024-01-02'"):
+            table.save(by_day(session, (1, "2024-01-02", "new"), (2, day, "b")))  # type: ignore[arg-type]
+    assert rows(table.load()) == [(1, "2024-01-02", "a")]
+
+
+def test_what_cannot_be_a_part_is_told(session: SparkSession, tmp_path: Path) -> None:
+    for more in ({"sequence_by": "ts"}, {"scd": 2, "sequence_by": "ts"}):
+        with pytest.raises(DataSetError, match=r"within takes the place of all rows of a part"):
+            DeltaTableDataSet("t", save_args={**DAYS, **more})
+    for within, told in (("t.day = 1", "within is not possible"), ("day", "within is a string")):
+        table = DeltaTableDataSet(str(tmp_path / "t"), save_args={**DAYS, "within": within})
+        with pytest.raises(DataSetError, match=told):
+            table.save(by_day(session, (1, "2024-01-02", "a")))
+    assert not (tmp_path / "t").exists()
+    with pytest.raises(DataSetError, match="'within' is not for streams"):
+        SparkStreamingDataSet("t", "delta", save_args={**DAYS, "checkpoint": "c"})
+
+
+def test_the_chunks_of_a_generator_are_no_parts(session: SparkSession, tmp_path: Path) -> None:
+    def days() -> Iterator[Any]:
+        for number in (1, 2):
+            yield by_day(session, (number, "2024-01-02", "a"))
+
+    table = DeltaTableDataSet(str(tmp_path / "t"), save_args=DAYS)
+    with pytest.raises(PreflightError, match="would keep only the last one"):
+        SequentialRunner().run(pipeline([node(days, None, "t")]), DataCatalog({"t": table}))
 
 
 def test_the_latest_change_wins_and_what_is_deleted_stays_so(

@@ -37,6 +37,10 @@ files:
   type: spark.SparkDataSet
   filepath: data/files/day=${slice:day}
 merged: {type: spark.SparkTableDataSet, table: sales_by_day, write_mode: upsert, primary_key: day}
+within:
+  type: spark.DeltaTableDataSet
+  filepath: data/within
+  save_args: {mode: merge, keys: [day, amount], within: "day = '${slice:day}'"}
 """
 
 
@@ -100,7 +104,7 @@ FIRST = [
 
 
 @pytest.mark.parametrize("runner", ["SequentialRunner", "ThreadRunner", "HybridRunner"])
-@pytest.mark.parametrize("output", ["sales", "by_rows"])
+@pytest.mark.parametrize("output", ["sales", "by_rows", "within"])
 def test_a_slice_replaces_exactly_its_part(make: Make, runner: str, output: str) -> None:
     session = make([node(to_frame, ["raw", "slice:day"], output)])
     session.run(slices=DAYS, runner=runner)
@@ -108,6 +112,15 @@ def test_a_slice_replaces_exactly_its_part(make: Make, runner: str, output: str)
     write_raw(session.project.path, 2, [7])
     session.run(slices="day=2024-01-02", runner=runner)
     assert rows_of(session, output) == [*FIRST[:2], ("2024-01-02", 7), *FIRST[4:]]
+
+
+@pytest.mark.parametrize("output", ["sales", "within"])
+def test_a_slice_that_has_no_rows_any_more_is_empty(make: Make, output: str) -> None:
+    session = make([node(to_frame, ["raw", "slice:day"], output)])
+    session.run(slices=DAYS, slices_at_once=2)
+    write_raw(session.project.path, 2, [])
+    session.run(slices="day=2024-01-02")
+    assert rows_of(session, output) == [*FIRST[:2], *FIRST[4:]]
 
 
 def test_a_folder_of_its_own_and_a_merge(

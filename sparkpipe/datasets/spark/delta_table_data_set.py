@@ -35,8 +35,8 @@ class DeltaTableDataSet(LoadsVersions, SparkDataSet):
         save_args: ``mode`` (``overwrite``, ``append`` or ``merge``), ``partitionBy``,
             ``mergeSchema``, ``overwriteSchema``, ``replaceWhere`` and other options of the writer.
             With ``merge`` also ``keys``, ``update_when``, ``delete_when``, ``insert``,
-            ``sequence_by``, ``scd``, ``columns`` and ``schema_change``; frames of pandas are
-            merged, too.
+            ``sequence_by``, ``scd``, ``columns``, ``schema_change`` and ``within``; frames of
+            pandas are merged, too.
         load_as: ``dataframe``; or ``delta_table`` for the ``delta.tables.DeltaTable``, to merge,
             update and delete in a node.
         metadata: Kept for other tools.

@@ -122,6 +122,11 @@ class SparkStreamingDataSet(AbstractDataSet):
         given = in_known_case(load_args or {}, ("schema",))
         self._load_args = {**self.DEFAULT_LOAD_ARGS, **given}
         self._merge, others = take_merge(in_our_words(save_args or {}))
+        if self._merge is not None and self._merge.within:
+            raise DataSetError(
+                "save_args: 'within' is not for streams: each batch would take the place of those "
+                "before it."
+            )
         self._creation, others = take_creation(others)
         self._save_args = {**self.DEFAULT_SAVE_ARGS, **others}
         by = self._save_args.get("partitionBy")

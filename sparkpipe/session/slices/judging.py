@@ -9,6 +9,7 @@ from typing import Any
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import location_of, save_effect, unwrapped
+from sparkpipe.io.foreign import attribute
 from sparkpipe.io.messages import kind_of
 from sparkpipe.io.unchosen import hint
 from sparkpipe.pipeline import Pipeline
@@ -23,6 +24,8 @@ from sparkpipe.slices.marks import PREFIX, marked, marks_in
 from sparkpipe.words import named
 
 _REPLACE_WHERE = "replacewhere"
+# Of a merge: rows that do not come again are deleted.
+_WITHIN = "within"
 
 
 def find_unchosen(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
@@ -106,12 +109,53 @@ def _mixing(node: Node, slices: tuple[str, ...], catalog: DataCatalog) -> Iterat
         kept_apart = {*slices_of_place(name, catalog), *_replaced(config)}
         mixed = tuple(one for one in slices if one not in kept_apart)
         # Without a condition the rows tell which partition, or which rows, they take the place of.
-        of_rows = effect == "merge" or (effect == "part" and not list(_conditions(config)))
+        of_rows = effect in ("merge", "part") and not list(_conditions(config))
         if mixed and not of_rows:
             yield (
                 f"{what} would mix slices: each {' and '.join(mixed)} would take the place of the "
                 f"one before. {_REMEDY}"
             )
+
+
+def find_leftovers(by_node: Mapping[Node, tuple[str, ...]], catalog: DataCatalog) -> list[str]:
+    """Tell outputs in which stays what a slice made before and does not make again.
+
+    Args:
+        by_node: The slices of each node.
+        catalog: Of a session without slices.
+    """
+    told = []
+    for node, slices in by_node.items():
+        for name in node.output_names:
+            if is_in_memory(name, catalog):
+                continue
+            data_set = unwrapped(catalog[name])
+            config = catalog.config_of(name) or {}
+            kept_apart = {*slices_of_place(name, catalog), *_replaced(config)}
+            lacking = [one for one in slices if one not in kept_apart]
+            way_out = _why_left(data_set)
+            if lacking and way_out:
+                marks = " and ".join(f"${{slice:{one}}}" for one in lacking)
+                told.append(
+                    f"Output '{name}' ({kind_of(data_set)}) of node '{node.name}': what a slice "
+                    f"has made before and does not make again stays there. {way_out} {marks}."
+                )
+    return told
+
+
+def _why_left(data_set: Any) -> str:
+    """Return how a save replaces all of its part, if it does not."""
+    effect = save_effect(data_set)
+    file_format = attribute(data_set, "_file_format")
+    if not isinstance(file_format, str):  # nothing of Spark's
+        return ""
+    if effect == "merge":
+        # By a sequence rows have a life of their own.
+        has_sequence = bool(getattr(attribute(data_set, "_merge"), "sequence_by", ""))
+        return "" if has_sequence else "To replace all of it, merge with save_args: within, and"
+    if effect == "part" and file_format.lower() == "delta":
+        return "To replace all of it, give save_args: replaceWhere, and"
+    return "To replace all of it, give it a path of its own, with" if effect == "part" else ""
 
 
 def with_sharing(stage: Stage, catalog: DataCatalog) -> Stage:
@@ -130,14 +174,20 @@ def with_sharing(stage: Stage, catalog: DataCatalog) -> Stage:
         and not set(stage.slices) <= set(slices_of_place(name, catalog))
     )
     # Parts that a condition tells apart can be committed beside one another.
-    in_turn = any(not _replaced(catalog.config_of(name) or {}) for name in shared)
+    in_turn = any(
+        not _replaced(catalog.config_of(name) or {}) or _is_merged(name, catalog) for name in shared
+    )
     return replace(stage, shared=shared, in_turn=in_turn)
 
 
 _REMEDY = (
     "Put ${slice:...} into its path, replace a part only (replaceWhere, or partitionOverwriteMode "
-    "dynamic), or merge."
+    "dynamic), or merge (within)."
 )
+
+
+def _is_merged(name: str, catalog: DataCatalog) -> bool:
+    return save_effect(catalog[name]) == "merge"
 
 
 def _replaced(config: Mapping[str, Any]) -> set[str]:
@@ -148,7 +198,7 @@ def _replaced(config: Mapping[str, Any]) -> set[str]:
 def _conditions(config: Any) -> Iterator[Any]:
     if isinstance(config, Mapping):
         for key, value in config.items():
-            if str(key).lower() == _REPLACE_WHERE:
+            if str(key).lower() in (_REPLACE_WHERE, _WITHIN):
                 yield value
             else:
                 yield from _conditions(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -15,7 +16,7 @@ from sparkpipe.session.deferring import find_saves_elsewhere
 from sparkpipe.session.problems import attempt, choose
 from sparkpipe.session.slices.choosing import steps_of, with_choices
 from sparkpipe.session.slices.depending import Stage, find_stages, slices_by_node
-from sparkpipe.session.slices.judging import find_slice_problems, with_sharing
+from sparkpipe.session.slices.judging import find_leftovers, find_slice_problems, with_sharing
 from sparkpipe.session.slices.running import SlicedRun
 from sparkpipe.session.slices.states import find_states
 from sparkpipe.slices.asking import (
@@ -31,6 +32,8 @@ from sparkpipe.slices.asking import (
 if TYPE_CHECKING:
     from sparkpipe.session.session import Session
 
+_logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Survey:
@@ -41,12 +44,14 @@ class Survey:
         states: The states of which only slices are asked for; empty for all.
         stages: The nodes, in the order in which they run.
         problems: All that keeps it from running.
+        leftovers: Where something stays of what slices have made before.
     """
 
     chosen: tuple[Combination, ...]
     states: frozenset[str]
     stages: tuple[Stage, ...]
     problems: tuple[str, ...]
+    leftovers: tuple[str, ...] = ()
 
 
 def survey(session: Session, request: Request, slices: Given) -> Survey:
@@ -100,7 +105,8 @@ def survey(session: Session, request: Request, slices: Given) -> Survey:
         chosen = tuple(
             one for one, row in zip(chosen, grid.rows, strict=True) if row.is_in(asked.states)
         )
-    return Survey(chosen, asked.states, stages, tuple(dict.fromkeys(problems)))
+    leftovers = () if problems else (*find_leftovers(by_node, catalog),)
+    return Survey(chosen, asked.states, stages, tuple(dict.fromkeys(problems)), leftovers)
 
 
 @refusing_exits("Preparing the run")
@@ -119,6 +125,8 @@ def prepare_slices(session: Session, request: Request, slices: Given) -> SlicedR
     found = survey(session, request, slices)
     if found.problems:
         raise PreflightError([*found.problems])
+    for told in found.leftovers:
+        _logger.warning(told)
     return SlicedRun(session, request, found.chosen, found.stages, found.states)
 
 

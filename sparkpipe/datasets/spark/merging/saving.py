@@ -16,6 +16,7 @@ from sparkpipe.datasets.spark.creation import Creation, ddl_of, make_or_compare
 from sparkpipe.datasets.spark.frames import need_columns
 from sparkpipe.datasets.spark.merging.statements import (
     DOES_NOT_FIT,
+    NOT_WITHIN,
     REFUSED,
     Columns,
     merge_text,
@@ -188,14 +189,10 @@ class Merging:
             if not condition:
                 continue
             both = self._frame.alias("s").crossJoin(there.alias("t"))
-            try:
-                (found,) = both.selectExpr(f"({condition}\n)").schema.fields
-            except Exception as exc:
-                told = f"save_args: {word} is not possible: {spark_reason(exc) or exc}"
-                raise DataSetError(told) from exc
-            kind = found.dataType.simpleString()
-            if kind not in ("boolean", "void"):
-                raise DataSetError(f"save_args: {word} is a {kind}, not true or false: {condition}")
+            _refuse_condition(word, condition, both)
+        if self._merge.within:
+            for rows in (self._frame, there):
+                _refuse_condition("within", self._merge.within, rows)
 
     def _refuse_own(self, columns: Sequence[str]) -> None:
         own = (*(HISTORY if self._merge.keeps_history else ()), TOMBSTONE)
@@ -301,6 +298,17 @@ class Merging:
             )
 
 
+def _refuse_condition(word: str, condition: str, rows: DataFrame) -> None:
+    try:
+        (found,) = rows.selectExpr(f"({condition}\n)").schema.fields
+    except Exception as exc:
+        told = f"save_args: {word} is not possible: {spark_reason(exc) or exc}"
+        raise DataSetError(told) from exc
+    kind = found.dataType.simpleString()
+    if kind not in ("boolean", "void"):
+        raise DataSetError(f"save_args: {word} is a {kind}, not true or false: {condition}")
+
+
 def _refuse_incomparable(merge: Merge, frame: DataFrame) -> None:
     """Refuse keys and a sequence of types whose values Spark does not compare."""
     kinds = _kinds(frame.schema.fields)
@@ -359,6 +367,12 @@ def _tell_refused(exc: Exception, merge: Merge) -> None:
             f"the data cannot be merged: {told}.",
             hint="Rows are told apart, and put in order, by such a column. Cast it in the node, "
             "or give that of the table a wider type (schema, with schema_change: widen).",
+        ) from exc
+    if NOT_WITHIN in told:
+        raise DataSetError(
+            f"the data cannot be merged: {told}.",
+            hint="Only rows of the part take its place: filter them in the node, or change "
+            "save_args: within.",
         ) from exc
     more = f" of one {merge.sequence_by}" if merge.sequence_by else ""
     raise DataSetError(

@@ -14,6 +14,8 @@ from sparkpipe.datasets.spark.names import quoted
 REFUSED = "sparkpipe cannot merge: "
 #: These words are in that of a value that the table cannot hold.
 DOES_NOT_FIT = "does not fit into the table"
+#: And these in that of a row that is not of the part which is replaced.
+NOT_WITHIN = "is not within"
 # All that two rows may differ in: without it JSON has no more than milliseconds.
 _IN_FULL = (
     "map('timestampFormat', 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSSXXX', "
@@ -65,14 +67,16 @@ def merge_text(table: str, view: str, there: str, merge: Merge, columns: Columns
 
 def _present_text(table: str, view: str, merge: Merge, columns: Columns) -> str:
     sequence = quoted(columns.sequence)
+    rows = _one_a_key(view, columns, within=merge.within)
     newer = f"(t.{sequence} IS NULL OR s.{sequence} > t.{sequence})" if columns.sequence else ""
     return "\n".join(
         [
-            f"MERGE INTO {table} AS t USING ({_one_a_key(view, columns)}) AS s",
+            f"MERGE INTO {table} AS t USING ({rows}) AS s",
             f"ON {_equal(columns.keys)}",
             *_deleting(merge, columns, newer),
             *_updating(merge, columns, newer),
             *_inserting(merge, columns),
+            *_leaving_out(merge),
         ]
     )
 
@@ -125,6 +129,12 @@ def _inserting(merge: Merge, columns: Columns) -> Iterable[str]:
     yield f"WHEN NOT MATCHED THEN {_insert(names, [*values, 'false'])}"
 
 
+def _leaving_out(merge: Merge) -> Iterable[str]:
+    """Let rows of the part go that are not among those to merge."""
+    if merge.within:
+        yield f"WHEN NOT MATCHED BY SOURCE AND {_all(merge.within)} THEN DELETE"
+
+
 def _history_text(table: str, view: str, there: str, merge: Merge, columns: Columns) -> str:
     """Return the MERGE that keeps what rows were.
 
@@ -174,10 +184,11 @@ WHEN MATCHED THEN UPDATE SET {until} = s.{_NEXT},
 WHEN NOT MATCHED THEN {_insert(names, values)}"""  # noqa: S608
 
 
-def _one_a_key(view: str, columns: Columns, *, by_sequence: bool = False) -> str:
+def _one_a_key(view: str, columns: Columns, *, by_sequence: bool = False, within: str = "") -> str:
     """Return the query of the rows to merge: one for each key, or for each key and sequence.
 
-    It fails where a key or a sequence is null, and where it cannot be told which row is the latest.
+    It fails where a key or a sequence is null, where it cannot be told which row is the latest, and
+    where a row is not of the part that is replaced.
     """
     needed = [*columns.keys, *([columns.sequence] if columns.sequence else [])]
     lacking = " ".join(
@@ -189,6 +200,9 @@ def _one_a_key(view: str, columns: Columns, *, by_sequence: bool = False) -> str
         words = literal(f"{REFUSED}{one} = "), literal(f" {DOES_NOT_FIT} ({kind.upper()})")
         told = f"concat({words[0]}, CAST({value} AS STRING), {words[1]})"
         lacking += f" WHEN NOT try_cast({value} AS {kind}) <=> {value} THEN raise_error({told})"
+    if within:
+        told = literal(f"{REFUSED}a row {NOT_WITHIN} {' '.join(within.split())}")
+        lacking += f" WHEN NOT coalesce({_all(within)}, false) THEN raise_error({told})"
     by = needed if by_sequence else columns.keys
     window = f"PARTITION BY {', '.join(f's.{quoted(one)}' for one in by)}"
     if columns.sequence:
@@ -219,7 +233,8 @@ def _equal(keys: Sequence[str]) -> str:
 
 
 def _all(*conditions: str) -> str:
-    return " AND ".join(f"({one})" for one in conditions if one)
+    # One that ends with a comment would take the rest of the line along.
+    return " AND ".join(f"({one}\n)" for one in conditions if one)
 
 
 def _insert(names: Sequence[str], values: Sequence[str]) -> str:

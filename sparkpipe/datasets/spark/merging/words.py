@@ -15,7 +15,7 @@ MERGE = "merge"
 #: Options that only a merge has.
 MERGE_WORDS = (
     *("keys", "update_when", "delete_when", "insert", "sequence_by", "scd", "columns"),
-    "schema_change",
+    *("schema_change", "within"),
 )
 _CHANGES = ("fail", "add")
 _OF_TABLE = re.compile(r"(?<![\w`.])`?t`?\s*\.", re.IGNORECASE)
@@ -38,6 +38,8 @@ class Merge:
         scd: 1 to keep the present rows, 2 to keep what they were, too.
         columns: Those that are written, beside the keys and ``sequence_by``; empty for all.
         adds_columns: Whether columns that the table lacks are added to it.
+        within: SQL of the table's columns: of the rows for which it holds, those that are not
+            merged are deleted; empty to keep all.
     """
 
     keys: tuple[str, ...]
@@ -48,6 +50,7 @@ class Merge:
     scd: int = 1
     columns: tuple[str, ...] = ()
     adds_columns: bool = False
+    within: str = ""
 
     @property
     def keeps_history(self) -> bool:
@@ -103,6 +106,7 @@ def take_merge(
         scd=_scd(given.get("scd", 1)),
         columns=_names(given, "columns"),
         adds_columns=_adds(given.get("schema_change", _CHANGES[0])),
+        within=_text(given, "within"),
     )
     problems = merge_problems(merge)
     if problems:
@@ -119,6 +123,11 @@ def merge_problems(merge: Merge) -> list[str]:
     problems = []
     if not merge.keys:
         problems.append("a merge needs the columns by which rows are told apart (save_args: keys).")
+    if merge.within and (merge.sequence_by or merge.keeps_history):
+        problems.append(
+            "within takes the place of all rows of a part, whatever their sequence: leave out "
+            "sequence_by and scd: 2, or within."
+        )
     if not merge.keeps_history:
         return problems
     if not merge.sequence_by:
