@@ -35,7 +35,7 @@ class SlicesSummary(RunSummary):
     def __init__(self) -> None:
         super().__init__()
         self._lock = threading.Lock()  # slices may run side by side
-        self._started = 0.0
+        self._began = 0.0
         self._slices: dict[str, _Slices] = {}
         self._names: dict[str, dict[str, str]] = {}
         self._made: dict[str, dict[str, _Slices]] = defaultdict(dict)
@@ -45,7 +45,7 @@ class SlicesSummary(RunSummary):
         """Keep what its nodes read and write, of which slices."""
         plan, slices = event.plan, event.slices
         with self._lock:
-            self._started = self._started or event.time
+            self._began = self._began or event.time
             self._slices[event.run_id] = slices
             made = {strip_transcoding(name) for one in plan.nodes for name in one.output_names}
             names = self._names[event.run_id] = {name: _named(name, slices) for name in made}
@@ -85,7 +85,7 @@ class SlicesSummary(RunSummary):
 
     def on_run_ended(self, event: RunEnded) -> None:
         """Keep how long it all took."""
-        self.seconds = event.time - self._started
+        self.seconds = event.time - self._began
 
     def _name_here(self, name: str, run_id: str) -> str:
         base = strip_transcoding(name)
