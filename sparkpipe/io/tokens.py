@@ -138,13 +138,21 @@ def _hash_of_file(path: Path) -> str:
     return told.hexdigest()
 
 
+def is_aside(name: str) -> bool:
+    """Return whether Spark takes a file or folder for no data: its log, and what is half-written.
+
+    >>> is_aside("_SUCCESS"), is_aside(".part-0.crc"), is_aside("_day=1")
+    (True, True, False)
+    """
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
+
+
 def _files_in(root: str) -> Iterator[tuple[str, os.stat_result]]:
     folders = [root]
     while folders:
         with os.scandir(folders.pop()) as entries:
             for entry in entries:
-                # As Spark sees a folder: its log of success, and what is half-written, are no data.
-                if entry.name.startswith(".") or (entry.name[0] == "_" and "=" not in entry.name):
+                if is_aside(entry.name):
                     continue
                 if entry.is_dir():
                     folders.append(entry.path)

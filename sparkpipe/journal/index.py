@@ -12,7 +12,8 @@ from sparkpipe.journal.records import RunRecord
 # What an earlier version has noted lacks something.
 _FORM = 2
 
-_TRIED = ("done", "unchanged", "failed", "cancelled", "running")
+#: How a node ends that has been tried.
+TRIED = ("done", "unchanged", "failed", "cancelled", "running")
 
 
 class Index:
@@ -63,7 +64,7 @@ class Index:
 
     def _note_late(self, scope: str, node: str, name: str, status: str) -> None:
         planned, tried = self._late.setdefault(scope, {}).get(node, ["", ""])
-        tried = max(tried, name) if status in _TRIED else tried
+        tried = max(tried, name) if status in TRIED else tried
         self._late[scope][node] = [max(planned, name), tried]
 
     def tries_of(self, node: str, slices: Mapping[str, str], environment: str | None) -> set[str]:

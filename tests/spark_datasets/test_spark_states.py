@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+#: With any a package of fsspec is asked.
+KNOWN = {"key": "me"}
+
+
 class Store:
     """A store in memory, of which fsspec tells."""
 
@@ -43,7 +47,7 @@ def commit(number: int) -> str:
 
 
 def test_a_table_in_a_store_is_told_by_its_log(store: Store) -> None:
-    table = DeltaTableDataSet(f"{store.address}/t")
+    table = DeltaTableDataSet(f"{store.address}/t", credentials=KNOWN)
     assert state_of(table) is None
     store.put(commit(0))
     store.put("t/_delta_log/00000000000000000000.crc")
@@ -61,11 +65,12 @@ def test_a_table_in_a_store_is_told_by_its_log(store: Store) -> None:
     store.remove(commit(0))
     store.put(commit(0))
     assert state_of(table) not in (None, first, second)
-    assert state_of(DeltaTableDataSet(f"{store.address}/t", load_args={"version": 1})) is not None
+    asked = DeltaTableDataSet(f"{store.address}/t", {"version": 1}, credentials=KNOWN)
+    assert state_of(asked) is not None
 
 
 def test_files_in_a_store_are_told_by_a_listing(store: Store) -> None:
-    files = SparkDataSet(f"{store.address}/f")
+    files = SparkDataSet(f"{store.address}/f", credentials=KNOWN)
     assert state_of(files) is None
     store.put("f/day=1/part-0.parquet")
     store.put("f/_SUCCESS")
@@ -75,20 +80,18 @@ def test_files_in_a_store_are_told_by_a_listing(store: Store) -> None:
     assert state_of(files) == first
     store.put("f/day=2/part-0.parquet")
     assert state_of(files) not in (None, first)
-    assert state_of(SparkDataSet(f"{store.address}/f/*.parquet")) is None
+    assert state_of(SparkDataSet(f"{store.address}/f/*.parquet", credentials=KNOWN)) is None
     store.put("one.csv", b"id")
-    one = SparkDataSet(f"{store.address}/one.csv", "csv")
+    one = SparkDataSet(f"{store.address}/one.csv", "csv", credentials=KNOWN)
     first = state_of(one)
     store.put("one.csv", b"id,name")
     assert state_of(one) not in (None, first)
 
 
-def test_a_store_that_spark_finds_elsewhere_is_not_looked_for(store: Store) -> None:
+def test_a_store_to_which_only_spark_knows_the_way_is_not_looked_for(store: Store) -> None:
     store.put(commit(0))
-    other = {"spark.hadoop.fs.s3a.endpoint": "http://store.example.com:9000"}
-    with activated(SparkProvider(other)):
-        table = SparkDataSet(f"{store.address}/t", "delta", credentials={"skip": True})
-        assert state_of(table) is not None
+    with activated(SparkProvider({})):
+        assert state_of(DeltaTableDataSet(f"{store.address}/t", credentials=KNOWN)) is not None
         assert state_of(DeltaTableDataSet(f"{store.address}/t")) is None
 
 
@@ -103,10 +106,10 @@ def test_a_store_that_cannot_be_reached_is_asked_once() -> None:
             raise PermissionError(path)
 
     fsspec.register_implementation("closed", Closed, clobber=True)
-    table = DeltaTableDataSet("closed://bucket/t")
+    table = DeltaTableDataSet("closed://bucket/t", credentials=KNOWN)
     assert [state_of(table), state_of(table)] == [None, None]
     assert len(asked) == 1
-    assert state_of(DeltaTableDataSet("nowhere://bucket/t")) is None
+    assert state_of(DeltaTableDataSet("nowhere://bucket/t", credentials=KNOWN)) is None
 
 
 @pytest.mark.delta
@@ -134,14 +137,14 @@ def test_what_spark_saves_is_told_by_a_listing(spark: SparkSession, tmp_path: Pa
     for name, value in settings.items():
         hadoop.set(name, value)
     try:
-        table = DeltaTableDataSet("shop://default/data/t")
+        table = DeltaTableDataSet("shop://default/data/t", credentials=KNOWN)
         with activated(SparkProvider(session=spark)):
             # A table is put there past the store, for Delta wants more of a file system.
             DeltaTableDataSet(str(tmp_path / "data/t")).save(spark.range(3))
             saved = state_of(table)
             assert saved is not None
             assert saved.startswith("v0-")
-            files = SparkDataSet("shop://default/data/f")
+            files = SparkDataSet("shop://default/data/f", credentials=KNOWN)
             files.save(spark.range(3))
             listed = state_of(files)
             assert listed is not None

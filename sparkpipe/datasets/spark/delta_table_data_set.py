@@ -41,6 +41,8 @@ class DeltaTableDataSet(LoadsVersions, SparkDataSet):
             update and delete in a node.
         metadata: Kept for other tools.
         version: Its ``load`` is the version to load.
+        credentials: Of a package of fsspec, with which the log of a table in a store is listed to
+            tell whether it has changed; Spark reads the table with its own.
     """
 
     def __init__(
@@ -51,12 +53,14 @@ class DeltaTableDataSet(LoadsVersions, SparkDataSet):
         load_as: str = "dataframe",
         metadata: dict[str, Any] | None = None,
         version: Version | None = None,
+        credentials: Mapping[str, Any] | None = None,
     ) -> None:
         # It is no version of ours, of which each save makes one in a folder of its own.
         self._ask(load_args, None if version is None else version.load)
         self._merge, others = take_merge(save_args or {})
         self._creation, others = take_creation(others)
-        super().__init__(filepath, "delta", self._load_args, others, metadata=metadata)
+        options = {"credentials": credentials, "metadata": metadata}
+        super().__init__(filepath, "delta", self._load_args, others, **options)
         given = self._save_args.get("partitionBy")
         self._creation = self._creation.whole(given, self._merge is not None)
         self._given_save_args = dict(save_args or {})

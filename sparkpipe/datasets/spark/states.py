@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sparkpipe.datasets.spark.accounting import delta_location
 from sparkpipe.datasets.spark.names import TableName
 from sparkpipe.datasets.spark.paths import local_path
-from sparkpipe.io.tokens import MOST_FILES, delta_state, info_state, last_commit, listing_state
+from sparkpipe.io.tokens import (
+    MOST_FILES,
+    delta_state,
+    info_state,
+    is_aside,
+    last_commit,
+    listing_state,
+)
+from sparkpipe.redaction import redacted_text
 from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.metastore import metastore_settings
 from sparkpipe.spark.session import SparkProvider, current_provider
 from sparkpipe.spark.start.profile import is_local
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 _logger = logging.getLogger(__name__)
 
@@ -30,8 +35,6 @@ _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")
 _OF_FSSPEC = {"s3a": "s3", "s3n": "s3"}
 #: What fsspec reaches by a JVM of its own, or only with a host and a token.
 _NOT_BY_FSSPEC = ("hdfs", "viewfs", "dbfs", "webhdfs", "file", "http", "https")
-#: Each folder of a store is a request.
-_MOST_FOLDERS = 200
 
 
 class Store:
@@ -61,22 +64,24 @@ class Store:
             fs.invalidate_cache()
             if file_format == "delta":
                 return _commit_state(fs, f"{path}/_delta_log")
-            if folder or fs.isdir(path):
-                return _listed(fs, f"{path}/{folder}" if folder else path)
-            return info_state(fs.info(path))
+            found = _files(fs, f"{path}/{folder}" if folder else path)
+            if len(found) > MOST_FILES:  # as many as that are not listed again and again
+                self._is_out_of_reach = True
+                return None
+            return listing_state(found) if found else None
         except FileNotFoundError:
             return None
         except Exception as exc:  # packages of stores raise what they like
             # Who has no rights here, or no network, would wait for it with each node.
-            self._is_out_of_reach = True
-            _logger.debug("%s is not listed: %s", self._address, exc)
+            self._give_up(exc)
             return None
 
     def _file_system(self) -> tuple[Any, str]:
         found = _SCHEME.match(self._address)
         if found is None or found[1].lower() in _NOT_BY_FSSPEC or self._is_out_of_reach:
             return None, ""
-        if not self._options and _has_own_endpoint():
+        # Without any Spark may be the only one who knows its way to the store, and may go there.
+        if not self._options:
             return None, ""
         protocol = _OF_FSSPEC.get(found[1].lower(), found[1].lower())
         try:
@@ -86,10 +91,14 @@ class Store:
                 f"{protocol}://{self._address[found.end() :]}", **self._options
             )
         except Exception as exc:  # nothing that is installed knows it
-            self._is_out_of_reach = True
-            _logger.debug("%s is reached by Spark alone: %s", self._address, exc)
+            self._give_up(exc)
             return None, ""
         return fs, str(path).rstrip("/")
+
+    def _give_up(self, exc: Exception) -> None:
+        self._is_out_of_reach = True
+        told = redacted_text(self._address), redacted_text(str(exc))
+        _logger.debug("%s is reached by Spark alone: %s", *told)
 
 
 def table_state(table: TableName) -> str | None:
@@ -103,13 +112,14 @@ def table_state(table: TableName) -> str | None:
     """
     provider = current_provider() or SparkProvider()
     session = provider.peek()
-    if session is None:
+    if session is None or is_connect(session):
         folder = _folder_in_project(provider, table)
-        return None if folder is None else delta_state(folder / "_delta_log")
+        found = None if folder is None else delta_state(folder / "_delta_log")
+        return found if found or session is None else state_by_history(table.sql)
     try:
         if len(table.parts) == 1 and session.catalog.getTable(table.sql).isTemporary:
             return None
-        place = _location(session, table)
+        place = delta_location(session, table)
     except Exception as exc:  # there is none, or nobody may know
         _logger.debug("The state of %s is not known: %s", table, exc)
         return None
@@ -137,14 +147,6 @@ def state_by_history(sql: str) -> str | None:
     return None if row is None else f"v{row[0]}-{row[1]}"
 
 
-def _location(session: SparkSession, table: TableName) -> str | None:
-    """Return the address of a Delta table; empty if it is none, None if only its history tells."""
-    if not is_connect(session):
-        return delta_location(session, table)
-    row = session.sql(f"DESCRIBE DETAIL {table.sql}").select("format", "location").first()
-    return str(row[1] or "") if row is not None and row[0] == "delta" else ""
-
-
 def _folder_in_project(provider: SparkProvider, table: TableName) -> Path | None:
     """Return where a session that the project starts has put a table that got no place."""
     folder, settings = provider.start_options.metastore_folder, provider.settings
@@ -165,12 +167,6 @@ def _folder_in_project(provider: SparkProvider, table: TableName) -> Path | None
     return home / name.lower()
 
 
-def _has_own_endpoint() -> bool:
-    """Whether Spark is told to find stores elsewhere than a package would by itself."""
-    settings = (current_provider() or SparkProvider()).settings
-    return any("endpoint" in key for key in settings if key.startswith("spark.hadoop.fs."))
-
-
 def _commit_state(fs: Any, log: str) -> str | None:
     found = {str(one["name"]).rpartition("/")[2]: one for one in fs.ls(log, detail=True)}
     last = last_commit(found)
@@ -178,23 +174,12 @@ def _commit_state(fs: Any, log: str) -> str | None:
     return None if state is None else f"v{int(last.partition('.')[0])}-{state}"
 
 
-def _listed(fs: Any, path: str) -> str | None:
-    """Return the state of the files in a folder; None if it has too many to look at each."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for number, (parent, infos) in enumerate(_folders(fs, path)):
-        if number >= _MOST_FOLDERS or len(found) > MOST_FILES:
-            return None
-        found |= {f"{parent}/{name}": info for name, info in infos.items() if not _is_aside(name)}
-    return listing_state(found)
-
-
-def _folders(fs: Any, path: str) -> Iterator[tuple[str, Mapping[str, Mapping[str, Any]]]]:
-    for parent, folders, infos in fs.walk(path, detail=True, on_error="raise"):
-        for name in [one for one in folders if _is_aside(one)]:
-            del folders[name]  # it is not looked into then
-        yield str(parent), infos
-
-
-def _is_aside(name: str) -> bool:
-    """Whether Spark takes a file or folder for no data: its log of success, what is unfinished."""
-    return name.startswith((".", "_")) and "=" not in name
+def _files(fs: Any, path: str) -> dict[str, Mapping[str, Any]]:
+    """Return the files in a folder, or the file of this path, but for what Spark takes for none."""
+    found = fs.find(path, detail=True)
+    kept = {}
+    for name, info in found.items():
+        inside = str(name)[len(path) :].strip("/")
+        if not any(map(is_aside, inside.split("/"))):
+            kept[inside] = info
+    return kept

@@ -63,6 +63,7 @@ def document_of_run(
     compared: RunRecord | None = None,
     project: Project | None = None,
     now: float | None = None,
+    most: int | None = None,
 ) -> dict[str, Any]:
     """Return the document of a run.
 
@@ -98,7 +99,7 @@ def document_of_run(
         "earlier": [_run_in_short(one) for one in before],
         "comparison": None if compared is None else _comparison(compared, record),
     }
-    return fitted(document)
+    return fitted(document, most)
 
 
 def document_of_plan(
@@ -107,6 +108,7 @@ def document_of_plan(
     params: Mapping[str, Any] | None = None,
     earlier: Sequence[RunRecord] = (),
     project: Project | None = None,
+    most: int | None = None,
 ) -> dict[str, Any]:
     """Return the document of a plan.
 
@@ -139,7 +141,7 @@ def document_of_plan(
         "earlier": [_run_in_short(one) for one in before],
         "comparison": None,
     }
-    return fitted(document)
+    return fitted(document, most)
 
 
 def _head(kind: str, title: str) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def _shortened(text: str, most: int) -> str:
 
 
 def _cut_items(key: str, items: Sequence[Any], most: int) -> tuple[list[Any], str]:
-    ranked = sorted(range(len(items)), key=lambda at: _rank(key, items[at]))
+    ranked = sorted(range(len(items)), key=lambda at: _rank(key, at, items[at]))
     kept: list[int] = []
     short: dict[int, Any] = {}
     for at in ranked:
@@ -142,8 +142,13 @@ def _cut_items(key: str, items: Sequence[Any], most: int) -> tuple[list[Any], st
     return [short[at] for at in sorted(kept)], ", ".join(told)
 
 
-def _rank(key: str, item: Any) -> float:
-    """Return which items stay: of jobs the longest, of checks those that did not pass."""
+def _rank(key: str, at: int, item: Any) -> float:
+    """Return which items stay: of jobs the longest, of checks those that did not pass.
+
+    Of the way to an error, and of earlier runs, the last are nearest.
+    """
+    if key in ("lines", "earlier"):
+        return -float(at)
     if key == "jobs":
         return -float(item.get("seconds", 0.0))
     return float(key == "checks" and item.get("outcome") == "passed")
@@ -172,7 +177,8 @@ def _cut_values(values: dict[str, Any], most: int) -> tuple[dict[str, Any], str]
         kept.pop([*kept][-1])
     left = len(values) - len(kept)
     told = [f"{left} of {len(values)}"] if left else []
-    return kept, ", ".join([*told, f"the end of {len(cut)}"])
+    told += [f"the end of {len(cut)}"] if cut else []
+    return kept, ", ".join(told)
 
 
 def _cut_rows(rows: Sequence[Sequence[Any]], most: int) -> tuple[list[Sequence[Any]], str]:

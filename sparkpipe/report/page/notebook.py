@@ -5,7 +5,6 @@ from __future__ import annotations
 from sparkpipe.html.page import framed
 from sparkpipe.journal import RunRecord
 from sparkpipe.report.page.document import document_of_plan, document_of_run
-from sparkpipe.report.page.fitting import fitted
 from sparkpipe.report.planned import PlannedRun
 
 # Before it is packed. A notebook keeps each of its outputs in its file.
@@ -20,10 +19,10 @@ def timeline_of(record: RunRecord) -> str:
     """
     if not any(one.started for one in record.nodes.values()):
         return ""
-    document = document_of_run(record)
+    document = document_of_run(record, most=_MOST_BYTES)
     for one in document["data_sets"]:
         one.pop("preview", None)
-    return framed(fitted(document, _MOST_BYTES), "timeline")
+    return framed(document, "timeline")
 
 
 def graph_of(planned: PlannedRun) -> str:
@@ -34,4 +33,4 @@ def graph_of(planned: PlannedRun) -> str:
     """
     if not planned.nodes:
         return ""
-    return framed(fitted(document_of_plan(planned), _MOST_BYTES), "graph")
+    return framed(document_of_plan(planned, most=_MOST_BYTES), "graph")

@@ -17,6 +17,7 @@ from sparkpipe.journal import Journal, NodeRecord, RunRecord
 from sparkpipe.journal.changes import decide
 from sparkpipe.journal.code import CodeReader
 from sparkpipe.journal.identity import identify
+from sparkpipe.journal.index import TRIED
 from sparkpipe.journal.reading import last_good_of
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.pipeline.modular import is_parameter
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from sparkpipe.session.session import Session
 
 _logger = logging.getLogger(__name__)
-
-_TRIED = ("done", "unchanged", "failed", "cancelled", "running")
 
 
 def find_states(
@@ -215,7 +214,7 @@ class _OneSlice:
             record = run.nodes.get(node.name)
             if record is None:
                 continue
-            if record.status not in _TRIED:
+            if record.status not in TRIED:
                 skipped = skipped or f"it did not run in {run.run_id}, which {_ended(run)}"
                 continue
             if record.status in ("done", "unchanged"):
