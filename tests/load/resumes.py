@@ -1,14 +1,17 @@
 """The flights example is killed at random moments, and continued to the results of a whole run.
 
-Each time ``sparkpipe run --runner=ThreadRunner`` is killed (``kill -9``, its JVM too) at a random
-moment of its work in a project without data, and ``sparkpipe run --resume`` is to finish it. The
-environment may say how many times (``KILLS``, by default 20).
+Each time ``sparkpipe run`` is killed (``kill -9``, its JVM too) at a random moment of its work in a
+project without data, and ``sparkpipe run --resume`` is to finish it. Tables, scores and what the
+model says of the same flights must be those of the whole run. The environment may say how many
+times (``KILLS``, by default 20), and under which runner (``RUNNER``); by default those that run
+Spark's nodes take turns.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
 import shutil
 import signal
@@ -21,8 +24,12 @@ from typing import Any
 
 import pandas as pd
 
+from sparkpipe.examples.flights.pipelines.model.nodes import CATEGORIES, NUMBERS
+
 _ROOT = Path(__file__).parents[2]
 _LONGEST_S = 600.0
+_FEATURES = "data/04_model/features"
+RUNNERS = ("ThreadRunner", "SequentialRunner", "HybridRunner")
 _TABLES = ("delays_by_route", "delays_by_airline", "delays_by_hour")
 
 
@@ -31,30 +38,33 @@ def run() -> int:
     kills = int(os.environ.get("KILLS", "20"))
     seed = int(os.environ.get("SEED", time.time_ns() % 1_000_000))
     chosen = random.Random(seed)
+    runners = [os.environ["RUNNER"]] if os.environ.get("RUNNER") else [*RUNNERS]
     wrong: list[str] = []
     taken_over: list[int] = []
     with tempfile.TemporaryDirectory(prefix="sparkpipe-resumes-") as name:
         whole = _project(Path(name, "whole"))
         began = time.monotonic()
-        _sparkpipe(whole, "run", "--runner=ThreadRunner")
+        _sparkpipe(whole, "run", f"--runner={runners[0]}")
         seconds = time.monotonic() - began
-        expected = _results(whole)
+        flights = pd.read_parquet(whole / _FEATURES)
+        expected = _results(whole, flights)
         for number in range(1, kills + 1):
             project = _project(Path(name, f"killed-{number}"))
-            moment = chosen.uniform(0, seconds)
-            _kill_after(project, moment)
+            moment, runner = chosen.uniform(0, seconds), runners[(number - 1) % len(runners)]
+            _kill_after(project, moment, runner)
             try:
-                _sparkpipe(project, "run", *_how(project))
-                found = _results(project)
+                _sparkpipe(project, "run", *_how(project, runner))
+                found = _results(project, flights)
             except (OSError, ValueError, subprocess.SubprocessError) as exc:
                 told = getattr(exc, "stderr", None) or exc
-                wrong.append(f"kill {number} after {moment:.1f} s: {told}")
+                wrong.append(f"kill {number} of {runner} after {moment:.1f} s: {told}")
                 continue
             taken_over.append(_taken_over(project))
             different = [name for name in expected if not _is_same(expected[name], found[name])]
-            wrong += [f"kill {number} after {moment:.1f} s: {name}" for name in different]
+            told = f"kill {number} of {runner} after {moment:.1f}"
+            wrong += [f"{told} s: {name}" for name in different]
             print(
-                f"  kill {number} after {moment:.1f} of {seconds:.1f} s: {taken_over[-1]} of 15 "
+                f"  {told} of {seconds:.1f} s: {taken_over[-1]} of 15 "
                 f"nodes taken over, {len(different)} results wrong",
                 flush=True,
             )
@@ -100,8 +110,8 @@ def _sparkpipe(project: Path, *arguments: str) -> str:
     return out
 
 
-def _kill_after(project: Path, seconds: float) -> None:
-    process = _start(project, "run", "--runner=ThreadRunner")
+def _kill_after(project: Path, seconds: float, runner: str) -> None:
+    process = _start(project, "run", f"--runner={runner}")
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
@@ -112,9 +122,9 @@ def _runs(project: Path) -> list[dict[str, Any]]:
     return runs
 
 
-def _how(project: Path) -> list[str]:
+def _how(project: Path, runner: str) -> list[str]:
     """Return how a run goes on: one that was killed before it began is begun."""
-    return ["--resume"] if _runs(project) else ["--runner=ThreadRunner"]
+    return ["--resume"] if _runs(project) else [f"--runner={runner}"]
 
 
 def _taken_over(project: Path) -> int:
@@ -123,11 +133,16 @@ def _taken_over(project: Path) -> int:
     return 15 - len(run["nodes"])
 
 
-def _results(project: Path) -> dict[str, Any]:
+def _results(project: Path, flights: pd.DataFrame) -> dict[str, Any]:
+    """Return what a project has come to, with what its model says of flights."""
     statistics = project / "data" / "03_statistics"
     results: dict[str, Any] = {name: _table(statistics / name) for name in _TABLES}
     scores = json.loads((project / "data/04_model/evaluation.json").read_text())
-    return {**results, "evaluation": pd.DataFrame([scores])}
+    model = pickle.loads((project / "data/04_model/delay_model.pkl").read_bytes())
+    rows = flights[[*NUMBERS, *CATEGORIES]]
+    rows = rows.astype(dict.fromkeys(NUMBERS, "float32") | dict.fromkeys(CATEGORIES, "category"))
+    late = pd.DataFrame({"late": model.predict_proba(rows)[:, 1]})
+    return {**results, "evaluation": pd.DataFrame([scores]), "predictions": late}
 
 
 def _table(folder: Path) -> pd.DataFrame:
