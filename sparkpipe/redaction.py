@@ -63,6 +63,12 @@ _ASSIGNED = rf"(?<![\w.%/?&;-])([\w.%-]+)(\s?=\s?)({_VALUE}|[^&;\s,)\]}}'\"]*)"
 _IN_ADDRESS = rf"(?<=[?&;])([\w.%-]+)(\s?=\s?)({_VALUE}|[^&;\s'\"]*)"
 _IN_JDBC = rf"(?<=[?&;])([\w.%-]+)(=)({_VALUE}|[^&;]*)"
 _QUOTED = rf"(?<=['\"])([\w.-]+)(['\"]\s*:\s*)({_QUOTE})"
+# As code has them: option("password", "abc"), conf["password"] = "abc", password: str = "abc".
+_IN_CODE = (
+    rf"(?<=\(['\"])([\w.-]+)(['\"]\s*,\s*)({_QUOTE})",
+    rf"(?<=\[['\"])([\w.-]+)(['\"]\]\s*=\s*)({_QUOTE})",
+    rf"(?<![\w.])(\w+)(:\s*str\s*=\s*)({_QUOTE})",
+)
 # What signs an address, and who somebody is.
 _OF_ADDRESSES = frozenset(
     (
@@ -191,6 +197,9 @@ def redacted_text(text: str) -> str:
         text = re.sub(in_address, _of_address, re.sub(_ASSIGNED, _of_assigned, text))
     if ":" in text:
         text = re.sub(_TOLD, _of_told, re.sub(_QUOTED, _of_quoted, text))
+    if '"' in text or "'" in text:
+        for pattern in _IN_CODE:
+            text = re.sub(pattern, _of_quoted, text)
     return text
 
 

@@ -103,7 +103,7 @@ report@all: {type: PartitionedDataSet, path: data/report, dataset: json.JSONData
         said = sliced.command("run", "--slice=day=2024-01-01..2024-01-02", *more)
         path, *lanes, written = said.err.splitlines()[-3 if more else -2 :]
         assert re.fullmatch(
-            r"Slowest path: 0\.[45]\d s of \d\.\d+ s: double \(day=2024-01-02\) 0\.[45]\d s"
+            r"Slowest path: [\d.]+ s of [\d.]+ s: double \(day=2024-01-02\) [\d.]+ s"
             r" → total \(day=2024-01-02\).* → shout.*",
             path,
         )

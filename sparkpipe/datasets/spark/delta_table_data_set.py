@@ -59,7 +59,7 @@ class DeltaTableDataSet(LoadsVersions, SparkDataSet):
         self._ask(load_args, None if version is None else version.load)
         self._merge, others = take_merge(save_args or {})
         self._creation, others = take_creation(others)
-        options = {"credentials": credentials, "metadata": metadata}
+        options: dict[str, Any] = {"credentials": credentials, "metadata": metadata}
         super().__init__(filepath, "delta", self._load_args, others, **options)
         given = self._save_args.get("partitionBy")
         self._creation = self._creation.whole(given, self._merge is not None)

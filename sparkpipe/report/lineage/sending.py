@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Generic, TypeAlias, TypeVar
@@ -16,6 +18,9 @@ _logger = logging.getLogger(__name__)
 
 # It warns of each attempt.
 _RETRIES = "urllib3.connectionpool"
+
+# Of the patience at the end, so much is for what could wait: a run need not be the one to tell it.
+_SHARE = 5
 
 T = TypeVar("T")
 
@@ -42,6 +47,7 @@ class Sender(Generic[T]):
         # What can wait counts as one.
         self._given = self._later = self._sent = 0
         self._why = ""
+        self._until = math.inf
         self._is_closing = threading.Event()
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="sparkpipe-lineage", daemon=True)
@@ -57,6 +63,7 @@ class Sender(Generic[T]):
 
     def close(self) -> None:
         """Wait until all is sent, but not for long, and tell what was not."""
+        self._until = time.monotonic() + self._patience / _SHARE
         self._is_closing.set()
         with suppress(queue.Full):  # then the thread ends when it has taken all that is there
             self._waiting.put_nowait(None)
@@ -90,6 +97,10 @@ class Sender(Generic[T]):
         while not self._is_over.is_set():
             one = self._next(waits=not later)
             if one is None and not later:
+                return
+            if one is None and time.monotonic() > self._until:
+                _logger.debug("What could wait was not told as %s: the run is over.", self._what)
+                self._sent += len(later)
                 return
             try:
                 if one is None:

@@ -74,6 +74,7 @@ def document_of_run(
         project: What the project that is here knows of the nodes.
         now: The time of the clock; without it a run that goes on took until its last sign of life.
             By it a run is dead of which nothing was heard for an hour, where nobody can tell.
+        most: How many bytes it may take; by default as many as a page may have.
     """
     record = record if now is None else record.presumed(now)
     project = project or Project()
@@ -117,6 +118,7 @@ def document_of_plan(
         params: The parameters of the run.
         earlier: Earlier runs of the pipeline, the last one first.
         project: What the project that is here knows of the nodes.
+        most: How many bytes it may take; by default as many as a page may have.
     """
     project = project or Project()
     before = [*earlier][::-1]

@@ -149,10 +149,6 @@ def _why_left(data_set: Any) -> str:
     file_format = attribute(data_set, "_file_format")
     if not isinstance(file_format, str):  # nothing of Spark's
         return ""
-    if effect == "merge":
-        # By a sequence rows have a life of their own.
-        has_sequence = bool(getattr(attribute(data_set, "_merge"), "sequence_by", ""))
-        return "" if has_sequence else "To replace all of it, merge with save_args: within, and"
     if effect == "part" and file_format.lower() == "delta":
         return "To replace all of it, give save_args: replaceWhere, and"
     return "To replace all of it, give it a path of its own, with" if effect == "part" else ""

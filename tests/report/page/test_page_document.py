@@ -215,6 +215,17 @@ def test_a_page_of_a_hundred_long_nodes_stays_below_a_megabyte_and_a_half(count:
     json.loads(as_json(document))
 
 
+def test_of_a_long_way_to_an_error_the_nearest_lines_stay() -> None:
+    run = make_chain(1)
+    ((name, ran),) = run.nodes.items()
+    lines = tuple((f"a.py:{number} in f", "x" * 80) for number in range(10))
+    failed = replace(ran, status="failed", error=ErrorReport("E", "no", "a.py:9 in f", lines))
+    document = document_of_run(replace(run, nodes={name: failed}), most=1_500)
+    kept = [place for place, _ in document["nodes"][0]["error"]["lines"]]
+    assert 0 < len(kept) < 10
+    assert kept == [place for place, _ in lines][-len(kept) :]
+
+
 def test_nothing_is_cut_where_there_is_room() -> None:
     document = document_of_run(make_chain(100), project=LongCode())
     assert not any("cut" in one for one in (*document["nodes"], *document["data_sets"]))
