@@ -305,6 +305,7 @@ def test_a_journal_that_cannot_be_read_is_told(shop: ShopProject) -> None:
     assert f"Error: {told} Install what it says, or change 'path' in journal.yml." in said.err
 
 
+@pytest.mark.slow
 def test_a_run_of_another_process_is_followed(shop: ShopProject) -> None:
     wait = "import pathlib, time\n    while not pathlib.Path('go').exists(): time.sleep(0.05)\n"
     shop.replace("shop/nodes.py", "return {", f"{wait}    return {{")

@@ -609,7 +609,7 @@ def test_what_can_wait_does_not_hold_up_the_end(caplog: pytest.LogCaptureFixture
     def send(one: str) -> Iterator[None]:
         return (time.sleep(0.05) for _ in range(1000))
 
-    sender = Sender("lineage", lambda: send, size=10, patience=20)
+    sender = Sender("lineage", lambda: send, size=10, patience=2)
     sender.send("event")
     started = time.perf_counter()
     sender.close()
