@@ -233,6 +233,32 @@ def test_runs_that_a_node_starts_are_not_told_to_its_observers() -> None:
     ]
 
 
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_why_nodes_are_skipped_is_told(goes_on: bool) -> None:
+    def fail(x: Any) -> Any:
+        raise ValueError(x)
+
+    notes = Notes()
+    pipe = pipeline(
+        [
+            node(fail, "x", "y", name="bad"),
+            node(abs, "y", "z", name="after"),
+            node(abs, "z", "end", name="later"),
+            node(abs, "x", "other", name="zother"),
+        ]
+    )
+    runner = SequentialRunner(continue_on_failure=goes_on)
+    with observing(notes), pytest.raises(RunFailedError):
+        runner.run(pipe, DataCatalog(feed_dict={"x": 1}))
+    ended = {one.node: (one.status, one.reason) for one in notes.told if isinstance(one, NodeEnded)}
+    assert ended == {
+        "bad": ("failed", ""),
+        "after": ("skipped", "'bad' failed"),
+        "later": ("skipped", "'bad' failed"),
+        "zother": ("done", "") if goes_on else ("skipped", "the run ended as 'bad' failed"),
+    }
+
+
 def test_an_interrupted_run_is_told_to_its_end() -> None:
     def interrupt(x: Any) -> Any:
         raise KeyboardInterrupt
@@ -243,6 +269,10 @@ def test_an_interrupted_run_is_told_to_its_end() -> None:
         SequentialRunner().run(pipe, DataCatalog(feed_dict={"x": 1}))
     ended = {event.node: event.status for event in notes.told if isinstance(event, NodeEnded)}
     assert ended == {"n": "cancelled", "after": "skipped"}
+    assert [one.reason for one in notes.told if isinstance(one, NodeEnded)] == [
+        "",
+        "the run was interrupted",
+    ]
     last = notes.told[-1]
     assert isinstance(last, RunEnded)
     assert (last.outcome, last.counts) == ("interrupted", {"cancelled": 1, "skipped": 1})

@@ -230,7 +230,7 @@ class _Decider:
             reasons.is_unknown("always")
         elif record is None:
             reasons.is_unknown("never run")
-        else:
+        if record is not None:  # what differs is told of those that always run, too
             now = self._identities.get(node.name)
             if now is None:
                 reasons.differs("what it is made of cannot be worked out")

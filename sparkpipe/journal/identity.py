@@ -22,7 +22,7 @@ from sparkpipe.journal.code import CodeReader, Part
 from sparkpipe.journal.digests import digest_of_text
 from sparkpipe.pipeline.modular import is_parameter
 from sparkpipe.pipeline.node import Node
-from sparkpipe.redaction import HIDDEN, redacted, redacted_text
+from sparkpipe.redaction import HIDDEN, is_secret, redacted, redacted_text
 
 #: What an entry of the catalog says for people and other tools.
 _WITHOUT_EFFECT = frozenset({"credentials", "metadata", "layer", "warn_below", "preview"})
@@ -204,6 +204,9 @@ def _described(data_set: Any) -> Any:
 
 def _shown(name: str, value: Any) -> Iterator[tuple[str, str]]:
     """Give the parts of a parameter, each with its name and the words for it."""
+    *above, _ = name.rpartition(":")[2].split(".")
+    if any(map(is_secret, above)):  # it is a part of what is secret as a whole
+        return
     to_visit: list[tuple[str, str, Any]] = [(name, name.rpartition(":")[2], value)]
     count = 0
     while to_visit and count <= _MOST_VALUES:

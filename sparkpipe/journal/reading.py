@@ -110,11 +110,13 @@ class Journal:
         """Return the run before another one, of the same pipeline, slice and environment.
 
         A run over slices is several, each of other nodes: one without a node in common is left out.
+        Of a slice that never ran before, it is the last run of another one.
 
         Raises:
             RunNotFoundError: There is none.
         """
-        same = ("pipeline", "environment", "slices")
+        same = ("pipeline", "environment")
+        other: tuple[RunRecord, str] | None = None
         names = self.names()
         for name in names[names.index(record.run_id) + 1 :] if record.run_id in names else ():
             earlier = self._read(name)
@@ -123,7 +125,12 @@ class Journal:
                 and all(getattr(earlier, what) == getattr(record, what) for what in same)
                 and (not record.nodes or not earlier.nodes.keys().isdisjoint(record.nodes))
             ):
-                return self._finished(earlier, name)
+                if earlier.slices == record.slices:
+                    return self._finished(earlier, name)
+                if other is None and earlier.slices.keys() == record.slices.keys():
+                    other = earlier, name
+        if other is not None:
+            return self._finished(*other)
         raise RunNotFoundError(
             f"Before the run '{record.run_id}' there is none of the pipeline '{record.pipeline}'."
         )

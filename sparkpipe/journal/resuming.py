@@ -149,12 +149,19 @@ def find_run_of_job(
 
 def _last_continuation(journal: Journal, run: RunRecord) -> RunRecord:
     """Return the last of the runs that continue a run, or itself."""
-    for record in journal.runs(run.run_id):
-        if record.run_id <= run.run_id:
-            break
-        if record.resumes == run.run_id:
-            return _last_continuation(journal, record)
-    return run
+    seen = {run.run_id}
+    while True:
+        # Not only among those of later names: a clock may have gone back.
+        following = (
+            record
+            for record in journal.runs(run.run_id, _MOST_RUNS)
+            if record.resumes == run.run_id and record.run_id not in seen
+        )
+        found = next(following, None)
+        if found is None:
+            return run
+        seen.add(found.run_id)
+        run = found
 
 
 def _continued_by(journal: Journal, run: RunRecord) -> RunRecord | None:

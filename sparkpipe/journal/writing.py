@@ -40,6 +40,11 @@ class JournalWriter:
         self._sink: Sink | None = None
         self._has_failed = False
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the start of the run is written, without which it cannot be continued."""
+        return self._sink is not None
+
     def on_event(self, event: Event) -> None:
         """Write an event."""
         try:

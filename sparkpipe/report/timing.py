@@ -61,7 +61,9 @@ def lanes_of(spans: Sequence[Span]) -> dict[str, int]:
     return lanes
 
 
-def deciding_path(spans: Sequence[Span], parents: Mapping[str, Sequence[str]]) -> list[Step]:
+def deciding_path(
+    spans: Sequence[Span], parents: Mapping[str, Sequence[str]], lanes: int = 0
+) -> list[Step]:
     """Return the chain of nodes, each of which started when the one before it ended.
 
     It goes back from the node that ended last: to the input that came last or, where the node had
@@ -70,6 +72,8 @@ def deciding_path(spans: Sequence[Span], parents: Mapping[str, Sequence[str]]) -
     Args:
         spans: In any order.
         parents: For each node the nodes that make its inputs.
+        lanes: How many nodes could run at once; 0 if not known. Nobody waits for a lane while
+            fewer of them run.
 
     >>> spans = [Span("a", 0, 1), Span("b", 0, 3), Span("c", 3, 4)]
     >>> [(step.node, step.after) for step in deciding_path(spans, {"c": ["a"]})]
@@ -83,6 +87,8 @@ def deciding_path(spans: Sequence[Span], parents: Mapping[str, Sequence[str]]) -
         makers = [by_node[name] for name in parents.get(now.node, ()) if name in by_node]
         data = max(makers, key=lambda one: (one.end, one.node), default=None)
         room = _made_room(ended, now, None if data is None else data.end)
+        if room is not None and _running_at(room.end, spans) < lanes:
+            room = None
         before = room or data
         after = "start" if before is None else "lane" if room else "data"
         path.append(Step(now.node, after))
@@ -90,6 +96,11 @@ def deciding_path(spans: Sequence[Span], parents: Mapping[str, Sequence[str]]) -
             ended.pop()  # a chain goes back in time, also where clocks do not
         now = before if before is None or before in ended else None
     return path[::-1]
+
+
+def _running_at(end: float, spans: Sequence[Span]) -> int:
+    """Return how many nodes ran when one of them ended, itself included."""
+    return sum(one.start < end - _APART and one.end >= end for one in spans)
 
 
 def _made_room(ended: Sequence[Span], node: Span, ready: float | None) -> Span | None:

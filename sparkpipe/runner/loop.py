@@ -116,6 +116,7 @@ class _Loop:
         self._outcomes: dict[int, NodeOutcome | BaseException] = {}
         self._completed: list[int] = []
         self._failures: list[NodeRunError] = []
+        self._failed: list[int] = []
         self._cancelled: list[int] = []
         self._cancellation: NodeCancelledError | None = None
         self._skipped: set[int] = set()
@@ -265,6 +266,7 @@ class _Loop:
 
     def _fail(self, position: int, failure: NodeRunError) -> None:
         self._failures.append(failure)
+        self._failed.append(position)
         if self._continue:
             self._logger.error("%s", first_line(failure.message))
             self._skip_what_follows(position)
@@ -302,7 +304,7 @@ class _Loop:
             if self._running and not self._is_nobody_at_work():
                 with suppress(queue.Empty):
                     self._ended.get(timeout=_WAKE_UP_SECONDS)
-        self._skip_unstarted()
+        self._skip_unstarted("the run was interrupted")
 
     def _is_nobody_at_work(self) -> bool:
         """Whether only a node is left whose start was interrupted, before it had begun."""
@@ -323,13 +325,41 @@ class _Loop:
         name = self._plan.nodes[position].name
         return NodeCancelledError(f"Node '{name}' was cancelled before it started.", name)
 
-    def _skip_unstarted(self) -> None:
-        """Tell what will never start; what waited behind a failure is skipped like what follows."""
+    def _skip_unstarted(self, over: str = "") -> None:
+        """Tell what will never start; what waited behind a failure is skipped like what follows.
+
+        Args:
+            over: Why the run is over, where that is no failure of a node.
+        """
+        reasons = self._why_skipped()
         for position, node in enumerate(self._plan.nodes):
             if position not in self._over:
                 self._skipped.add(position)
                 if self._observers:
-                    self._tell(NodeEnded(self._run_id, node.name, "skipped", attempts=0))
+                    why = reasons.get(position, over or self._why_over())
+                    self._tell(
+                        NodeEnded(self._run_id, node.name, "skipped", attempts=0, reason=why)
+                    )
+
+    def _why_skipped(self) -> dict[int, str]:
+        """Return for what hangs on nodes that have failed or were cancelled, on which of them."""
+        ended = [(position, "failed") for position in self._failed]
+        ended += [(position, "was cancelled") for position in self._cancelled]
+        reasons: dict[int, str] = {}
+        for first, how in ended:
+            to_visit = [first]
+            while to_visit:
+                for child in self._plan.children[to_visit.pop()]:
+                    if child not in reasons:
+                        reasons[child] = f"'{self._plan.nodes[first].name}' {how}"
+                        to_visit.append(child)
+        return reasons
+
+    def _why_over(self) -> str:
+        """Return why nodes do not start any more that hang on none of these."""
+        if not self._failed:
+            return "the run was cancelled"
+        return f"the run ended as '{self._plan.nodes[self._failed[0]].name}' failed"
 
     def _tell_end(self, position: int, started: float, failure: NodeRunError) -> None:
         """Tell the end of a node that could not tell it itself."""

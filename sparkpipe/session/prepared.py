@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from sparkpipe.events import make_observers, observing
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.core import reason_of
 from sparkpipe.io.working import working_for
+from sparkpipe.journal.writing import JournalWriter
 from sparkpipe.pipeline import Pipeline
 from sparkpipe.plan import Plan
 from sparkpipe.runner import AbstractRunner
@@ -108,7 +109,7 @@ class PreparedRun:
                         **planned,
                     )
             except Exception as error:
-                if isinstance(error, RunFailedError) and self.is_journaled:
+                if isinstance(error, RunFailedError) and self._is_written(observers):
                     error.hint = f"\nTo continue: sparkpipe run --resume{error.hint}"
                 try:
                     hook.on_pipeline_error(error=error, **context)
@@ -120,3 +121,8 @@ class PreparedRun:
             hook.after_pipeline_run(run_result=outputs, **context)
             _logger.info("Run completed in %.1f s", time.perf_counter() - started)
         return outputs
+
+    def _is_written(self, observers: Iterable[Any]) -> bool:
+        """Whether it is in the journal: that may be a folder in which nobody may write."""
+        writers = [one for one in observers if isinstance(one, JournalWriter)]
+        return self.is_journaled and all(writer.has_begun for writer in writers)

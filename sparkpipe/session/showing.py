@@ -94,11 +94,17 @@ def _earlier(session: Session, pipeline: str, record: RunRecord | None = None) -
             record is None
             or (
                 one.started < record.started
-                and (one.environment, one.slices) == (record.environment, record.slices)
+                and one.environment == record.environment
+                and one.slices.keys() == record.slices.keys()
             )
         )
     )
-    return [*islice(found, _EARLIER)]
+    if record is None or not record.slices:
+        return [*islice(found, _EARLIER)]
+    like = [*found]
+    # Of a day that never ran before, those before it tell more than nothing.
+    same = [one for one in like if one.slices == record.slices]
+    return (same or like)[:_EARLIER]
 
 
 def _known(session: Session, pipeline: str) -> Project:

@@ -42,6 +42,7 @@ def test_a_run_is_one_file_and_compared_with_the_one_before(shop: ShopProject) -
     assert "shop/nodes.py" in shout["error"]["location"]
     told = {(one["kind"], one["where"]) for one in document["comparison"]["differences"]}
     assert {("parameter", "factor"), ("state", "shout")} <= told
+    assert any(kind == "code" and where.startswith("shout") for kind, where in told)
     assert "geheim" not in (shop.path / "page.html").read_text(encoding="utf-8")
     first = document["comparison"]["run_id"]
     assert shop.command("report", first).out == f"Wrote .sparkpipe/reports/{first}.html\n"

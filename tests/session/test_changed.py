@@ -328,6 +328,8 @@ def test_always_runs_and_what_follows_is_judged_by_what_it_makes(trips: Trips) -
     assert told["clean"] == ("always",)
     assert told["total"] == ("half is made anew by halve",)
     assert trips.run() == ["clean"]
+    trips.write("conf/base/parameters.yml", "least: 3.5\n")
+    assert trips.why()["clean"] == ("always", "params:least 2.5 → 3.5")
 
 
 def test_the_version_of_a_package_that_a_node_names_counts(
@@ -455,17 +457,20 @@ def test_a_failed_run_goes_on_where_it_stopped(trips: Trips) -> None:
 
 
 def test_secrets_are_only_digests_and_their_change_is_told_without_them(trips: Trips) -> None:
-    trips.edit("def count(trips):", "def count(trips, login=None):")
+    trips.edit("def count(trips):", "def count(trips, login=None, pin=None):")
     trips.write(
         f"{trips.package}/pipeline_registry.py",
         REGISTRY.format(package=trips.package).replace(
-            'count, "half"', 'count, ["half", "params:login"]'
+            'count, "half"', 'count, ["half", "params:login", "params:secret.pin"]'
         ),
     )
-    trips.write("conf/base/parameters.yml", "least: 2.5\nlogin: {user: me, password: hunter2}\n")
+    parameters = (
+        "least: 2.5\nlogin: {{user: me, password: hunter{0}}}\nsecret: {{pin: hunter{0}}}\n"
+    )
+    trips.write("conf/base/parameters.yml", parameters.format(2))
     trips.run()
-    trips.write("conf/base/parameters.yml", "least: 2.5\nlogin: {user: me, password: hunter3}\n")
-    assert trips.why()["count"] == ("params:login changed",)
+    trips.write("conf/base/parameters.yml", parameters.format(3))
+    assert trips.why()["count"] == ("params:login changed", "params:secret.pin changed")
     written = "".join(
         p.read_text() for p in (trips.folder / ".sparkpipe").rglob("*") if p.is_file()
     )

@@ -245,6 +245,37 @@ def test_the_second_of_two_that_continue_a_run_is_told(numbers: Numbers) -> None
     ]
 
 
+def test_what_continues_a_run_is_found_though_the_clock_has_gone_back(numbers: Numbers) -> None:
+    run_id = numbers.fail()
+    runs = numbers.folder / ".sparkpipe/runs"
+    (old,) = runs.glob("*.jsonl")
+    old.with_name("2099.jsonl").write_text(old.read_text().replace(run_id, "2099"))
+    old.unlink()
+    numbers.session.run(resume="2099")
+    assert numbers.session.run(resume="2099") == {}
+    latest = max(runs.glob("*.jsonl"), key=lambda one: one.stat().st_mtime)
+    assert '"status": "done"' not in latest.read_text()
+
+
+def test_of_a_finished_node_that_always_runs_what_has_changed_is_told(numbers: Numbers) -> None:
+    registry = numbers.folder / numbers.package / "pipeline_registry.py"
+    registry.write_text(registry.read_text().replace('name="make"', 'name="make", always=True'))
+    numbers.fail()
+    registry.write_text(registry.read_text().replace("return number + by", "return number - by"))
+    with pytest.raises(PreflightError, match="code of make changed"):
+        numbers.session.run(resume="last")
+
+
+def test_a_run_that_is_not_written_down_names_no_way_to_continue(numbers: Numbers) -> None:
+    numbers.write("conf/base/journal.yml", "path: runs\n")
+    numbers.write("runs", "a file")
+    numbers.write(f"{numbers.package}/fail", "")
+    with pytest.raises(RunFailedError) as failed:
+        numbers.session.run()
+    assert "--resume" not in str(failed.value)
+    assert "--from-nodes" in str(failed.value)
+
+
 def test_a_secret_that_was_given_is_to_be_given_again(numbers: Numbers) -> None:
     numbers.write("conf/base/parameters.yml", "by: 2\nlogin: {password: x}\n")
     registry = numbers.folder / numbers.package / "pipeline_registry.py"

@@ -93,7 +93,7 @@ def document_of_run(
         "edges": edges,
         "lanes": max(lanes.values(), default=-1) + 1,
         "unused_lanes": max(0, record.lanes - max(lanes.values(), default=-1) - 1),
-        "path": [vars(step) for step in deciding_path(spans, parents)],
+        "path": [vars(step) for step in deciding_path(spans, parents, record.lanes)],
         **since,
         "advice": [_advised(one) for one in ShownRun(record).advice],
         "data_sets": _data_sets(nodes, _reported(record), before, project),
@@ -365,8 +365,9 @@ def _data_sets(
     for record in before:
         reported = _reported(record)
         for name in told.keys() & reported.keys():
-            facts = {what: reported[name][what] for what in ("rows", "bytes")}
-            if any(value is not None for value in facts.values()):
+            facts = {what: reported[name][what] for what in ("rows", "bytes", "version")}
+            facts = {what: value for what, value in facts.items() if value is not None}
+            if facts:
                 told[name].setdefault("earlier", []).append({"run": record.run_id, **facts})
             looks = {what: reported[name][what] for what in ("columns", "preview")}
             if any(looks.values()) and name not in written:
@@ -384,6 +385,7 @@ def _comparison(compared: RunRecord, record: RunRecord) -> dict[str, Any]:
     differences = [vars(one) for one in Differences(earlier, later)]
     return {
         **_run_in_short(compared),
+        "slices": {} if compared.slices == record.slices else compared.slices,
         "is_later": compared.started > record.started,
         "differences": redacted(differences),
         "nodes": {one.node: round(one.seconds, 3) for one in compared.nodes.values() if one.ended},

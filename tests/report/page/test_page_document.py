@@ -73,6 +73,14 @@ def test_a_node_that_waits_for_room_is_on_the_path_of_that_which_made_it() -> No
     assert [(step.node, step.after) for step in steps] == [("long", "start"), ("late", "lane")]
 
 
+def test_nobody_waits_for_a_lane_while_some_are_idle() -> None:
+    spans = [Span("hour", 0, 33.735), Span("line", 0, 33.740), Span("plot", 33.829, 37)]
+    steps = deciding_path(spans, {"plot": ["hour"]}, lanes=8)
+    assert [(step.node, step.after) for step in steps] == [("hour", "start"), ("plot", "data")]
+    steps = deciding_path(spans, {"plot": ["hour"]}, lanes=1)
+    assert [(step.node, step.after) for step in steps] == [("line", "start"), ("plot", "lane")]
+
+
 @pytest.mark.parametrize("spans", [[], [Span("a", 3, 3), Span("b", 3, 3), Span("c", 3, 3)]])
 def test_a_path_ends_whatever_clocks_say(spans: list[Span]) -> None:
     assert len(deciding_path(spans, {"a": ["b"], "b": ["a"]})) <= len(spans)

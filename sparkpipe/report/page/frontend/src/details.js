@@ -70,7 +70,8 @@ function stageTable(job) {
 function dataList(model, names, actions) {
   return h("ul", { class: "list" }, names.map((name) => {
     const data = model.byName.get(name);
-    const told = [count(data?.rows) && plural(data.rows, "row"), size(data?.bytes), data?.type].filter(Boolean).join(", ");
+    const known = data?.rows === undefined ? data?.written : data;
+    const told = [count(known?.rows) && plural(known.rows, "row"), size(known?.bytes), data?.type].filter(Boolean).join(", ");
     return h("li", null, data ? link(name, () => actions.choose({ data })) : name, told && h("span", { class: "quiet" }, ` ${told}`));
   }));
 }
@@ -80,10 +81,14 @@ const nodeList = (model, list, actions) => h("ul", { class: "list" }, list.map((
 
 /** The code of a node, with the line of it that failed, or called what failed. */
 function codeOf(node) {
-  const places = [...(node.error?.lines ?? []).map(([place]) => place), node.error?.location ?? ""];
-  const inIt = places.map((place) => place.match(/:(\d+) in (.+)$/)).filter((one) => one && node.function_name?.endsWith(`.${one[2]}`));
-  const failed = inIt.length ? Number(inIt.at(-1)[1]) - Number(node.line) : -1;
-  return node.code.split("\n").flatMap((text, at) => [at ? "\n" : "", at === failed ? h("mark", { title: "It failed here" }, text) : text]);
+  const lines = node.error?.lines?.length ? node.error.lines : [[node.error?.location ?? "", null]];
+  const inIt = lines.map(([place, text]) => [place.match(/:(\d+) in (.+)$/), text]).filter(([one]) => one && node.function_name?.endsWith(`.${one[2]}`));
+  const code = node.code.split("\n");
+  const [place, text] = inIt.at(-1) ?? [];
+  const at = place ? Number(place[1]) - Number(node.line) : -1;
+  // The code may have changed since.
+  const failed = text === null || code[at]?.trim() === text?.trim() ? at : -1;
+  return code.flatMap((text, at) => [at ? "\n" : "", at === failed ? h("mark", { title: "It failed here" }, text) : text]);
 }
 
 function aboutNode(model, node, actions) {
@@ -169,26 +174,29 @@ const smallTable = (about, columns, rows, name) => h("div", { class: `scrolling 
     h("tbody", null, rows.map((row) => h("tr", null, columns.map(([, cell], at) => h(at === 0 ? "th" : "td", { scope: at === 0 ? "row" : null }, cell(row))))))));
 
 function aboutData(model, data, actions) {
-  const values = (what) => [...data.earlier.map((run) => run[what]), data[what]].filter((one) => one !== undefined && one !== null);
-  const told = (what, say) => h("span", null, say(data[what]), " ", spark(values(what), `${what} over the last runs`, say));
+  // What is read under another name than it was written under is known by that one.
+  const known = data.rows === undefined && data.written ? data.written : data;
+  const values = (what) => [...known.earlier.map((run) => run[what]), known[what]].filter((one) => one !== undefined && one !== null);
+  const told = (what, say) => h("span", null, say(known[what]), " ", spark(values(what), `${what} over the last runs`, say));
   return [
     h("h2", { tabindex: "-1" }, data.name),
     h("p", { class: "lead" }, data.type ?? "data set", data.lazy && " · lazy, computed by whoever reads it"),
     cutOf(data),
     facts([
-      ["Rows", data.rows === undefined ? "" : told("rows", count)],
-      ["Size", data.bytes === undefined ? "" : told("bytes", size)],
+      ["Rows", known.rows === undefined ? "" : told("rows", count)],
+      ["Size", known.bytes === undefined ? "" : told("bytes", size)],
       ["Version", data.version], ["Place", data.place && h("span", { class: "place" }, data.place)],
       ["Layer", data.layer], ["Note", data.note],
     ]),
     data.checks.length > 0 && section("Checks", checkList(data.checks, (one) => one.check)),
     columnsOf(data, model),
     previewOf(data),
-    section("Written by", data.writer === undefined ? h("p", { class: "quiet" }, "No node of this run: it comes from outside.") : nodeList(model, [data.writer], actions)),
+    section("Written by", data.written ? [nodeList(model, [data.written.writer], actions), data.written !== data && h("p", null, "as ", link(data.written.name, () => actions.choose({ data: data.written })))]
+      : h("p", { class: "quiet" }, "No node of this run: it comes from outside.")),
     data.readers.length > 0 && section("Read by", nodeList(model, data.readers, actions)),
-    data.writer !== undefined && model.nodes[data.writer].inputs.length > 0 && section("Made from", dataList(model, model.nodes[data.writer].inputs, actions)),
+    data.written && model.nodes[data.written.writer].inputs.length > 0 && section("Made from", dataList(model, model.nodes[data.written.writer].inputs, actions)),
     data.earlier.length > 0 && section("Earlier runs", smallTable("Earlier runs",
-      [["Run", (run) => run.run], ["Rows", (run) => count(run.rows)], ["Size", (run) => size(run.bytes)]], [...data.earlier].reverse())),
+      [["Run", (run) => run.run], ["Rows", (run) => count(run.rows)], ["Size", (run) => size(run.bytes)], ["Version", (run) => run.version ?? ""]], [...data.earlier].reverse())),
   ];
 }
 

@@ -9,6 +9,9 @@ export function modelOf(doc) {
     readers: [], earlier: [], columns: [], declared: [], preview: [], checks: [], ...one,
   }));
   const byName = new Map(data.map((one) => [one.name, one]));
+  // One table under several names, as table@spark and table@pandas: what is known of the written one.
+  const written = writtenForms(data);
+  for (const one of data) one.written = one.writer === undefined ? written.get(plainOf(one.name)) : one;
   checks.forEach((check) => byName.get(check.data_set)?.checks.push(check));
   const steps = new Map(doc.path.map((step, at) => [step.node, { ...step, at }]));
   const parents = nodes.map(() => []);
@@ -21,6 +24,9 @@ export function modelOf(doc) {
   passTime(model, doc.now);
   return model;
 }
+
+const plainOf = (name) => name.split("@")[0];
+const writtenForms = (data) => new Map(data.filter((one) => one.writer !== undefined).map((one) => [plainOf(one.name), one]));
 
 /** Lets a run that goes on, and its nodes that run, have taken until now. */
 export function passTime(model, now) {
@@ -93,12 +99,10 @@ export function graphOf(model, folded, withData) {
       readers.filter((one) => one !== writer).forEach((one) => join(`d${at}`, one));
     });
     for (const [a, b, name] of model.doc.edges) if (!model.byName.has(name)) join(keyOf(a), keyOf(b));
-    // One table under several names, as table@spark and table@pandas, stays one line.
-    const plainOf = (name) => name.split("@")[0];
-    const written = new Map(model.data.map((one, at) => [one, at]).filter(([one]) => one.writer !== undefined)
-      .map(([one, at]) => [plainOf(one.name), at]));
+    // One table under several names stays one line.
+    const places = new Map(model.data.map((one, at) => [one, at]));
     model.data.forEach((one, at) => {
-      const other = written.get(plainOf(one.name));
+      const other = one.written && places.get(one.written);
       if (one.writer === undefined && other !== undefined && boxes.has(`d${at}`) && boxes.has(`d${other}`)) join(`d${other}`, `d${at}`);
     });
   }

@@ -99,7 +99,7 @@ export function dataTable(model, view, actions) {
       { title: "Size", number: true, value: (d) => d.bytes, has: (d) => d.bytes !== undefined, cell: (d) => size(d.bytes) },
       { title: "Checks", value: checksOf, has: (d) => d.checks.length, cell: (d) => d.checks.length ? checkMark(checksOf(d)) : "" },
       { title: "Version", value: (d) => d.version, has: (d) => d.version, cell: (d) => d.version ?? "" },
-      { title: "Written by", value: (d) => model.nodes[d.writer]?.name ?? "", cell: (d) => d.writer === undefined ? "" : link(model.nodes[d.writer].name, () => actions.choose({ node: model.nodes[d.writer] })) },
+      { title: "Written by", value: (d) => model.nodes[d.written?.writer]?.name ?? "", cell: (d) => d.written ? link(model.nodes[d.written.writer].name, () => actions.choose({ node: model.nodes[d.written.writer] })) : "" },
       { title: "Read by", cell: (d) => d.readers.map((at, n) => [n ? ", " : "", link(model.nodes[at].name, () => actions.choose({ node: model.nodes[at] }))]) },
       { title: "Type", value: (d) => d.type, has: (d) => d.type, cell: (d) => d.type ?? "" },
       { title: "Layer", value: (d) => d.layer, has: (d) => d.layer, cell: (d) => d.layer ?? "" },
@@ -115,7 +115,7 @@ export function comparison(model, view, actions) {
     const names = new Map(model.nodes.map((node) => [node.name, node]));
     const find = (where) => names.get(where) ?? names.get(where.split(":")[0]);
     const about = h("p", { class: "lead" }, other.is_later ? "Compared with the later run " : "Compared with the run before, ",
-      h("strong", null, other.run_id), ` (${moment(other.started)}, ${stateOf(other.outcome).word}, ${duration(other.seconds)}).`,
+      h("strong", null, other.run_id), Object.entries(other.slices ?? {}).map(([name, text]) => ` of ${name}=${text}`), ` (${moment(other.started)}, ${stateOf(other.outcome).word}, ${duration(other.seconds)}).`,
       other.cut && ` Left out, so that the page stays small: ${other.cut.join("; ")}.`);
     const rows = other.differences.filter((one) => view.words.every((word) => plain(one).toLowerCase().includes(word)));
     if (!rows.length) return h("div", null, about, h("p", { class: "empty" }, "Nothing differs."));
