@@ -307,7 +307,8 @@ def test_a_data_set_that_would_mix_slices_is_refused(make: Make, entry: str, tol
         (f"{_TABLE}, save_args: {{mode: merge, keys: [id]}}", ""),
         (f"{_TABLE}, save_args: {{mode: merge, keys: [id], sequence_by: ts}}", ""),
         (
-            f"{_TABLE}, save_args: {{mode: merge, keys: [id], within: \"day = '${{slice:day}}'\"}}",
+            f"{_TABLE}, save_args: {{mode: merge, keys: [day, id], "
+            "within: \"day = '${slice:day}'\"}",
             "",
         ),
         (
@@ -333,6 +334,16 @@ def test_where_something_stays_of_what_a_slice_made_before_that_is_told(
     assert [message.rpartition(" stays there. ")[2] for message in caplog.messages] == (
         [expected] if told else []
     )
+
+
+def test_a_merge_that_takes_rows_from_other_slices_is_told(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry = f"{_TABLE}, save_args: {{mode: merge, keys: [id], within: \"day = '${{slice:day}}'\"}}"
+    session = make([node(double, "raw", "out", name="n")], more=f"out: {{{entry}}}")
+    session.prepare_slices("day=2024-01-01..2024-01-02")
+    (told,) = caplog.messages
+    assert told.endswith("Put the column of the slice among save_args: keys.")
 
 
 def test_a_load_is_of_the_slice_where_its_filter_says_so(make: Make) -> None:

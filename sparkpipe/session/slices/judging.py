@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -118,7 +119,7 @@ def _mixing(node: Node, slices: tuple[str, ...], catalog: DataCatalog) -> Iterat
 
 
 def find_leftovers(by_node: Mapping[Node, tuple[str, ...]], catalog: DataCatalog) -> list[str]:
-    """Tell outputs in which stays what a slice made before and does not make again.
+    """Tell where something stays that a slice made before, or is taken from another one.
 
     Args:
         by_node: The slices of each node.
@@ -130,6 +131,12 @@ def find_leftovers(by_node: Mapping[Node, tuple[str, ...]], catalog: DataCatalog
             if is_in_memory(name, catalog):
                 continue
             data_set = unwrapped(catalog[name])
+            what = f"Output '{name}' ({kind_of(data_set)}) of node '{node.name}'"
+            if marks_in(_within(data_set)) and _takes_from_others(data_set):
+                told.append(
+                    f"{what}: a row whose key another slice has, too, is taken from there. Put the "
+                    "column of the slice among save_args: keys."
+                )
             config = catalog.config_of(name) or {}
             kept_apart = {*slices_of_place(name, catalog), *_replaced(config)}
             lacking = [one for one in slices if one not in kept_apart]
@@ -137,10 +144,22 @@ def find_leftovers(by_node: Mapping[Node, tuple[str, ...]], catalog: DataCatalog
             if lacking and way_out:
                 marks = " and ".join(f"${{slice:{one}}}" for one in lacking)
                 told.append(
-                    f"Output '{name}' ({kind_of(data_set)}) of node '{node.name}': what a slice "
-                    f"has made before and does not make again stays there. {way_out} {marks}."
+                    f"{what}: what a slice has made before and does not make again stays there. "
+                    f"{way_out} {marks}."
                 )
     return told
+
+
+def _within(data_set: Any) -> str:
+    """Return the part that a merge replaces; empty if it is no such merge."""
+    return str(getattr(attribute(data_set, "_merge"), "within", "") or "")
+
+
+def _takes_from_others(data_set: Any) -> bool:
+    """Whether no key of a merge is a column of the part that it replaces."""
+    keys = getattr(attribute(data_set, "_merge"), "keys", ())
+    words = {word.lower() for word in re.findall(r"\w+", _within(data_set))}
+    return words.isdisjoint(str(key).lower() for key in keys)
 
 
 def _why_left(data_set: Any) -> str:
