@@ -484,7 +484,7 @@ def test_a_failure_is_told_without_secrets(project: Path) -> None:
     with pytest.raises(RunFailedError):
         run(project, x="fail")
 
-    events = events_in(project / "lineage.jsonl")
+    events = of_runs(events_in(project / "lineage.jsonl"))
     assert [one["eventType"] for one in events[-2:]] == ["FAIL", "FAIL"]
     assert events[-2]["outputs"] == []
     error = events[-2]["run"]["facets"]["errorMessage"]
@@ -596,7 +596,7 @@ def test_the_key_of_a_receiver_is_among_the_credentials(project: Path, receiver:
 def test_the_end_of_a_run_waits_for_what_is_left() -> None:
     slow = Receiver(wait=0.05)
     try:
-        took = send_to(slow.url)
+        took = send_to(slow.url, flush_seconds=60)
         told = len(slow.events)
     finally:
         slow.close()
