@@ -11,7 +11,7 @@ The state of a run, all of it in one :class:`_Loop`:
   fills both;
 * ``completed``: positions that have run and saved, or need not run, as the plan's gate says;
   ``failures``: errors, in order of arrival; ``cancelled`` and ``skipped``: positions that were
-  cancelled, and those that are never to run;
+  cancelled, and those that are never to run, with why;
   ``over``: positions that have ended, in whatever way;
 * ``readers``: for each data set, how many nodes have still to read it.
 
@@ -119,7 +119,7 @@ class _Loop:
         self._failed: list[int] = []
         self._cancelled: list[int] = []
         self._cancellation: NodeCancelledError | None = None
-        self._skipped: set[int] = set()
+        self._skipped: dict[int, str] = {}
         self._over: set[int] = set()
         self._readers = dict(plan.readers)
 
@@ -279,12 +279,13 @@ class _Loop:
             told = first_line(failure.message)
             self._logger.error("%s\nWaiting for %s...", told, self._running_names())
 
-    def _skip_what_follows(self, position: int) -> None:
+    def _skip_what_follows(self, position: int, how: str = "failed") -> None:
+        reason = f"'{self._plan.nodes[position].name}' {how}"
         to_visit = [position]
         while to_visit:
             for child in self._plan.children[to_visit.pop()]:
                 if child not in self._skipped:
-                    self._skipped.add(child)
+                    self._skipped[child] = reason
                     to_visit.append(child)
 
     def _interrupt(self) -> None:
@@ -331,29 +332,17 @@ class _Loop:
         Args:
             over: Why the run is over, where that is no failure of a node.
         """
-        reasons = self._why_skipped()
+        for position in self._failed:
+            self._skip_what_follows(position)
+        for position in self._cancelled:
+            self._skip_what_follows(position, "was cancelled")
         for position, node in enumerate(self._plan.nodes):
             if position not in self._over:
-                self._skipped.add(position)
+                why = self._skipped.setdefault(position, over or self._why_over())
                 if self._observers:
-                    why = reasons.get(position, over or self._why_over())
                     self._tell(
                         NodeEnded(self._run_id, node.name, "skipped", attempts=0, reason=why)
                     )
-
-    def _why_skipped(self) -> dict[int, str]:
-        """Return for what hangs on nodes that have failed or were cancelled, on which of them."""
-        ended = [(position, "failed") for position in self._failed]
-        ended += [(position, "was cancelled") for position in self._cancelled]
-        reasons: dict[int, str] = {}
-        for first, how in ended:
-            to_visit = [first]
-            while to_visit:
-                for child in self._plan.children[to_visit.pop()]:
-                    if child not in reasons:
-                        reasons[child] = f"'{self._plan.nodes[first].name}' {how}"
-                        to_visit.append(child)
-        return reasons
 
     def _why_over(self) -> str:
         """Return why nodes do not start any more that hang on none of these."""
