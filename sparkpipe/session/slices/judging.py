@@ -164,13 +164,12 @@ def _takes_from_others(data_set: Any) -> bool:
 
 def _why_left(data_set: Any) -> str:
     """Return how a save replaces all of its part, if it does not."""
-    effect = save_effect(data_set)
     file_format = attribute(data_set, "_file_format")
-    if not isinstance(file_format, str):  # nothing of Spark's
+    if save_effect(data_set) != "part" or not isinstance(file_format, str):  # nothing of Spark's
         return ""
-    if effect == "part" and file_format.lower() == "delta":
+    if file_format.lower() == "delta":
         return "To replace all of it, give save_args: replaceWhere, and"
-    return "To replace all of it, give it a path of its own, with" if effect == "part" else ""
+    return "To replace all of it, give it a path of its own, with"
 
 
 def with_sharing(stage: Stage, catalog: DataCatalog) -> Stage:
