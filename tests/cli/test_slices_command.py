@@ -30,6 +30,17 @@ def data(project: ShopProject, name: str) -> Any:
     return json.loads(project.read(f"data/{name}.json"))
 
 
+def read_all_reports_at_once(sliced: ShopProject) -> None:
+    """Let the last node read the reports of all slices, once."""
+    parts = """
+report@day: {type: json.JSONDataSet, filepath: "data/report/${slice:day}.json"}
+report@all: {type: PartitionedDataSet, path: data/report, dataset: json.JSONDataSet}
+"""
+    sliced.write("conf/base/catalog.yml", CATALOG + parts)
+    sliced.replace("shop/pipeline_registry.py", '"doubled", "report"', '"doubled", "report@day"')
+    sliced.replace("shop/pipeline_registry.py", 'shout, "report"', 'shout, "report@all"')
+
+
 def test_each_slice_is_told_and_a_failed_one_gives_the_status(sliced: ShopProject) -> None:
     said = sliced.command("run", "--slice", "day=2024-01-01..2024-01-02", "--tags=first")
     assert said.status == 1, said.text
@@ -56,13 +67,7 @@ def test_an_interrupt_tells_how_to_go_on(sliced: ShopProject) -> None:
 
 
 def test_what_runs_once_is_run_again_by_itself(sliced: ShopProject) -> None:
-    parts = """
-report@day: {type: json.JSONDataSet, filepath: "data/report/${slice:day}.json"}
-report@all: {type: PartitionedDataSet, path: data/report, dataset: json.JSONDataSet}
-"""
-    sliced.write("conf/base/catalog.yml", CATALOG + parts)
-    sliced.replace("shop/pipeline_registry.py", '"doubled", "report"', '"doubled", "report@day"')
-    sliced.replace("shop/pipeline_registry.py", 'shout, "report"', 'shout, "report@all"')
+    read_all_reports_at_once(sliced)
     sliced.replace("shop/nodes.py", "return str(report)", "raise ValueError('hoarse')")
     said = sliced.command("run", "--slice=day=2024-01-01")
     assert said.status == 1
@@ -88,13 +93,7 @@ def test_slices_run_side_by_side(sliced: ShopProject) -> None:
 
 
 def test_what_all_slices_come_to_is_told_at_the_end(sliced: ShopProject) -> None:
-    parts = """
-report@day: {type: json.JSONDataSet, filepath: "data/report/${slice:day}.json"}
-report@all: {type: PartitionedDataSet, path: data/report, dataset: json.JSONDataSet}
-"""
-    sliced.write("conf/base/catalog.yml", CATALOG + parts)
-    sliced.replace("shop/pipeline_registry.py", '"doubled", "report"', '"doubled", "report@day"')
-    sliced.replace("shop/pipeline_registry.py", 'shout, "report"', 'shout, "report@all"')
+    read_all_reports_at_once(sliced)
     wait = "import time; time.sleep(0.2 * numbers[0])\n    return [number"
     sliced.replace("shop/nodes.py", "return [number", wait)
     for i in (1, 2):

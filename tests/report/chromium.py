@@ -232,3 +232,8 @@ def chromium() -> Iterator[Chromium]:
             process.wait()
             os.close(to)
             os.close(back)
+
+
+def box(name: str) -> str:
+    """Return the selector of the box of a node in the graph."""
+    return f'.graph .box[aria-label^="node {name},"]'

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from chromium import MISSING, PROGRAM, Chromium, chromium
+from chromium import MISSING, PROGRAM, Chromium, box
 from runs_to_show import make_run
 
 from sparkpipe.journal.records import Outcome
@@ -19,16 +18,6 @@ from sparkpipe.report.page.serving import PageServer
 pytestmark = pytest.mark.slow  # a browser of its own
 
 in_browser = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Chromium]:
-    with chromium() as started:
-        yield started
-
-
-def box(name: str) -> str:
-    return f'.graph .box[aria-label^="node {name},"]'
 
 
 @in_browser

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from chromium import DESKTOP, MISSING, PHONE, PROGRAM, Chromium, Size, chromium
+from chromium import DESKTOP, MISSING, PHONE, PROGRAM, Chromium, Size, box
 from runs_to_show import HOSTILE, make_chain, make_hostile, make_run, saved, skewed
 
 from sparkpipe.errors import RunFailedError
@@ -29,12 +29,6 @@ from sparkpipe.runner import SequentialRunner
 pytestmark = pytest.mark.slow  # a browser of its own
 
 in_browser = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Chromium]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture
@@ -65,10 +59,6 @@ class HostileProject(Project):
 
     def layer_of(self, data_set: str) -> str:
         return HOSTILE
-
-
-def box(name: str) -> str:
-    return f'.graph .box[aria-label^="node {name},"]'
 
 
 @in_browser

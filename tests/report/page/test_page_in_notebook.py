@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from chromium import DESKTOP, MISSING, PHONE, PROGRAM, Chromium, Size, chromium
+from chromium import DESKTOP, MISSING, PHONE, PROGRAM, Chromium, Size, box
 from runs_to_show import HOSTILE, make_chain, make_hostile, make_run
 
 from sparkpipe.events import observing
@@ -30,16 +30,6 @@ pytestmark = [
     pytest.mark.slow,  # a browser of its own
     pytest.mark.skipif(PROGRAM is None, reason=MISSING),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Chromium]:
-    with chromium() as started:
-        yield started
-
-
-def box(name: str) -> str:
-    return f'.graph .box[aria-label^="node {name},"]'
 
 
 def add_tax(prices: list[float], rate: float) -> list[float]:
