@@ -68,6 +68,19 @@ def kind_of_column(frame: DataFrame, name: str) -> Kind:
     return _KINDS.get(type_of_column(frame, name), "other")
 
 
+def counts_of(frame: Any, bad: Mapping[str, Column]) -> list[Column]:
+    """Return aggregates: how many rows there are, and of how many each column is true.
+
+    Args:
+        frame: A frame of the kind of session that they are for.
+        bad: The columns, by the names that the aggregates get; that of all rows is ``rows``.
+    """
+    functions = functions_for(frame)
+    # Not by 'count_if': for it Spark would put a column beside each row, and take it away.
+    counts = [functions.count(functions.when(one, 1)).alias(name) for name, one in bad.items()]
+    return [functions.count(functions.lit(1)).alias("rows"), *counts]
+
+
 @dataclass(frozen=True)
 class Flagged:
     """A frame with a column for each check of its rows.
@@ -109,22 +122,20 @@ class Flagged:
             any_flag = column if any_flag is None else any_flag | column
         return any_flag
 
-    def counts(
+    def counts(self, checks: Sequence[tuple[Check, str]]) -> list[Column]:
+        """Return aggregates: how many rows there are, and how many do not pass each check."""
+        return counts_of(self.frame, self.bad(checks))
+
+    def bad(
         self, checks: Sequence[tuple[Check, str]], columns: Mapping[str, Column] | None = None
-    ) -> list[Column]:
-        """Return aggregates: how many rows there are, and how many do not pass each check.
+    ) -> dict[str, Column]:
+        """Return columns that are true where a row does not pass, by the names of the flags.
 
         Args:
             checks: The checks, with the names of their columns.
             columns: Their columns by name; by default those of the frame.
         """
-        functions = functions_for(self.frame)
-        # Not by 'count_if': for it Spark would put a column beside each row, and take it away.
-        counts = [
-            functions.count(functions.when(self._column(flag, columns), 1)).alias(flag)
-            for _, flag in checks
-        ]
-        return [functions.count(functions.lit(1)).alias("rows"), *counts]
+        return {flag: self._column(flag, columns) for _, flag in checks}
 
     def _column(self, flag: str, columns: Mapping[str, Column] | None) -> Column:
         found: Column = functions_for(self.frame).col(flag) if columns is None else columns[flag]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sparkpipe.checks.findings import Finding, of_rows
-from sparkpipe.checks.on_spark import flag
+from sparkpipe.checks.on_spark import counts_of, flag
 from sparkpipe.checks.riding import asserted, letting_good_by
 from sparkpipe.checks.words import Check, Expression, Rows
 from sparkpipe.datasets.spark.batches import BatchesAsked, SaveBatch, asking
@@ -26,7 +26,7 @@ from sparkpipe.io.delegating import DelegatingDataSet
 from sparkpipe.io.facts import gathering, note_checks
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 _RIDING = ("fail", "drop", "warn")
 #: How many batches there were of which Spark has not told what went by.
@@ -195,7 +195,11 @@ def ride_on(frame: DataFrame, checks: Sequence[Check], *, is_counted: bool) -> S
     """
     flagged = flag(frame, checks)
     name = f"sparkpipe-checks-{os.urandom(8).hex()}" if is_counted else ""
-    good, marker = letting_good_by(flagged, name or None)
+
+    def count(rows: DataFrame, bad: Mapping[str, Column]) -> DataFrame:
+        return rows.observe(name, *counts_of(rows, bad))
+
+    good, marker = letting_good_by(flagged, count if is_counted else None)
     return StreamRide(good, flagged.flags, name, marker)
 
 

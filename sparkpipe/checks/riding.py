@@ -1,7 +1,7 @@
 """Checks that ride on the write of a Spark frame: they cost no job of their own.
 
 What must hold is asserted in the plan, so that a row that does not pass fails the job before
-anything is committed. All else is counted by observed metrics, as the rows go by.
+anything is committed. All else is counted as the rows go by.
 """
 
 from __future__ import annotations
@@ -10,31 +10,27 @@ import json
 import logging
 import os
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sparkpipe.checks.counting import Counter, counter_for
 from sparkpipe.checks.findings import MOST_SAMPLES, Finding, of_rows
 from sparkpipe.checks.on_spark import Flagged, functions_for
 from sparkpipe.checks.words import Check
 from sparkpipe.datasets.spark.names import quoted
 from sparkpipe.redaction import HIDDEN, is_secret
-from sparkpipe.spark.active import is_connect
 from sparkpipe.spark.failures.chain import failure_links
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 _logger = logging.getLogger(__name__)
 
 _LONGEST_ROW = 600
 # Java compiles no method that is very long: with the cells of a wide table this one would be.
 _MOST_CELLS = 30
-# Spark tells of the end of a query a moment after the thread that waits for it.
-_LATE_SECONDS = 2.0
-_STEP_SECONDS = 0.01
 # The columns of Spark's types that cannot be written as JSON.
 _NO_JSON = re.compile(r"interval|variant|void|binary")
 
@@ -46,13 +42,13 @@ class Ride:
     Attributes:
         frame: What to write.
         flagged: The checks.
-        observation: Counts what goes by; None where nothing is to be counted.
+        counter: Counts what goes by; None where nothing is to be counted.
         marker: What stands in the failure of a row that does not pass.
     """
 
     frame: DataFrame
     flagged: Flagged
-    observation: Any
+    counter: Counter | None
     marker: str
 
     def save(
@@ -82,9 +78,7 @@ class Ride:
 
     def _counted(self) -> tuple[tuple[Finding, ...], int | None]:
         others = self.flagged.flags_of("warn", "drop")
-        counts = None
-        if self.observation is not None:
-            counts = observed(self.observation, self.flagged.frame.sparkSession)
+        counts = None if self.counter is None else self.counter.told()
         if counts is None and not others:  # then all passed
             passed = [of_rows(check, 0, None) for check, _ in self._must_hold]
             return (*self.flagged.counted, *passed), None
@@ -127,20 +121,22 @@ def ride(flagged: Flagged, *, counts_rows: bool = False) -> Ride:
         flagged: The frame, with its checks of rows.
         counts_rows: Whether rows are counted where all of them must pass, too.
     """
-    is_counted = counts_rows or bool(flagged.flags_of("warn", "drop"))
-    is_counted = is_counted or flagged.calls_functions
-    observation = _observation(flagged.frame) if is_counted else None
-    good, marker = letting_good_by(flagged, observation)
-    return Ride(good, flagged, observation, marker)
+    number = len(flagged.flags_of("warn", "drop"))
+    is_counted = counts_rows or number > 0 or flagged.calls_functions
+    counter = counter_for(flagged, number) if is_counted else None
+    good, marker = letting_good_by(flagged, None if counter is None else counter.on)
+    return Ride(good, flagged, counter, marker)
 
 
-def letting_good_by(flagged: Flagged, observation: Any = None) -> tuple[DataFrame, str]:
+def letting_good_by(
+    flagged: Flagged, count: Callable[[DataFrame, Mapping[str, Column]], DataFrame] | None = None
+) -> tuple[DataFrame, str]:
     """Return a frame that fails at a row that has to pass, and leaves out what is dropped.
 
     Args:
         flagged: The frame, with its checks.
-        observation: Counts rows, and those that do not pass what is warned of or dropped; an
-            observation, or the name of one. None if nothing is to be counted.
+        count: Returns a frame whose rows are counted as they go by, and of how many each of some
+            named columns is true. None if nothing is to be counted.
 
     Returns:
         The frame, without the columns of the checks; and what stands in a failure, for
@@ -150,22 +146,21 @@ def letting_good_by(flagged: Flagged, observation: Any = None) -> tuple[DataFram
     numbers = [str(number) for number, _ in enumerate(flagged.flags_of("fail"))]
     assert_all = partial(asserting, flagged=flagged, beginning=f"{marker}:", labels=numbers)
     others = flagged.flags_of("warn", "drop")
-    if observation is not None and flagged.calls_functions:
+    if count is not None and flagged.calls_functions:
         # Below what is counted Spark moves nothing: a function is called once for each row, and
         # the value that is judged is the one that is saved.
-        frame = flagged.frame.observe(observation, *flagged.counts(others))
+        frame = count(flagged.frame, flagged.bad(others))
         dropped = flagged.any_of("drop")
         frame = assert_all(frame)
         return flagged.own(frame if dropped is None else frame.where(~dropped)), marker
-    # First of all: so it is one step with the reading of a row. To count is another one, for
-    # which each row is put together.
+    # First of all: so it is one step with the reading of a row.
     frame = assert_all(flagged.frame, stays=True)
     # Columns for the counts alone would make each row once more.
     columns = flagged.apart if all(flag in flagged.apart for _, flag in others) else None
     if columns is not None:
         frame = flagged.own(frame)
-    if observation is not None:
-        frame = frame.observe(observation, *flagged.counts(others, columns))
+    if count is not None:
+        frame = count(frame, flagged.bad(others, columns))
     dropped = flagged.any_of("drop", columns=columns)
     if dropped is not None:
         frame = frame.where(~dropped)
@@ -266,40 +261,3 @@ def samples(
         name = checks[plain.pop("__sparkpipe_check")][0].name
         found[name] = (*found.get(name, ()), plain)
     return found
-
-
-def _observation(frame: Any) -> Any:
-    name = f"sparkpipe-checks-{os.urandom(8).hex()}"
-    if is_connect(frame.sparkSession):
-        from pyspark.sql.connect.observation import Observation
-
-        return Observation(name)
-    from pyspark.sql import Observation as Classic
-
-    return Classic(name)
-
-
-def observed(observation: Any, session: Any) -> dict[str, Any] | None:
-    """Return what was observed; None where Spark does not tell it, of which one could wait long.
-
-    It tells nothing of an overwrite of a Delta table by its name, nor of what its optimizer knows
-    to have no rows.
-
-    Args:
-        observation: One of a frame that was written.
-        session: The session of the frame.
-    """
-    if is_connect(session):
-        is_told = getattr(observation, "_result", None) is not None
-        return (dict(observation.get) or None) if is_told else None
-    try:
-        told = observation._jo.future()
-    except Exception:  # Spark 3.5 waits itself, and a JVM may be guarded
-        return dict(observation.get)
-    ends = time.monotonic() + _LATE_SECONDS
-    while not told.isCompleted():
-        if time.monotonic() > ends:
-            return None
-        time.sleep(_STEP_SECONDS)
-    is_empty = told.value().get().get().length() == 0
-    return None if is_empty else dict(observation.get)

@@ -54,6 +54,16 @@ def is_scan(frame: Any) -> bool:
     )
 
 
+def is_computed_by_optimizer(frame: Any) -> bool:
+    """Return whether Spark's optimizer knows all rows: it computes them, maybe more than once.
+
+    Args:
+        frame: A frame of a classic session.
+    """
+    name: str = frame._jdf.queryExecution().optimizedPlan().nodeName()
+    return name == "LocalRelation"
+
+
 def is_repeatable(frame: Any) -> bool:
     """Return whether a frame has the same rows each time that it is computed, as far as is known.
 

@@ -1,0 +1,92 @@
+"""Rows that go by in a write are counted once, wherever they come from and go to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sparkpipe.io import DataCatalog
+from sparkpipe.io.facts import gathering
+from sparkpipe.spark.session import SparkProvider, activated
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+#: Of 100 rows, 20 are dropped and, of all, 35 warned of.
+CHECKS: list[dict[str, Any]] = [
+    {"check": "id < 90 OR id >= 0", "name": "holds"},
+    {"check": "id < 80", "name": "small", "on_fail": "drop"},
+    {"check": "part <> 1 OR id >= 70", "name": "part", "on_fail": "warn"},
+    {"rows": {"min": 1}, "on_fail": "warn"},
+]
+COUNTED = {"holds": (0, 100), "small": (20, 100), "part": (35, 100), "rows": (None, 100)}
+
+FRAMES: dict[str, Callable[[SparkSession], DataFrame]] = {
+    "range": lambda spark: spark.range(100).selectExpr("id", "id % 2 AS part"),
+    "values": lambda spark: spark.sql(
+        f"SELECT * FROM VALUES {', '.join(f'({n}L, {n % 2}L)' for n in range(100))} AS t(id, part)"
+    ),
+    "rows": lambda spark: spark.createDataFrame(
+        [(n, n % 2) for n in range(100)], "id long, part long"
+    ),
+    "pandas": lambda spark: spark.createDataFrame(_pandas()),
+    "kept": lambda spark: FRAMES["range"](spark).persist(),
+    "sorted": lambda spark: FRAMES["range"](spark).orderBy("part", "id"),
+    "ranges": lambda spark: FRAMES["range"](spark).repartitionByRange(3, "id"),
+    "joined": lambda spark: FRAMES["range"](spark).join(FRAMES["values"](spark), ["id", "part"]),
+    "united": lambda spark: (
+        FRAMES["values"](spark).where("id < 50").unionAll(FRAMES["range"](spark).where("id >= 50"))
+    ),
+    "grouped": lambda spark: (
+        FRAMES["range"](spark)
+        .groupBy("id")
+        .agg({"part": "max"})
+        .selectExpr("id", "`max(part)` AS part")
+    ),
+}
+
+
+def _pandas() -> Any:
+    import pandas as pd
+
+    return pd.DataFrame({"id": range(100), "part": [n % 2 for n in range(100)]})
+
+
+def entries(folder: Path, database: str) -> dict[str, dict[str, Any]]:
+    delta = {"type": "spark.DeltaTableDataSet", "filepath": str(folder / "delta")}
+    files = {"type": "spark.SparkDataSet", "filepath": str(folder / "files")}
+    table = {"type": "spark.SparkTableDataSet", "table": "counted", "database": database}
+    return {
+        "delta": delta,
+        "delta, in parts": {
+            **delta,
+            "filepath": str(folder / "parts"),
+            "save_args": {"partitionBy": ["part"]},
+        },
+        "parquet": {**files, "save_args": {"mode": "overwrite"}},
+        "csv, in parts": {
+            **files,
+            "filepath": str(folder / "csv"),
+            "file_format": "csv",
+            "save_args": {"mode": "overwrite", "partitionBy": ["part"], "header": True},
+        },
+        "table": {**table, "write_mode": "overwrite"},
+        "table, appended to": {**table, "table": "more", "write_mode": "append"},
+    }
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_rows_are_counted_once_in_every_write(
+    spark: SparkSession, tmp_path: Path, database: str, frame: str
+) -> None:
+    with activated(SparkProvider(session=spark)):
+        for place, entry in entries(tmp_path, database).items():
+            catalog = DataCatalog.from_config({"data": {**entry, "checks": CHECKS}})
+            for turn in ("made", "written again"):
+                with gathering() as facts:
+                    catalog.save("data", FRAMES[frame](spark))
+                found = {one.check: (one.failed, one.rows) for one in facts.checks}
+                assert found == COUNTED, (place, turn)
