@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import tee
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from sparkpipe.errors import NodeSignatureError, PipelineError, report
@@ -21,7 +21,7 @@ from sparkpipe.pipeline.names import (
     show_names,
 )
 from sparkpipe.pipeline.returned import bind_returned
-from sparkpipe.pipeline.running import NAME, as_package_names, check_running
+from sparkpipe.pipeline.running import NAME, as_package_names, check_running, check_tags
 from sparkpipe.pipeline.transcoding import TRANSCODING_SEPARATOR, strip_transcoding
 
 
@@ -33,7 +33,6 @@ class Node:
 
     __slots__ = (
         "_confirms",
-        "_explicit_name",
         "_hash",
         "_inputs",
         "_key",
@@ -51,7 +50,6 @@ class Node:
         "reads",
         "retries",
         "retry_delay",
-        "short_name",
         "tags",
         "timeout",
         "transcodes",
@@ -59,15 +57,13 @@ class Node:
     )
 
     _confirms: tuple[str, ...]
-    _explicit_name: str | None
     _inputs: Names
     _outputs: Names
     _key: tuple[object, ...]
     _hash: int
     func: Callable[..., Any]
-    #: The name in logs and on the command line, and the same without its namespace.
+    #: The name in logs and on the command line.
     name: str
-    short_name: str
     #: Data sets passed by position, and those passed by keyword as pairs of parameter and data set.
     arguments: tuple[str, ...]
     keyword_arguments: tuple[tuple[str, str], ...]
@@ -113,10 +109,8 @@ class Node:
             )
         set_ = super().__setattr__
         set_("func", func)
-        set_("_explicit_name", name)
         set_("namespace", namespace)
         described = name or find_name(func)
-        set_("short_name", described)
         set_("name", f"{namespace}.{described}" if namespace else described)
         set_("tags", frozenset((tags,) if isinstance(tags, str) else tags or ()))
         set_("_confirms", (confirms,) if isinstance(confirms, str) else tuple(confirms or ()))
@@ -129,6 +123,7 @@ class Node:
         self._set_data_sets(
             check_names(inputs, "inputs", described),
             check_names(outputs, "outputs", described),
+            name,
         )
         self._validate()
         self._validate_data_sets()
@@ -138,7 +133,7 @@ class Node:
         if problem:
             report(NodeSignatureError(problem))
 
-    def _set_data_sets(self, inputs: Names, outputs: Names) -> None:
+    def _set_data_sets(self, inputs: Names, outputs: Names, explicit_name: str | None) -> None:
         """Set all that is made of the names of data sets."""
         set_ = super().__setattr__
         set_("_inputs", inputs)
@@ -164,7 +159,7 @@ class Node:
         set_("writes", writes)
         set_("transcodes", frozenset(forms))
         shape = (make_hashable(inputs), make_hashable(outputs))
-        key = (self.func, self._explicit_name, self.namespace, *shape)
+        key = (self.func, explicit_name, self.namespace, *shape)
         set_("_key", key)
         set_("_hash", _hash_of(key))
 
@@ -179,7 +174,7 @@ class Node:
             )
         if self.namespace:
             check_namespace(self.namespace, f"Node '{self.short_name}'")
-        self._validate_tags()
+        check_tags(self.name, self.tags)
         check_running(self.name, self.pool, self.timeout, self.retries, self.retry_delay)
         for name in self._confirms:
             if not isinstance(name, str) or not name.strip():
@@ -210,14 +205,6 @@ class Node:
             )
         if self.transcodes:
             self._validate_forms()
-
-    def _validate_tags(self) -> None:
-        for tag in self.tags:
-            if not isinstance(tag, str) or not NAME.fullmatch(tag):
-                raise PipelineError(
-                    f"Node '{self.name}': '{tag}' cannot be a tag.",
-                    hint="Use letters, digits, '_', '-' and '.'.",
-                )
 
     def _validate_forms(self) -> None:
         names = dict.fromkeys((*self.input_names, *self.output_names))
@@ -261,17 +248,13 @@ class Node:
             super().__setattr__(name, value)
         super().__setattr__("_hash", _hash_of(self._key))
 
-    def _with(self, **attributes: Any) -> Node:
+    def _with(self, _class: type[Node] | None = None, **attributes: Any) -> Node:
         """Return a copy with some attributes changed; what is made of them is not made anew."""
-        return self._copied(Node.__new__(Node), attributes)
-
-    def _copied(self, copy: Node, attributes: Mapping[str, Any]) -> Node:
-        set_ = super(Node, copy).__setattr__
-        for attribute in Node.__slots__:
-            if attribute not in attributes:
-                set_(attribute, getattr(self, attribute))
+        copy = Node.__new__(_class or Node)
+        for set_, value in zip(_SETTERS, _values_of(self), strict=True):
+            set_(copy, value)
         for attribute, value in attributes.items():
-            set_(attribute, value)
+            super(Node, copy).__setattr__(attribute, value)
         return copy
 
     def of_attempt(self) -> Node:
@@ -282,7 +265,7 @@ class Node:
         >>> attempt.run({"text": "abc"})
         {'length': 0}
         """
-        return self._copied(_NodeOfAttempt.__new__(_NodeOfAttempt), {})
+        return self._with(_NodeOfAttempt)
 
     def renamed(self, new_names: Mapping[str, str], namespace: str | None = None) -> Node:
         """Return this node with its data sets under other names.
@@ -295,12 +278,13 @@ class Node:
         name = self._explicit_name or self._func_name
         renamed = self._with(
             namespace=namespace,
-            short_name=name,
             name=f"{namespace}.{name}" if namespace else name,
             _confirms=rename_names(self._confirms, new_names),
         )
         renamed._set_data_sets(
-            rename_names(self._inputs, new_names), rename_names(self._outputs, new_names)
+            rename_names(self._inputs, new_names),
+            rename_names(self._outputs, new_names),
+            self._explicit_name,
         )
         # How the function is called has not changed.
         renamed._validate_data_sets()
@@ -311,7 +295,7 @@ class Node:
 
         A pipeline tells apart in this way nodes that were given no name and share a function.
         """
-        return self._with(name=self.name + suffix, short_name=self.short_name + suffix)
+        return self._with(name=self.name + suffix)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Node):
@@ -340,9 +324,18 @@ class Node:
         return self.run(kwargs)
 
     @property
+    def short_name(self) -> str:
+        """The name without the namespace."""
+        return self.name.removeprefix(f"{self.namespace}.") if self.namespace else self.name
+
+    @property
+    def _explicit_name(self) -> Any:
+        return self._key[1]
+
+    @property
     def has_explicit_name(self) -> bool:
         """Whether the name was given by the user."""
-        return self._explicit_name is not None
+        return self._key[1] is not None
 
     @property
     def _func_name(self) -> str:
@@ -367,7 +360,7 @@ class Node:
         """Return this node with more tags."""
         more = {tags} if isinstance(tags, str) else set(tags)
         tagged = self._with(tags=self.tags | more)
-        tagged._validate_tags()
+        check_tags(tagged.name, tagged.tags)
         return tagged
 
     def call(self, inputs: Mapping[str, Any]) -> Any:
@@ -412,6 +405,10 @@ class Node:
             PipelineError: Their number or keys are not those declared.
         """
         return bind_returned(self.name, self._outputs, result)
+
+
+_values_of = attrgetter(*Node.__slots__)
+_SETTERS = [vars(Node)[name].__set__ for name in Node.__slots__]
 
 
 class _NodeOfAttempt(Node):

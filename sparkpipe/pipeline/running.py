@@ -1,4 +1,4 @@
-"""What a node says of how it runs: its pool, its time, how often it is tried."""
+"""What a node says of how it is chosen and runs: tags, pool, time, how often it is tried."""
 
 from __future__ import annotations
 
@@ -39,6 +39,24 @@ def check_running(node: str, pool: Any, timeout: Any, retries: Any, retry_delay:
         refuse("retries", retries, "It is a whole number from 0 on.")
     if not _is_number(retry_delay, above=-1) or retry_delay < 0:
         refuse("retry_delay", retry_delay, "It is a number of seconds from 0 on.")
+
+
+def check_tags(node: str, tags: Iterable[Any]) -> None:
+    """Refuse what cannot be a tag.
+
+    Args:
+        node: The name of the node, for messages.
+        tags: Its tags.
+
+    Raises:
+        PipelineError: One is not possible.
+    """
+    for tag in tags:
+        if not isinstance(tag, str) or not NAME.fullmatch(tag):
+            raise PipelineError(
+                f"Node '{node}': '{tag}' cannot be a tag.",
+                hint="Use letters, digits, '_', '-' and '.'.",
+            )
 
 
 def as_package_names(node: str, given: str | Iterable[str]) -> tuple[str, ...]:
