@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from sparkpipe.events import RunObserver
 from sparkpipe.report.checks import told_failures
-from sparkpipe.report.figures import figure_lines
 from sparkpipe.report.text import duration, fitted, printable, width_of
 from sparkpipe.words import listed
 
@@ -94,6 +93,8 @@ class RunSummary(RunObserver):
 
     def figures(self) -> list[str]:
         """Return what the run comes to; see :func:`sparkpipe.report.figures.figure_lines`."""
+        from sparkpipe.report.figures import figure_lines  # when the run is over
+
         return figure_lines(self._flow, self.reports, self.seconds)
 
 
