@@ -105,21 +105,20 @@ class JSONDataSet(TableDataSet):
 
     _FORMAT = "json"
 
-    def _problems(self) -> list[str]:
-        problems = super()._problems()
-        has_lines = self._save_args.get("lines") and self._save_args.get("orient") == "records"
-        if self._save_mode().startswith("a") and not has_lines:
-            problems.append(
-                "save_args: only lines can be added to a JSON file. "
-                "Give mode: a with orient: records and lines: true."
-            )
-        return problems
+    def _why_not_added(self) -> str:
+        if self._save_args.get("lines") and self._save_args.get("orient") == "records":
+            return ""
+        return (
+            "save_args: only lines can be added to a JSON file. "
+            "Give mode: a with orient: records and lines: true."
+        )
 
 
 class FeatherDataSet(TableDataSet):
     """A Feather file, by pandas and PyArrow."""
 
     _FORMAT = "feather"
+    _IS_ONE_PIECE = True
     _REQUIRES = ("pandas", "pyarrow")
 
     def _compression(self) -> dict[str, str]:
