@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import warnings
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,29 @@ def test_chunks_are_read_one_by_one(
     catalog = catalog_of(tmp_path, kind, load_args=load_args, save_args=save_args)
     catalog.save("x", pd.DataFrame({"n": range(5)}))
     assert [len(chunk) for chunk in catalog.load("x")] == [2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "load_args", "save_args"),
+    [("CSV", {"chunksize": 1}, {}), ("JSON", {"chunksize": 1, "lines": True}, LINES)],
+)
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_chunks_are_those_that_were_there_when_they_were_loaded(
+    tmp_path: Path, kind: str, load_args: dict[str, Any], save_args: dict[str, Any], suffix: str
+) -> None:
+    entry = {"type": f"pandas.{kind}DataSet", "filepath": str(tmp_path / f"data{suffix}")}
+    old = {**entry, "load_args": load_args, "save_args": save_args}
+    new = {**entry, "save_args": {**save_args, "mode": "a"}}
+    catalog = DataCatalog.from_config({"old": old, "new": new})
+    catalog.save("old", pd.DataFrame({"n": range(5)}))
+
+    def tenfold(chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for chunk in islice(chunks, 100):  # without an end, it would be one of the machine's
+            yield chunk * 10
+
+    SequentialRunner().run(pipeline([node(tenfold, "old", "new")]), catalog)
+    rows = [int(n) for chunk in catalog.load("old") for n in chunk["n"]]
+    assert rows == [0, 1, 2, 3, 4, 0, 10, 20, 30, 40]
 
 
 def test_an_iterator_reads_what_it_is_asked_for_and_lets_the_file_go(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import IO, Any, ClassVar
 from weakref import finalize
@@ -34,6 +35,8 @@ class TableDataSet(FileDataSet):
             return super()._load()
         # What reads chunk by chunk needs its file, which is closed when nobody has the reader.
         file = self._opened(self._address(self._get_load_path()))
+        if self._is_local and "b" in self._open_args()["mode"]:
+            file = io.BufferedReader(_AsItWas(file))
         try:
             reader = self._read(file)
         except BaseException:
@@ -123,6 +126,38 @@ class FeatherDataSet(TableDataSet):
 
     def _compression(self) -> dict[str, str]:
         return {}  # that of Feather is inside the file
+
+
+class _AsItWas(io.RawIOBase):
+    """A file up to where it ended when it was opened, whatever is added to it while it is read.
+
+    A node that reads chunks of a file and adds to the same one would never come to its end.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._end = file.seek(0, io.SEEK_END)
+        file.seek(0)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(max(0, min(len(buffer), self._end - self._file.tell())))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_END:
+            offset, whence = self._end + offset, io.SEEK_SET
+        return self._file.seek(offset, whence)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _letter(mode: Any) -> str:
