@@ -8,9 +8,13 @@ from typing import IO, Any, ClassVar
 from weakref import finalize
 
 from sparkpipe.datasets.pandas.options import check_frame, unknown_options
+from sparkpipe.errors import DataSetError
 from sparkpipe.io import facts
 from sparkpipe.io.files import FileDataSet
 from sparkpipe.io.importing import missing_packages
+
+# With these a load says itself where names of columns are, or that there are none.
+_OF_NAMES = frozenset(("header", "names", "skiprows", "comment"))
 
 _COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zip": "zip", ".xz": "xz", ".zst": "zstd"}
 
@@ -101,6 +105,35 @@ class CSVDataSet(TableDataSet):
         # Names of columns among the rows would be read as a row.
         has_rows = self._save_mode().startswith("a") and file.tell() > 0
         return {"header": False} if has_rows else {}
+
+    def _write(self, file: IO[Any], data: Any) -> None:
+        told = "header" in self._save_args or not _OF_NAMES.isdisjoint(self._load_args)
+        if self._is_local and not told and self._options(file):
+            check_frame(data, self, "to_csv")
+            self._check_names(file.name, data)
+        super()._write(file, data)
+
+    def _check_names(self, path: str, data: Any) -> None:
+        """Refuse rows that would be read under the names of other columns."""
+        unread = {"mode", "compression", "chunksize"}
+        options = {name: v for name, v in self._save_args.items() if name not in unread}
+        names = io.BytesIO()
+        data.iloc[:0].to_csv(names, **options)
+        names.seek(0)
+        how = {name: v for name, v in options.items() if name in ("sep", "encoding", "quotechar")}
+        try:
+            new = [*self._reader()(names, nrows=0, **how)]
+            old = [*self._reader()(path, nrows=0, **self._compression(), **how)]
+        except Exception as exc:  # it is no table that pandas reads; nothing is known of it
+            self._logger.debug("The names of columns in %s are not known: %s", path, exc)
+            return
+        if new != old:
+            raise DataSetError(
+                f"the columns of the data ({', '.join(new)}) are not those of the file "
+                f"({', '.join(old)}), and its rows would be read under wrong names.",
+                hint="Give the same columns in the same order; if the file has no names in it, "
+                "say header: false in save_args.",
+            )
 
 
 class JSONDataSet(TableDataSet):
