@@ -76,6 +76,8 @@ _OF_ADDRESSES = frozenset(
         "odbc_connect",  # a whole connection string
     )
 )
+# What is nothing else among credentials.
+_OF_CREDENTIALS = frozenset(("auth", "basic_auth", "pat", "pin", "bearer"))
 # Authorization: Bearer abc
 _HEADER = (
     r"(?i:(?<![\w-])((?:proxy-|x-[\w-]{0,40}-)?authorization|x-[\w-]{0,40}(?:token|key|secret)))"
@@ -224,6 +226,32 @@ def secrets_in(address: str) -> set[str]:
         if match[1].lower() == "odbc_connect":
             found |= secrets_in(f";{unquote_plus(match[3])}")
     return {form for one in found for form in (one, unquote(one)) if form}
+
+
+def secret_credentials(credentials: Any) -> set[str]:
+    """Return what is secret in the credentials of a data set, to be looked for in other texts.
+
+    Names of users, hosts and regions are not: messages that do not tell them are of no use.
+
+    >>> sorted(secret_credentials({"tokens": ["a1b2", "c3d4"], "region": "eu-west-1"}))
+    ['a1b2', 'c3d4']
+    >>> sorted(secret_credentials(["hunter", "hunter2"]))
+    ['hunter', 'hunter2']
+    """
+    if isinstance(credentials, (list, tuple)):  # a user and a password, as for requests
+        return secret_values(credentials, is_secret_itself=True)
+    if not isinstance(credentials, Mapping):
+        return secret_values(credentials)
+    found: set[str] = set()
+    for key, value in credentials.items():
+        name = str(key)
+        if name.lower() in _OF_CREDENTIALS or is_secret(name) or is_secret(name.rstrip("sS")):
+            found |= secret_values(value, is_secret_itself=True)
+        elif isinstance(value, Mapping):
+            found |= secret_credentials(value)
+        else:
+            found |= secret_values(value)
+    return found
 
 
 def secret_values(value: Any, *, is_secret_itself: bool = False) -> set[str]:

@@ -188,6 +188,36 @@ def test_what_a_stranger_tells_is_told_without_its_credentials(runner: Any, inli
     assert SECRET not in str(refused.value)
 
 
+class TellsAllOfAnyKind:
+    def __init__(self, credentials: Any) -> None:
+        self._credentials = credentials
+
+    def load(self) -> Any:
+        raise ConnectionError(f"refused at db.example: {self._credentials}")
+
+    def save(self, data: Any) -> None: ...
+
+
+@pytest.mark.parametrize("inline", [False, True])
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        {"host": "db.example", "tokens": ["hunter2", "hunter22"]},
+        {"host": "db.example", "site": {"passwords": {"first": "hunter2"}}},
+        {"host": "db.example", "auth": ["somebody", "hunter2"]},
+        {"host": "db.example", "basic_auth": {"somebody": "hunter2"}},
+        ["somebody", "hunter2"],
+    ],
+)
+def test_secrets_in_the_plural_and_pairs_are_hidden(credentials: Any, inline: bool) -> None:
+    given = credentials if inline and isinstance(credentials, dict) else "db"
+    entry = {"type": f"{__name__}.TellsAllOfAnyKind", "credentials": given}
+    catalog = DataCatalog.from_config({"x": entry}, {"db": credentials})
+    with pytest.raises(DataSetError, match="refused at db") as told:
+        catalog.load("x")
+    assert SECRET not in str(told.value)
+
+
 def test_what_is_wrong_with_an_entry_is_told_without_secrets() -> None:
     entries: list[dict[str, Any]] = [
         {"type": "spark.SparkJDBCDataSet", "url": "postgresql://me:hunter2@h/d", "table": "t"},

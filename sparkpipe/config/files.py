@@ -25,6 +25,9 @@ SUFFIXES = (".yml", ".yaml", ".json")
 
 _HIDDEN = (".", "_")
 
+# Some devices give text for ever, until there is no memory left.
+_MOST_CHARACTERS = 50_000_000
+
 _KEY = re.compile(r"""([\w.-]+)["']?\s*:(?=$|[\s\[{"'!&*|>])""")
 
 
@@ -187,11 +190,15 @@ def read_text(path: Path, shown: str) -> str:
         ConfigError: It cannot be read, or is not UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(_MOST_CHARACTERS + 1)
     except UnicodeDecodeError as exc:
         raise ConfigError(f"{shown} is not a text in UTF-8: {exc.reason}.") from exc
     except OSError as exc:
         raise ConfigError(f"{shown} cannot be read: {exc.strerror}.") from exc
+    if len(text) > _MOST_CHARACTERS:
+        raise ConfigError(f"{shown} cannot be read: it has no end, or more than 50 MB.")
+    return text
 
 
 def _told(

@@ -15,7 +15,7 @@ from sparkpipe.io.core import Version
 from sparkpipe.io.factory import build_data_set, judged, pattern_problems
 from sparkpipe.io.messages import name_error
 from sparkpipe.io.patterns import Patterns, filled
-from sparkpipe.redaction import secret_values
+from sparkpipe.redaction import secret_credentials
 from sparkpipe.slices.marks import marks_in
 
 _logger = logging.getLogger(__name__)
@@ -87,8 +87,9 @@ class DataSetsByName(dict[str, Any]):
         """Return the secrets among the credentials, which no message of a failure may tell."""
         entries = [one.raw for one in dict.values(self) if isinstance(one, Entry)]
         own = [one.get("credentials") for one in entries if isinstance(one, Mapping)]
-        inline = [one for one in own if isinstance(one, Mapping)]
-        return self._secrets | secret_values([dict(self.credentials), *inline])
+        inline = [one for one in own if not isinstance(one, str)]
+        known = [dict(self.credentials), *dict(self.credentials).values(), *inline]
+        return self._secrets.union(*map(secret_credentials, known))
 
     def in_place(self, data_sets: Mapping[str, Any]) -> DataSetsByName:
         """Return other data sets that stand for these, and know the same secrets."""

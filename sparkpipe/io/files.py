@@ -127,6 +127,7 @@ class FileDataSet(AbstractVersionedDataSet):
     DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {}
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {}
     _BINARY: ClassVar[bool] = True
+    _IS_ONE_PIECE: ClassVar[bool] = False  # a load would not find what is added to its file
 
     def __init__(
         self,
@@ -210,6 +211,9 @@ class FileDataSet(AbstractVersionedDataSet):
             self._write(file, data)
 
     def _append(self, path: str, data: Any, options: dict[str, Any]) -> None:
+        problem = self._why_not_added()
+        if problem:
+            raise DataSetError(problem)
         if self._is_local:
             with appending(path) as target:
                 before = _size_of(target) if facts.is_asked() else 0
@@ -241,6 +245,18 @@ class FileDataSet(AbstractVersionedDataSet):
     def _save_mode(self) -> str:
         """Return how a file is opened for writing."""
         return str(self._open_args_save.get("mode", self._mode("w")))
+
+    def _why_not_added(self) -> str:
+        """Say why nothing can be added to its file; empty if that is possible."""
+        # A class that reads or writes in a way of its own says for itself what its files are.
+        says = ("_IS_ONE_PIECE", "_read", "_write")
+        kind = next(base for base in type(self).__mro__ if not vars(base).keys().isdisjoint(says))
+        if self._version is not None or not vars(kind).get("_IS_ONE_PIECE"):
+            return ""
+        return (
+            f"nothing can be added to the file of a {type(self).__name__}: it is one piece, and a "
+            "load would not find the rest. Leave out mode: a."
+        )
 
     @contextmanager
     def _replacing(self, path: str, only_new: bool = False) -> Iterator[str]:
@@ -309,6 +325,8 @@ class FileDataSet(AbstractVersionedDataSet):
 
     def _problems(self) -> list[str]:
         problems = super()._problems() + protocol_problems(self._protocol)
+        if self._save_mode().startswith("a"):
+            problems += filter(None, [self._why_not_added()])
         return problems + (folder_problems(str(self._filepath)) if self._is_local else [])
 
     def _release(self) -> None:

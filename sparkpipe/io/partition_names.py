@@ -78,13 +78,16 @@ def name_of(key: Any) -> str:
     return str.__str__(key) if isinstance(key, str) else str(key)
 
 
-def check_apart(keys: Iterable[Any], suffix: str, *, folds_case: bool) -> None:
-    """Refuse partitions of which one would take the place of another.
+def check_apart(
+    keys: Iterable[Any], suffix: str = "", *, folds_case: bool, what: str = "partition"
+) -> None:
+    """Refuse partitions, or other parts, of which one would take the place of another.
 
     Args:
-        keys: What the partitions are called; what is no text counts as its text.
+        keys: What they are called; what is no text counts as its text.
         suffix: What the names of their files end with.
-        folds_case: Whether the file system takes upper and lower case for the same.
+        folds_case: Whether upper and lower case are taken for the same.
+        what: What messages call one of them.
 
     Raises:
         DataSetError: Two are one file, or one lies in the other.
@@ -95,7 +98,7 @@ def check_apart(keys: Iterable[Any], suffix: str, *, folds_case: bool) -> None:
         path = path.casefold() if folds_case else path
         if path in seen:
             raise DataSetError(
-                f"partitions {seen[path]!r} and {key!r} would be the same file.",
+                f"{what}s {seen[path]!r} and {key!r} would be the same.",
                 hint="Give them names that differ as texts, in more than upper and lower case.",
             )
         seen[path] = key
@@ -103,7 +106,7 @@ def check_apart(keys: Iterable[Any], suffix: str, *, folds_case: bool) -> None:
         for parent in PurePosixPath(path).parents:
             if str(parent) in seen:
                 raise DataSetError(
-                    f"partition {key!r} would lie in partition {seen[str(parent)]!r}.",
+                    f"{what} {key!r} would lie in {what} {seen[str(parent)]!r}.",
                     hint="Give them names of which none is a folder of the other.",
                 )
 

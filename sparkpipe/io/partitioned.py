@@ -31,6 +31,7 @@ from sparkpipe.io.partition_names import (
     name_of,
     to_remove,
 )
+from sparkpipe.io.partition_order import in_order
 from sparkpipe.io.reasons import hint_of
 from sparkpipe.io.saving import FOLDER, recover_beside, remove
 from sparkpipe.io.target import folds_case
@@ -281,7 +282,7 @@ class PartitionedDataSet(WrapperDataSet):
         before = self._listed() if self._overwrite else {}
         if self._is_of_folders and not self._overwrite:
             self._check_room(targets)
-        for name in sorted(targets):
+        for name in in_order(targets, parts) if self._save_lazily else sorted(targets):
             check_going_on()
             self._save_part(name, targets[name], parts[name])
             self._mark(name)

@@ -80,6 +80,7 @@ def find_problems(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
             )
     if confirmed:
         problems += _unconfirmable(pipeline, catalog)
+        _warn_of_unread(pipeline)
     problems += _unreadable(needed_by, made)
     problems += _unwritable(pipeline, made)
     problems += _losing_chunks(pipeline, catalog, made)
@@ -111,6 +112,20 @@ def _warn(stored: dict[str, Any]) -> None:
     for name, data_set in stored.items():
         for warning in warnings_of(data_set):
             _logger.warning("Data set '%s' (%s): %s", name, kind_of(data_set), warning)
+
+
+def _warn_of_unread(pipeline: Pipeline) -> None:
+    """Tell what is confirmed without being read: by a part of a pipeline, mostly."""
+    read = {strip_transcoding(name) for name in pipeline.all_inputs()}
+    for node in pipeline.nodes:
+        for name in node.confirms:
+            if strip_transcoding(name) not in read:
+                _logger.warning(
+                    "Node '%s' confirms '%s', which no node of this run reads: what has come since "
+                    "it was read counts as dealt with, too.",
+                    node.name,
+                    name,
+                )
 
 
 def _unwritable(pipeline: Pipeline, made: Mapping[str, Any]) -> list[str]:

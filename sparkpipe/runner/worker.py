@@ -25,8 +25,9 @@ from multiprocessing import connection, parent_process
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from sparkpipe.errors import NodeCancelledError, NodeRunError, SparkStartError
-from sparkpipe.hooks import create_hook_manager
+from sparkpipe.hooks import create_hook_manager, hook_impl
 from sparkpipe.io import DataCatalog
+from sparkpipe.io.declared import target_of, unwrapped
 from sparkpipe.io.log_records import message_of, work_of_records
 from sparkpipe.io.reasons import text_of
 from sparkpipe.io.working import working_for
@@ -48,6 +49,11 @@ if TYPE_CHECKING:
 
 
 OUTCOME, RECORD = b"o", b"l"
+
+_logger = logging.getLogger(__name__)
+
+# Whether they are one object says nothing: Python has them once for all who use them.
+_SAME_EVERYWHERE = (str, bytes, int, float, type(None), type, tuple, frozenset)
 
 
 class Workload(NamedTuple):
@@ -161,7 +167,9 @@ class _Worker:
         return partial(
             perform,
             catalog=workload.catalog,
-            hook_manager=create_hook_manager(workload.hooks, tells_idle=False),
+            hook_manager=create_hook_manager(
+                (*workload.hooks, _TellsWhatStays(workload.catalog)), tells_idle=False
+            ),
             is_async=workload.is_async,
             run_id=workload.run_id,
             is_watched=workload.is_watched,
@@ -222,6 +230,30 @@ def _raise(exc: BaseException, node: Node) -> NoReturn:
 def _could_not_start(name: str, exc: BaseException) -> NodeOutcome:
     told = f"Node '{name}' could not start in a process of its own: {text_of(exc)}"
     return NodeOutcome((), NodeRunError(told, name, "", "".join(traceback.format_exception(exc))))
+
+
+class _TellsWhatStays:
+    """Tells a class of the user's that keeps what it is given, where nobody else will find it."""
+
+    def __init__(self, catalog: DataCatalog) -> None:
+        self._catalog = catalog
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        data_set = unwrapped(self._catalog[dataset_name])
+        kind = type(data_set)
+        if kind.__module__.startswith("sparkpipe.") or isinstance(data, _SAME_EVERYWHERE):
+            return
+        kept = getattr(data_set, "__dict__", None)
+        is_kept = isinstance(kept, dict) and any(one is data for one in kept.values())
+        if is_kept and not target_of(data_set):
+            _logger.warning(
+                "'%s' (%s) keeps in memory what it saves, and this is a process of its own: nodes "
+                "in other processes load what was there before. Leave it out of the catalog, or "
+                "let its class say _EPHEMERAL = True.",
+                dataset_name,
+                kind.__name__,
+            )
 
 
 class _ToTheRun(QueueHandler):

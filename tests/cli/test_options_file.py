@@ -126,6 +126,9 @@ def test_what_a_file_may_get_wrong(
 
 def test_missing_file(refused: Any) -> None:
     assert "nowhere.yml cannot be read" in refused("run", "--config", "nowhere.yml")
+    endless = Path("/dev/zero")
+    if endless.is_char_device():
+        assert "it has no end, or more than 50 MB" in refused("run", "--config", str(endless))
 
 
 @pytest.mark.parametrize(

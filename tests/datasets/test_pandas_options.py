@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import warnings
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,43 @@ def test_rows_are_added_to_a_csv_file_without_the_names_of_columns(
     assert (tmp_path / "data").read_text() == "day\n1\nday\n1\n"
 
 
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("names", ["ba", "abc", "a", "ac"])
+def test_rows_are_not_added_under_names_of_other_columns(
+    tmp_path: Path, names: str, suffix: str
+) -> None:
+    rows = pd.DataFrame({"a": [1], "b": [2], "c": [3]})
+    options = {"mode": "a", "sep": ";"}
+    log = CSVDataSet(tmp_path / f"data{suffix}", load_args={"sep": ";"}, save_args=options)
+    log.save(rows[["a", "b"]])
+    with pytest.raises(DataSetError, match=r"are not those of the file \(a, b\)"):
+        log.save(rows[[*names]])
+    log.save(rows[["a", "b"]])
+    assert log.load().to_dict("list") == {"a": [1, 1], "b": [2, 2]}
+
+
+def test_index_and_chosen_columns_are_those_of_the_file(tmp_path: Path) -> None:
+    options = {"mode": "a", "index": True, "columns": ["b", "a"]}
+    log = CSVDataSet(tmp_path / "data", save_args=options)
+    log.save(pd.DataFrame({"a": [1], "b": [2]}))
+    log.save(pd.DataFrame({"b": [2], "c": [0], "a": [1]}))
+    assert log.load()[["a", "b"]].to_dict("list") == {"a": [1, 1], "b": [2, 2]}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"save_args": {"mode": "a", "header": False}},
+        {"save_args": {"mode": "a"}, "load_args": {"names": ["a", "b"]}},
+    ],
+)
+def test_rows_are_added_to_a_file_without_names(tmp_path: Path, options: Any) -> None:
+    (tmp_path / "data").write_text("7,8\n")
+    log = CSVDataSet(tmp_path / "data", **options)
+    log.save(pd.DataFrame({"a": [1], "b": [2]}))
+    assert (tmp_path / "data").read_text() == "7,8\n1,2\n"
+
+
 def test_mode_x_keeps_what_is_there(tmp_path: Path) -> None:
     catalog = catalog_of(tmp_path, "CSV", save_args={"mode": "x"})
     catalog.save("x", ROW)
@@ -94,6 +133,29 @@ def test_chunks_are_read_one_by_one(
     catalog = catalog_of(tmp_path, kind, load_args=load_args, save_args=save_args)
     catalog.save("x", pd.DataFrame({"n": range(5)}))
     assert [len(chunk) for chunk in catalog.load("x")] == [2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "load_args", "save_args"),
+    [("CSV", {"chunksize": 1}, {}), ("JSON", {"chunksize": 1, "lines": True}, LINES)],
+)
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_chunks_are_those_that_were_there_when_they_were_loaded(
+    tmp_path: Path, kind: str, load_args: dict[str, Any], save_args: dict[str, Any], suffix: str
+) -> None:
+    entry = {"type": f"pandas.{kind}DataSet", "filepath": str(tmp_path / f"data{suffix}")}
+    old = {**entry, "load_args": load_args, "save_args": save_args}
+    new = {**entry, "save_args": {**save_args, "mode": "a"}}
+    catalog = DataCatalog.from_config({"old": old, "new": new})
+    catalog.save("old", pd.DataFrame({"n": range(5)}))
+
+    def tenfold(chunks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for chunk in islice(chunks, 100):  # without an end, it would be one of the machine's
+            yield chunk * 10
+
+    SequentialRunner().run(pipeline([node(tenfold, "old", "new")]), catalog)
+    rows = [int(n) for chunk in catalog.load("old") for n in chunk["n"]]
+    assert rows == [0, 1, 2, 3, 4, 0, 10, 20, 30, 40]
 
 
 def test_an_iterator_reads_what_it_is_asked_for_and_lets_the_file_go(tmp_path: Path) -> None:

@@ -287,6 +287,56 @@ def test_right_options_are_no_problem() -> None:
     assert catalog.problems() == []
 
 
+# What is one piece
+
+_ADDED: Any = {"fs_args": {"open_args_save": {"mode": "ab"}}}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "pickle.PickleDataSet",
+        "json.JSONDataSet",
+        "pandas.ParquetDataSet",
+        "pandas.FeatherDataSet",
+        "pandas.ExcelDataSet",
+        "matplotlib.MatplotlibWriter",
+    ],
+)
+def test_nothing_is_added_where_a_load_would_not_find_it(tmp_path: Path, kind: str) -> None:
+    entry = {"type": kind, "filepath": str(tmp_path / "x.png"), **_ADDED}
+    catalog = DataCatalog.from_config_lazily({"x": entry})
+    (problem,) = catalog.problems()
+    assert "nothing can be added to the file of a" in problem
+    # Each version is a file of its own.
+    versions = DataCatalog.from_config_lazily({"x": {**entry, "versioned": True}})
+    assert versions.problems() == []
+
+
+def test_what_is_there_stays_where_nothing_can_be_added(tmp_path: Path) -> None:
+    PickleDataSet(str(tmp_path / "x")).save("first")
+    with pytest.raises(DataSetError, match="nothing can be added to the file of a PickleDataSet"):
+        PickleDataSet(str(tmp_path / "x"), **_ADDED).save("second")
+    assert PickleDataSet(str(tmp_path / "x")).load() == "first"
+
+
+class _AllPickles(PickleDataSet):
+    """Knows what to do with pickles one after the other."""
+
+    def _read(self, file: Any) -> Any:
+        found = []
+        while file.peek(1):
+            found.append(pickle.load(file))
+        return found
+
+
+def test_class_that_reads_in_its_own_way_may_add(tmp_path: Path) -> None:
+    data_set = _AllPickles(str(tmp_path / "x"), **_ADDED)
+    data_set.save(1)
+    data_set.save(2)
+    assert data_set.load() == [1, 2]
+
+
 # Chunks
 
 
@@ -493,6 +543,29 @@ def test_many_pictures_are_saved_as_a_folder(
     for name in names:
         with fsspec.open(f"{inside}/{name}", "rb") as file:
             assert file.read(5) == (b"<?xml" if name.endswith(".svg") else PNG[:5])
+
+
+def test_parts_of_one_name_are_refused(tmp_path: Path, figure: Any) -> None:
+    with pytest.raises(DataSetError, match="figures 1 and '1' would be the same"):
+        MatplotlibWriter(str(tmp_path / "figures")).save({1: figure, "1": figure})
+    # Excel does not tell upper and lower case apart; what writes would call one of them A1.
+    for names in ((1, "1"), ("a", "A")):
+        with pytest.raises(DataSetError, match=r"sheets .* and .* would be the same"):
+            ExcelDataSet(str(tmp_path / "x.xlsx")).save(dict.fromkeys(names, TABLE))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("data", [{1: "a", "1": "b"}, [{"x": ({None: 1, "null": 2},)}]])
+def test_keys_that_would_be_one_in_json_are_refused(tmp_path: Path, data: Any) -> None:
+    with pytest.raises(DataSetError, match="would be the same in JSON"):
+        JSONDataSet(str(tmp_path / "x.json")).save(data)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_keys_that_are_no_texts_become_texts_in_json(tmp_path: Path) -> None:
+    data_set = JSONDataSet(str(tmp_path / "x.json"), save_args={"skipkeys": True})
+    data_set.save({1: "a", None: "b", (1, 2): "left out", (3,): "left out"})
+    assert data_set.load() == {"1": "a", "null": "b"}
 
 
 def test_old_pictures_stay_unless_overwritten(folder: str, figure: Any) -> None:

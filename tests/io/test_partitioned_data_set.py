@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -224,7 +225,7 @@ def test_an_empty_dictionary_comes_back(folder: str) -> None:
 
 def test_keys_of_the_same_text_are_refused_before_anything_is_saved(folder: str) -> None:
     data_set = texts(folder)
-    with pytest.raises(DataSetError, match="1 and '1' would be the same file"):
+    with pytest.raises(DataSetError, match="1 and '1' would be the same"):
         data_set.save({1: "int", "1": "text"})
     assert not data_set.exists()
 
@@ -356,3 +357,36 @@ def test_partitions_may_be_folders_of_partitions(tmp_path: Path) -> None:
     data_set.save({"x": {"c": "3"}})
     assert list(data_set.load()) == ["x"]
     assert sorted(data_set.load()["x"]()) == ["a", "c"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_partitions_that_take_the_place_of_others_are_what_these_were(
+    folder: str, overwrite: bool
+) -> None:
+    texts(folder).save({"day1": "a", "day2": "b", "day3": "c"})
+
+    def doubled(load: Any) -> str:
+        return f"{load()}{load()}"
+
+    parts = texts(folder).load()
+    texts(folder, overwrite=overwrite).save(
+        {
+            "day2": parts["day1"],
+            "day3": partial(doubled, parts["day2"]),
+            "day4": lambda load=parts["day3"]: load(),
+            "other": lambda: "x",
+        }
+    )
+    kept = {} if overwrite else {"day1": "a"}
+    assert loaded(texts(folder)) == {**kept, "day2": "a", "day3": "bb", "day4": "c", "other": "x"}
+
+
+def test_partitions_that_would_be_loaded_from_each_other_are_refused(folder: str) -> None:
+    texts(folder).save({"a": "1", "b": "2", "c": "3"})
+    parts = texts(folder).load()
+    with pytest.raises(DataSetError, match="'a' and 'b' would be loaded from each other") as told:
+        texts(folder).save({"a": parts["b"], "b": parts["a"], "c": parts["c"]})
+    assert "Call the functions in the node" in str(told.value)
+    assert loaded(texts(folder)) == {"a": "1", "b": "2", "c": "3"}
+    texts(folder).save({"a": parts["b"](), "b": parts["a"]()})
+    assert loaded(texts(folder)) == {"a": "2", "b": "1", "c": "3"}

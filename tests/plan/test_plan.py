@@ -284,6 +284,25 @@ def test_what_is_confirmed_can_be() -> None:
     ]
 
 
+def test_what_is_confirmed_unread_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    whole = pipeline(
+        [
+            node(same, "new@rows", "a", name="takes"),
+            node(same, "a", "b", name="deals", confirms="new"),
+        ]
+    )
+    catalog = DataCatalog(
+        {"new": Confirmable(1), "new@rows": Confirmable(1), "a": MemoryDataSet(1)}
+    )
+    assert find_problems(whole, catalog) == []
+    assert caplog.messages == []
+    assert find_problems(whole.from_nodes("deals"), catalog) == []
+    assert caplog.messages == [
+        "Node 'deals' confirms 'new', which no node of this run reads: what has come since it was "
+        "read counts as dealt with, too."
+    ]
+
+
 def test_many_missing_inputs_are_all_told_and_a_few_guessed_at() -> None:
     many = pipeline([node(same, f"inptu{n}", f"out{n}", name=f"n{n}") for n in range(300)])
     catalog = DataCatalog({f"input{n}": MemoryDataSet(1) for n in range(300)})

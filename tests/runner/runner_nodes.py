@@ -266,3 +266,17 @@ def count_down(x: int) -> int:
     if x == 0:
         raise ValueError("zero")
     return count_down(x - 1)
+
+
+class InItself:
+    """A data set of a user who thinks of one process."""
+
+    def __init__(self, filepath: str = "") -> None:
+        self._filepath = filepath
+        self.data: Any = []
+
+    def load(self) -> Any:
+        return self.data
+
+    def save(self, data: Any) -> None:
+        self.data = data

@@ -616,3 +616,17 @@ def test_hooks_fire_in_workers_and_spark_does_not_start_there(method: str, tmp_p
         "n before save y 41",
         "n after save y 41",
     ]
+
+
+@pytest.mark.parametrize("runner", [ParallelRunner, HybridRunner])
+def test_data_that_stays_in_another_process_is_told(
+    runner: type[AbstractRunner], caplog: pytest.LogCaptureFixture
+) -> None:
+    data_sets = {"y": nodes.InItself(), "z": nodes.InItself("remote.txt")}
+    catalog = DataCatalog(data_sets, {"x": [1]})
+    both = pipeline([node(nodes.identity, "x", name, name=name) for name in ("y", "z")])
+    runner().run(both, catalog)
+    told = [record.getMessage() for record in caplog.records if "keeps in memory" in record.msg]
+    assert len(told) == 1  # what tells a place of its own is believed
+    assert "'y' (InItself) keeps in memory what it saves" in told[0]
+    assert "_EPHEMERAL = True" in told[0]

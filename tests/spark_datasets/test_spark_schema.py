@@ -199,6 +199,37 @@ def test_a_header_in_another_order_than_the_schema_is_told(
     assert ("Spark goes by the position" in caplog.text) is is_told
 
 
+@pytest.mark.parametrize("columns", ["ba", "abc", "a"])
+def test_rows_are_not_added_under_the_names_of_other_columns(
+    spark: SparkSession, tmp_path: Path, columns: str
+) -> None:
+    rows = spark.sql("SELECT 1 AS a, 2 AS b, 3 AS c, 0 AS day")
+    options = {"header": True, "mode": "append", "partitionBy": ["day"]}
+    log = SparkDataSet(str(tmp_path / "t"), "csv", {"header": True}, options)
+    log.save(rows.select("day", "a", "b"))
+    with pytest.raises(DataSetError, match=r"are not those of the files that are there \(a, b\)"):
+        log.save(rows.select(*columns, "day"))
+    log.save(rows.select("A", "day", "b"))
+    assert [tuple(row) for row in log.load().select("a", "b").collect()] == [("1", "2")] * 2
+
+
+def test_rows_with_more_columns_are_added_where_a_schema_says_them(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    load_args = {"header": True, "schema": "a INT, b INT, c INT"}
+    save_args = {"header": True, "mode": "append"}
+    log = SparkDataSet(str(tmp_path / "t"), "csv", load_args, save_args)
+    rows = spark.sql("SELECT 1 AS a, 2 AS b, 3 AS c")
+    log.save(rows.select("a", "b"))
+    log.save(rows)
+    assert sorted(map(str, log.load().collect())) == [
+        "Row(a=1, b=2, c=3)",
+        "Row(a=1, b=2, c=None)",
+    ]
+    with pytest.raises(DataSetError, match="under wrong names"):
+        log.save(rows.select("b", "a", "c"))
+
+
 def test_a_partition_has_no_place_in_the_header(
     spark: SparkSession, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,8 +10,9 @@ from typing import IO, Any, ClassVar
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.core import Version
 from sparkpipe.io.files import FileDataSet
-from sparkpipe.io.partition_names import check_partition_name
+from sparkpipe.io.partition_names import check_apart, check_partition_name
 from sparkpipe.io.saving import add_to_old, refuse, replacing_folder
+from sparkpipe.io.target import folds_case
 
 
 class MatplotlibWriter(FileDataSet):
@@ -33,6 +34,7 @@ class MatplotlibWriter(FileDataSet):
     """
 
     _IS_ONE_FILE: ClassVar[bool] = False
+    _IS_ONE_PIECE: ClassVar[bool] = True
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {}
 
     def __init__(
@@ -70,6 +72,8 @@ class MatplotlibWriter(FileDataSet):
             check_partition_name(str(name), self._filepath)
             _check_figure(figure)
         folder = self._get_save_path()
+        is_folding = self._is_local and folds_case(str(folder))
+        check_apart(data, folds_case=is_folding, what="figure")
         if self._is_local:
             self._save_folder(str(folder), data)
             return

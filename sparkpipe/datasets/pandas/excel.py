@@ -12,6 +12,7 @@ from sparkpipe.io import facts
 from sparkpipe.io.core import Version
 from sparkpipe.io.files import FileDataSet
 from sparkpipe.io.importing import missing_packages
+from sparkpipe.io.partition_names import check_apart
 
 # Engines of pandas that are not named after the package that they need.
 _PACKAGES = {"calamine": "python_calamine"}
@@ -36,6 +37,7 @@ class ExcelDataSet(FileDataSet):
     """
 
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"index": False}
+    _IS_ONE_PIECE = True
 
     def __init__(
         self,
@@ -70,6 +72,8 @@ class ExcelDataSet(FileDataSet):
         sheets = data if isinstance(data, dict) else {None: data}
         if not sheets:
             raise DataSetError("a workbook needs at least one sheet, and the dictionary is empty.")
+        if isinstance(data, dict):
+            check_apart(data, folds_case=True, what="sheet")
         for frame in sheets.values():
             check_frame(frame, self, "to_excel")
         workbook: Any = pandas.ExcelWriter  # its type has a form for each engine

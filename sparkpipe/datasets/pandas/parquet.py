@@ -20,6 +20,7 @@ class ParquetDataSet(TableDataSet):
     """
 
     _FORMAT = "parquet"
+    _IS_ONE_PIECE = True
     _REQUIRES = ("pandas", "pyarrow")
 
     def _compression(self) -> dict[str, str]:

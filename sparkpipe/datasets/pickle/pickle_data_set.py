@@ -32,6 +32,7 @@ class PickleDataSet(FileDataSet):
     """
 
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {}
+    _IS_ONE_PIECE = True
 
     def __init__(
         self,

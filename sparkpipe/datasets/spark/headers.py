@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sparkpipe.errors import DataSetError
+
 _logger = logging.getLogger(__name__)
 
 _LONGEST = 1_000_000
@@ -54,6 +56,43 @@ def tell_other_order(
             ", ".join(header),
             ", ".join(columns),
             ", ".join(moved),
+        )
+
+
+def refuse_other_columns(
+    folder: Path, columns: Sequence[str], options: Mapping[str, Any], *, has_schema: bool
+) -> None:
+    """Refuse rows that are to be added to files whose header has other columns.
+
+    Spark takes the columns of all files by their position, whatever their headers say.
+
+    Args:
+        folder: What is there, on local disk.
+        columns: Those of the data.
+        options: Those of the writer.
+        has_schema: Whether loads say the columns: where files lack the last ones, these are null.
+
+    Raises:
+        DataSetError: They are others, or in another order.
+    """
+    given = {name.lower(): str(value) for name, value in options.items() if value is not None}
+    if given.get("header", "").lower() != "true":
+        return
+    by = options.get("partitionBy") or ()
+    parts = {name.lower() for name in ([by] if isinstance(by, str) else by)}
+    new = [name.strip() for name in columns if name.lower() not in parts]
+    try:
+        path = _first_file(folder)
+        old = [] if path is None else _header_of(path, given)
+    except Exception as exc:  # it may be compressed, or no table: nothing is known of it
+        _logger.debug("The header of %s is not known: %s", folder, exc)
+        return
+    common = min(len(old), len(new)) if has_schema else max(len(old), len(new))
+    if old and [n.lower() for n in old[:common]] != [n.lower() for n in new[:common]]:
+        raise DataSetError(
+            f"the columns of the data ({', '.join(new)}) are not those of the files that are there "
+            f"({', '.join(old)}), and Spark would read its rows under wrong names.",
+            hint="Give the same columns in the same order.",
         )
 
 

@@ -22,7 +22,7 @@ from sparkpipe.datasets.spark.definitions import (
 from sparkpipe.datasets.spark.empty import empty_frame, has_no_files, keep_schema, no_files
 from sparkpipe.datasets.spark.first_append import append
 from sparkpipe.datasets.spark.frames import analysed, need_frame
-from sparkpipe.datasets.spark.headers import tell_other_order
+from sparkpipe.datasets.spark.headers import refuse_other_columns, tell_other_order
 from sparkpipe.datasets.spark.listing import is_there, is_whole, matching, remove
 from sparkpipe.datasets.spark.names import quoted
 from sparkpipe.datasets.spark.options import (
@@ -283,8 +283,12 @@ class SparkDataSet(AbstractVersionedDataSet):
 
     def _save_beside(self, data: DataFrame, target: Path) -> None:
         home = None if self._version is None else self._local(self._filepath)
+        meeting = self._meeting(data)
+        if self._file_format.lower() == "csv" and meeting in (add_to_old, replacing_parts):
+            has_schema = self._schema is not None
+            refuse_other_columns(target, data.columns, self._save_args, has_schema=has_schema)
         with (
-            replacing_folder(target, home, self._meeting(data)) as staging,
+            replacing_folder(target, home, meeting) as staging,
             without_late_tasks(data.sparkSession),
             accounting(data, self._file_format, folder=staging) as account,
         ):
