@@ -31,7 +31,7 @@ from sparkpipe.checks.words import (
     Unique,
     column_problems,
 )
-from sparkpipe.errors import DataSetError
+from sparkpipe.errors import DataSetError, first_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +44,6 @@ _KINDS: Mapping[str, Kind] = {
     "mixed-integer-float": "number",
     "decimal": "decimal",
     "boolean": "boolean",
-    "date": "date",
 }
 
 
@@ -110,13 +109,19 @@ def judge(
     if problems:
         raise DataSetError(" ".join(problems))
     now = now or dt.datetime.now(dt.timezone.utc)
+    cleaned = without_nan(frame)
     findings: list[Finding] = []
     masks: list[tuple[Check, np.ndarray[Any, Any]]] = []
     for check in checks:
         try:
-            found = _found(check, frame, find, rows_before, now)
+            is_own = isinstance(check, (Function, Pandera))
+            found = _found(check, frame if is_own else cleaned, find, rows_before, now)
         except DataSetError as exc:
             raise DataSetError(f"check '{check.name}': {exc.message}", hint=exc.hint) from exc
+        except (TypeError, ValueError, ArithmeticError, NotImplementedError) as exc:
+            # Not every type of column can be compared, and not all values of a column of objects.
+            told = f"check '{check.name}' is not possible: {first_line(str(exc))}"
+            raise DataSetError(told) from exc
         if not isinstance(found, Finding):
             if not isinstance(check, (Unique, Refers)):  # they are of the whole
                 masks.append((check, found))
@@ -136,7 +141,7 @@ def _found(
 ) -> Finding | np.ndarray[Any, Any]:
     """Return what a check has found, or which rows do not pass."""
     labels = [column_called(name, frame) for name in check.columns]
-    columns = [_plain(frame[label]) for label in labels]
+    columns = [_only(frame[label]) for label in labels]
     if isinstance(check, Expression):
         return violations(check.sql, frame)
     if isinstance(check, NotNull):
@@ -156,8 +161,8 @@ def _found(
         told = check.why_not(len(frame), rows_before)
         return Finding(check, None, len(frame), told)
     if isinstance(check, Fresh):
-        present = columns[0].dropna()
-        if len(present) and _kind_of(present) not in ("date", "time", "instant"):
+        present = plain_values(columns[0].dropna())
+        if len(present) and kind_of(present) not in ("date", "time", "instant"):
             raise DataSetError(f"'{check.column}' holds no dates or times.")
         latest: Any = None if present.empty else present.max()
         at = latest.to_pydatetime() if hasattr(latest, "to_pydatetime") else latest
@@ -200,14 +205,36 @@ def _is_of_same(labels: pd.Index[Any], others: pd.Index[Any]) -> bool:
     return are_unique and labels.sort_values().equals(others.sort_values())
 
 
-def _plain(column: Any) -> pd.Series[Any]:
+def _only(column: Any) -> pd.Series[Any]:
     import pandas as pd
 
     if isinstance(column, pd.DataFrame):
         raise DataSetError(f"there is more than one column '{column.columns[0]}'.")
-    categories = getattr(column.dtype, "categories", None)
-    plain: pd.Series[Any] = column if categories is None else column.astype(categories.dtype)
-    return plain
+    return column  # type: ignore[no-any-return]
+
+
+def without_nan(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame in which NaN is null, also in columns that have both."""
+    import pandas as pd
+
+    both = [
+        number
+        for number, dtype in enumerate(frame.dtypes)
+        if getattr(dtype, "na_value", None) is pd.NA and dtype.kind == "f"
+    ]
+    if both:
+        frame = frame.copy(deep=False)
+    for number in both:
+        column = frame.iloc[:, number]
+        is_nan = (column != column).fillna(False).astype(bool)
+        frame.isetitem(number, column.mask(is_nan).array)
+    return frame
+
+
+def plain_values(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return values, none of which is null, as what the categories of their column hold."""
+    categories = getattr(values.dtype, "categories", None)
+    return values if categories is None else values.astype(categories.dtype)
 
 
 def _of_present(
@@ -215,8 +242,8 @@ def _of_present(
 ) -> np.ndarray[Any, Any]:
     """Return which values that are there do not pass."""
     present = column.notna().to_numpy(dtype=bool)
-    values = column[present]
-    return _placed(present, find(values, _kind_of(values)) if len(values) else values)
+    values = plain_values(column[present])
+    return _placed(present, find(values, kind_of(values)) if len(values) else values)
 
 
 def _placed(present: np.ndarray[Any, Any], bad: Any) -> np.ndarray[Any, Any]:
@@ -228,18 +255,23 @@ def _placed(present: np.ndarray[Any, Any], bad: Any) -> np.ndarray[Any, Any]:
     return placed
 
 
-def _kind_of(values: pd.Series[Any]) -> Kind:
+def kind_of(values: pd.Series[Any]) -> Kind:
+    """Return what values, none of which is null, can be compared with."""
     from pandas.api import types
 
-    dtype = values.dtype
-    if isinstance(dtype, types.DatetimeTZDtype):
-        return "instant"
-    if types.is_datetime64_dtype(dtype):
-        return "time"
     inferred = types.infer_dtype(values, skipna=True)
-    if inferred == "datetime":
-        return "instant" if values.iloc[0].tzinfo is not None else "time"
+    if inferred == "datetime64":  # also of Arrow
+        return "time" if values.dt.tz is None else "instant"
+    if inferred in ("date", "datetime"):  # also dates among times, or times with zones among others
+        kinds = {_kind_of_time(one) for one in values}
+        return kinds.pop() if len(kinds) == 1 else "other"
     return _KINDS.get(inferred, "other")
+
+
+def _kind_of_time(value: dt.date) -> Kind:
+    if not isinstance(value, dt.datetime):
+        return "date"
+    return "time" if value.tzinfo is None else "instant"
 
 
 def _outside(values: pd.Series[Any], kind: Kind, check: Between) -> Any:
@@ -258,7 +290,7 @@ def _unknown(values: pd.Series[Any], kind: Kind, check: Accepted) -> Any:
 
 def _strange(values: pd.Series[Any], kind: Kind, known: pd.Series[Any], check: Refers) -> Any:
     if len(known):
-        refuse_to_refer(check, kind == "text", _kind_of(_plain(known)) == "text")
+        refuse_to_refer(check, kind == "text", kind_of(known) == "text")
     return ~values.isin(known)
 
 
@@ -271,5 +303,4 @@ def _column_of(data: Any, check: Refers) -> pd.Series[Any]:
     name = check.to if check.to in names.values() else names[check.to.lower()]
     if is_spark_frame(data):
         data = data.select(f"`{name}`").distinct().toPandas()
-    values: pd.Series[Any] = data[name].dropna()
-    return values
+    return plain_values(_only(data[name]).dropna())

@@ -166,6 +166,9 @@ def flag(frame: DataFrame, checks: Sequence[Check]) -> Flagged:
             found = _violation(check, frame)
         except DataSetError as exc:
             raise DataSetError(f"check '{check.name}': {exc.message}", hint=exc.hint) from exc
+        except Exception as exc:  # a column of another kind of session, for one
+            reason = spark_reason(exc) or type(exc).__name__
+            raise DataSetError(f"check '{check.name}' is not possible: {reason}") from exc
         if isinstance(found, Finding):
             counted.append(found)
         elif found is not None:

@@ -102,15 +102,14 @@ def judge_by_pandera(path: str, frame: Any) -> tuple[int | None, str]:
 
     try:
         if is_spark_frame(frame):
-            return None, _words_of_spark(schema.validate(frame).pandera.errors)
+            return None, _words_of_spark(schema.validate(frame))
         schema.validate(frame, lazy=True)
     except SchemaErrors as exc:
         return len(exc.failure_cases), _words_of(exc.failure_cases)
     except SchemaError as exc:
         return None, first_line(str(exc))
     except Exception as exc:  # a model for frames of another kind, for one
-        told = f"{path} cannot judge this frame: {type(exc).__name__}: {first_line(str(exc))}"
-        raise DataSetError(told) from exc
+        raise _cannot_judge(path, exc) from exc
     return 0, ""
 
 
@@ -124,8 +123,9 @@ def _words_of(cases: Any) -> str:
     return f"{counted(len(cases), 'failure')}: {_listed(places)}"
 
 
-def _words_of_spark(errors: Any) -> str:
-    """Say the same of a frame of Spark; empty if pandera has accepted it."""
+def _words_of_spark(validated: Any) -> str:
+    """Say the same of a frame of Spark as pandera returns it; empty if it was accepted."""
+    errors = validated.pandera.errors
     of_kinds = [kinds for area in (errors or {}).values() for kinds in area.values()]
     return _listed([(one.get("column"), one.get("check")) for ones in of_kinds for one in ones])
 
@@ -149,10 +149,7 @@ def validated(check: Validator, data: Any) -> Any:
         base.__module__.startswith("pandera.") for base in getattr(found, "__mro__", ())
     )
     if is_of_pandera and is_spark_frame(data):
-        _, told = judge_by_pandera(check.path, data)
-        if told:
-            raise CheckFailedError(f"{check.path}: {told}")
-        return data
+        return _validated_by_spark(check.path, found, data)
     if is_of_pandera:
         options = {"lazy": True, **dict(check.options)}
         validate: Any = lambda given: found.validate(given, **options)  # noqa: E731
@@ -167,6 +164,29 @@ def validated(check: Validator, data: Any) -> Any:
         told = f"{check.path} does not accept the data: {_reason_of(exc, is_of_pandera)}"
         raise CheckFailedError(told) from exc
     return data if result is None else result
+
+
+def _validated_by_spark(path: str, schema: Any, frame: Any) -> Any:
+    """Return a frame with the types and columns that a model of pandera gives it.
+
+    Raises:
+        CheckFailedError: The model does not accept it.
+        DataSetError: It is no model for frames of Spark.
+    """
+    try:
+        result = schema.validate(frame)
+        told = _words_of_spark(result)
+    except Exception as exc:
+        raise _cannot_judge(path, exc) from exc
+    if told:
+        raise CheckFailedError(f"{path}: {told}")
+    return result
+
+
+def _cannot_judge(path: str, exc: Exception) -> DataSetError:
+    return DataSetError(
+        f"{path} cannot judge this frame: {type(exc).__name__}: {first_line(str(exc))}"
+    )
 
 
 def _reason_of(exc: Exception, is_of_pandera: bool) -> str:

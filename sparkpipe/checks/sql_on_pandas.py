@@ -87,8 +87,8 @@ def violations(sql: str, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     translated = _translated(sql)
     query = f'SELECT "{_ROW}" AS row, coalesce(NOT ({translated}), false) AS bad FROM checked'  # noqa: S608 - parsed
     with duckdb.connect(":memory:", config=SETTINGS) as connection:
-        connection.register("checked", table)
         try:
+            connection.register("checked", table)
             kind = str(connection.sql(f"SELECT ({translated}) FROM checked").types[0])  # noqa: S608
             if kind not in ("BOOLEAN", '"NULL"'):
                 raise DataSetError(f"{sql!r} is not possible: it is a {kind}, not true or false.")

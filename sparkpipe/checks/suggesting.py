@@ -18,11 +18,8 @@ from sparkpipe.redaction import is_secret
 _MOST_VALUES = 12
 _FEW = 0.1
 _RECENT = dt.timedelta(days=30)
-# What pandas calls values of which one is the least.
-_ORDERED = (
-    *("integer", "floating", "mixed-integer-float", "decimal"),
-    *("date", "datetime64", "datetime"),
-)
+# Of such values one is the least.
+_ORDERED = ("number", "decimal", "date", "time", "instant")
 
 
 @dataclass(frozen=True)
@@ -114,14 +111,17 @@ def _written(bound: Any, beyond: Callable[[Any], int]) -> Any:
 def _of_pandas(frame: Any) -> tuple[int, list[Profile]]:
     from pandas.api import types
 
+    from sparkpipe.checks.on_pandas import kind_of, plain_values, without_nan
+
+    frame = without_nan(frame)
     profiles = []
     for name in frame.columns:
-        present = frame[name].dropna()
+        present = plain_values(frame[name].dropna())
         nulls = len(frame) - len(present)
-        is_text = types.infer_dtype(present) == "string"
-        is_ordered = types.infer_dtype(present) in _ORDERED
-        values = sorted(present.unique()) if is_text else []
-        low, high = (present.min(), present.max()) if is_ordered and len(present) else (None, None)
+        kind = kind_of(present)
+        values = sorted(present.unique()) if kind == "text" else []
+        is_ordered = kind in _ORDERED and len(present) > 0
+        low, high = (present.min(), present.max()) if is_ordered else (None, None)
         profiles.append(
             Profile(
                 str(name),

@@ -80,10 +80,44 @@ def _frame(session: SparkSession, key: str, table: Any, called: Callable[[str], 
         frame: DataFrame = table
         return frame
     if is_arrow(table):
-        table = table.to_pandas()
+        return _of_arrow(session, table)
     if is_pandas(table):
-        return session.createDataFrame(table)
+        return _of_pandas(session, table)
     raise PipelineError(
         f"The table {called(key)} is a {type(table).__name__}, which Spark cannot read as one.",
         hint="A SQL node on Spark reads frames of Spark and pandas, and tables of Arrow.",
     )
+
+
+def _of_pandas(session: SparkSession, table: Any) -> DataFrame:
+    if len(table):
+        return session.createDataFrame(table)
+    import pyarrow as pa
+
+    # Of no rows Spark cannot tell the types; of a column of objects nobody can.
+    return _of_arrow(session, pa.Table.from_pandas(table, preserve_index=False))
+
+
+def _of_arrow(session: SparkSession, table: Any) -> DataFrame:
+    import pyarrow as pa
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    kinds = [field.with_type(_known_type(field.type)) for field in table.schema]
+    table = table.cast(pa.schema(kinds))
+    if not len(table):
+        return session.createDataFrame([], from_arrow_schema(table.schema))
+    if session.version.startswith("3."):
+        return session.createDataFrame(table.to_pandas())
+    # By way of pandas whole numbers would be floats where one of them is null, and NaN null.
+    return session.createDataFrame(table)
+
+
+def _known_type(kind: Any) -> Any:
+    """Return a type of Arrow that Spark knows, for one that it does not."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        return _known_type(kind.value_type)
+    if pa.types.is_unsigned_integer(kind):
+        return pa.int64()
+    return pa.float32() if pa.types.is_float16(kind) else kind

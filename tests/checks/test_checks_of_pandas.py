@@ -7,9 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from sparkpipe.checks.suggesting import suggest
 from sparkpipe.errors import DataSetError, PreflightError, RunFailedError
 from sparkpipe.events import CheckReport, NodeEnded, RunObserver, observing
 from sparkpipe.io import DataCatalog
@@ -192,6 +195,58 @@ def test_values_are_compared_as_what_the_column_holds(tmp_path: Path) -> None:
     ]
     _, told = save(tmp_path, checks, frame)
     assert {one.outcome for one in told.values()} == {"passed"}
+
+
+NOW = dt.datetime.now()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series(pd.Categorical([1, 2, None])),
+        pd.Series(pd.Categorical([NOW, NOW, None])),
+        pd.Series([NOW, NOW, None], dtype="timestamp[us][pyarrow]"),
+        pd.Series([NOW, NOW, None], dtype="timestamp[us, tz=UTC][pyarrow]"),
+        pd.Series([NOW.date(), NOW.date(), None], dtype="date32[pyarrow]"),
+        pd.Series([0, 1, 2], dtype="Float64") / [0, 1, 1],
+        pd.Series([0, 1, 2], dtype="double[pyarrow]") / [0, 1, 1],
+    ],
+    ids=lambda one: str(one.dtype),
+)
+def test_columns_of_any_type_are_judged_and_what_is_suggested_for_them_holds(
+    tmp_path: Path, values: Any
+) -> None:
+    data = pd.DataFrame({"c": values})
+    checks = [
+        {"not_null": "c"},
+        {"check": "c is not null", "name": "sql"},
+        {"refers": {"c": "trips.c"}},
+        *suggest(data),
+    ]
+    _, told = save(tmp_path, [{"on_fail": "warn", **one} for one in checks], data)
+    assert [told[name].failed for name in ("not_null c", "sql", "refers c")] == [1, 1, 0]
+    assert len(told) == len(checks)
+    assert {one.outcome for one in [*told.values()][2:]} == {"passed"}
+
+
+@pytest.mark.parametrize(
+    ("value", "check"),
+    [
+        ([NOW, NOW.date()], {"between": {"c": ["2026-01-01", None]}}),
+        ([NOW, NOW.astimezone()], {"between": {"c": ["2026-01-01", None]}}),
+        ([NOW.date(), NOW], {"fresh": {"c": "1 day"}}),
+        (pd.array([[1], [2]], dtype=pd.ArrowDtype(pa.list_(pa.int8()))), {"unique": "c"}),
+        ([Decimal("sNaN"), None], {"not_null": "c"}),
+        ([10**30, 1], {"check": "c > 0"}),
+        (np.array([1, 2], dtype="float16"), {"check": "c > 0"}),
+    ],
+)
+def test_values_that_have_no_order_are_told_with_their_check(
+    tmp_path: Path, value: Any, check: Any
+) -> None:
+    told = failure(tmp_path, [{**check, "name": "mine"}], pd.DataFrame({"c": value}))
+    assert "could not save 'trips'" in told
+    assert "check 'mine'" in told
 
 
 def save_chunks(

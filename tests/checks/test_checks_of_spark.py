@@ -214,6 +214,20 @@ def test_functions_of_the_users_and_frames_in_memory(session: SparkSession) -> N
     assert [one.failed for one in found.values()] == [1, 1]
 
 
+@pytest.mark.classic("it needs both kinds of session")
+@pytest.mark.usefixtures("own_rules")
+def test_a_column_of_another_kind_of_session_is_told_with_its_check(
+    connect: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import spark_rules
+    from pyspark.sql.classic import column
+
+    monkeypatch.setattr(spark_rules, "is_cheap", lambda _: column.Column(None))
+    catalog = catalog_of(connect, {"type": "MemoryDataSet"}, ["spark_rules.is_cheap"])
+    with pytest.raises(DataSetError, match="check 'is_cheap' is not possible"):
+        catalog.save("trips", connect.createDataFrame(ROWS, SCHEMA))
+
+
 @pytest.mark.usefixtures("own_rules")
 def test_a_schema_of_pandera_judges_a_frame(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -232,6 +246,28 @@ def test_a_schema_of_pandera_judges_a_frame(
             catalog.save("trips", frame)
         assert str(told.value).splitlines()[-1] == "  id: greater_than(1)"
         assert save(catalog, frame.where("id > 1"))["pandera above_one"].outcome == "passed"
+
+
+@pytest.mark.usefixtures("own_rules")
+def test_a_validator_of_pandera_gives_the_frame_that_is_saved(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pandera = pytest.importorskip("pandera.pyspark")
+    import spark_rules
+    from pyspark.sql.types import LongType
+
+    columns = {"id": pandera.Column(LongType(), pandera.Check.gt(1))}
+    model = pandera.DataFrameSchema(columns, coerce=True, strict="filter")
+    monkeypatch.setattr(spark_rules, "ids", model, raising=False)
+    entry = {**entry_of("delta", tmp_path), "validator": "spark_rules.ids"}
+    with activated(SparkProvider(session=spark)):
+        catalog = DataCatalog.from_config({"trips": entry})
+        frame = spark.createDataFrame(ROWS, SCHEMA)
+        with pytest.raises(CheckFailedError, match="id: greater_than"):
+            catalog.save("trips", frame)
+        catalog.save("trips", frame.where("id > 2"))
+        assert catalog.load("trips").dtypes == [("id", "bigint")]
+        assert ids(catalog.load("trips")) == [3, 4]
 
 
 def test_a_merge_is_judged_before_it(session: SparkSession, database: str) -> None:

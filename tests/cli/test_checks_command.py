@@ -107,3 +107,25 @@ def test_what_is_only_read_is_compared_with_what_the_last_good_run_read(tmp_path
     ended = do("run")
     assert ended.status == 1
     assert "1 row, more than 20% off the 3 of the last good run" in ended.text
+
+
+def test_a_stream_that_has_no_end_to_look_at_is_told_without_spark(tmp_path: Path) -> None:
+    stream = {
+        "type": "spark.SparkStreamingDataSet",
+        "filepath": "trips",
+        "file_format": "delta",
+        "save_args": {"checkpoint": "checkpoint"},
+        "checks": [{"not_null": "id"}],
+    }
+    do = _project(
+        tmp_path,
+        {
+            "pyproject.toml": '[tool.sparkpipe]\npackage_name = "my_package"\n',
+            "my_package/pipeline_registry.py": PIPELINES,
+            "conf/base/catalog.yml": yaml.safe_dump({"trips@stream": stream}),
+        },
+    )
+    for command in ("run", "suggest"):
+        ended = do(f"checks {command} trips@stream")
+        assert ended.status != 0
+        assert "'trips@stream' is a stream, which has no end to look at." in ended.text

@@ -42,14 +42,8 @@ pytestmark = pytest.mark.delta
 @pytest.fixture
 def classic(spark: SparkSession) -> Iterator[SparkSession]:
     """The session of the tests, which data sets of the test use."""
-    # By itself a vacuum lists files in ten thousand tasks.
-    tasks = "spark.sql.sources.parallelPartitionDiscovery.parallelism"
-    spark.conf.set(tasks, "2")
-    try:
-        with activated(SparkProvider(session=spark)):
-            yield spark
-    finally:
-        spark.conf.unset(tasks)
+    with activated(SparkProvider(session=spark)):
+        yield spark
 
 
 def make_catalog(folder: Path) -> DataCatalog:
@@ -119,7 +113,7 @@ def test_a_save_of_a_run_has_no_effect_when_it_is_made_again(
     assert "would be cloned" in clone(classic, table, "a.b", None, dry_run=True)
     clone(classic, table, f"{tmp_path}/copy", "as of run one", dry_run=False)
     assert DeltaTableDataSet(f"{tmp_path}/copy").load().count() == 2
-    assert "would be replaced" in restore(classic, table, "as of run one", dry_run=True)
+    assert "would be restored to" in restore(classic, table, "as of run one", dry_run=True)
     restore(classic, table, "as of run one", dry_run=False)
     assert catalog.load("added").count() == 2
     with caplog.at_level("WARNING"):
@@ -328,5 +322,13 @@ def test_a_version_that_vacuum_has_taken_is_refused_before_any_job(
     with pytest.raises(DataSetError, match=r"vacuum has removed \d of its \d files"):
         first.load()
     assert table.load().count() == 4
+    files = {
+        "type": "spark.SparkDataSet",
+        "filepath": f"{tmp_path}/f",
+        "checks": [{"not_null": "id"}],
+    }
+    other = DataCatalog.from_config({"f": files})
+    with pytest.raises(DataSetError, match=r"'f' \(SparkDataSet, .*\) is no table of Delta"):
+        find_tables(other, ["f"])
     with pytest.raises(DataSetError, match="no table of Delta in the catalog is called 'x\\*'"):
         find_tables(DataCatalog({"t": table}), ["x*"])

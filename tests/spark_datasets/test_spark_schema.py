@@ -99,6 +99,15 @@ def test_what_is_wrong_is_found_before_a_run(text: str, told: str) -> None:
     assert told in problems[0]
 
 
+@pytest.mark.parametrize("schema", ["id INTT", "id", "ARRAY<INT", {"a": {"typ": "INT"}}])
+def test_what_is_wrong_in_the_schema_of_a_table_is_told_once(schema: Any) -> None:
+    table = {"type": "spark.SparkTableDataSet", "table": "t", "write_mode": "append"}
+    with pytest.raises(DataSetError) as told:
+        DataCatalog.from_config({"t": {**table, "schema": schema}})
+    assert len(str(told.value).splitlines()) == 1
+    assert "schema" in str(told.value)
+
+
 def test_a_schema_file_is_read_before_a_run(tmp_path: Path) -> None:
     for name, text in {"a.json": '{"type": ', "b.json": "[]", "c.ddl": "a INTT"}.items():
         schema = _file(tmp_path, name, text)

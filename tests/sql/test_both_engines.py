@@ -20,6 +20,7 @@ from sparkpipe.errors import PipelineError
 from sparkpipe.io import DataCatalog
 from sparkpipe.pipeline import node, pipeline
 from sparkpipe.runner import SequentialRunner, ThreadRunner
+from sparkpipe.spark.session import SparkProvider, activated
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -300,3 +301,43 @@ def test_a_table_that_duckdb_cannot_be_given_is_told_with_its_place() -> None:
     made = sql_node(query="select a from t", outputs="x", engine="duckdb")
     with pytest.raises(PipelineError, match=r"'t' \(the query 'x':1:15\) cannot be read by DuckDB"):
         made.run({"t": pd.DataFrame({"a": ["x", 1]})})
+
+
+def _assert_alike(spark: SparkSession, tables: list[tuple[Any, list[Any]]]) -> None:
+    query = "select c, c is null as is_null from given"
+    for table, rows in tables:
+        with activated(SparkProvider(session=spark)):
+            found = sql_node(query=query, outputs="found").run({"given": table})["found"]
+            assert found.columns == ["c", "is_null"]
+            assert [tuple(row) for row in found.collect()] == rows
+        by_duckdb = sql_node(query=query, outputs="found", engine="duckdb")
+        told = pa.table(by_duckdb.run({"given": table})["found"]).to_pylist()
+        assert [tuple(row.values()) for row in told] == rows
+
+
+def test_tables_of_any_type_and_without_rows_are_read_alike(spark: SparkSession) -> None:
+    words = pa.array(["a", None]).dictionary_encode()
+    tables: list[tuple[Any, list[Any]]] = [
+        (pa.table({"c": words}), [("a", False), (None, True)]),
+        (pa.table({"c": pa.array([200], pa.uint8())}), [(200, False)]),
+        (pa.table({"c": pa.array([], pa.string())}), []),
+        (pd.DataFrame({"c": pd.Series(dtype="float64")}), []),
+        (pd.DataFrame({"c": pd.Series(dtype="object")}), []),
+        (pd.DataFrame({"c": pd.Series(dtype="category")}), []),
+    ]
+    _assert_alike(spark, tables)
+
+
+def test_whole_numbers_beside_null_stay_whole_and_nan_is_no_null(spark: SparkSession) -> None:
+    if spark.version.startswith("3."):
+        pytest.skip("Spark 3 takes tables of Arrow by way of pandas")
+    big = 2**53 + 1
+    _assert_alike(spark, [(pa.table({"c": [big, None]}), [(big, False), (None, True)])])
+    _assert_alike(spark, [(pa.table({"c": [[big, None]]}), [([big, None], False)])])
+    query = "select count(c) as there from given"
+    table = pa.table({"c": [float("nan"), None, 1.0]})
+    with activated(SparkProvider(session=spark)):
+        found = sql_node(query=query, outputs="found").run({"given": table})["found"]
+        assert found.first()["there"] == 2
+    found = sql_node(query=query, outputs="found", engine="duckdb").run({"given": table})["found"]
+    assert found.column("there").to_pylist() == [2]

@@ -71,7 +71,9 @@ def run_checks(*, name: str, env: str | None, conf_source: str | None, verbose: 
     from sparkpipe.report.runs.cells import without_empty
 
     def judge(session: Session) -> Any:
-        return _checked(session, name).judge_present(session.catalog)
+        found = _checked(session, name)
+        _refuse_stream(session, name)
+        return found.judge_present(session.catalog)
 
     found = _within(env, conf_source, verbose, judge)
     tell_work_done()
@@ -110,6 +112,7 @@ def suggest_checks(*, name: str, env: str | None, conf_source: str | None, verbo
     from sparkpipe.config import to_yaml
 
     def profile(session: Session) -> Any:
+        _refuse_stream(session, name)
         return suggest(session.catalog.load(name))
 
     echo(to_yaml({"checks": _within(env, conf_source, verbose, profile)}).rstrip())
@@ -123,6 +126,16 @@ def _within(
     configure_logging(None, verbose=verbose)
     with open_session(env, conf_source) as session:
         return do(session)
+
+
+def _refuse_stream(session: Session, name: str) -> None:
+    from sparkpipe.io.declared import is_stream
+
+    if name in session.catalog and is_stream(session.catalog[name]):
+        raise ConfigError(
+            f"'{name}' is a stream, which has no end to look at.",
+            hint="Name an entry that reads what is there at once, as spark.DeltaTableDataSet does.",
+        )
 
 
 def _checked(session: Session, name: str) -> CheckedDataSet:

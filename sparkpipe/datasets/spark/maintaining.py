@@ -141,7 +141,7 @@ def _why_none(catalog: DataCatalog, asked: str, *, is_pattern: bool) -> str:
     if is_pattern:
         return f"no table of Delta in the catalog is called '{asked}'."
     if asked in catalog:
-        return f"'{asked}' ({type(catalog[asked]).__name__}) is no table of Delta."
+        return f"'{asked}' ({describe_data_set(catalog[asked])}) is no table of Delta."
     return f"there is no '{asked}' in the catalog. {did_you_mean(asked, catalog)}".strip()
 
 
@@ -273,7 +273,7 @@ def restore(session: SparkSession, table: Table, version: str, *, dry_run: bool)
     if dry_run:
         _refuse_unknown(session, table, as_of)
         last = read_history(session, table, 1)[0].version
-        return f"version {last} would be replaced by what the table was as of {as_of}"
+        return f"would be restored to {as_of}; the present version is {last}"
     told = session.sql(f"RESTORE TABLE {table.sql} TO {as_of}")
     removed, restored = _one(told, "num_removed_files", "num_restored_files")
     return f"restored to {as_of}: {removed} files left out, {restored} taken back"

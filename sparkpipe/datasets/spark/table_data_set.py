@@ -404,8 +404,7 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
 
     def _problems(self) -> list[str]:
         # One that is for reading only is there already, in a format of its own.
-        missing = missing_for("" if self._write_mode is None else self._file_format)
-        if missing:
+        if missing := missing_for("" if self._write_mode is None else self._file_format):
             return missing
         problems = format_problems(self._file_format)
         if not self._is_delta:
@@ -413,7 +412,8 @@ class SparkTableDataSet(LoadsVersions, AbstractDataSet):
         problems += option_problems("load_args", self._file_format, self._load_args)
         problems += option_problems("save_args", self._file_format, self._save_args)
         if self._schema is not None:
-            problems += [one.removeprefix("load_args: ") for one in schema_problems(self._schema)]
+            wrong = [one.removeprefix("load_args: ") for one in schema_problems(self._schema)]
+            problems += [one if "schema" in one else f"schema: {one}" for one in wrong]
         knows = self._is_delta if self._write_mode == MERGE else self._can_upsert()
         if self._write_mode in ("upsert", MERGE) and not knows:
             told = f"needs a Delta table, not file_format '{self._file_format}'."

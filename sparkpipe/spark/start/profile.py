@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 
+_LISTING = "spark.sql.sources.parallelPartitionDiscovery.parallelism"
+
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 CLASS_PATH = "spark.driver.extraClassPath"
 
@@ -69,6 +71,9 @@ def effective_settings(
     options = options or SparkOptions()
     merged = {**local_profile(), **settings}
     if is_local(merged):
+        # Spark has 10,000 tasks list a folder, as a cluster may: a vacuum of an empty table would
+        # take a minute.
+        merged = {_LISTING: merged["spark.sql.shuffle.partitions"], **merged}
         merged = {**merged, **metastore_settings(options.metastore_folder, settings), **settings}
     package = delta_package()
     if package is not None:
