@@ -34,6 +34,8 @@ MERGE: dict[str, Any] = {"mode": "merge", "keys": ["id"]}
         ({**MERGE, "delete_when": True}, "'delete_when' is a text of SQL"),
         ({**MERGE, "insert": "yes"}, "'insert' is true or false, not 'yes'"),
         ({**MERGE, "schema_change": "ad"}, "'ad' is not known. Did you mean 'add'?"),
+        ({**MERGE, "sequence": "ts"}, "no option of a merge. Did you mean 'sequence_by'?"),
+        ({**MERGE, "unheard_of": 1}, "'unheard_of' is no option of a merge. It has keys, "),
         ({"partition_by": "a", "cluster_by": "b"}, "partitioned or clustered, not both"),
         ({"generated": ["day"]}, "'generated' is a mapping of texts"),
     ],
@@ -43,8 +45,16 @@ def test_what_does_not_go_together_is_refused(save_args: dict[str, Any], reason:
         DeltaTableDataSet("a", save_args=save_args)
 
 
+def test_what_a_table_is_made_with_is_told_where_it_is_misspelt() -> None:
+    table = DeltaTableDataSet("a", save_args={"clusterby": "day"})
+    assert problems_of(table) == [
+        "save_args: 'clusterby' is no option of delta. Did you mean 'cluster_by'?"
+    ]
+
+
 def test_a_merge_declares_itself() -> None:
-    table = DeltaTableDataSet("a", save_args={**MERGE, "maxRecordsPerFile": 5})
+    others = {"cluster_by": "day", "maxRecordsPerFile": 5}
+    table = DeltaTableDataSet("a", save_args={**MERGE, **others})
     assert save_effect(table) == "merge"
     assert warnings_of(table) == ["save_args: 'maxRecordsPerFile' has no effect on a merge."]
     assert "'keys': ['id']" in str(table)

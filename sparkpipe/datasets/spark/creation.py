@@ -13,7 +13,7 @@ from sparkpipe.datasets.spark.definitions import literal
 from sparkpipe.datasets.spark.first_append import was_made_meanwhile
 from sparkpipe.datasets.spark.frames import need_columns
 from sparkpipe.datasets.spark.names import quoted
-from sparkpipe.datasets.spark.options import in_known_case
+from sparkpipe.datasets.spark.options import CREATION_WORDS, in_known_case
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.effects import effect_of_mode
 from sparkpipe.spark.active import is_connect
@@ -35,11 +35,6 @@ _MOST_COMMITS = 100
 # Options by which something that is there would be replaced.
 _ANEW = "overwriteSchema"
 _REPLACING = ("mode", "replacewhere", "partitionoverwritemode", "overwriteschema")
-
-#: The options of an entry.
-CREATION_WORDS = (
-    *("partition_by", "cluster_by", "table_properties", "constraints", "generated", "identity"),
-)
 
 
 @dataclass(frozen=True)

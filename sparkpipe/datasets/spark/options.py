@@ -26,6 +26,11 @@ _TABLE_FORMATS = ("delta", "hudi")
 
 SAVE_MODES = ("overwrite", "append", "ignore", "error", "errorifexists")
 
+#: Options of an entry by which a Delta table is made.
+CREATION_WORDS = (
+    *("partition_by", "cluster_by", "table_properties", "constraints", "generated", "identity"),
+)
+
 # What DataFrameReader.load and DataFrameWriter.save take beside the options of a format.
 _READER = ("schema",)
 _WRITER = ("mode", "partitionBy", "maxRecordsPerFile", "partitionOverwriteMode")
@@ -254,12 +259,25 @@ def option_warnings(
     ]
 
 
+def is_known(option: str, also: Iterable[str]) -> bool:
+    """Return whether any of Spark's formats or writers knows an option, or a package may.
+
+    Args:
+        option: Its name.
+        also: Names that are known beside those.
+    """
+    return _is_known_anywhere(option, (*_WRITER, *also))
+
+
 def _known(what: str, file_format: str, also: Iterable[str]) -> tuple[str, ...]:
     """Return the options that a format has here; none where that is not known."""
     known = _OPTIONS.get(file_format.lower())
     if known is None:
         return ()
-    return (*known, *also, *_GENERIC, *(_READER if what == "load_args" else _WRITER))
+    if what == "load_args":
+        return (*known, *also, *_GENERIC, *_READER)
+    ours = CREATION_WORDS if file_format.lower() == "delta" else ()
+    return (*known, *also, *ours, *_GENERIC, *_WRITER)
 
 
 def _is_known_anywhere(option: str, known: Iterable[str]) -> bool:

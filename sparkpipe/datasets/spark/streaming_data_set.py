@@ -16,18 +16,14 @@ from sparkpipe.datasets.spark.batches import (
 )
 from sparkpipe.datasets.spark.checkpoints import keeps_state, owned
 from sparkpipe.datasets.spark.commits import is_delta_table, marked
-from sparkpipe.datasets.spark.creation import (
-    CREATION_WORDS,
-    Creation,
-    make_or_compare,
-    take_creation,
-)
+from sparkpipe.datasets.spark.creation import Creation, make_or_compare, take_creation
 from sparkpipe.datasets.spark.frames import need_frame
 from sparkpipe.datasets.spark.listing import is_there
 from sparkpipe.datasets.spark.merging.saving import Merging, merge_batch
 from sparkpipe.datasets.spark.merging.words import take_merge
 from sparkpipe.datasets.spark.names import TableName, is_named, quoted
 from sparkpipe.datasets.spark.options import (
+    CREATION_WORDS,
     format_problems,
     in_known_case,
     missing_for,
@@ -121,7 +117,7 @@ class SparkStreamingDataSet(AbstractDataSet):
         self._file_format = str(file_format or ("delta" if table else ""))
         given = in_known_case(load_args or {}, ("schema",))
         self._load_args = {**self.DEFAULT_LOAD_ARGS, **given}
-        self._merge, others = take_merge(in_our_words(save_args or {}))
+        self._merge, others = take_merge(in_our_words(save_args or {}), also=WRITER)
         if self._merge is not None and self._merge.within:
             raise DataSetError(
                 "save_args: 'within' is not for streams: each batch would take the place of those "

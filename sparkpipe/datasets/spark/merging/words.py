@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sparkpipe.datasets.spark.options import in_known_case, word_problems
-from sparkpipe.errors import DataSetError
+from sparkpipe.datasets.spark.options import (
+    CREATION_WORDS,
+    in_known_case,
+    is_known,
+    word_problems,
+)
+from sparkpipe.errors import DataSetError, did_you_mean
 
 #: The mode.
 MERGE = "merge"
@@ -69,13 +74,14 @@ class Merge:
 
 
 def take_merge(
-    save_args: Mapping[str, Any], keys: Sequence[str] = ()
+    save_args: Mapping[str, Any], keys: Sequence[str] = (), also: Iterable[str] = ()
 ) -> tuple[Merge | None, dict[str, Any]]:
     """Part the options of a merge from those of Spark's writer.
 
     Args:
         save_args: As they stand in an entry.
         keys: The columns of the key, where the entry has them elsewhere.
+        also: What else the entry may say there.
 
     Returns:
         How rows are merged, None if they are not; and all other options.
@@ -108,7 +114,7 @@ def take_merge(
         adds_columns=_adds(given.get("schema_change", _CHANGES[0])),
         within=_text(given, "within"),
     )
-    problems = merge_problems(merge)
+    problems = merge_problems(merge) + _unknown(options, (*CREATION_WORDS, *also))
     if problems:
         raise DataSetError(" ".join(problems))
     return merge, options
@@ -145,6 +151,16 @@ def merge_problems(merge: Merge) -> list[str]:
         f"'{name}' is a column that scd: 2 fills itself." for name in HISTORY if name in taken
     ]
     return problems
+
+
+def _unknown(options: Iterable[str], also: Iterable[str]) -> list[str]:
+    """Tell options that neither a merge nor the table or its writer knows: no driver takes them."""
+    return [
+        f"save_args: '{option}' is no option of a merge. "
+        + (did_you_mean(option, MERGE_WORDS) or f"It has {', '.join(MERGE_WORDS)}.")
+        for option in options
+        if not is_known(option, also)
+    ]
 
 
 def _names(given: Mapping[str, Any], option: str) -> tuple[str, ...]:
