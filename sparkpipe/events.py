@@ -25,9 +25,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, cast
 
 from sparkpipe.errors import first_line
+from sparkpipe.frozen import freeze_mappings
 
 if TYPE_CHECKING:
     from sparkpipe.plan import Plan
@@ -55,7 +56,8 @@ class _Values:
         return hash((type(self), *vars(self).values()))
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        shown = (one.name for one in fields(cast(Any, self)) if one.repr)
+        told = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
         return f"{type(self).__qualname__}({told})"
 
 
@@ -179,7 +181,7 @@ class RunStarted(_Values):
     kind: ClassVar[str] = "run_started"
 
     run_id: str
-    plan: Plan = field(repr=False, compare=False)
+    plan: Plan = field(repr=False)
     project: str = ""
     pipeline: str = ""
     selection: Mapping[str, Any] = field(default_factory=dict)
@@ -195,6 +197,9 @@ class RunStarted(_Values):
     identities: Mapping[str, Any] = field(default_factory=dict, repr=False)
     time: float = field(default_factory=time.time)
     lanes: int = 0
+
+    def __post_init__(self) -> None:
+        freeze_mappings(self)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -316,6 +321,9 @@ class RunEnded(_Values):
     seconds: float
     time: float = field(default_factory=time.time)
 
+    def __post_init__(self) -> None:
+        freeze_mappings(self)
+
 
 NodeEvent: TypeAlias = "NodeRetried | NodeEnded"
 Event: TypeAlias = "RunStarted | NodeStarted | NodeRetried | NodeEnded | RunEnded"
@@ -396,21 +404,31 @@ class _Guarded:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
         self._has_failed = False
-        self.wants_origins = bool(getattr(observer, "wants_origins", False))
+        self.wants_origins = False
+        try:
+            self.wants_origins = bool(getattr(observer, "wants_origins", False))
+        except Exception as exc:
+            self._fail(exc)
 
     def on_event(self, event: Event) -> None:
         try:
             self._observer.on_event(event)
-        except (Exception, SystemExit) as exc:
-            # Once is enough: what fails for one node will fail for hundreds.
-            if not self._has_failed:
-                _logger.warning(
-                    "%s cannot watch this run: %s: %s",
-                    type(self._observer).__name__,
-                    type(exc).__name__,
-                    first_line(str(exc)),
-                )
-            self._has_failed = True
+        except KeyboardInterrupt:  # it is meant for the run
+            raise
+        except BaseException as exc:
+            self._fail(exc)
+
+    def _fail(self, exc: BaseException) -> None:
+        # Once is enough: what fails for one node will fail for hundreds.
+        if not self._has_failed:
+            _tell_failure(type(self._observer).__name__, exc)
+        self._has_failed = True
+
+
+def _tell_failure(name: str, exc: BaseException) -> None:
+    _logger.warning(
+        "%s cannot watch this run: %s: %s", name, type(exc).__name__, first_line(str(exc))
+    )
 
 
 #: The group of entry points by which installed packages offer observers.
@@ -418,8 +436,19 @@ ENTRY_POINTS = "sparkpipe.observers"
 
 
 def make_observers(offered: Iterable[Any]) -> tuple[Observer, ...]:
-    """Return the observers of one run: those given, and one of each class given."""
-    return tuple(one() if isinstance(one, type) else one for one in offered)
+    """Return the observers of one run: those given, and one of each class given.
+
+    A class of which none can be made is logged, and left out.
+    """
+    made: list[Observer] = []
+    for one in offered:
+        try:
+            made.append(one() if isinstance(one, type) else one)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:
+            _tell_failure(one.__name__, exc)
+    return tuple(made)
 
 
 _observers: ContextVar[tuple[Observer, ...]] = ContextVar("_observers", default=())

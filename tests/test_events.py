@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import pickle
 import shutil
 import threading
 from collections.abc import Callable
@@ -25,6 +27,7 @@ from sparkpipe.events import (
     RunStarted,
     as_dict,
     current_observers,
+    make_observers,
     observing,
 )
 from sparkpipe.io import DataCatalog
@@ -96,6 +99,57 @@ def test_an_observer_that_fails_is_logged_once_and_disturbs_nobody(
     assert [record.getMessage() for record in caplog.records] == [
         "Notes cannot watch this run: ValueError: no room left ..."
     ]
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), asyncio.CancelledError()])
+def test_nothing_that_an_observer_raises_ends_the_run(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Raising:
+        def on_event(self, event: Event) -> None:
+            raise error
+
+    with observing(Raising()):
+        assert _run() == {"b": 2}
+    assert "Raising cannot watch this run" in caplog.text
+
+
+def test_an_observer_that_cannot_say_what_it_wants_watches_all_the_same() -> None:
+    class Broken(Notes):
+        @property
+        def wants_origins(self) -> bool:
+            raise ValueError("not open yet")
+
+    broken = Broken()
+    with observing(broken):
+        assert _run() == {"b": 2}
+    assert broken.kinds == _ALL
+
+
+def test_what_an_observer_changes_reaches_nobody_else() -> None:
+    class Meddler:
+        def __init__(self) -> None:
+            self.refused = 0
+
+        def on_event(self, event: Event) -> None:
+            for value in vars(event).values():
+                for part in (value, *value.values()) if isinstance(value, dict) else ():
+                    try:
+                        part.clear()
+                    except TypeError:
+                        self.refused += 1
+
+    meddler, notes = Meddler(), Notes()
+    description = RunDescription(params={"rates": [1], "more": {"a": 1}}, selection={"tags": ["t"]})
+    with observing(meddler, notes), describing(description):
+        _run()
+    started = notes.told[0]
+    assert isinstance(started, RunStarted)
+    assert started.params == description.params == {"rates": [1], "more": {"a": 1}}
+    assert as_dict(notes.told[-1])["counts"] == {"done": 2}
+    assert meddler.refused > 3
+    assert pickle.loads(pickle.dumps(started.params)) == started.params
+    assert json.loads(json.dumps(started.params)) == started.params
 
 
 def test_the_scope_ends_after_an_error_too() -> None:
@@ -332,6 +386,18 @@ def test_a_session_tells_the_observers_of_its_settings(tmp_path: Path) -> None:
     started = of_runs[0].told[0]
     assert (started.pipeline, started.selection) == ("__default__", {"tags": ["t"]})
     assert started.params == {"rate": 2, "api_token": "***"}
+
+
+def test_a_class_of_observers_of_which_none_can_be_made_is_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class NoDatabase(Notes):
+        def __init__(self) -> None:
+            raise ConnectionError("nobody answers")
+
+    notes = Notes()
+    assert make_observers([NoDatabase, notes]) == (notes,)
+    assert "NoDatabase cannot watch this run: ConnectionError: nobody answers" in caplog.text
 
 
 def test_settings_with_what_is_no_observer_are_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ None of these functions raises anything, loads anything or starts Spark.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FunctionType
 from typing import Any, cast
@@ -27,44 +27,44 @@ _MOST_WRAPPERS = 16
 
 def location_of(data_set: Any) -> str:
     """Return where a data set lies, for messages; empty where it has no place."""
-    return redacted_text(str(_told(data_set, "location", _is_text)))
+    return redacted_text(str(_told(data_set, "location")))
 
 
 def target_of(data_set: Any) -> str:
     """Return what is read and written, alike for all that share it; empty if nobody does."""
-    return "" if is_memory_only(data_set) else str(_told(data_set, "target", _is_text))
+    return "" if is_memory_only(data_set) else str(_told(data_set, "target"))
 
 
 def save_effect(data_set: Any) -> SaveEffect:
     """Return what a save does to what is there."""
-    return cast(SaveEffect, _told(data_set, "save_effect", lambda value: value in SAVE_EFFECTS))
+    return cast(SaveEffect, _told(data_set, "save_effect"))
 
 
 def load_effect(data_set: Any) -> LoadEffect:
     """Return what becomes of what was loaded when others write."""
-    return cast(LoadEffect, _told(data_set, "load_effect", lambda value: value in LOAD_EFFECTS))
+    return cast(LoadEffect, _told(data_set, "load_effect"))
 
 
 def why_unreadable(data_set: Any) -> str:
     """Say why no load can succeed, as far as is known; empty if one can."""
-    return str(_told(data_set, "why_unreadable", _is_text))
+    return str(_told(data_set, "why_unreadable"))
 
 
 def why_unwritable(data_set: Any) -> str:
     """Say why no save can succeed, as far as is known; empty if one can."""
-    return str(_told(data_set, "why_unwritable", _is_text))
+    return str(_told(data_set, "why_unwritable"))
 
 
 def is_confirmable(data_set: Any) -> bool:
     """Whether a node may confirm it."""
-    own = _own(data_set, "is_confirmable", _is_bool)
+    own = _own(data_set, "is_confirmable")
     # Not that of a data set inside: whoever confirms calls the outer one.
     return foreign.is_confirmable(data_set) if own is None else bool(own[0])
 
 
 def is_transactional(data_set: Any) -> bool:
     """Whether a write is one transaction, which leaves what is being read in place."""
-    return bool(_told(data_set, "is_transactional", _is_bool))
+    return bool(_told(data_set, "is_transactional"))
 
 
 def saves_once(data_set: Any) -> bool:
@@ -75,7 +75,7 @@ def saves_once(data_set: Any) -> bool:
 def is_memory_only(data_set: Any) -> bool:
     """Whether what it holds ends with the process."""
     for one in _chain(data_set):
-        own = _own(one, "is_memory_only", _is_bool)
+        own = _own(one, "is_memory_only")
         if own is not None:
             return bool(own[0])
         # Kedro's cache says so of each of its objects, whatever is inside: a class means it.
@@ -87,7 +87,7 @@ def is_memory_only(data_set: Any) -> bool:
 def is_single_process(data_set: Any) -> bool:
     """Whether it must stay in its process, or what it wraps must."""
     for one in _chain(data_set):
-        own = _own(one, "is_single_process", _is_bool)
+        own = _own(one, "is_single_process")
         if own is not None:
             return bool(own[0])
         if foreign.is_single_process(one):
@@ -140,7 +140,7 @@ def content_of(data_set: Any) -> str | None:
 
 
 def _own_state(data_set: Any) -> str | None:
-    return cast("str | None", _told(data_set, "state", lambda value: isinstance(value, str | None)))
+    return cast("str | None", _told(data_set, "state"))
 
 
 def problems_of(data_set: Any) -> list[str]:
@@ -243,16 +243,35 @@ def file_suffix(data_set: Any) -> str:
     return foreign.file_suffix(data_set)
 
 
-def _told(data_set: Any, name: str, fits: Callable[[Any], bool]) -> Any:
+def find_useless(data_set: Any) -> dict[str, str]:
+    """Return which declarations of a class are passed over, by their names, and why.
+
+    A run takes no harm from them: they may be methods of the user's that mean something else.
+    """
+    useless: dict[str, str] = {}
+    for name, fits in _FITS.items():
+        for method in _methods(type(data_set), name):
+            try:
+                value = method(data_set)
+            except Exception as exc:
+                useless[name] = f"raises {type(exc).__name__}: {exc}"
+            else:
+                if not fits(value):
+                    useless[name] = f"says {value!r}, which is none of its values"
+            break
+    return useless
+
+
+def _told(data_set: Any, name: str) -> Any:
     """Return what a data set declares, or the one inside; guessed of the innermost if none does."""
     for one in _chain(data_set):
-        own = _own(one, name, fits)
+        own = _own(one, name)
         if own is not None:
             return own[0]
     return getattr(foreign, name)(one)
 
 
-def _own(data_set: Any, name: str, fits: Callable[[Any], bool]) -> tuple[Any] | None:
+def _own(data_set: Any, name: str) -> tuple[Any] | None:
     """Return, in a tuple, what the class of a data set declares; None if it declares nothing."""
     kind = type(data_set)  # a Mock may be an instance of anything
     # Asked several times for each load and save: issubclass() takes ten times as long.
@@ -264,7 +283,7 @@ def _own(data_set: Any, name: str, fits: Callable[[Any], bool]) -> tuple[Any] | 
         except Exception:  # one of the user's that is called alike, and means something else
             _logger.debug("%s.%s() failed.", kind.__name__, name, exc_info=True)
             continue
-        if fits(value):
+        if _FITS[name](value):
             return (value,)
     return None
 
@@ -283,7 +302,7 @@ def _chain(data_set: Any) -> Iterator[Any]:
     """Give a data set, the one that it wraps, and so on."""
     for _ in range(_MOST_WRAPPERS):
         yield data_set
-        own = _own(data_set, "wrapped", lambda value: True)
+        own = _own(data_set, "wrapped")
         inner = foreign.wrapped(data_set) if own is None else own[0]
         if inner is None or inner is data_set:
             return
@@ -315,3 +334,20 @@ def _is_text(value: Any) -> bool:
 
 def _is_bool(value: Any) -> bool:
     return isinstance(value, bool)
+
+
+#: What each declaration may be; any other answer is passed over.
+_FITS: Mapping[str, Callable[[Any], bool]] = {
+    "location": _is_text,
+    "target": _is_text,
+    "save_effect": lambda value: value in SAVE_EFFECTS,
+    "load_effect": lambda value: value in LOAD_EFFECTS,
+    "why_unreadable": _is_text,
+    "why_unwritable": _is_text,
+    "is_confirmable": _is_bool,
+    "is_transactional": _is_bool,
+    "is_memory_only": _is_bool,
+    "is_single_process": _is_bool,
+    "wrapped": lambda value: True,
+    "state": lambda value: value is None or isinstance(value, str),
+}

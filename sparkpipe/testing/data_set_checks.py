@@ -11,6 +11,8 @@ from typing import Any
 from sparkpipe.errors import DataSetError
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.declared import (
+    can_tell_presence,
+    find_useless,
     is_confirmable,
     is_memory_only,
     is_single_process,
@@ -25,6 +27,7 @@ from sparkpipe.io.declared import (
     why_unreadable,
     why_unwritable,
 )
+from sparkpipe.io.tokens import path_state
 from sparkpipe.runner.crossing import why_thing_stays
 
 
@@ -81,11 +84,13 @@ class _Walk:
 
     def go(self) -> None:
         self.data_set = self.new()
+        self.check_answers()
         self.check_nothing_there()
+        before = self.state_of_target()
         if not self.check_first_save():
             return
         self.check_inside()
-        self.check_place()
+        self.check_place(before)
         self.check_load()
         self.check_state_without_a_save()
         self.check_processes()
@@ -99,8 +104,23 @@ class _Walk:
         """Return what another data set of the same place loads: this one may remember."""
         return self.read((self.data_set if is_memory_only(self.data_set) else self.new()).load())
 
+    def check_answers(self) -> None:
+        for declaration, why in find_useless(self.data_set).items():
+            raise AssertionError(f"{type(self.data_set).__name__}.{declaration}() {why}")
+
+    def check_presence(self, expected: bool, why: str) -> None:
+        if can_tell_presence(self.data_set) and not why_unreadable(self.data_set):
+            self.same("exists", self.data_set.exists(), expected, why)
+
+    def state_of_target(self) -> str | None:
+        """Return the state of what lies where the target says, on local disk; None elsewhere."""
+        path = target_of(self.data_set).partition("::")[0]
+        return path_state(path) if path.startswith("/") else None
+
     def check_nothing_there(self) -> None:
         one = self.data_set
+        if _fails(one.load):
+            self.check_presence(False, "as a load fails")
         missing = missing_data(one)
         if missing:
             self.expect(_fails(one.load), "_missing", missing, "a load found something")
@@ -131,13 +151,15 @@ class _Walk:
             told = f"that does not hold what was saved: {error or found!r}"
             self.expect(found == self.read(self.first), "wrapped", inner, told)
 
-    def check_place(self) -> None:
+    def check_place(self, before: str | None) -> None:
         location, target = location_of(self.data_set), target_of(self.data_set)
         if target:
             self.expect(location, "location", location, f"its target is {target}")
         if target.startswith("/"):
             path = target.partition("::")[0]
             self.expect(Path(path).exists(), "target", target, "nothing is there after a save")
+            changed = before is None or self.state_of_target() != before
+            self.expect(changed, "target", target, "a save changes nothing there")
             self.expect(
                 Path(location).exists(), "location", location, "nothing is there after a save"
             )
@@ -152,6 +174,7 @@ class _Walk:
         self.expect(error is None, "why_unreadable", reason, f"the load failed: {error}")
         self.same("why_unreadable", self.read(one.load()), self.read(self.first), "which was saved")
         self.same("_missing", missing_data(one), "", "as there is data")
+        self.check_presence(True, "as there is data")
 
     def check_state_without_a_save(self) -> None:
         state = state_of(self.data_set)
@@ -214,6 +237,8 @@ class _Walk:
             expected = self.read(self.first)
             self.expect(failed is None and found == expected, "is_transactional", True, told)
         self.check_effect(effect, readable, files)
+        if readable and effect in ("merge", "part"):
+            self.check_same_again(one, effect)
         if readable:
             self.check_what_was_loaded(held)
         if state is not None and error is None:
@@ -249,6 +274,12 @@ class _Walk:
             self.expect(found not in (first, second), "save_effect", effect, told)
         if effect == "replace":
             self.same("save_effect", found, second, "where it says 'replace'")
+
+    def check_same_again(self, one: Any, effect: str) -> None:
+        found = self.loaded()
+        one.save(self.second)
+        grown = self.loaded() != found
+        self.expect(not grown, "save_effect", effect, "the same, saved again, is added")
 
     # What was found
 

@@ -243,6 +243,8 @@ def test_the_checks_find_each_declaration_that_is_not_so(name: str, tmp_path: Pa
 OPPOSITE: dict[str, tuple[Any, Any]] = {
     "appends, says keep": (lambda self: "keep", APPENDING),
     "appends, says replace": (lambda self: "replace", APPENDING),
+    "appends, says merge": (lambda self: "merge", APPENDING),
+    "appends, says part": (lambda self: "part", APPENDING),
     "replaces, says keep": (lambda self: "keep", {}),
     "replaces, says part": (lambda self: "part", {}),
     "replaces, says merge": (lambda self: "merge", {}),
@@ -288,6 +290,30 @@ def _never(self: Any, *_: Any) -> NoReturn:
 def test_the_checks_find_what_cannot_be_done(method: str, name: str, tmp_path: Path) -> None:
     make = lying(TextDataSet, method, _never)
     with pytest.raises(AssertionError, match=rf"Lying\.{name}\(\)"):
+        check_data_set(make, "one", "three", tmp_path)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_checks_find_presence_that_is_not_so(there: bool, tmp_path: Path) -> None:
+    make = lying(TextDataSet, "_exists", lambda self: there)
+    with pytest.raises(AssertionError, match=rf"Lying\.exists\(\): found {there}"):
+        check_data_set(make, "one", "three", tmp_path)
+
+
+def test_the_checks_find_a_target_that_a_save_leaves_alone(tmp_path: Path) -> None:
+    (tmp_path / "other.txt").write_text("other")
+    make = lying(TextDataSet, "target", lambda self: str(tmp_path / "other.txt"))
+    with pytest.raises(AssertionError, match=r"Lying\.target\(\).*a save changes nothing there"):
+        check_data_set(make, "one", "three", tmp_path / "lying")
+
+
+@pytest.mark.parametrize("name", [name for name in DECLARATIONS if name != "wrapped"])
+@pytest.mark.parametrize("answer", [lambda self: object(), lambda self: 1 / 0])
+def test_the_checks_find_an_answer_that_is_of_no_use(
+    name: str, answer: Any, tmp_path: Path
+) -> None:
+    make = lying(TextDataSet, name, answer)
+    with pytest.raises(AssertionError, match=rf"Lying\.{name}\(\) (says|raises)"):
         check_data_set(make, "one", "three", tmp_path)
 
 
