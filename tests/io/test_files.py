@@ -11,9 +11,11 @@ from typing import IO, Any
 from uuid import uuid4
 
 import fsspec
+import pandas as pd
 import pytest
 
 from sparkpipe.datasets.json import JSONDataSet
+from sparkpipe.datasets.pandas import CSVDataSet
 from sparkpipe.datasets.text import TextDataSet
 from sparkpipe.errors import DataSetError
 from sparkpipe.io.files import FileDataSet, split_protocol
@@ -325,8 +327,8 @@ def test_encoding_may_be_given(tmp_path: Path) -> None:
 def test_given_options_are_not_changed(tmp_path: Path) -> None:
     fs_args = {"open_args_save": {"mode": "a"}}
     save_args: dict[str, Any] = {}
-    data_set = JSONDataSet(tmp_path / "a.json", save_args=save_args, fs_args=fs_args)
-    data_set.save([1])
+    data_set = CSVDataSet(tmp_path / "a.csv", save_args=save_args, fs_args=fs_args)
+    data_set.save(pd.DataFrame({"a": [1]}))
     assert fs_args == {"open_args_save": {"mode": "a"}}
     assert save_args == {}
 
