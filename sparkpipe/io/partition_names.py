@@ -79,7 +79,12 @@ def name_of(key: Any) -> str:
 
 
 def check_apart(
-    keys: Iterable[Any], suffix: str = "", *, folds_case: bool, what: str = "partition"
+    keys: Iterable[Any],
+    suffix: str = "",
+    *,
+    folds_case: bool,
+    what: str = "partition",
+    place: str = "file",
 ) -> None:
     """Refuse partitions, or other parts, of which one would take the place of another.
 
@@ -88,6 +93,7 @@ def check_apart(
         suffix: What the names of their files end with.
         folds_case: Whether upper and lower case are taken for the same.
         what: What messages call one of them.
+        place: What messages call that in which one lies.
 
     Raises:
         DataSetError: Two are one file, or one lies in the other.
@@ -98,7 +104,7 @@ def check_apart(
         path = path.casefold() if folds_case else path
         if path in seen:
             raise DataSetError(
-                f"{what}s {seen[path]!r} and {key!r} would be the same.",
+                f"{what}s {seen[path]!r} and {key!r} would be the same {place}.",
                 hint="Give them names that differ as texts, in more than upper and lower case.",
             )
         seen[path] = key

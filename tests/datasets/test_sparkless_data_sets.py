@@ -546,11 +546,11 @@ def test_many_pictures_are_saved_as_a_folder(
 
 
 def test_parts_of_one_name_are_refused(tmp_path: Path, figure: Any) -> None:
-    with pytest.raises(DataSetError, match="figures 1 and '1' would be the same"):
+    with pytest.raises(DataSetError, match="figures 1 and '1' would be the same file"):
         MatplotlibWriter(str(tmp_path / "figures")).save({1: figure, "1": figure})
     # Excel does not tell upper and lower case apart; what writes would call one of them A1.
     for names in ((1, "1"), ("a", "A")):
-        with pytest.raises(DataSetError, match=r"sheets .* and .* would be the same"):
+        with pytest.raises(DataSetError, match=r"sheets .* and .* would be the same sheet"):
             ExcelDataSet(str(tmp_path / "x.xlsx")).save(dict.fromkeys(names, TABLE))
     assert list(tmp_path.iterdir()) == []
 

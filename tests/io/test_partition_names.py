@@ -77,8 +77,8 @@ def test_names_that_windows_has_not_are_refused_there(name: str) -> None:
 @pytest.mark.parametrize(
     ("given", "suffix", "folds", "told"),
     [
-        (["1", "1"], "", False, "would be the same"),
-        (["North", "north"], "", True, "would be the same"),
+        (["1", "1"], "", False, "the same file"),
+        (["North", "north"], "", True, "the same file"),
         (["a", "a/b"], "", False, "would lie in partition 'a'"),
         (["A", "a/b"], "", True, "would lie in partition 'A'"),
         (["a", "a.csv/b"], ".csv", False, "would lie in"),

@@ -225,7 +225,7 @@ def test_an_empty_dictionary_comes_back(folder: str) -> None:
 
 def test_keys_of_the_same_text_are_refused_before_anything_is_saved(folder: str) -> None:
     data_set = texts(folder)
-    with pytest.raises(DataSetError, match="1 and '1' would be the same"):
+    with pytest.raises(DataSetError, match="1 and '1' would be the same file"):
         data_set.save({1: "int", "1": "text"})
     assert not data_set.exists()
 

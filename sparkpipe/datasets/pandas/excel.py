@@ -73,7 +73,7 @@ class ExcelDataSet(FileDataSet):
         if not sheets:
             raise DataSetError("a workbook needs at least one sheet, and the dictionary is empty.")
         if isinstance(data, dict):
-            check_apart(data, folds_case=True, what="sheet")
+            check_apart(data, folds_case=True, what="sheet", place="sheet")
         for frame in sheets.values():
             check_frame(frame, self, "to_excel")
         workbook: Any = pandas.ExcelWriter  # its type has a form for each engine
