@@ -85,12 +85,12 @@ class Summed:
     def __init__(self, session: Any) -> None:
         self._session = session
         self._sums: dict[str, Any] = {}
-        self._adding("rows")
+        self._each_row = self._adding("rows")
 
     def on(self, frame: DataFrame, bad: Mapping[str, Column]) -> DataFrame:
         """Return a frame whose rows are counted as they go by, as that of :class:`Observed`."""
         functions = functions_for(frame)
-        counted = self._adding("rows")
+        counted = self._each_row
         for name, column in bad.items():
             adds = functions.when(column, self._adding(name)).otherwise(functions.lit(True))
             counted = counted & adds

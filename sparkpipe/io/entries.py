@@ -88,7 +88,8 @@ class DataSetsByName(dict[str, Any]):
         entries = [one.raw for one in dict.values(self) if isinstance(one, Entry)]
         own = [one.get("credentials") for one in entries if isinstance(one, Mapping)]
         inline = [one for one in own if not isinstance(one, str)]
-        known = [dict(self.credentials), *dict(self.credentials).values(), *inline]
+        named = dict(self.credentials)
+        known = [named, *named.values(), *inline]
         return self._secrets.union(*map(secret_credentials, known))
 
     def in_place(self, data_sets: Mapping[str, Any]) -> DataSetsByName:

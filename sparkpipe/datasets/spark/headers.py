@@ -28,16 +28,12 @@ def tell_other_order(
         columns: Those of the schema, in their order.
         options: Those of the reader.
     """
-    given = {name.lower(): str(value) for name, value in options.items() if value is not None}
+    given = _in_lower_case(options)
     if place is None or given.get("header", "").lower() != "true" or "comment" in given:
         return
     if given.get("enforceschema", "true").lower() != "true":  # Spark refuses it itself
         return
-    try:
-        path = _first_file(place)
-        header = [] if path is None else _header_of(path, given)
-    except Exception:  # it is Spark that is to read it: no load fails for a warning
-        return
+    path, header = _first_header(place, given)
     if path is None:
         return
     parts = {part.partition("=")[0].lower() for part in path.relative_to(place).parts[:-1]}
@@ -75,18 +71,13 @@ def refuse_other_columns(
     Raises:
         DataSetError: They are others, or in another order.
     """
-    given = {name.lower(): str(value) for name, value in options.items() if value is not None}
+    given = _in_lower_case(options)
     if given.get("header", "").lower() != "true":
         return
     by = options.get("partitionBy") or ()
     parts = {name.lower() for name in ([by] if isinstance(by, str) else by)}
     new = [name.strip() for name in columns if name.lower() not in parts]
-    try:
-        path = _first_file(folder)
-        old = [] if path is None else _header_of(path, given)
-    except Exception as exc:  # it may be compressed, or no table: nothing is known of it
-        _logger.debug("The header of %s is not known: %s", folder, exc)
-        return
+    _, old = _first_header(folder, given)
     common = min(len(old), len(new)) if has_schema else max(len(old), len(new))
     if old and [n.lower() for n in old[:common]] != [n.lower() for n in new[:common]]:
         raise DataSetError(
@@ -94,6 +85,20 @@ def refuse_other_columns(
             f"({', '.join(old)}), and Spark would read its rows under wrong names.",
             hint="Give the same columns in the same order.",
         )
+
+
+def _in_lower_case(options: Mapping[str, Any]) -> dict[str, str]:
+    return {name.lower(): str(value) for name, value in options.items() if value is not None}
+
+
+def _first_header(place: Path, options: Mapping[str, str]) -> tuple[Path | None, list[str]]:
+    """Return the first file in a place and its header; None and nothing where it is not known."""
+    try:
+        path = _first_file(place)
+        return path, [] if path is None else _header_of(path, options)
+    except Exception as exc:  # it may be compressed, or no table; it is Spark that is to read it
+        _logger.debug("The header of %s is not known: %s", place, exc)
+        return None, []
 
 
 def _first_file(place: Path) -> Path | None:

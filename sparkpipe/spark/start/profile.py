@@ -73,8 +73,9 @@ def effective_settings(
     if is_local(merged):
         # Spark has 10,000 tasks list a folder, as a cluster may: a vacuum of an empty table would
         # take a minute.
-        merged = {_LISTING: merged["spark.sql.shuffle.partitions"], **merged}
-        merged = {**merged, **metastore_settings(options.metastore_folder, settings), **settings}
+        listing = {_LISTING: merged["spark.sql.shuffle.partitions"]}
+        metastore = metastore_settings(options.metastore_folder, settings)
+        merged = {**listing, **merged, **metastore, **settings}
     package = delta_package()
     if package is not None:
         _add_delta(merged, settings, package)
