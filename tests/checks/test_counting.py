@@ -69,8 +69,10 @@ def test_rows_are_counted_once_in_every_write(
     with activated(SparkProvider(session=spark)):
         for place, entry in entries(tmp_path, database).items():
             catalog = DataCatalog.from_config({"data": {**entry, "checks": CHECKS}})
+            rows = FRAMES[frame](spark)
             with gathering() as facts:
-                catalog.save("data", FRAMES[frame](spark))
+                catalog.save("data", rows)
+            rows.unpersist(blocking=True)
             found = {one.check: (one.failed, one.rows) for one in facts.checks}
             assert found == COUNTED, place
             assert catalog.load("data").count() == 80, place

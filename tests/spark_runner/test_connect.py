@@ -86,11 +86,12 @@ def test_a_shared_frame_is_persisted_and_released(
             *[node(look, "made", f"m{n}", name=f"m{n}") for n in range(2)],
         ]
     )
+    before = persisted(spark)  # rows that other tests have left to the JVM's collector
     with activated(SparkProvider(session=connect)):
         ThreadRunner().run(pipe, DataCatalog())
     assert all("memory" in level for level in levels)
     assert len(levels) == 2
-    assert persisted(spark) == 0
+    assert persisted(spark) <= before
 
 
 def test_three_runs_at_once_do_not_disturb_each_other(connect: SparkSession) -> None:
