@@ -20,8 +20,6 @@ _logger = logging.getLogger(__name__)
 # Spark tells of the end of a query a moment after the thread that waits for it.
 _LATE_SECONDS = 2.0
 _STEP_SECONDS = 0.01
-# Java compiles no method that is very long, and all sums are in one with the reading of a row.
-_MOST_SUMS = 30
 
 
 class Observed:
@@ -116,16 +114,11 @@ class Summed:
 Counter: TypeAlias = Observed | Summed
 
 
-def counter_for(flagged: Flagged, number: int) -> Counter:
-    """Return what counts the rows of a frame.
-
-    Args:
-        flagged: The frame.
-        number: How many checks are counted.
-    """
+def counter_for(flagged: Flagged) -> Counter:
+    """Return what counts the rows of a frame."""
     session = flagged.frame.sparkSession
     # What functions cost is more, and they are to be called once for each row.
-    may_sum = number <= _MOST_SUMS and not flagged.calls_functions and not is_connect(session)
+    may_sum = not flagged.calls_functions and not is_connect(session)
     if may_sum and not is_computed_by_optimizer(flagged.frame):
         try:
             return Summed(session)

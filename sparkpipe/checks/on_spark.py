@@ -45,6 +45,14 @@ _KINDS: Mapping[str, Kind] = {
 }
 _FLOATS = ("float", "double")
 
+# Java's compilers leave a method of more than 8,000 bytes alone, which makes it twenty to a hundred
+# times slower; Spark fuses a step with those before and after it into one method. This leaves room
+# for them. What a column of the frame and a check take was read from methods that Spark has made.
+_MOST_BYTES = 5_000
+_BYTES_OF_COLUMN = 80
+_BYTES_OF_CHECK = 60
+_BYTES_OF_CHARACTER = 5
+
 
 def functions_for(frame: Any) -> Any:
     """Return the functions of columns for the kind of session that a frame is of."""
@@ -173,6 +181,8 @@ def flag(frame: DataFrame, checks: Sequence[Check]) -> Flagged:
             counted.append(found)
         elif found is not None:
             columns.append((check, found))
+    if _is_much_code(frame, columns):
+        columns = _in_methods_of_their_own(frame, columns)
     floats = {name.lower() for name, kind in frame.dtypes if kind in _FLOATS}
     reads = [_read_by(check) for check, _ in columns]
     is_cleaned = [
@@ -193,6 +203,40 @@ def flag(frame: DataFrame, checks: Sequence[Check]) -> Flagged:
         if read is not None and floats.isdisjoint(read)
     }
     return Flagged(made, tuple(frame.columns), flags, tuple(counted), apart)
+
+
+def _is_much_code(frame: DataFrame, columns: Sequence[tuple[Check, Any]]) -> bool:
+    """Whether the code that Spark makes of the checks could be too much for one method of Java."""
+    made = _BYTES_OF_COLUMN * len(frame.columns)
+    for check, column in columns:
+        # What must hold is asked for a second time, for the message that names it.
+        times = 2 if check.on_fail == "fail" else 1
+        made += _BYTES_OF_CHECK + times * _BYTES_OF_CHARACTER * len(str(column))
+    return made > _MOST_BYTES
+
+
+def _in_methods_of_their_own(
+    frame: DataFrame, columns: Sequence[tuple[Check, Any]]
+) -> list[tuple[Check, Any]]:
+    """Return the columns, so that Spark cuts the code of all that judges by them into methods.
+
+    It does so only for what it does not fuse with the steps before and after, and it fuses nothing
+    that calls a lambda. One such column for each way to fail is enough, as those of one way are
+    used together, and it calls the lambda only for a row that does not pass. What a function of the
+    user's has made may cost, or vary: it is taken only where there is nothing else.
+    """
+    functions = functions_for(frame)
+    chosen: dict[str, int] = {}
+    for number, (check, _) in enumerate(columns):
+        known = chosen.setdefault(check.on_fail, number)
+        if isinstance(columns[known][0], Function):
+            chosen[check.on_fail] = number
+    found = [*columns]
+    for number in chosen.values():
+        check, column = columns[number]
+        by_lambda = functions.exists(functions.array(column), lambda is_bad: is_bad)
+        found[number] = (check, functions.when(column, by_lambda).otherwise(functions.lit(False)))
+    return found
 
 
 def _read_by(check: Check) -> frozenset[str] | None:
@@ -260,7 +304,7 @@ def _violation(check: Check, frame: DataFrame) -> Any:
     """Return the column that is true where a row does not pass; what a function has counted."""
     functions = functions_for(frame)
     if isinstance(check, Expression):
-        return functions.expr(f"coalesce(not ({check.sql}\n), false)")
+        return _is_true(functions.expr(f"not ({check.sql}\n)"))
     if isinstance(check, Function):
         return _of_function(check, frame, functions)
     if not isinstance(check, (NotNull, Between, Accepted)):
@@ -276,13 +320,18 @@ def _violation(check: Check, frame: DataFrame) -> Any:
         return _literal(functions, fitted(value, _KINDS.get(kind, "other"), check.column))
 
     if isinstance(check, Accepted):
-        return functions.coalesce(~column.isin(*map(literal, check.values)), functions.lit(False))
+        return _is_true(~column.isin(*map(literal, check.values)))
     bad = functions.lit(False)
     if check.low is not None:
         bad = bad | (column < literal(check.low))
     if check.high is not None:
         bad = bad | (column > literal(check.high))
-    return functions.coalesce(bad, functions.lit(False))
+    return _is_true(bad)
+
+
+def _is_true(column: Any) -> Any:
+    """Return a column that is false where another one is null."""
+    return column.eqNullSafe(True)  # 'coalesce' is much more code
 
 
 def _literal(functions: Any, value: Any) -> Any:
@@ -304,7 +353,7 @@ def _of_function(check: Function, frame: DataFrame, functions: Any) -> Any:
     kind = _type_of(frame, given)
     if kind not in ("boolean", "void", ""):
         raise DataSetError(own.wrong_result(check, given, kind))
-    return functions.coalesce(~given, functions.lit(False))
+    return _is_true(~given)
 
 
 def _type_of(frame: DataFrame, column: Column) -> str:

@@ -121,9 +121,8 @@ def ride(flagged: Flagged, *, counts_rows: bool = False) -> Ride:
         flagged: The frame, with its checks of rows.
         counts_rows: Whether rows are counted where all of them must pass, too.
     """
-    number = len(flagged.flags_of("warn", "drop"))
-    is_counted = counts_rows or number > 0 or flagged.calls_functions
-    counter = counter_for(flagged, number) if is_counted else None
+    is_counted = counts_rows or bool(flagged.flags_of("warn", "drop")) or flagged.calls_functions
+    counter = counter_for(flagged) if is_counted else None
     good, marker = letting_good_by(flagged, None if counter is None else counter.on)
     return Ride(good, flagged, counter, marker)
 
@@ -185,13 +184,13 @@ def asserting(
         stays: Whether Spark may move it to no other place. Below a join it would judge rows that
             the join leaves out.
     """
-    bad = flagged.any_of("fail")
-    if bad is None:
+    failing = flagged.flags_of("fail")
+    if not failing:
         return frame
     functions = functions_for(frame)
-    which = functions.lit("")
-    for label, (_, flag) in zip(labels, flagged.flags_of("fail"), strict=True):
-        which = functions.when(functions.col(flag), label).otherwise(which)
+    which = functions
+    for label, (_, flag) in zip(labels, failing, strict=True):
+        which = which.when(functions.col(flag), label)
     own = [(name, kind) for name, kind in frame.dtypes if name in flagged.columns]
     cells = [_cell(functions, name, kind) for name, kind in own[:_MOST_CELLS]]
     row = functions.substring(functions.to_json(functions.struct(*cells)), 1, _LONGEST_ROW)
@@ -199,7 +198,7 @@ def asserting(
     failure = functions.raise_error(message).cast("boolean")
     # Spark moves no condition that it does not know to be the same each time.
     passed = functions.spark_partition_id() >= 0 if stays else functions.lit(True)
-    return frame.where(functions.when(bad, failure).otherwise(passed))
+    return frame.where(functions.when(which.isNotNull(), failure).otherwise(passed))
 
 
 def _cell(functions: Any, name: str, kind: str) -> Any:

@@ -1,13 +1,15 @@
-"""Rows that go by in a write are counted once, wherever they come from and go to."""
+"""Rows that go by in a write are counted once, and judged at a price that grows with the checks."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from sparkpipe.datasets.spark import SparkDataSet
 from sparkpipe.io import DataCatalog
 from sparkpipe.io.facts import gathering
 from sparkpipe.spark.session import SparkProvider, activated
@@ -76,3 +78,51 @@ def test_rows_are_counted_once_in_every_write(
             found = {one.check: (one.failed, one.rows) for one in facts.checks}
             assert found == COUNTED, place
             assert catalog.load("data").count() == 80, place
+
+
+#: Java's compilers leave a longer method alone.
+LONGEST_METHOD = 8_000
+
+
+def longest_method(frame: Any) -> int:
+    """Return the bytes of the longest method that Spark makes of a plan."""
+    debug: Any = frame.sparkSession._jvm.org.apache.spark.sql.execution.debug
+    code = debug.package.codegenString(frame._jdf.queryExecution().executedPlan())
+    return max(map(int, re.findall(r"maxMethodCodeSize:(\d+)", str(code))), default=0)
+
+
+class Looked(SparkDataSet):
+    """Keeps what is saved."""
+
+    seen: ClassVar[list[Any]] = []
+
+    def _save(self, data: Any) -> None:
+        self.seen.append(data)
+        super()._save(data)
+
+
+@pytest.mark.parametrize("on_fail", ["fail", "warn", "drop"])
+def test_many_checks_make_no_method_that_java_would_not_compile(
+    spark: SparkSession, tmp_path: Path, on_fail: str
+) -> None:
+    checks = [
+        {"between": {f"c{n % 4}": [-1 - n, 100]}, "name": f"k{n}", "on_fail": on_fail}
+        for n in range(48)
+    ]
+    entry = {"type": f"{__name__}.Looked", "filepath": str(tmp_path / "data"), "checks": checks}
+    spark.range(200).selectExpr(*(f"int(id) AS c{n}" for n in range(4))).write.parquet(
+        str(tmp_path / "source")
+    )
+    rows = spark.read.parquet(str(tmp_path / "source"))
+    Looked.seen.clear()
+    with activated(SparkProvider(session=spark)), gathering() as facts:
+        catalog = DataCatalog.from_config({"data": entry})
+        if on_fail == "fail":
+            rows = rows.where("c0 <= 100")
+        catalog.save("data", rows)
+        loaded = catalog.load("data")
+    assert 0 < longest_method(rows) < LONGEST_METHOD
+    assert longest_method(Looked.seen[0]) < LONGEST_METHOD
+    assert longest_method(loaded) < LONGEST_METHOD
+    assert {one.failed for one in facts.checks} == {0 if on_fail == "fail" else 99}
+    assert loaded.count() == (200 if on_fail == "warn" else 101)
