@@ -1,6 +1,7 @@
 """Streams that are killed at random moments: each row is in the Delta table once.
 
-Of a stream that is judged, each row is once in the table or in the quarantine.
+Of a stream that is judged, each row is once in the table or in the quarantine. Of one that keeps
+what rows were (SCD 2), each row that is not dropped is valid until the next one of its key.
 
 ``python -m tests.load stream_kills``; ``KILLS`` (20) says how often it is killed, ``SEED`` repeats
 the moments of an earlier run.
@@ -17,12 +18,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
 from sparkpipe.datasets.spark.delta_log import versions
-from tests.load.stream_writer import REJECTED
+from tests.load.stream_writer import KEYS, REJECTED
 
 _FILES_A_KILL = 4
 _JUDGED = ("judged", "judged_rejected")
@@ -71,7 +74,10 @@ def run() -> int:
         last = Writer(folder)
         last.wait_for("ran")
         last.kill()
-        found = {name: Counter(_rows(folder / name)) for name in ("out", *_JUDGED)}
+        found = {
+            name: Counter(row["n"] for row in _rows(folder / name)) for name in ("out", *_JUDGED)
+        }
+        history = _rows(folder / "history")
     wrong = [
         number
         for number in range(written)
@@ -79,8 +85,24 @@ def run() -> int:
         or [found[name][number] for name in _JUDGED]
         != [bool(number % REJECTED), not number % REJECTED]
     ]
-    print(f"stream_kills (seed {seed}): {kills} kills, {written} rows, {len(wrong)} not there once")
-    return len(wrong)
+    told = Counter((row["n"], row["valid_to"], row["is_current"]) for row in history)
+    right = Counter(_history(written))
+    differ = (told - right) + (right - told)
+    print(
+        f"stream_kills (seed {seed}): {kills} kills, {written} rows, {len(wrong)} not there once, "
+        f"{differ.total()} of the history are wrong"
+    )
+    return len(wrong) + differ.total()
+
+
+def _history(written: int) -> list[tuple[int, int | None, bool]]:
+    """Return what the table of histories has to hold: rows, until when they are valid, the last."""
+    found: list[tuple[int, int | None, bool]] = []
+    for key in range(KEYS):
+        kept = [n for n in range(key, written, KEYS) if n % REJECTED != 1]
+        found += [(n, after, False) for n, after in pairwise(kept)]
+        found += [(n, None, True) for n in kept[-1:]]
+    return found
 
 
 def _add(folder: Path, first: int) -> int:
@@ -91,7 +113,7 @@ def _add(folder: Path, first: int) -> int:
     return first + _FILES_A_KILL
 
 
-def _rows(table: Path) -> list[int]:
+def _rows(table: Path) -> list[dict[str, Any]]:
     """Return the rows of the table, by its log: without Spark, which is not asked about itself."""
     there: set[str] = set()
     for version in versions(table):
@@ -101,4 +123,4 @@ def _rows(table: Path) -> list[int]:
                 there.add(action["add"]["path"])
             if "remove" in action:
                 there.discard(action["remove"]["path"])
-    return [n for path in there for n in pq.read_table(table / path)["n"].to_pylist()]
+    return [row for path in there for row in pq.read_table(table / path).to_pylist()]

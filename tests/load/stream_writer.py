@@ -16,6 +16,8 @@ from tests.load.kill_writer import SETTINGS
 
 #: Of so many rows one is rejected by the stream that is judged.
 REJECTED = 3
+#: So many keys have a history, to which each row is a change.
+KEYS = 5
 
 
 def entries(folder: str) -> dict[str, dict[str, object]]:
@@ -41,6 +43,19 @@ def entries(folder: str) -> dict[str, dict[str, object]]:
             "save_args": {"checkpoint": f"{folder}/checkpoint_judged"},
             "checks": [{"check": f"n % {REJECTED} <> 0", "on_fail": "quarantine"}],
         },
+        "history": {
+            **stream,
+            "filepath": f"{folder}/history",
+            "file_format": "delta",
+            "save_args": {
+                "checkpoint": f"{folder}/checkpoint_history",
+                "mode": "merge",
+                "keys": ["k"],
+                "sequence_by": "n",
+                "scd": 2,
+            },
+            "checks": [{"check": f"n % {REJECTED} <> 1", "on_fail": "drop"}],
+        },
     }
 
 
@@ -50,6 +65,12 @@ def main(folder: str) -> None:
         [
             node(lambda numbers: numbers, "numbers", "judged", name="judge"),
             node(lambda numbers: numbers, "numbers", "taken", name="take"),
+            node(
+                lambda numbers: numbers.selectExpr(f"n % {KEYS} AS k", "n"),
+                "numbers",
+                "history",
+                name="follow",
+            ),
         ]
     )
     with activated(SparkProvider(SETTINGS)):

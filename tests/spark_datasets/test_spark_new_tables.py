@@ -179,3 +179,59 @@ def test_what_has_no_effect_is_told(tmp_path: Path) -> None:
             partition_columns="a",
             save_args={"partition_by": "b"},
         )
+
+
+def _leave_a_log(session: SparkSession, table: Any, *, has_file: bool) -> Path:
+    """Leave what a process has that was killed as it made a table; returns the folder of the log.
+
+    Where a table by its name would lie, the database tells.
+    """
+    if isinstance(table, DeltaTableDataSet):
+        folder = Path(table.location())
+    else:
+        told = session.sql("DESCRIBE DATABASE default").where("info_name = 'Location'").collect()
+        folder = Path(told[0][1].removeprefix("file:")) / NAME
+    log = folder / "_delta_log"
+    log.mkdir(parents=True)
+    if has_file:
+        (log / ".00000000000000000000.json.8a1f.tmp").write_text("{")
+    return log
+
+
+@pytest.mark.parametrize(
+    ("has_file", "save_args"),
+    [
+        (True, {"mode": "merge", "keys": ["id"], "sequence_by": "day", "scd": 2}),
+        (False, {"mode": "append", "table_properties": PROPERTIES}),
+    ],
+)
+def test_a_table_is_made_where_a_process_was_killed_as_it_made_it(
+    session: SparkSession,
+    place: Any,
+    save_args: dict[str, Any],
+    has_file: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    table = place(**save_args)
+    log = _leave_a_log(session, table, has_file=has_file)
+    assert not table.exists()
+    with pytest.raises(DataSetError):
+        table.load()
+    table.save(rows_of(session, 1, 2))
+    assert saved(table) == [(1,), (2,)]
+    assert table.exists()
+    assert "was killed as it made the Delta table" in caplog.text
+    table.save(rows_of(session, 3))
+    assert saved(table) == [(1,), (2,), (3,)]
+    assert [path.name for path in log.glob(".*.tmp")] == []
+
+
+def test_files_of_strangers_are_no_table_that_was_not_made(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    table = DeltaTableDataSet(str(tmp_path / "t"), save_args={"mode": "merge", "keys": ["id"]})
+    log = _leave_a_log(session, table, has_file=False)
+    (log / "notes.txt").write_text("mine")
+    with pytest.raises(DataSetError):
+        table.save(rows_of(session, 1))
+    assert (log / "notes.txt").read_text() == "mine"

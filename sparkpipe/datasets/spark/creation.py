@@ -7,8 +7,11 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sparkpipe.datasets.spark import unmade
+from sparkpipe.datasets.spark.commits import is_delta_table
 from sparkpipe.datasets.spark.definitions import literal
 from sparkpipe.datasets.spark.first_append import was_made_meanwhile
 from sparkpipe.datasets.spark.frames import need_columns
@@ -173,14 +176,28 @@ def create(
     need_columns([*creation.partition_by, *creation.cluster_by], known, "by which a table is made")
     _refuse_constraints(creation, frame, own)
     columns = ", ".join([*_columns(creation, frame), *more])
-    try:
-        session.sql(f"CREATE TABLE {table} ({columns}) USING delta{_clauses(creation)}")
-    except Exception as exc:
-        if was_made_meanwhile(exc):
-            return False
-        raise
+    made_by = f"CREATE TABLE {table} ({columns}) USING delta{_clauses(creation)}"
+    if not _create(session, table, made_by):
+        return False
     for name, condition in creation.constraints.items():
         session.sql(f"ALTER TABLE {table} ADD CONSTRAINT {quoted(name)} CHECK ({condition})")
+    return True
+
+
+def _create(session: SparkSession, table: str, made_by: str) -> bool:
+    """Make a table, and return whether there was none."""
+    has_come = partial(is_delta_table, session, table)
+    try:
+        session.sql(made_by)
+    except Exception as exc:
+        if was_made_meanwhile(exc) and has_come():
+            return False
+        place = unmade.place_of(table, exc)
+        if place is None or not unmade.clear(place, has_come):
+            if was_made_meanwhile(exc):
+                return False
+            raise
+        session.sql(made_by)
     return True
 
 

@@ -19,6 +19,7 @@ from sparkpipe.datasets.spark.definitions import (
     kept_partitions,
     with_comments,
 )
+from sparkpipe.datasets.spark.delta_log import latest_version
 from sparkpipe.datasets.spark.empty import empty_frame, has_no_files, keep_schema, no_files
 from sparkpipe.datasets.spark.first_append import append
 from sparkpipe.datasets.spark.frames import analysed, need_frame
@@ -447,8 +448,9 @@ class SparkDataSet(AbstractVersionedDataSet):
         recover(local)
         if not local.exists():
             return f"the file does not exist: {local}"
-        if self._is_delta and not (local / "_delta_log").is_dir():
-            return f"there is no Delta table in {local} (no _delta_log)"
+        if self._is_delta and latest_version(local) is None:
+            lacks = "version in " if (local / "_delta_log").is_dir() else ""
+            return f"there is no Delta table in {local} (no {lacks}_delta_log)"
         return ""
 
     def _problems(self) -> list[str]:
