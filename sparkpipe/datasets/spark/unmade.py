@@ -7,7 +7,6 @@ made, nor be read.
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Callable
 
@@ -59,8 +58,14 @@ def clear(place: str, has_come: Callable[[], bool]) -> bool:
     folder = local_path(place)
     if folder is None:
         remove(f"{place}/_delta_log")
-    else:
-        shutil.rmtree(folder / "_delta_log", ignore_errors=True)
+        return True
+    try:
+        for path in (folder / "_delta_log").glob(".*"):
+            path.unlink()
+        (folder / "_delta_log").rmdir()  # not with what has come meanwhile
+    except OSError as exc:
+        _logger.debug("%s is not removed: %s", folder / "_delta_log", exc)
+        return False
     return True
 
 
